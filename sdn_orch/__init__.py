@@ -1,0 +1,1 @@
+"""sdn-orch: tenant networks for Apache CloudStack in OpenFlow switches, without virtual routers."""

@@ -1,0 +1,56 @@
+"""Every error that sdn-orch raises on purpose.
+
+A caller may rely on three things: the text names the object and the field, nothing was changed,
+and the class tells whose turn it is (the client's, the operator's, or ours to retry).
+"""
+
+from __future__ import annotations
+
+
+class SdnOrchError(Exception):
+    """Base of all deliberate errors."""
+
+
+class Invalid(SdnOrchError):
+    """A request or an intent object is wrong; `faults` lists every fault, each naming object and field."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class NotFound(SdnOrchError):
+    """The object does not exist, or not for this caller."""
+
+
+class InUse(SdnOrchError):
+    """The object cannot go because others refer to it."""
+
+
+class Exhausted(SdnOrchError):
+    """A range (addresses, VLANs, numbers) has nothing left to give."""
+
+
+class Conflict(SdnOrchError):
+    """The store moved on since the snapshot the change was made from; read again and retry."""
+
+
+class StoreUnavailable(SdnOrchError):
+    """The store cannot be written or read: disk full, locked, or corrupt. Nothing was changed."""
+
+
+class OwnerConflict(SdnOrchError):
+    """Two owners claim one flow identity (table, priority, match): a fault in the compiler's stages."""
+
+
+class Disconnected(SdnOrchError):
+    """The switch went away while it was being read or written."""
+
+
+class SwitchRefused(SdnOrchError):
+    """The switch answered with OpenFlow errors; `failures` holds (message description, error text)."""
+
+    def __init__(self, dpid: int, failures: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(f"switch {dpid:016x} refused: " + "; ".join(f"{what}: {why}" for what, why in failures))
+        self.dpid = dpid
+        self.failures = failures

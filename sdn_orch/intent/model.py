@@ -1,0 +1,240 @@
+"""The records that the data plane is compiled from: what tenants asked for, and where things are.
+
+Every record is a frozen value with a UUID for people (`id`) and a small stable number for the data
+plane (`number`), given once by the store, never changed, and kept over restarts. Records refer to each
+other by `id`; `REFERENCES` says which field names which kind, `INDEXES` which fields the snapshot can
+look up by. Doors add record kinds of their own (offerings, users, jobs…) with the same two lists.
+
+MAC addresses are lower-case colon strings, addresses and prefixes those of the `ipaddress` module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Base of everything stored."""
+
+    #: Field name -> the kind that it refers to (the class name). A None or missing value refers to nothing.
+    REFERENCES: ClassVar[dict[str, str]] = {}
+    #: Fields that `Snapshot.where` can look up by; reference fields always can.
+    INDEXES: ClassVar[tuple[str, ...]] = ()
+
+    id: str
+    #: 0 until the store gives one; unique within the kind, from 1 up.
+    number: int = 0
+
+
+class NetworkKind(StrEnum):
+    """CloudStack's guest types. A VPC tier is an isolated network with a `vpc_id`."""
+
+    ISOLATED = "isolated"
+    SHARED = "shared"
+    L2 = "l2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain(Record):
+    """A node of the tree that accounts hang in; the root has no parent and the path `/`."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"parent_id": "Domain"}
+    INDEXES: ClassVar[tuple[str, ...]] = ("path",)
+
+    name: str
+    path: str
+    parent_id: str | None = None
+
+
+class Role(StrEnum):
+    """What an account may do."""
+
+    ROOT_ADMIN = "root-admin"
+    DOMAIN_ADMIN = "domain-admin"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account(Record):
+    """A tenant: the owner of networks, VPCs and machines."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"domain_id": "Domain"}
+    INDEXES: ClassVar[tuple[str, ...]] = ("name",)
+
+    name: str
+    domain_id: str
+    role: Role = Role.USER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vpc(Record):
+    """A router that joins its tiers; tiers' prefixes lie inside `ipv4`."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account"}
+    INDEXES: ClassVar[tuple[str, ...]] = ("name",)
+
+    account_id: str
+    name: str
+    ipv4: IPv4Network
+    domain_name: str = ""
+    dns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network(Record):
+    """One broadcast domain.
+
+    An L2 network has no addresses (`ipv4`, `ipv6` None): the tenant's own. Others have at least one
+    prefix and its gateway; the gateway answers from every edge. `mtu` is that of the guests' IP packets
+    in bytes. `vlan` and `vni` identify the network on `vlan` and `vxlan` transports (None: derived from
+    `number`). `isolated networks` and tiers are routed by their own or their VPC's router; shared
+    networks have one router each as well.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account", "vpc_id": "Vpc"}
+    INDEXES: ClassVar[tuple[str, ...]] = ("name",)
+
+    account_id: str
+    name: str
+    kind: NetworkKind
+    vpc_id: str | None = None
+    ipv4: IPv4Network | None = None
+    gateway4: IPv4Address | None = None
+    ipv6: IPv6Network | None = None
+    gateway6: IPv6Address | None = None
+    domain_name: str = ""
+    dns: tuple[str, ...] = ()
+    mtu: int = 1500
+    vlan: int | None = None
+    vni: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nic(Record):
+    """A machine's attachment to a network: who may speak with which addresses.
+
+    `active` is False while its machine is stopped: then nothing is programmed for it. `routes4` are
+    extra classless routes (prefix, next hop) told by DHCP. `hostname` is told by DHCP too.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {"network_id": "Network", "machine_id": "Machine"}
+    INDEXES: ClassVar[tuple[str, ...]] = ("mac",)
+
+    network_id: str
+    mac: str
+    machine_id: str | None = None
+    ipv4: IPv4Address | None = None
+    ipv6: IPv6Address | None = None
+    secondary4: tuple[IPv4Address, ...] = ()
+    secondary6: tuple[IPv6Address, ...] = ()
+    hostname: str = ""
+    is_default: bool = True
+    active: bool = True
+    routes4: tuple[tuple[IPv4Network, IPv4Address], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine(Record):
+    """A virtual machine as a record: the owner of NICs."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account"}
+    INDEXES: ClassVar[tuple[str, ...]] = ("name",)
+
+    account_id: str
+    name: str
+    display_name: str = ""
+    running: bool = True
+
+
+class SwitchRole(StrEnum):
+    """Edge switches hold tenant logic; fabric switches only forward labels."""
+
+    EDGE = "edge"
+    FABRIC = "fabric"
+
+
+class Transport(StrEnum):
+    """How edges of one fabric reach each other."""
+
+    LABEL = "label"
+    VXLAN = "vxlan"
+    VLAN = "vlan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a switch said of itself at its last connect; None of it is assumed."""
+
+    open_vswitch: bool = False
+    version: int = 0x04
+    tables: int = 254
+    group_select: bool = True
+    group_fast_failover: bool = True
+    group_chaining: bool = False
+    meters: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch(Record):
+    """A datapath that may take part.
+
+    `underlay` is the OpenFlow port towards a VLAN or VXLAN underlay (a flow-based tunnel port for
+    vxlan), `tunnel_address` its own end of VXLAN tunnels. `learn_ports` are ports on which the first
+    packet of a registered MAC binds its NIC.
+    """
+
+    INDEXES: ClassVar[tuple[str, ...]] = ("dpid", "name")
+
+    dpid: int
+    name: str
+    role: SwitchRole = SwitchRole.EDGE
+    transport: Transport = Transport.LABEL
+    underlay: int | None = None
+    tunnel_address: IPv4Address | None = None
+    learn_ports: tuple[int, ...] = ()
+    capabilities: Capabilities = Capabilities()
+
+
+class Source(StrEnum):
+    """How we came to know a link or an attachment; earlier ones win over later ones."""
+
+    CONFIGURATION = "configuration"
+    OVSDB = "ovsdb"
+    DISCOVERY = "discovery"
+    FIRST_PACKET = "first-packet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link(Record):
+    """A cable between two switch ports, both directions; `capacity` in megabits per second.
+
+    The end with the smaller (switch, port) stands first. `up` is False while either end says so: a down
+    link is kept, so that it is used again when it returns.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {"a_switch_id": "Switch", "b_switch_id": "Switch"}
+
+    a_switch_id: str
+    a_port: int
+    b_switch_id: str
+    b_port: int
+    capacity: int = 10_000
+    up: bool = True
+    source: Source = Source.DISCOVERY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment(Record):
+    """Where a NIC is plugged in: a switch port, behind `vlan` on a trunk port. One per NIC."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"nic_id": "Nic", "switch_id": "Switch"}
+
+    nic_id: str
+    switch_id: str
+    port: int
+    vlan: int | None = None
+    source: Source = Source.CONFIGURATION

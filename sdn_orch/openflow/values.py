@@ -1,0 +1,272 @@
+"""OpenFlow as values: matches, actions, flows, groups and meters, free of any wire format.
+
+Numbers are plain integers throughout (MAC, IPv4 and IPv6 addresses too); field names are those of the
+OpenFlow 1.3 OXM table (OpenFlow Switch Specification 1.3.5, section 7.2.3.7) and, for the extensions of
+Open vSwitch, of ovs-fields(7). `fields.py` holds their widths and codes, the codec turns these values
+into bytes and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from sdn_orch.openflow.fields import FIELDS
+
+#: Reserved ports (OpenFlow 1.3.5, section 7.2.1).
+IN_PORT = 0xFFFFFFF8
+ALL = 0xFFFFFFFC
+CONTROLLER = 0xFFFFFFFD
+LOCAL = 0xFFFFFFFE
+#: "No port" and "no group" share this value.
+ANY = 0xFFFFFFFF
+#: Send the whole packet to the controller (OFPCML_NO_BUFFER).
+NO_BUFFER = 0xFFFF
+
+#: Version bytes of the OpenFlow header that we speak.
+OPENFLOW_13 = 0x04
+OPENFLOW_15 = 0x06
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a flow matches: `(field, value, mask)` in the field table's order; mask None means exact.
+
+    A value never has bits outside its mask, so equal meanings are equal values.
+    """
+
+    fields: tuple[tuple[str, int, int | None], ...] = ()
+
+    @classmethod
+    def of(cls, **fields: int | tuple[int, int]) -> Match:
+        """Build a match from `name=value` or `name=(value, mask)`.
+
+        Raises ValueError for an unknown field or a value that does not fit its width; a mask of all
+        ones becomes an exact match and a mask of zero drops the field.
+        """
+        result: list[tuple[str, int, int | None]] = []
+        for name in sorted(fields, key=_order):
+            given = fields[name]
+            value, mask = given if isinstance(given, tuple) else (given, None)
+            full = (1 << FIELDS[name].bits) - 1
+            if not 0 <= value <= full or (mask is not None and not 0 <= mask <= full):
+                raise ValueError(f"{name}: {value:#x} does not fit in {FIELDS[name].bits} bits")
+            if mask == 0:
+                continue
+            if mask is None or mask == full:
+                result.append((name, value, None))
+            else:
+                result.append((name, value & mask, mask))
+        return cls(tuple(result))
+
+    def __iter__(self) -> Iterator[tuple[str, int, int | None]]:
+        return iter(self.fields)
+
+    def get(self, name: str) -> tuple[int, int | None] | None:
+        """Value and mask of one field, or None where the field is not matched."""
+        for field, value, mask in self.fields:
+            if field == name:
+                return value, mask
+        return None
+
+
+def _order(name: str) -> int:
+    try:
+        return FIELDS[name].order
+    except KeyError:
+        raise ValueError(f"{name}: no such match field") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Send to a port; to CONTROLLER at most `max_length` bytes."""
+
+    port: int
+    max_length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyGroup:
+    """Process the packet through a group."""
+
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetField:
+    """Overwrite a field, or only its masked bits (masks need Open vSwitch or OpenFlow 1.5)."""
+
+    field: str
+    value: int
+    mask: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyField:
+    """Copy `bits` bits from one field to another (copy-field in OpenFlow 1.5, NX reg_move below)."""
+
+    source: str
+    target: str
+    bits: int
+    source_offset: int = 0
+    target_offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PushVlan:
+    """Push an 802.1Q header (0x8100)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PopVlan:
+    """Remove the outer VLAN header."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecrementTtl:
+    """Decrement the IP TTL or hop limit; a packet whose TTL would reach zero is not forwarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseMeter:
+    """Pass the packet through a meter first (an instruction in OpenFlow 1.3, an action in 1.5)."""
+
+    meter: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resubmit:
+    """Look the packet up in another table and come back (Open vSwitch)."""
+
+    table: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPacketLarger:
+    """Set one bit of a register when the packet is longer than `length` bytes (Open vSwitch)."""
+
+    length: int
+    field: str
+    bit: int = 0
+
+
+Action = (
+    Output
+    | ApplyGroup
+    | SetField
+    | CopyField
+    | PushVlan
+    | PopVlan
+    | DecrementTtl
+    | UseMeter
+    | Resubmit
+    | CheckPacketLarger
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One rule of one table. Its identity is `(table, priority, match)`.
+
+    In order: `actions` are applied, `metadata` (value, mask) is written, and the packet goes on to
+    table `goto`; without `goto` processing ends. No actions and no `goto` is a drop.
+    """
+
+    table: int
+    priority: int
+    match: Match
+    actions: tuple[Action, ...] = ()
+    metadata: tuple[int, int] | None = None
+    goto: int | None = None
+
+
+class GroupType(IntEnum):
+    """OpenFlow 1.3.5, section 7.3.4.2."""
+
+    ALL = 0
+    SELECT = 1
+    INDIRECT = 2
+    FAST_FAILOVER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One bucket; `watch_port` or `watch_group` decide whether it is live (ANY: not watched)."""
+
+    actions: tuple[Action, ...]
+    weight: int = 1
+    watch_port: int = ANY
+    watch_group: int = ANY
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group. SELECT groups hash with `dp_hash` where the wire can say so (OpenFlow 1.5)."""
+
+    number: int
+    type: GroupType
+    buckets: tuple[Bucket, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A drop band: `rate` and `burst` in packets per second or packets, or kilobits (per second)."""
+
+    number: int
+    rate: int
+    burst: int
+    packets: bool = True
+
+
+class FlowEntry:
+    """A flow as a switch holds it: the encoded match and instructions, and a cookie that hashes it all.
+
+    A class with slots and no dataclass machinery: a cloud has hundreds of thousands of them.
+    """
+
+    __slots__ = ("cookie", "instructions", "match", "priority", "table")
+
+    def __init__(self, table: int, priority: int, match: bytes, instructions: bytes, cookie: int) -> None:
+        self.table = table
+        self.priority = priority
+        #: OXM fields without the ofp_match header and padding.
+        self.match = match
+        #: The instruction list, as on the wire.
+        self.instructions = instructions
+        self.cookie = cookie
+
+    @property
+    def key(self) -> FlowKey:
+        """The flow's identity."""
+        return (self.table, self.priority, self.match)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FlowEntry) and (
+            (self.table, self.priority, self.match, self.instructions, self.cookie)
+            == (other.table, other.priority, other.match, other.instructions, other.cookie)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.key, self.cookie))
+
+    def __repr__(self) -> str:
+        return f"FlowEntry(table={self.table}, priority={self.priority}, cookie={self.cookie:#018x})"
+
+
+#: (table, priority, encoded match).
+FlowKey = tuple[int, int, bytes]
+
+
+@dataclass(slots=True)
+class State:
+    """What one switch holds, or should hold."""
+
+    flows: dict[FlowKey, FlowEntry]
+    groups: dict[int, Group]
+    meters: dict[int, Meter]
+
+    @classmethod
+    def empty(cls) -> State:
+        """A switch with nothing in it."""
+        return cls({}, {}, {})

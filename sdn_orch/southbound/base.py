@@ -1,0 +1,106 @@
+"""What the reconciler needs of a switch, and what a switch tells the daemon.
+
+`channel.py` speaks OpenFlow through os-ken, `fake.py` is a strict switch in memory; both pass one
+conformance kit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sdn_orch.dataplane.plan import Plan
+from sdn_orch.intent.model import Capabilities
+from sdn_orch.openflow.values import Action, State
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port as the switch describes it; `up` is administratively up and with carrier, speed in Mbit/s."""
+
+    number: int
+    name: str
+    mac: str
+    up: bool
+    speed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacketIn:
+    """A packet that a flow sent up: which flow (cookie, table), where it came in, and the frame."""
+
+    dpid: int
+    in_port: int
+    table: int
+    cookie: int
+    metadata: int
+    reason: int
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FlowCounters:
+    """Packets and bytes that a flow has matched, and seconds that it has stood."""
+
+    packets: int
+    bytes: int
+    seconds: float
+
+
+class Datapath(Protocol):
+    """One live session with one switch. Methods block and may be called from any thread.
+
+    All raise Disconnected when the session ends meanwhile.
+    """
+
+    dpid: int
+    capabilities: Capabilities
+
+    def ports(self) -> tuple[Port, ...]:
+        """The ports as last told."""
+        ...
+
+    def read(self) -> State:
+        """Everything that the switch holds: flows, groups, meters."""
+        ...
+
+    def counters(self) -> dict[tuple[int, int, bytes], FlowCounters]:
+        """Counters by flow identity."""
+        ...
+
+    def apply(self, plan: Plan) -> None:
+        """Carry the plan out: each chunk atomically where the switch has bundles, barrier after each.
+
+        Returns when the last barrier has answered. Raises SwitchRefused naming each refused message; the
+        chunk it was in has then no effect where bundles are known, and the rest is not sent.
+        """
+        ...
+
+    def packet_out(self, actions: Sequence[Action], frame: bytes, in_port: int) -> None:
+        """Send one frame through actions; not confirmed."""
+        ...
+
+    def close(self) -> None:
+        """End the session."""
+        ...
+
+
+class Listener(Protocol):
+    """Whoever wants to know of switches. Called from the receiving threads: must not block."""
+
+    def connected(self, datapath: Datapath) -> None:
+        """A session is up and its features are known; its tables have not been touched."""
+        ...
+
+    def disconnected(self, datapath: Datapath) -> None:
+        """The session has ended."""
+        ...
+
+    def port_changed(self, datapath: Datapath, port: Port, removed: bool) -> None:
+        """A port was added, changed or removed."""
+        ...
+
+    def packet_in(self, datapath: Datapath, packet: PacketIn) -> None:
+        """A flow sent a packet up."""
+        ...
