@@ -54,3 +54,7 @@ class SwitchRefused(SdnOrchError):
         super().__init__(f"switch {dpid:016x} refused: " + "; ".join(f"{what}: {why}" for what, why in failures))
         self.dpid = dpid
         self.failures = failures
+
+
+class MalformedMessage(SdnOrchError):
+    """Bytes that claim to be OpenFlow are not, or say something that sdn-orch does not speak."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 BASIC = 0x8000
 NICIRA_0 = 0x0000
 NICIRA_1 = 0x0001
+PACKET_REGISTERS = 0x8001
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: `bits` is its width, `maskable` whether the specification allows a mask, `order` its rank."""
+    """One field: `bits` is its width, `maskable` whether it may have a mask, `order` its rank."""
 
     name: str
     oxm_class: int
@@ -33,32 +34,19 @@ class Field:
 #: In the order in which Open vSwitch writes them back, so that what we send is what a dump shows.
 _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (
     ("in_port", BASIC, 0, 32, False),
-    ("metadata", BASIC, 2, 64, True),
-    ("reg0", NICIRA_1, 0, 32, True),
-    ("reg1", NICIRA_1, 1, 32, True),
-    ("reg2", NICIRA_1, 2, 32, True),
-    ("reg3", NICIRA_1, 3, 32, True),
-    ("tunnel_id", BASIC, 38, 64, True),
-    ("tun_src", NICIRA_1, 31, 32, True),
-    ("tun_dst", NICIRA_1, 32, 32, True),
-    ("eth_dst", BASIC, 3, 48, True),
     ("eth_src", BASIC, 4, 48, True),
+    ("eth_dst", BASIC, 3, 48, True),
     ("eth_type", BASIC, 5, 16, False),
     ("vlan_vid", BASIC, 6, 13, True),
     ("vlan_pcp", BASIC, 7, 3, False),
-    ("ip_dscp", BASIC, 8, 6, False),
-    ("ip_ecn", BASIC, 9, 2, False),
-    ("ip_ttl", NICIRA_1, 29, 8, False),
-    ("ip_proto", BASIC, 10, 8, False),
     ("ipv4_src", BASIC, 11, 32, True),
     ("ipv4_dst", BASIC, 12, 32, True),
     ("ipv6_src", BASIC, 26, 128, True),
     ("ipv6_dst", BASIC, 27, 128, True),
-    ("arp_op", BASIC, 21, 16, False),
-    ("arp_spa", BASIC, 22, 32, True),
-    ("arp_tpa", BASIC, 23, 32, True),
-    ("arp_sha", BASIC, 24, 48, True),
-    ("arp_tha", BASIC, 25, 48, True),
+    ("ip_dscp", BASIC, 8, 6, False),
+    ("ip_ecn", BASIC, 9, 2, False),
+    ("ip_ttl", NICIRA_1, 29, 8, False),
+    ("ip_proto", BASIC, 10, 8, False),
     ("tcp_src", BASIC, 13, 16, True),
     ("tcp_dst", BASIC, 14, 16, True),
     ("udp_src", BASIC, 15, 16, True),
@@ -70,6 +58,19 @@ _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (
     ("ipv6_nd_target", BASIC, 31, 128, True),
     ("ipv6_nd_sll", BASIC, 32, 48, True),
     ("ipv6_nd_tll", BASIC, 33, 48, True),
+    ("arp_op", BASIC, 21, 16, False),
+    ("arp_spa", BASIC, 22, 32, True),
+    ("arp_tpa", BASIC, 23, 32, True),
+    ("arp_sha", BASIC, 24, 48, True),
+    ("arp_tha", BASIC, 25, 48, True),
+    ("tunnel_id", BASIC, 38, 64, True),
+    ("tun_src", NICIRA_1, 31, 32, True),
+    ("tun_dst", NICIRA_1, 32, 32, True),
+    ("reg0", NICIRA_1, 0, 32, True),
+    ("reg1", NICIRA_1, 1, 32, True),
+    ("reg2", NICIRA_1, 2, 32, True),
+    ("reg3", NICIRA_1, 3, 32, True),
+    ("metadata", BASIC, 2, 64, True),
 )
 
 FIELDS: dict[str, Field] = {row[0]: Field(*row, order=rank) for rank, row in enumerate(_ROWS)}

@@ -1,0 +1,226 @@
+"""Actions as bytes for OpenFlow 1.3 and 1.5, and back.
+
+OpenFlow Switch Specification 1.3.5, section 7.2.5, and 1.5.1, section 7.2.6; the Nicira extensions as
+in Open vSwitch's ofp-actions. The forms are those that Open vSwitch writes back in a dump.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from struct import Struct, error
+
+from sdn_orch.errors import MalformedMessage
+from sdn_orch.openflow.fields import FIELDS
+from sdn_orch.openflow.oxm import decode_field, encode_field, field_of, header
+from sdn_orch.openflow.values import (
+    OPENFLOW_13,
+    OPENFLOW_15,
+    Action,
+    ApplyGroup,
+    CheckPacketLarger,
+    CopyField,
+    DecrementTtl,
+    Output,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+    UseMeter,
+)
+
+_OUTPUT, _PUSH_VLAN, _POP_VLAN, _GROUP, _DECREMENT_TTL, _SET_FIELD = 0, 17, 18, 22, 24, 25
+_COPY_FIELD, _METER, _EXPERIMENTER = 28, 29, 0xFFFF
+NICIRA = 0x00002320
+_REG_MOVE, _RESUBMIT_TABLE, _REG_LOAD2, _CHECK_PKT_LARGER = 6, 14, 33, 49
+#: OFPP_IN_PORT in the 16 bits that NX resubmit has for a port.
+_IN_PORT_16 = 0xFFF8
+
+_HEAD = Struct("!HH")
+_PUT_OUTPUT = Struct("!HHIH6x").pack
+_PUT_NUMBER = Struct("!HHI").pack
+_PUT_COPY = Struct("!HHHHH2x4s4s4x").pack
+_PUT_MOVE = Struct("!HHIHHHH4s4s").pack
+_PUT_RESUBMIT = Struct("!HHIHHB3x").pack
+_PUT_LARGER = Struct("!HHIHHH4s6x").pack
+_PUSH_VLAN_BYTES = Struct("!HHH2x").pack(_PUSH_VLAN, 8, 0x8100)
+_POP_VLAN_BYTES = Struct("!HH4x").pack(_POP_VLAN, 8)
+_DECREMENT_TTL_BYTES = Struct("!HH4x").pack(_DECREMENT_TTL, 8)
+
+
+def encode_actions(actions: Sequence[Action], version: int) -> bytes:
+    """An action list. Raises ValueError for an action that the version cannot say."""
+    encoders = _ENCODERS[version]
+    return b"".join([encoders[type(action)](action) for action in actions])
+
+
+def _output(action: Output) -> bytes:
+    return _PUT_OUTPUT(_OUTPUT, 16, action.port, action.max_length)
+
+
+def _group(action: ApplyGroup) -> bytes:
+    return _PUT_NUMBER(_GROUP, 8, action.group)
+
+
+def _meter(action: UseMeter) -> bytes:
+    return _PUT_NUMBER(_METER, 8, action.meter)
+
+
+def _meter_in_list(action: UseMeter) -> bytes:
+    raise ValueError(f"meter {action.meter}: only the first action of a flow can be a meter in OpenFlow 1.3")
+
+
+def _canonical(action: SetField) -> tuple[int, int | None]:
+    mask = action.mask
+    if mask is None or mask == (1 << FIELDS[action.field].bits) - 1:
+        return action.value, None
+    return action.value & mask, mask
+
+
+def _set_field(action: SetField) -> bytes:
+    value, mask = _canonical(action)
+    field = encode_field(action.field, value, mask)
+    length = (4 + len(field) + 7) & ~7
+    return (_HEAD.pack(_SET_FIELD, length) + field).ljust(length, b"\0")
+
+
+def _set_field_13(action: SetField) -> bytes:
+    value, mask = _canonical(action)
+    if mask is None:
+        return _set_field(action)
+    field = encode_field(action.field, value, mask)
+    # 6 bytes stand between the subtype and the field in NXAST_REG_LOAD2.
+    length = (16 + len(field) + 7) & ~7
+    head = _PUT_NUMBER(_EXPERIMENTER, length, NICIRA) + _REG_LOAD2.to_bytes(2, "big") + bytes(6)
+    return (head + field).ljust(length, b"\0")
+
+
+def _copy_field(action: CopyField) -> bytes:
+    return _PUT_COPY(
+        _COPY_FIELD,
+        24,
+        action.bits,
+        action.source_offset,
+        action.target_offset,
+        header(action.source),
+        header(action.target),
+    )
+
+
+def _reg_move(action: CopyField) -> bytes:
+    return _PUT_MOVE(
+        _EXPERIMENTER,
+        24,
+        NICIRA,
+        _REG_MOVE,
+        action.bits,
+        action.source_offset,
+        action.target_offset,
+        header(action.source),
+        header(action.target),
+    )
+
+
+def _resubmit(action: Resubmit) -> bytes:
+    return _PUT_RESUBMIT(_EXPERIMENTER, 16, NICIRA, _RESUBMIT_TABLE, _IN_PORT_16, action.table)
+
+
+def _check_packet_larger(action: CheckPacketLarger) -> bytes:
+    return _PUT_LARGER(
+        _EXPERIMENTER, 24, NICIRA, _CHECK_PKT_LARGER, action.length, action.bit, header(action.field)
+    )
+
+
+_Encoders = dict[type, Callable[..., bytes]]
+_COMMON: _Encoders = {
+    Output: _output,
+    ApplyGroup: _group,
+    PushVlan: lambda _: _PUSH_VLAN_BYTES,
+    PopVlan: lambda _: _POP_VLAN_BYTES,
+    DecrementTtl: lambda _: _DECREMENT_TTL_BYTES,
+    Resubmit: _resubmit,
+    CheckPacketLarger: _check_packet_larger,
+}
+_ENCODERS: dict[int, _Encoders] = {
+    OPENFLOW_13: {**_COMMON, SetField: _set_field_13, CopyField: _reg_move, UseMeter: _meter_in_list},
+    OPENFLOW_15: {**_COMMON, SetField: _set_field, CopyField: _copy_field, UseMeter: _meter},
+}
+
+
+def decode_actions(data: bytes) -> tuple[Action, ...]:
+    """The actions of a list, of either version.
+
+    Raises MalformedMessage for bytes that are cut short and for actions that sdn-orch does not use.
+    """
+    result: list[Action] = []
+    offset = 0
+    while offset < len(data):
+        if offset + 8 > len(data):
+            raise MalformedMessage(f"action list is cut short: {data.hex()}")
+        kind, length = _HEAD.unpack_from(data, offset)
+        if length < 8 or length % 8 or offset + length > len(data):
+            raise MalformedMessage(f"action of type {kind} has length {length}")
+        body = data[offset : offset + length]
+        try:
+            result.append(_decode_action(kind, body))
+        except error as short:
+            raise MalformedMessage(f"action {body.hex()}: {short}") from None
+        offset += length
+    return tuple(result)
+
+
+def _decode_action(kind: int, body: bytes) -> Action:
+    match kind:
+        case 0:
+            _, _, port, max_length = Struct("!HHIH6x").unpack(body)
+            return Output(port, max_length)
+        case 22:
+            return ApplyGroup(_number(body))
+        case 29:
+            return UseMeter(_number(body))
+        case 17 if body == _PUSH_VLAN_BYTES:
+            return PushVlan()
+        case 18 if len(body) == 8:
+            return PopVlan()
+        case 24 if len(body) == 8:
+            return DecrementTtl()
+        case 25:
+            return _decode_set_field(body, 4)
+        case 28:
+            bits, source_offset, target_offset = Struct("!4xHHH10x4x").unpack(body)
+            source, target = field_of(body, 12), field_of(body, 16)
+            return CopyField(source.name, target.name, bits, source_offset, target_offset)
+        case 0xFFFF:
+            return _decode_nicira(body)
+    raise MalformedMessage(f"action is not known: {body.hex()}")
+
+
+def _number(body: bytes) -> int:
+    number: int = Struct("!4xI").unpack(body)[0]
+    return number
+
+
+def _decode_set_field(body: bytes, offset: int) -> SetField:
+    fields, end = decode_field(body, offset)
+    if len(fields) != 1 or len(body) - end > 7 or any(body[end:]):
+        raise MalformedMessage(f"set-field is not understood: {body.hex()}")
+    return SetField(*fields[0])
+
+
+def _decode_nicira(body: bytes) -> Action:
+    vendor, subtype = Struct("!4xIH").unpack_from(body)
+    if vendor == NICIRA:
+        match subtype:
+            case 6:
+                bits, source_offset, target_offset = Struct("!10xHHH8x").unpack(body)
+                source, target = field_of(body, 16), field_of(body, 20)
+                return CopyField(source.name, target.name, bits, source_offset, target_offset)
+            case 14:
+                port, table = Struct("!10xHB3x").unpack(body)
+                if port == _IN_PORT_16:
+                    return Resubmit(table)
+            case 33:
+                return _decode_set_field(body, 16)
+            case 49:
+                length, bit = Struct("!10xHH10x").unpack(body)
+                return CheckPacketLarger(length, field_of(body, 14).name, bit)
+    raise MalformedMessage(f"action is not known: {body.hex()}")
