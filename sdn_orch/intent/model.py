@@ -20,10 +20,13 @@ from typing import ClassVar
 class Record:
     """Base of everything stored."""
 
-    #: Field name -> the kind that it refers to (the class name). A None or missing value refers to nothing.
+    #: Field name -> the kind that it refers to (the class name). A None or missing value refers to nothing,
+    #: a tuple of ids to each of them.
     REFERENCES: ClassVar[dict[str, str]] = {}
     #: Fields that `Snapshot.where` can look up by; reference fields always can.
     INDEXES: ClassVar[tuple[str, ...]] = ()
+    #: Numbers of this kind are given from 1 up to this one, as far as the data plane has bits for them.
+    LARGEST_NUMBER: ClassVar[int] = 2**31 - 1
 
     id: str
     #: 0 until the store gives one; unique within the kind, from 1 up.
@@ -97,6 +100,7 @@ class Network(Record):
 
     REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account", "vpc_id": "Vpc"}
     INDEXES: ClassVar[tuple[str, ...]] = ("name",)
+    LARGEST_NUMBER: ClassVar[int] = 2**23 - 1
 
     account_id: str
     name: str
@@ -123,6 +127,7 @@ class Nic(Record):
 
     REFERENCES: ClassVar[dict[str, str]] = {"network_id": "Network", "machine_id": "Machine"}
     INDEXES: ClassVar[tuple[str, ...]] = ("mac",)
+    LARGEST_NUMBER: ClassVar[int] = 2**23 - 1
 
     network_id: str
     mac: str
@@ -188,6 +193,7 @@ class Switch(Record):
     """
 
     INDEXES: ClassVar[tuple[str, ...]] = ("dpid", "name")
+    LARGEST_NUMBER: ClassVar[int] = 2**16 - 1
 
     dpid: int
     name: str

@@ -11,7 +11,7 @@ from struct import Struct, error
 
 from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.fields import FIELDS
-from sdn_orch.openflow.oxm import decode_field, encode_field, field_of, header
+from sdn_orch.openflow.oxm import decode_field, encode_field, field_of, header, nxm_header
 from sdn_orch.openflow.values import (
     OPENFLOW_13,
     OPENFLOW_15,
@@ -87,10 +87,10 @@ def _set_field_13(action: SetField) -> bytes:
     value, mask = _canonical(action)
     if mask is None:
         return _set_field(action)
-    field = encode_field(action.field, value, mask)
-    # 6 bytes stand between the subtype and the field in NXAST_REG_LOAD2.
-    length = (16 + len(field) + 7) & ~7
-    head = _PUT_NUMBER(_EXPERIMENTER, length, NICIRA) + _REG_LOAD2.to_bytes(2, "big") + bytes(6)
+    width = FIELDS[action.field].length
+    field = nxm_header(action.field, True) + value.to_bytes(width, "big") + mask.to_bytes(width, "big")
+    length = (10 + len(field) + 7) & ~7
+    head = _PUT_NUMBER(_EXPERIMENTER, length, NICIRA) + _REG_LOAD2.to_bytes(2, "big")
     return (head + field).ljust(length, b"\0")
 
 
@@ -115,8 +115,8 @@ def _reg_move(action: CopyField) -> bytes:
         action.bits,
         action.source_offset,
         action.target_offset,
-        header(action.source),
-        header(action.target),
+        nxm_header(action.source),
+        nxm_header(action.target),
     )
 
 
@@ -219,7 +219,7 @@ def _decode_nicira(body: bytes) -> Action:
                 if port == _IN_PORT_16:
                     return Resubmit(table)
             case 33:
-                return _decode_set_field(body, 16)
+                return _decode_set_field(body, 10)
             case 49:
                 length, bit = Struct("!10xHH10x").unpack(body)
                 return CheckPacketLarger(length, field_of(body, 14).name, bit)

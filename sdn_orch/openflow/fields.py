@@ -74,3 +74,33 @@ _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (
 )
 
 FIELDS: dict[str, Field] = {row[0]: Field(*row, order=rank) for rank, row in enumerate(_ROWS)}
+
+#: Older codes of the same fields (ovs-fields(7)); Open vSwitch writes its OpenFlow 1.3 extensions in them.
+NXM: dict[str, tuple[int, int]] = {
+    "eth_dst": (NICIRA_0, 1),
+    "eth_src": (NICIRA_0, 2),
+    "eth_type": (NICIRA_0, 3),
+    "ip_proto": (NICIRA_0, 6),
+    "ipv4_src": (NICIRA_0, 7),
+    "ipv4_dst": (NICIRA_0, 8),
+    "tcp_src": (NICIRA_0, 9),
+    "tcp_dst": (NICIRA_0, 10),
+    "udp_src": (NICIRA_0, 11),
+    "udp_dst": (NICIRA_0, 12),
+    "icmpv4_type": (NICIRA_0, 13),
+    "icmpv4_code": (NICIRA_0, 14),
+    "arp_op": (NICIRA_0, 15),
+    "arp_spa": (NICIRA_0, 16),
+    "arp_tpa": (NICIRA_0, 17),
+    "tunnel_id": (NICIRA_1, 16),
+    "arp_sha": (NICIRA_1, 17),
+    "arp_tha": (NICIRA_1, 18),
+    "ipv6_src": (NICIRA_1, 19),
+    "ipv6_dst": (NICIRA_1, 20),
+    "icmpv6_type": (NICIRA_1, 21),
+    "icmpv6_code": (NICIRA_1, 22),
+    "ipv6_nd_target": (NICIRA_1, 23),
+    "ipv6_nd_sll": (NICIRA_1, 24),
+    "ipv6_nd_tll": (NICIRA_1, 25),
+    "ip_ecn": (NICIRA_1, 28),
+}

@@ -7,7 +7,7 @@ packet registers of 64 bits (1.5.1, section 7.2.3.10), since that is how Open vS
 from __future__ import annotations
 
 from sdn_orch.errors import MalformedMessage
-from sdn_orch.openflow.fields import FIELDS, PACKET_REGISTERS, Field
+from sdn_orch.openflow.fields import FIELDS, NXM, PACKET_REGISTERS, Field
 from sdn_orch.openflow.values import OPENFLOW_13, OPENFLOW_15, Match
 
 _REGISTERS = {f"reg{number}": number for number in range(4)}
@@ -18,6 +18,12 @@ def header(field: str, masked: bool = False) -> bytes:
     """The four-byte OXM header of a field: class, code, mask bit, payload length."""
     known = FIELDS[field]
     return _header(known.oxm_class, known.code, known.length, masked)
+
+
+def nxm_header(field: str, masked: bool = False) -> bytes:
+    """The header with the field's older code where it has one, else the OXM header."""
+    oxm_class, code = NXM.get(field, (FIELDS[field].oxm_class, FIELDS[field].code))
+    return _header(oxm_class, code, FIELDS[field].length, masked)
 
 
 def _header(oxm_class: int, code: int, length: int, masked: bool) -> bytes:
@@ -33,7 +39,10 @@ _HEADERS_BY_VERSION: dict[int, _Headers] = {
     OPENFLOW_15: {name: row for name, row in _HEADERS.items() if name not in _REGISTERS},
 }
 _BY_HEADER: dict[bytes, tuple[Field, bool]] = {
-    header(name, masked): (field, masked) for name, field in FIELDS.items() for masked in (False, True)
+    write(name, masked): (field, masked)
+    for name, field in FIELDS.items()
+    for masked in (False, True)
+    for write in (header, nxm_header)
 }
 
 
