@@ -20,6 +20,7 @@ from sdn_orch.openflow.values import (
     CheckPacketLarger,
     CopyField,
     DecrementTtl,
+    Foreign,
     Output,
     PopVlan,
     PushVlan,
@@ -139,6 +140,7 @@ _COMMON: _Encoders = {
     DecrementTtl: lambda _: _DECREMENT_TTL_BYTES,
     Resubmit: _resubmit,
     CheckPacketLarger: _check_packet_larger,
+    Foreign: lambda action: action.data,
 }
 _ENCODERS: dict[int, _Encoders] = {
     OPENFLOW_13: {**_COMMON, SetField: _set_field_13, CopyField: _reg_move, UseMeter: _meter_in_list},
@@ -147,9 +149,9 @@ _ENCODERS: dict[int, _Encoders] = {
 
 
 def decode_actions(data: bytes) -> tuple[Action, ...]:
-    """The actions of a list, of either version.
+    """The actions of a list, of either version; actions that sdn-orch does not use come as Foreign.
 
-    Raises MalformedMessage for bytes that are cut short and for actions that sdn-orch does not use.
+    Raises MalformedMessage for bytes that are not a list of actions.
     """
     result: list[Action] = []
     offset = 0
@@ -162,8 +164,8 @@ def decode_actions(data: bytes) -> tuple[Action, ...]:
         body = data[offset : offset + length]
         try:
             result.append(_decode_action(kind, body))
-        except error as short:
-            raise MalformedMessage(f"action {body.hex()}: {short}") from None
+        except (error, MalformedMessage):
+            result.append(Foreign(body))
         offset += length
     return tuple(result)
 
@@ -179,19 +181,19 @@ def _decode_action(kind: int, body: bytes) -> Action:
             return UseMeter(_number(body))
         case 17 if body == _PUSH_VLAN_BYTES:
             return PushVlan()
-        case 18 if len(body) == 8:
+        case 18 if body == _POP_VLAN_BYTES:
             return PopVlan()
-        case 24 if len(body) == 8:
+        case 24 if body == _DECREMENT_TTL_BYTES:
             return DecrementTtl()
         case 25:
             return _decode_set_field(body, 4)
         case 28:
-            bits, source_offset, target_offset = Struct("!4xHHH10x4x").unpack(body)
+            bits, source_offset, target_offset = Struct("!4xHHH14x").unpack(body)
             source, target = field_of(body, 12), field_of(body, 16)
             return CopyField(source.name, target.name, bits, source_offset, target_offset)
         case 0xFFFF:
             return _decode_nicira(body)
-    raise MalformedMessage(f"action is not known: {body.hex()}")
+    return Foreign(body)
 
 
 def _number(body: bytes) -> int:
@@ -199,10 +201,10 @@ def _number(body: bytes) -> int:
     return number
 
 
-def _decode_set_field(body: bytes, offset: int) -> SetField:
+def _decode_set_field(body: bytes, offset: int) -> Action:
     fields, end = decode_field(body, offset)
     if len(fields) != 1 or len(body) - end > 7 or any(body[end:]):
-        raise MalformedMessage(f"set-field is not understood: {body.hex()}")
+        return Foreign(body)
     return SetField(*fields[0])
 
 
@@ -223,4 +225,4 @@ def _decode_nicira(body: bytes) -> Action:
             case 49:
                 length, bit = Struct("!10xHH10x").unpack(body)
                 return CheckPacketLarger(length, field_of(body, 14).name, bit)
-    raise MalformedMessage(f"action is not known: {body.hex()}")
+    return Foreign(body)

@@ -151,6 +151,13 @@ class CheckPacketLarger:
     bit: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """An action that sdn-orch never writes, as the bytes that a switch showed."""
+
+    data: bytes
+
+
 Action = (
     Output
     | ApplyGroup
@@ -162,6 +169,7 @@ Action = (
     | UseMeter
     | Resubmit
     | CheckPacketLarger
+    | Foreign
 )
 
 
