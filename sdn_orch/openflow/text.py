@@ -1,0 +1,206 @@
+"""Flows, groups, meters and packets as text, in the syntax that ovs-ofctl and ofproto/trace read.
+
+`flow_to_ofctl` is good for `ovs-ofctl -O OpenFlow15 add-flow`, the others likewise for add-group,
+add-meter and ofproto/trace. For people, table numbers can be replaced by names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv6Address
+
+from sdn_orch.openflow.fields import FIELDS
+from sdn_orch.openflow.values import (
+    ALL,
+    ANY,
+    CONTROLLER,
+    IN_PORT,
+    LOCAL,
+    Action,
+    ApplyGroup,
+    CheckPacketLarger,
+    CopyField,
+    DecrementTtl,
+    Flow,
+    Foreign,
+    Group,
+    GroupType,
+    Match,
+    Meter,
+    Output,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+    UseMeter,
+)
+
+TableName = Callable[[int], str]
+
+#: Fields that Open vSwitch calls otherwise than the OpenFlow specification.
+_NAMES = {
+    "ip_ttl": "nw_ttl",
+    "ip_proto": "nw_proto",
+    "ipv4_src": "ip_src",
+    "ipv4_dst": "ip_dst",
+    "icmpv4_type": "icmp_type",
+    "icmpv4_code": "icmp_code",
+    "ipv6_nd_target": "nd_target",
+    "ipv6_nd_sll": "nd_sll",
+    "ipv6_nd_tll": "nd_tll",
+    "tunnel_id": "tun_id",
+}
+_MAC = frozenset({"eth_src", "eth_dst", "arp_sha", "arp_tha", "ipv6_nd_sll", "ipv6_nd_tll"})
+_IPV4 = frozenset({"ipv4_src", "ipv4_dst", "arp_spa", "arp_tpa", "tun_src", "tun_dst"})
+_IPV6 = frozenset({"ipv6_src", "ipv6_dst", "ipv6_nd_target"})
+_HEXADECIMAL = frozenset({"metadata", "eth_type", "vlan_vid", "tunnel_id", "reg0", "reg1", "reg2", "reg3"})
+_PORTS = {IN_PORT: "IN_PORT", ALL: "ALL", CONTROLLER: "CONTROLLER", LOCAL: "LOCAL", 0xFFFFFFFA: "NORMAL"}
+_GROUP_TYPES = {
+    GroupType.ALL: "all",
+    GroupType.SELECT: "select",
+    GroupType.INDIRECT: "indirect",
+    GroupType.FAST_FAILOVER: "fast_failover",
+}
+
+
+def format_mac(value: int) -> str:
+    """A MAC address with colons."""
+    return value.to_bytes(6, "big").hex(":")
+
+
+def format_value(field: str, value: int) -> str:
+    """A field's value: addresses dotted or with colons, identifiers hexadecimal, numbers decimal."""
+    if field in _MAC:
+        return format_mac(value)
+    if field in _IPV4:
+        return str(IPv4Address(value))
+    if field in _IPV6:
+        return str(IPv6Address(value))
+    if field == "in_port":
+        return _PORTS.get(value, str(value))
+    return f"{value:#x}" if field in _HEXADECIMAL else str(value)
+
+
+def _format_masked(field: str, value: int, mask: int | None) -> str:
+    text = format_value(field, value)
+    if mask is None:
+        return text
+    if field in _IPV4 or field in _IPV6:
+        host_bits = ((1 << FIELDS[field].bits) - 1) ^ mask
+        if host_bits & (host_bits + 1) == 0:
+            return f"{text}/{FIELDS[field].bits - host_bits.bit_length()}"
+        return f"{text}/{format_value(field, mask)}"
+    if field in _MAC:
+        return f"{text}/{format_mac(mask)}"
+    return f"{text}/{mask:#x}"
+
+
+def format_match(match: Match) -> str:
+    """The fields of a match, separated by commas; empty for the match of everything."""
+    return ",".join(
+        f"{_NAMES.get(field, field)}={_format_masked(field, value, mask)}" for field, value, mask in match
+    )
+
+
+def _subfield(field: str, offset: int, bits: int) -> str:
+    name = _NAMES.get(field, field)
+    if offset == 0 and bits == FIELDS[field].bits:
+        return f"{name}[]"
+    return f"{name}[{offset}]" if bits == 1 else f"{name}[{offset}..{offset + bits - 1}]"
+
+
+def format_action(action: Action, table_name: TableName = str) -> str:
+    """One action."""
+    match action:
+        case Output(port, max_length) if port == CONTROLLER:
+            return f"CONTROLLER:{max_length}"
+        case Output(port, _):
+            return _PORTS.get(port) or f"output:{port}"
+        case ApplyGroup(group):
+            return f"group:{group}"
+        case SetField(field, value, mask):
+            return f"set_field:{_format_masked(field, value, mask)}->{_NAMES.get(field, field)}"
+        case CopyField(source, target, bits, source_offset, target_offset):
+            return f"move:{_subfield(source, source_offset, bits)}->{_subfield(target, target_offset, bits)}"
+        case PushVlan():
+            return "push_vlan:0x8100"
+        case PopVlan():
+            return "pop_vlan"
+        case DecrementTtl():
+            return "dec_ttl"
+        case UseMeter(meter):
+            return f"meter:{meter}"
+        case Resubmit(table):
+            return f"resubmit(,{table_name(table)})"
+        case CheckPacketLarger(length, field, bit):
+            return f"check_pkt_larger({length})->{_subfield(field, bit, 1)}"
+        case Foreign(data):
+            return f"foreign({data.hex()})"
+
+
+def _format_actions(actions: Iterable[Action], table_name: TableName = str) -> str:
+    return ",".join(format_action(action, table_name) for action in actions)
+
+
+def format_instructions(flow: Flow, table_name: TableName = str) -> str:
+    """What a flow does: its actions, then metadata and goto; "drop" for nothing."""
+    parts = [format_action(action, table_name) for action in flow.actions]
+    if flow.metadata is not None:
+        value, mask = flow.metadata
+        parts.append(f"write_metadata:{value:#x}/{mask:#x}")
+    if flow.goto is not None:
+        parts.append(f"goto_table:{table_name(flow.goto)}")
+    return ",".join(parts) or "drop"
+
+
+def flow_to_ofctl(flow: Flow, table_name: TableName = str, cookie: int | None = None) -> str:
+    """A flow for `ovs-ofctl -O OpenFlow15 add-flow`; with names for tables it is for people."""
+    parts = [f"table={table_name(flow.table)}", f"priority={flow.priority}"]
+    if cookie is not None:
+        parts.insert(0, f"cookie={cookie:#x}")
+    if flow.match.fields:
+        parts.append(format_match(flow.match))
+    return f"{','.join(parts)} actions={format_instructions(flow, table_name)}"
+
+
+def group_to_ofctl(group: Group, table_name: TableName = str) -> str:
+    """A group for `ovs-ofctl -O OpenFlow15 add-group`."""
+    parts = [f"group_id={group.number}", f"type={_GROUP_TYPES[group.type]}"]
+    if group.type == GroupType.SELECT:
+        parts.append("selection_method=dp_hash")
+    for number, bucket in enumerate(group.buckets):
+        words = [f"bucket=bucket_id:{number}"]
+        if group.type == GroupType.SELECT:
+            words.append(f"weight:{bucket.weight}")
+        if bucket.watch_port != ANY:
+            words.append(f"watch_port:{_PORTS.get(bucket.watch_port, bucket.watch_port)}")
+        if bucket.watch_group != ANY:
+            words.append(f"watch_group:{bucket.watch_group}")
+        words.append(f"actions={_format_actions(bucket.actions, table_name) or 'drop'}")
+        parts.append(",".join(words))
+    return ",".join(parts)
+
+
+def meter_to_ofctl(meter: Meter) -> str:
+    """A meter for `ovs-ofctl -O OpenFlow15 add-meter`."""
+    unit = "pktps" if meter.packets else "kbps"
+    burst, size = (",burst", f",burst_size={meter.burst}") if meter.burst else ("", "")
+    return f"meter={meter.number},{unit}{burst},bands=type=drop,rate={meter.rate}{size}"
+
+
+def packet_to_trace(packet: Match) -> str:
+    """A packet for `ovs-appctl ofproto/trace BRIDGE`, described by the exact values of its fields.
+
+    Raises ValueError for a field with a mask, since a packet has whole values.
+    """
+    parts: list[str] = []
+    for field, value, mask in packet:
+        if mask is not None:
+            raise ValueError(f"{field}: a packet has whole values, not {value:#x}/{mask:#x}")
+        if field == "vlan_vid":
+            # The tag is one field there; its priority comes with it.
+            pcp = packet.get("vlan_pcp")
+            parts.append(f"vlan_tci={value | (pcp[0] << 13 if pcp else 0):#x}")
+        elif field != "vlan_pcp":
+            parts.append(f"{_NAMES.get(field, field)}={format_value(field, value)}")
+    return ",".join(parts)
