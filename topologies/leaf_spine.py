@@ -1,0 +1,45 @@
+"""Leaves with hosts, each cabled to every spine: the fabric of most data centres (a folded Clos of two stages).
+
+        spine1        spine2
+       /  |  \\ \\    / /  |  \\
+      leaf1 leaf2 leaf3 leaf4        every leaf has a cable to every spine
+      /||\\  /||\\  /||\\  /||\\
+       hosts  hosts  hosts  hosts
+
+Between any two leaves there are as many equal paths as spines: traffic is spread over them, and a cut cable
+or a dead spine leaves the others. On a leaf the hosts have the ports from 1 up, the spines the ports after
+them; on a spine the port is the leaf's number.
+
+    mn --custom topologies/leaf_spine.py --topo leaf_spine,2,4,3 --switch ovs,datapath=user
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mininet.topo import Topo
+
+#: Spines are numbered from here up, so that a switch's number tells its kind.
+SPINE_DPID = 0x100
+
+
+class LeafSpine(Topo):  # type: ignore[misc]
+    """`spines` fabric switches, `leaves` edge switches with `hosts` hosts each."""
+
+    def build(
+        self, spines: int = 2, leaves: int = 4, hosts: int = 3, prefix: str = "", **_params: Any
+    ) -> None:
+        """Called by Mininet with the arguments of the constructor."""
+        tops = [
+            self.addSwitch(f"{prefix}spine{number}", dpid=f"{SPINE_DPID + number:016x}", role="fabric")
+            for number in range(1, spines + 1)
+        ]
+        for index in range(leaves):
+            leaf = self.addSwitch(f"{prefix}leaf{index + 1}", dpid=f"{index + 1:016x}", role="edge")
+            for port in range(1, hosts + 1):
+                self.addLink(self.addHost(f"h{index * hosts + port}"), leaf, port1=0, port2=port)
+            for rank, spine in enumerate(tops, start=1):
+                self.addLink(leaf, spine, port1=hosts + rank, port2=index + 1, capacity=40_000)
+
+
+topos = {"leaf_spine": LeafSpine}
