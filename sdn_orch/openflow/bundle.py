@@ -66,6 +66,8 @@ def parse_bundle_control(data: bytes) -> tuple[int, BundleStep] | None:
 
     Raises MalformedMessage for one that is cut short or has an unknown step.
     """
+    if len(data) < 8:
+        raise MalformedMessage(f"message is cut short: {data.hex()}")
     offset = 8
     if data[1] == Kind.EXPERIMENTER:
         if data[8:16] != Struct("!II").pack(ONF, _CONTROL):
