@@ -29,7 +29,7 @@ class FatTree(Topo):  # type: ignore[misc]
     """A fat tree of switches with `k` ports (even). Ports 1 to k/2 look down, the others up."""
 
     def build(self, k: int = 4, prefix: str = "", **_params: Any) -> None:
-        """Called by Mininet with the arguments of the constructor. Raises ValueError for an odd or small k."""
+        """Called by Mininet with the arguments of the constructor. Raises ValueError for an odd k."""
         if k < 2 or k % 2:
             raise ValueError(f"a fat tree needs an even number of ports of at least 2, not {k}")
         half = k // 2

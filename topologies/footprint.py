@@ -1,4 +1,4 @@
-"""What a Mininet run leaves on the machine, written down before it is made, so that exactly that can be removed.
+"""What a Mininet run leaves on the machine, written down before it is made, so that just that can go again.
 
 Mininet's own clean-up kills processes by name on the whole machine and deletes bridges that it did not make.
 Ours knows three things of a run: its bridges and interfaces by name, its directory, and a mark in the
@@ -42,7 +42,7 @@ class Footprint:
         self._bridges: set[str] = set()
 
     def note(self, bridges: Iterable[str] = (), interfaces: Iterable[str] = ()) -> None:
-        """Write down what is about to be made. Raises FileExistsError when something of that name is there."""
+        """Write down what is about to be made. Raises FileExistsError when a name is taken."""
         fresh = [*bridges, *interfaces]
         for name in fresh:
             if Path("/sys/class/net", name).exists() and name not in self._interfaces:
@@ -75,7 +75,7 @@ def claim(base: Path = BASE) -> Footprint:
         file = _lock(path)
         if file is None:
             continue
-        if file.read() or any(name.startswith(f"n{slot}-") for name in os.listdir("/sys/class/net")):
+        if file.read() or any(name.startswith(f"n{slot}-") for name in _interfaces()):
             file.close()  # left by a killed run that could not be cleaned up yet, or names that others use
             continue
         footprint = Footprint(file, path, uuid.uuid4().hex)
@@ -102,6 +102,10 @@ def remove_leftovers(base: Path = BASE) -> list[str]:
                 removed.append(path.stem)
             path.unlink()
     return removed
+
+
+def _interfaces() -> list[str]:
+    return [entry.name for entry in Path("/sys/class/net").iterdir()]
 
 
 def _lock(path: Path) -> IO[str] | None:

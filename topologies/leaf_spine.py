@@ -1,4 +1,4 @@
-"""Leaves with hosts, each cabled to every spine: the fabric of most data centres (a folded Clos of two stages).
+"""Leaves with hosts, each cabled to every spine: the fabric of most data centres (a folded Clos network).
 
         spine1        spine2
        /  |  \\ \\    / /  |  \\

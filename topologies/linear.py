@@ -12,6 +12,7 @@ On every switch the hosts have the ports from 1 up; the cables to the left and r
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from mininet.topo import Topo
@@ -28,7 +29,7 @@ class Linear(Topo):  # type: ignore[misc]
             for port in range(1, hosts + 1):
                 self.addLink(self.addHost(f"h{index * hosts + port}"), leaf, port1=0, port2=port)
             row.append(leaf)
-        for left, right in zip(row, row[1:], strict=False):
+        for left, right in pairwise(row):
             self.addLink(left, right, capacity=10_000)
 
 

@@ -1,4 +1,4 @@
-"""The Mininet parts that suit sdn-orch: userspace switches, hosts whose packets survive them, our own clean-up.
+"""The Mininet parts that suit sdn-orch: userspace switches, hosts whose packets survive them, clean-up.
 
 Why not Mininet's defaults, in one line each:
 - switches use Open vSwitch's userspace datapath (`netdev`), which needs no kernel module; `fail_mode=secure`,
@@ -50,7 +50,7 @@ class TenantHost(Host):  # type: ignore[misc]
 
 
 class QuietController(RemoteController):  # type: ignore[misc]
-    """A controller that runs elsewhere, at `ip` and `port`; whether it listens is seen when switches connect."""
+    """A controller that runs elsewhere, at `ip` and `port`; that it listens is seen when switches connect."""
 
     def checkListening(self) -> None:  # noqa: N802 (Mininet's name)
         """Nothing: Mininet would send it a line by telnet."""

@@ -17,7 +17,7 @@ from mininet.topo import Topo
 
 
 class Single(Topo):  # type: ignore[misc]
-    """`hosts` hosts on one switch. `prefix` goes before the switch's name, which is a bridge of the machine."""
+    """`hosts` hosts on one switch. `prefix` goes before its name, which is a bridge of the machine."""
 
     def build(self, hosts: int = 4, prefix: str = "", **_params: Any) -> None:
         """Called by Mininet with the arguments of the constructor."""
