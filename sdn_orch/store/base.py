@@ -36,14 +36,19 @@ class Store(Protocol):
     def commit(self, changes: Sequence[Change], expected: int) -> Commit:
         """Apply all changes durably and atomically on top of revision `expected`.
 
-        New records (number 0) get their number here. Raises Conflict if the store has moved on,
-        Invalid if a reference names nothing or an id is taken, InUse if a deleted record is still
-        referred to, StoreUnavailable if the medium fails; in each case nothing has changed.
+        New records (number 0) get their number here. Changes that make no difference make no revision:
+        the commit returned then is the newest revision, without changes. Raises Conflict if the store has
+        moved on, Invalid if a reference names nothing, an id is taken or a value is not of its field's
+        type, NotFound if a record to be deleted does not exist, InUse if a deleted one is still referred
+        to, Exhausted if a kind has no number left, StoreUnavailable if the medium fails or the store is
+        closed; in each case nothing has changed.
         """
         ...
 
     def watch(self, after: int) -> Iterator[Commit]:
         """Every commit with a revision above `after`, in order, for ever, ending when the store closes.
+
+        The iterator blocks while there is none; commits never wait for it.
 
         A watcher that asks for a revision no longer kept, or falls too far behind, first gets one commit
         without changes whose snapshot is the newest: the sign to start again from there.
@@ -51,9 +56,12 @@ class Store(Protocol):
         ...
 
     def lease(self, name: str, holder: str, seconds: float) -> bool:
-        """Take or renew the lease `name` for `holder`; False while another holder's has not run out."""
+        """Take or renew the lease `name` for `holder`; False while another holder's has not run out.
+
+        0 seconds give it back. Raises StoreUnavailable like `commit`.
+        """
         ...
 
     def close(self) -> None:
-        """End all watches and release the medium."""
+        """End all watches, once each has seen every commit, and release the medium."""
         ...
