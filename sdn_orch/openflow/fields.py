@@ -1,7 +1,7 @@
 """The match fields that sdn-orch uses: OXM class, code and width.
 
 OpenFlow Switch Specification 1.3.5, section 7.2.3.7 for the basic class; ovs-fields(7) for the
-registers and `ip_ttl` of Open vSwitch (class 0x0001).
+registers, `ip_ttl` and the inside of neighbour discovery of Open vSwitch (classes 0x0001 and 0x1000).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 BASIC = 0x8000
 NICIRA_0 = 0x0000
 NICIRA_1 = 0x0001
+ERICSSON = 0x1000
 PACKET_REGISTERS = 0x8001
 
 
@@ -55,7 +56,9 @@ _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (
     ("icmpv4_code", BASIC, 20, 8, False),
     ("icmpv6_type", BASIC, 29, 8, False),
     ("icmpv6_code", BASIC, 30, 8, False),
+    ("ipv6_nd_reserved", ERICSSON, 1, 32, False),
     ("ipv6_nd_target", BASIC, 31, 128, True),
+    ("ipv6_nd_options_type", ERICSSON, 2, 8, False),
     ("ipv6_nd_sll", BASIC, 32, 48, True),
     ("ipv6_nd_tll", BASIC, 33, 48, True),
     ("arp_op", BASIC, 21, 16, False),

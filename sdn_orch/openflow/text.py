@@ -46,6 +46,8 @@ _NAMES = {
     "icmpv4_type": "icmp_type",
     "icmpv4_code": "icmp_code",
     "ipv6_nd_target": "nd_target",
+    "ipv6_nd_reserved": "nd_reserved",
+    "ipv6_nd_options_type": "nd_options_type",
     "ipv6_nd_sll": "nd_sll",
     "ipv6_nd_tll": "nd_tll",
     "tunnel_id": "tun_id",
@@ -53,7 +55,9 @@ _NAMES = {
 _MAC = frozenset({"eth_src", "eth_dst", "arp_sha", "arp_tha", "ipv6_nd_sll", "ipv6_nd_tll"})
 _IPV4 = frozenset({"ipv4_src", "ipv4_dst", "arp_spa", "arp_tpa", "tun_src", "tun_dst"})
 _IPV6 = frozenset({"ipv6_src", "ipv6_dst", "ipv6_nd_target"})
-_HEXADECIMAL = frozenset({"metadata", "eth_type", "vlan_vid", "tunnel_id", "reg0", "reg1", "reg2", "reg3"})
+_HEXADECIMAL = frozenset(
+    {"metadata", "eth_type", "vlan_vid", "tunnel_id", "ipv6_nd_reserved", "reg0", "reg1", "reg2", "reg3"}
+)
 _PORTS = {IN_PORT: "IN_PORT", ALL: "ALL", CONTROLLER: "CONTROLLER", LOCAL: "LOCAL", 0xFFFFFFFA: "NORMAL"}
 _GROUP_TYPES = {
     GroupType.ALL: "all",

@@ -71,9 +71,9 @@ MODULES: dict[int, tuple[Any, Any]] = {
     OPENFLOW_15: (ofproto_v1_5, ofproto_v1_5_parser),
 }
 DATAPATHS = {version: ProtocolDesc(version) for version in VERSIONS}
-#: Fields that os-ken calls otherwise; the time to live and the registers of 1.5 it does not know.
+#: Fields that os-ken calls otherwise, and extensions of Open vSwitch that it does not know.
 OS_KEN_NAMES = {"tun_src": "tun_ipv4_src", "tun_dst": "tun_ipv4_dst"}
-UNKNOWN = {"ip_ttl", "reg0", "reg1", "reg2", "reg3"}
+UNKNOWN = {"ip_ttl", "ipv6_nd_reserved", "ipv6_nd_options_type", "reg0", "reg1", "reg2", "reg3"}
 ADDRESSES = {name for name, field in FIELDS.items() if field.bits in (48, 128)} | {
     name for name in FIELDS if name.startswith(("ipv4", "arp_spa", "arp_tpa", "tun_"))
 }
