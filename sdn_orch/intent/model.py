@@ -23,7 +23,8 @@ class Record:
     #: Field name -> the kind that it refers to (the class name). A None or missing value refers to nothing,
     #: a tuple of ids to each of them.
     REFERENCES: ClassVar[dict[str, str]] = {}
-    #: Fields that `Snapshot.where` can look up by; reference fields always can.
+    #: Fields and properties that `Snapshot.where` can look up by; reference fields always can. Of a tuple,
+    #: by each of its members.
     INDEXES: ClassVar[tuple[str, ...]] = ()
     #: Numbers of this kind are given from 1 up to this one, as far as the data plane has bits for them.
     LARGEST_NUMBER: ClassVar[int] = 2**31 - 1
@@ -93,13 +94,12 @@ class Network(Record):
 
     An L2 network has no addresses (`ipv4`, `ipv6` None): the tenant's own. Others have at least one
     prefix and its gateway; the gateway answers from every edge. `mtu` is that of the guests' IP packets
-    in bytes. `vlan` and `vni` identify the network on `vlan` and `vxlan` transports (None: derived from
-    `number`). `isolated networks` and tiers are routed by their own or their VPC's router; shared
-    networks have one router each as well.
+    in bytes. `vlan` and `vni` identify the network on `vlan` and `vxlan` transports. Isolated networks
+    and tiers are routed by their own or their VPC's router; shared networks have one router each as well.
     """
 
     REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account", "vpc_id": "Vpc"}
-    INDEXES: ClassVar[tuple[str, ...]] = ("name",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("name", "vlan", "vni")
     LARGEST_NUMBER: ClassVar[int] = 2**23 - 1
 
     account_id: str
@@ -116,6 +116,11 @@ class Network(Record):
     vlan: int | None = None
     vni: int | None = None
 
+    @property
+    def effective_vni(self) -> int:
+        """Its own VNI (below 2**23), else one above that, derived from its number: the two never meet."""
+        return self.vni if self.vni is not None else 2**23 + self.number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nic(Record):
@@ -126,7 +131,7 @@ class Nic(Record):
     """
 
     REFERENCES: ClassVar[dict[str, str]] = {"network_id": "Network", "machine_id": "Machine"}
-    INDEXES: ClassVar[tuple[str, ...]] = ("mac",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("mac", "claims")
     LARGEST_NUMBER: ClassVar[int] = 2**23 - 1
 
     network_id: str
@@ -140,6 +145,17 @@ class Nic(Record):
     is_default: bool = True
     active: bool = True
     routes4: tuple[tuple[IPv4Network, IPv4Address], ...] = ()
+
+    @property
+    def addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
+        """All its addresses, the primary ones first."""
+        primary = (address for address in (self.ipv4, self.ipv6) if address is not None)
+        return (*primary, *self.secondary4, *self.secondary6)
+
+    @property
+    def claims(self) -> tuple[tuple[str, str | IPv4Address | IPv6Address], ...]:
+        """What no other NIC of its network may have: (network id, its MAC or one of its addresses)."""
+        return tuple((self.network_id, claim) for claim in (self.mac, *self.addresses))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +208,7 @@ class Switch(Record):
     packet of a registered MAC binds its NIC.
     """
 
-    INDEXES: ClassVar[tuple[str, ...]] = ("dpid", "name")
+    INDEXES: ClassVar[tuple[str, ...]] = ("dpid", "name", "tunnel_address")
     LARGEST_NUMBER: ClassVar[int] = 2**16 - 1
 
     dpid: int
@@ -223,6 +239,7 @@ class Link(Record):
     """
 
     REFERENCES: ClassVar[dict[str, str]] = {"a_switch_id": "Switch", "b_switch_id": "Switch"}
+    INDEXES: ClassVar[tuple[str, ...]] = ("ports",)
 
     a_switch_id: str
     a_port: int
@@ -232,15 +249,26 @@ class Link(Record):
     up: bool = True
     source: Source = Source.DISCOVERY
 
+    @property
+    def ports(self) -> tuple[tuple[str, int], tuple[str, int]]:
+        """Both ends as (switch id, port)."""
+        return ((self.a_switch_id, self.a_port), (self.b_switch_id, self.b_port))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment(Record):
     """Where a NIC is plugged in: a switch port, behind `vlan` on a trunk port. One per NIC."""
 
     REFERENCES: ClassVar[dict[str, str]] = {"nic_id": "Nic", "switch_id": "Switch"}
+    INDEXES: ClassVar[tuple[str, ...]] = ("ports",)
 
     nic_id: str
     switch_id: str
     port: int
     vlan: int | None = None
     source: Source = Source.CONFIGURATION
+
+    @property
+    def ports(self) -> tuple[tuple[str, int], ...]:
+        """Where it is, as (switch id, port); one entry, so that it can be looked up like a link's."""
+        return ((self.switch_id, self.port),)
