@@ -2,6 +2,10 @@
 
 Native in OpenFlow 1.4 and later (1.5.1, section 7.3.9); in 1.3 the same bodies travel as the ONF's
 extension EXT-230 (experimenter 0x4f4e4600, types 2300 and 2301).
+
+Open vSwitch checks a message's form when it is put into the bundle, answers an error, and *leaves it out*:
+a commit then carries out the rest. Before committing, wait for a barrier (or the close reply) behind the
+last message, and discard the bundle when there was any error.
 """
 
 from __future__ import annotations

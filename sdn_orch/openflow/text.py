@@ -86,9 +86,9 @@ def format_value(field: str, value: int) -> str:
 
 
 def _format_masked(field: str, value: int, mask: int | None) -> str:
-    text = format_value(field, value)
     if mask is None:
-        return text
+        return format_value(field, value)
+    text = format_value(field, value & mask)
     if field in _IPV4 or field in _IPV6:
         host_bits = ((1 << FIELDS[field].bits) - 1) ^ mask
         if host_bits & (host_bits + 1) == 0:

@@ -1,0 +1,172 @@
+"""A plain OpenFlow session with a bridge of Open vSwitch, over its management socket."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from sdn_orch.openflow.events import parse_error
+from sdn_orch.openflow.groups import delete_all_groups, parse_groups
+from sdn_orch.openflow.messages import (
+    Kind,
+    barrier_request,
+    delete_all_flows,
+    echo_reply,
+    hello,
+    split_messages,
+)
+from sdn_orch.openflow.meters import delete_all_meters, parse_meters
+from sdn_orch.openflow.multipart import Counters, Part, multipart_request, parse_flows, parse_multipart
+from sdn_orch.openflow.values import FlowEntry, Group, Meter
+
+RUN_DIRECTORY = Path(os.environ.get("OVS_RUNDIR", "/var/run/openvswitch"))
+
+
+def run(*command: str) -> str:
+    """Run a command to its end; its output, or an assertion that shows what it said."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr or done.stdout}"
+    return done.stdout
+
+
+@contextmanager
+def bridge(name: str, *ports: str) -> Iterator[str]:
+    """A userspace bridge with internal ports 1, 2, ..., removed in the end."""
+    if shutil.which("ovs-vsctl") is None or not (RUN_DIRECTORY / "db.sock").exists():
+        pytest.skip("Open vSwitch is not running")
+    settings = ("datapath_type=netdev", "fail_mode=secure", "protocols=OpenFlow13,OpenFlow15")
+    run(
+        "ovs-vsctl",
+        "--if-exists",
+        "del-br",
+        name,
+        "--",
+        "add-br",
+        name,
+        "--",
+        "set",
+        "bridge",
+        name,
+        *settings,
+    )
+    try:
+        for number, port in enumerate(ports, 1):
+            run(
+                "ovs-vsctl",
+                "add-port",
+                name,
+                port,
+                "--",
+                "set",
+                "interface",
+                port,
+                "type=internal",
+                f"ofport_request={number}",
+            )
+        yield name
+    finally:
+        run("ovs-vsctl", "--if-exists", "del-br", name)
+
+
+class Session:
+    """Requests answered in order; what the switch says by itself is kept in `events`."""
+
+    def __init__(self, bridge_name: str, version: int) -> None:
+        self.version = version
+        self.events: list[bytes] = []
+        self._xids = count(1)
+        self._buffer = b""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(10)
+        self._socket.connect(str(RUN_DIRECTORY / f"{bridge_name}.mgmt"))
+        self._socket.sendall(hello([version], self.xid()))
+        assert next(self._messages())[1] == Kind.HELLO
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def xid(self) -> int:
+        """A fresh transaction number."""
+        return next(self._xids)
+
+    def _messages(self) -> Iterator[bytes]:
+        while True:
+            whole = list(split_messages(self._buffer))
+            for item in whole:
+                self._buffer = self._buffer[len(item) :]
+                yield item
+            if not whole:
+                received = self._socket.recv(1 << 16)
+                assert received, "the switch closed the session"
+                self._buffer += received
+
+    def ask(self, *messages: bytes) -> list[bytes]:
+        """Send messages and a barrier; the answers, errors among them, up to the barrier's."""
+        barrier = self.xid()
+        self._socket.sendall(b"".join(messages) + barrier_request(self.version, barrier))
+        answers: list[bytes] = []
+        for item in self._messages():
+            match item[1]:
+                case Kind.BARRIER_REPLY if int.from_bytes(item[4:8], "big") == barrier:
+                    return answers
+                case Kind.ECHO_REQUEST:
+                    self._socket.sendall(echo_reply(item))
+                case Kind.PACKET_IN | Kind.PORT_STATUS | Kind.FLOW_REMOVED:
+                    self.events.append(item)
+                case _:
+                    answers.append(item)
+        raise AssertionError("unreachable")
+
+    def tell(self, *messages: bytes) -> None:
+        """Send messages that have no answer but errors, of which there must be none."""
+        errors = [parse_error(item).text for item in self.ask(*messages) if item[1] == Kind.ERROR]
+        assert not errors, errors
+
+    def wait(self, kind: Kind) -> bytes:
+        """The next message of a kind, kept or still to come."""
+        for item in self.events:
+            if item[1] == kind:
+                self.events.remove(item)
+                return item
+        return next(item for item in self._messages() if item[1] == kind)
+
+    def read(self, part: Part) -> list[bytes]:
+        """The bodies of all parts of one multipart reply."""
+        bodies: list[bytes] = []
+        for item in self.ask(multipart_request(part, self.version, self.xid())):
+            kind, more, body = parse_multipart(item)
+            assert kind == part
+            bodies.append(body)
+            if not more:
+                return bodies
+        raise AssertionError(f"reply of type {part} has no end")
+
+    def clear(self) -> None:
+        """Remove all flows, groups and meters."""
+        for delete in (delete_all_flows, delete_all_groups, delete_all_meters):
+            self.tell(delete(self.version, self.xid()))
+
+    def flows(self) -> list[tuple[FlowEntry, Counters]]:
+        """All flows with their counters."""
+        return [item for body in self.read(Part.FLOW) for item in parse_flows(body, self.version)]
+
+    def groups(self) -> dict[int, Group]:
+        """All groups by number."""
+        bodies = self.read(Part.GROUP_DESCRIPTION)
+        return {item.number: item for body in bodies for item in parse_groups(body, self.version)}
+
+    def meters(self) -> dict[int, Meter]:
+        """All meters by number."""
+        return {item.number: item for body in self.read(Part.METER_CONFIG) for item in parse_meters(body)}

@@ -1,0 +1,336 @@
+"""What we send is, byte for byte, what Open vSwitch shows; so a dump can be compared as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from sdn_orch.openflow.bundle import BundleStep, bundle_add, bundle_control, parse_bundle_control
+from sdn_orch.openflow.codec import decode_flow, encode_flow
+from sdn_orch.openflow.events import parse_error, parse_features, parse_packet_in
+from sdn_orch.openflow.groups import Change, group_mod
+from sdn_orch.openflow.messages import (
+    FlowCommand,
+    FragmentHandling,
+    Kind,
+    PacketInReason,
+    features_request,
+    flow_mod,
+    get_config_request,
+    packet_out,
+    set_async,
+    set_config,
+)
+from sdn_orch.openflow.meters import meter_mod
+from sdn_orch.openflow.multipart import (
+    Part,
+    parse_description,
+    parse_group_features,
+    parse_meter_features,
+)
+from sdn_orch.openflow.ports import parse_ports
+from sdn_orch.openflow.text import flow_to_ofctl, group_to_ofctl, meter_to_ofctl, packet_to_trace
+from sdn_orch.openflow.values import (
+    ANY,
+    CONTROLLER,
+    LOCAL,
+    NO_BUFFER,
+    OPENFLOW_13,
+    OPENFLOW_15,
+    ApplyGroup,
+    Bucket,
+    Flow,
+    Group,
+    GroupType,
+    Match,
+    Output,
+    SetField,
+)
+from tests.ovs.cases import FLOWS, GROUPS, MAC, METERS
+from tests.ovs.openflow_session import Session, bridge, run
+
+pytestmark = pytest.mark.ovs
+
+
+@pytest.fixture(scope="module")
+def switch() -> Iterator[str]:
+    with bridge("echo-stable", "echo-p1", "echo-p2") as name:
+        yield name
+
+
+@pytest.fixture(params=[OPENFLOW_13, OPENFLOW_15], ids=["1.3", "1.5"])
+def session(switch: str, request: pytest.FixtureRequest) -> Iterator[Session]:
+    with Session(switch, request.param) as opened:
+        opened.clear()
+        yield opened
+        opened.clear()
+
+
+def _add_groups_and_meters(session: Session) -> None:
+    for meter in METERS.values():
+        session.tell(meter_mod(meter, Change.ADD, session.version, session.xid()))
+    for group in GROUPS.values():
+        session.tell(group_mod(group, Change.ADD, session.version, session.xid()))
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_dump_shows_a_flow_as_it_was_sent(session: Session, name: str) -> None:
+    _add_groups_and_meters(session)
+    entry = encode_flow(FLOWS[name], session.version)
+    session.tell(flow_mod(entry, FlowCommand.ADD, session.version, session.xid()))
+    [(shown, counters)] = session.flows()
+    assert (shown.match.hex(), shown.instructions.hex()) == (entry.match.hex(), entry.instructions.hex())
+    assert shown == entry
+    assert decode_flow(shown, session.version) == FLOWS[name]
+    assert counters[:2] == (0, 0)
+    assert counters[2] < 10
+    session.tell(flow_mod(entry, FlowCommand.DELETE_STRICT, session.version, session.xid()))
+    assert session.flows() == []
+
+
+def _watched(group: Group) -> int:
+    """Only these types have buckets that can be dead; elsewhere Open vSwitch forgets what is watched."""
+    return 2 if group.type in (GroupType.SELECT, GroupType.FAST_FAILOVER) else ANY
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_dump_shows_a_group_as_it_was_sent(session: Session, name: str) -> None:
+    version = session.version
+    if name == "failover":
+        session.tell(group_mod(GROUPS["flood"], Change.ADD, version, session.xid()))
+    group = GROUPS[name]
+    session.tell(group_mod(group, Change.ADD, version, session.xid()))
+    assert session.groups()[group.number] == group
+    changed = replace(group, buckets=(Bucket((Output(2),), watch_port=_watched(group)),))
+    session.tell(group_mod(changed, Change.MODIFY, version, session.xid()))
+    assert session.groups()[group.number] == changed
+    session.tell(group_mod(group, Change.DELETE, version, session.xid()))
+    assert group.number not in session.groups()
+
+
+@pytest.mark.parametrize("name", METERS)
+def test_a_dump_shows_a_meter_as_it_was_sent(session: Session, name: str) -> None:
+    meter = METERS[name]
+    session.tell(meter_mod(meter, Change.ADD, session.version, session.xid()))
+    assert session.meters() == {meter.number: meter}
+    changed = replace(meter, rate=meter.rate + 1)
+    session.tell(meter_mod(changed, Change.MODIFY, session.version, session.xid()))
+    assert session.meters() == {meter.number: changed}
+    session.tell(meter_mod(meter, Change.DELETE, session.version, session.xid()))
+    assert session.meters() == {}
+
+
+def test_openflow_15_groups_hash_in_the_datapath(switch: str) -> None:
+    with Session(switch, OPENFLOW_15) as session:
+        session.clear()
+        session.tell(group_mod(GROUPS["next hops"], Change.ADD, OPENFLOW_15, session.xid()))
+        assert "selection_method=dp_hash" in run("ovs-ofctl", "-O", "OpenFlow15", "dump-groups", switch)
+        session.clear()
+
+
+def test_adding_a_flow_again_replaces_it_and_its_cookie(session: Session) -> None:
+    version = session.version
+    old, new = (encode_flow(Flow(0, 1, Match.of(in_port=1), (Output(port),)), version) for port in (1, 2))
+    for entry in (old, new):
+        session.tell(flow_mod(entry, FlowCommand.ADD, version, session.xid()))
+    assert [shown for shown, _ in session.flows()] == [new]
+    session.tell(flow_mod(old, FlowCommand.MODIFY_STRICT, version, session.xid()))
+    [(shown, _)] = session.flows()
+    assert (shown.instructions, shown.cookie) == (old.instructions, new.cookie)
+    # The cookie is not looked at.
+    session.tell(flow_mod(old, FlowCommand.DELETE_STRICT, version, session.xid()))
+    assert session.flows() == []
+
+
+def _commit(session: Session, *messages: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Put messages into a bundle and commit it; what was answered before the commit, and to it."""
+    version, flags = session.version, 3
+    opened = session.ask(bundle_control(BundleStep.OPEN_REQUEST, 1, version, session.xid(), flags))
+    assert [parse_bundle_control(item) for item in opened] == [(1, BundleStep.OPEN_REPLY)]
+    adding = session.ask(*(bundle_add(item, 1, flags) for item in messages))
+    commit = session.ask(bundle_control(BundleStep.COMMIT_REQUEST, 1, version, session.xid(), flags))
+    return adding, commit
+
+
+def test_a_bundle_is_carried_out_as_one(session: Session) -> None:
+    version, wrong = session.version, session.xid()
+    group = group_mod(GROUPS["flood"], Change.ADD, version, session.xid())
+    good = encode_flow(Flow(0, 1, Match.of(in_port=1), (Output(2),)), version)
+    bad = encode_flow(Flow(3, 1, Match.of(in_port=1), (ApplyGroup(99),)), version)
+    add_good = flow_mod(good, FlowCommand.ADD, version, session.xid())
+    adding, commit = _commit(session, group, add_good, flow_mod(bad, FlowCommand.ADD, version, wrong))
+    assert adding == []
+    first, last = (parse_error(item) for item in commit)
+    assert (first.xid, first.text) == (wrong, "BAD_ACTION: BAD_OUT_GROUP")
+    assert last.text == "BUNDLE_FAILED: MSG_FAILED"
+    assert session.flows() == []
+    assert session.groups() == {}
+
+    adding, commit = _commit(session, group, add_good)
+    assert adding == []
+    assert [parse_bundle_control(item) for item in commit] == [(1, BundleStep.COMMIT_REPLY)]
+    assert [shown for shown, _ in session.flows()] == [good]
+    assert session.groups() == {1: GROUPS["flood"]}
+
+
+def test_a_message_that_a_bundle_refuses_is_left_out_of_it(session: Session) -> None:
+    """So whoever commits has to have waited for the answers to the messages first."""
+    version, wrong = session.version, session.xid()
+    good = encode_flow(Flow(0, 1, Match.of(in_port=1), (Output(2),)), version)
+    backwards = encode_flow(Flow(3, 1, Match.of(in_port=1), goto=3), version)
+    adding, commit = _commit(
+        session,
+        flow_mod(good, FlowCommand.ADD, version, session.xid()),
+        flow_mod(backwards, FlowCommand.ADD, version, wrong),
+    )
+    [error] = [parse_error(item) for item in adding]
+    assert (error.xid, error.text) == (wrong, "BAD_INSTRUCTION: BAD_TABLE_ID")
+    assert [parse_bundle_control(item) for item in commit] == [(1, BundleStep.COMMIT_REPLY)]
+    assert [shown for shown, _ in session.flows()] == [good]
+
+
+def test_what_the_switch_says_of_itself(session: Session) -> None:
+    version = session.version
+    [features] = session.ask(features_request(version, session.xid()))
+    assert parse_features(features).tables == 254
+    [description] = session.read(Part.DESCRIPTION)
+    assert parse_description(description).hardware == "Open vSwitch"
+    [groups] = session.read(Part.GROUP_FEATURES)
+    assert parse_group_features(groups).types == 0b1111
+    [meters] = session.read(Part.METER_FEATURES)
+    meter_features = parse_meter_features(meters)
+    assert meter_features.drops
+    assert meter_features.counts_packets
+    assert meter_features.has_burst
+    ports = {
+        port.name: port for body in session.read(Part.PORT_DESCRIPTION) for port in parse_ports(body, version)
+    }
+    assert {name: port.number for name, port in ports.items()} == {
+        "echo-stable": LOCAL,
+        "echo-p1": 1,
+        "echo-p2": 2,
+    }
+    assert not ports["echo-p1"].up
+
+
+def test_fragment_handling_is_kept(session: Session) -> None:
+    for handling in (FragmentHandling.NX_MATCH, FragmentHandling.NORMAL):
+        session.tell(set_config(session.version, session.xid(), handling))
+        [config] = session.ask(get_config_request(session.version, session.xid()))
+        assert config[8:] == bytes((0, handling, 0xFF, 0xFF))
+
+
+def test_a_packet_in_carries_metadata_and_the_whole_frame(session: Session) -> None:
+    version = session.version
+    session.tell(
+        set_config(version, session.xid(), FragmentHandling.NORMAL),
+        set_async(version, session.xid(), list(PacketInReason)),
+    )
+    punt = encode_flow(Flow(4, 7, Match.of(metadata=(99, 0xFF)), (Output(CONTROLLER, NO_BUFFER),)), version)
+    start = encode_flow(
+        Flow(0, 7, Match.of(in_port=1), (SetField("tunnel_id", 5),), (99, 0xFFFF), 4), version
+    )
+    for entry in (punt, start):
+        session.tell(flow_mod(entry, FlowCommand.ADD, version, session.xid()))
+    frame = bytes.fromhex("ffffffffffff02a1b2c3d4e588b5") + bytes(range(200))
+    session.tell(packet_out((Output(0xFFFFFFF9),), frame, 1, version, session.xid()))
+    packet = parse_packet_in(session.wait(Kind.PACKET_IN))
+    assert (packet.table, packet.cookie, packet.in_port) == (4, punt.cookie, 1)
+    assert (packet.metadata, packet.tunnel_id) == (99, 5)
+    reason = PacketInReason.ACTION if version == OPENFLOW_13 else PacketInReason.PACKET_OUT
+    assert (packet.reason, packet.length, packet.frame) == (reason, len(frame), frame)
+
+
+def test_errors_name_what_was_wrong(session: Session) -> None:
+    version = session.version
+    nowhere = Group(9, GroupType.INDIRECT, (Bucket((Output(1),)),))
+    cases = [
+        (group_mod(nowhere, Change.MODIFY, version, session.xid()), "GROUP_MOD_FAILED: UNKNOWN_GROUP"),
+        (meter_mod(METERS["one"], Change.MODIFY, version, session.xid()), "METER_MOD_FAILED: UNKNOWN_METER"),
+    ]
+    for message, text in cases:
+        [answer] = session.ask(message)
+        error = parse_error(answer)
+        assert (error.text, error.xid) == (text, int.from_bytes(message[4:8], "big"))
+        assert message.startswith(error.data[:8])
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_ovs_ofctl_takes_a_flow_as_we_print_it(switch: str, name: str) -> None:
+    with Session(switch, OPENFLOW_15) as session:
+        session.clear()
+        _add_groups_and_meters(session)
+        flow = FLOWS[name]
+        run("ovs-ofctl", "-O", "OpenFlow15", "add-flow", switch, flow_to_ofctl(flow, cookie=5))
+        [(shown, _)] = session.flows()
+        assert decode_flow(shown, OPENFLOW_15) == flow
+        assert shown.cookie == 5
+        session.clear()
+
+
+def test_ovs_ofctl_takes_groups_and_meters_as_we_print_them(switch: str) -> None:
+    with Session(switch, OPENFLOW_15) as session:
+        session.clear()
+        for meter in METERS.values():
+            run("ovs-ofctl", "-O", "OpenFlow15", "add-meter", switch, meter_to_ofctl(meter))
+        for group in GROUPS.values():
+            run("ovs-ofctl", "-O", "OpenFlow15", "add-group", switch, group_to_ofctl(group))
+        assert session.meters() == {meter.number: meter for meter in METERS.values()}
+        assert session.groups() == {group.number: group for group in GROUPS.values()}
+        session.clear()
+
+
+@pytest.mark.parametrize(
+    ("packet", "shown"),
+    [
+        (
+            Match.of(
+                in_port=1,
+                eth_src=MAC,
+                eth_type=0x0806,
+                arp_op=1,
+                arp_spa=1,
+                arp_tpa=2,
+                arp_sha=MAC,
+                arp_tha=0,
+            ),
+            "arp_spa=0.0.0.1,arp_tpa=0.0.0.2,arp_op=1,arp_sha=02:a1:b2:c3:d4:e5",
+        ),
+        (
+            Match.of(
+                in_port=1, vlan_vid=0x1005, vlan_pcp=3, eth_type=0x0800, ipv4_dst=9, ip_proto=6, tcp_dst=80
+            ),
+            "dl_vlan=5,dl_vlan_pcp=3",
+        ),
+        (
+            Match.of(
+                in_port=1,
+                eth_type=0x86DD,
+                ip_ttl=255,
+                ip_proto=58,
+                icmpv6_type=135,
+                icmpv6_code=0,
+                ipv6_nd_target=7,
+            ),
+            "icmp_type=135,icmp_code=0,nd_target=::7",
+        ),
+        (
+            Match.of(
+                in_port=1,
+                eth_type=0x0800,
+                ip_dscp=46,
+                ip_proto=17,
+                udp_src=68,
+                udp_dst=67,
+                metadata=7,
+                reg0=1,
+            ),
+            "udp,reg0=0x1,metadata=0x7,in_port=1",
+        ),
+    ],
+)
+def test_ofproto_trace_takes_a_packet_as_we_print_it(switch: str, packet: Match, shown: str) -> None:
+    trace = run("ovs-appctl", "ofproto/trace", switch, packet_to_trace(packet))
+    assert shown in trace.splitlines()[0]
