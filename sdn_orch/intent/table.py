@@ -9,6 +9,7 @@ iterated in their order.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -20,6 +21,8 @@ _WIDTH = 1 << _BITS
 _MERGE = _WIDTH // 2
 #: Hashes are signed and 61 bits long; a whole number of levels of them is used.
 _PLACES = (1 << 60) - 1
+
+_place = itemgetter(0)
 
 
 class _Branch(Generic[K, V]):
@@ -39,7 +42,7 @@ class Table(Generic[K, V]):
     __slots__ = ("_root", "_size")
 
     def __init__(self, entries: Mapping[K, V] | None = None) -> None:
-        self._root: dict[K, V] | _Branch[K, V] = _split(dict(entries)) if entries else {}
+        self._root: dict[K, V] | _Branch[K, V] = _build(_entries(entries)) if entries else {}
         self._size = len(entries) if entries else 0
 
     def __len__(self) -> int:
@@ -83,7 +86,7 @@ def _put(node: dict[K, V] | _Branch[K, V], place: int, key: K, value: V) -> dict
     if not isinstance(node, _Branch):
         leaf = node.copy()
         leaf[key] = value
-        return leaf if len(leaf) <= _WIDTH else _split(leaf)
+        return leaf if len(leaf) <= _WIDTH else _build(_entries(leaf))
     shift = node.shift
     if place >> shift + _BITS != node.prefix:
         return _join(node, place, {key: value})
@@ -93,19 +96,21 @@ def _put(node: dict[K, V] | _Branch[K, V], place: int, key: K, value: V) -> dict
     return _Branch(shift, node.prefix, (*children[:slot], child, *children[slot + 1 :]))
 
 
-def _split(leaf: dict[K, V]) -> dict[K, V] | _Branch[K, V]:
-    """The leaf as a branch if it is too full, and its keys have more than one hash."""
-    if len(leaf) <= _WIDTH:
-        return leaf
-    places = {key: hash(key) & _PLACES for key in leaf}
-    low, high = min(places.values()), max(places.values())
-    if low == high:
-        return leaf
-    shift = _deciding(low, high)
-    slots: list[dict[K, V]] = [{} for _ in range(_WIDTH)]
-    for key, value in leaf.items():
-        slots[places[key] >> shift & 31][key] = value
-    return _Branch(shift, low >> shift + _BITS, tuple(_split(slot) for slot in slots))
+def _build(entries: list[tuple[int, K, V]]) -> dict[K, V] | _Branch[K, V]:
+    """The node of these places, keys and values: a leaf if they are few or all of one place."""
+    if len(entries) > _WIDTH:
+        low, high = min(entries, key=_place)[0], max(entries, key=_place)[0]
+        if low != high:
+            shift = _deciding(low, high)
+            slots: list[list[tuple[int, K, V]]] = [[] for _ in range(_WIDTH)]
+            for entry in entries:
+                slots[entry[0] >> shift & 31].append(entry)
+            return _Branch(shift, low >> shift + _BITS, tuple(map(_build, slots)))
+    return {key: value for _, key, value in entries}
+
+
+def _entries(items: Mapping[K, V]) -> list[tuple[int, K, V]]:
+    return [(hash(key) & _PLACES, key, value) for key, value in items.items()]
 
 
 def _join(branch: _Branch[K, V], place: int, leaf: dict[K, V]) -> _Branch[K, V]:

@@ -1,0 +1,92 @@
+"""What must hold of switches, links and attachments. Every rule yields `field: reason` per fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sdn_orch.intent.model import Attachment, Link, Nic, Switch, SwitchRole, Transport
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.tenant_rules import named
+
+#: OFPP_MAX (OpenFlow 1.3.5, 7.2.1): higher ports are reserved ones.
+_LARGEST_PORT = 0xFFFFFF00
+
+
+def switch(after: Snapshot, record: Switch) -> Iterator[str]:
+    """A dpid and name of its own, and the ports that its transport needs."""
+    yield from named(record.name)
+    if not 1 <= record.dpid < 2**64:
+        yield f"dpid: {record.dpid:#x} is not in 1..2^64-1"
+    for field in ("dpid", "name", "tunnel_address"):
+        value = getattr(record, field)
+        for other in after.where(Switch, field, value) if value is not None else ():
+            if other.id != record.id:
+                shown = f"{value:016x}" if field == "dpid" else value
+                yield f"{field}: {shown} is that of switch {other.name} ({other.id})"
+    if record.role is SwitchRole.EDGE and record.transport is not Transport.LABEL:
+        if record.underlay is None:
+            yield f"underlay: an edge with the {record.transport} transport needs one"
+        if record.transport is Transport.VXLAN and record.tunnel_address is None:
+            yield "tunnel_address: an edge with the vxlan transport needs one"
+    if record.underlay is not None:
+        yield from _port("underlay", record.underlay)
+        if after.where(Link, "ports", (record.id, record.underlay)):
+            yield f"underlay: port {record.underlay} has a link"
+    for port in record.learn_ports:
+        yield from _port("learn_ports", port)
+        if port == record.underlay:
+            yield f"learn_ports: {port} is the underlay port"
+
+
+def link(after: Snapshot, record: Link) -> Iterator[str]:
+    """Two different ports, the smaller first, that nothing else uses."""
+    here, there = record.ports
+    if here >= there:
+        said = "both ends are the same port" if here == there else "the smaller end stands first"
+        yield f"a_switch_id, a_port: {said}"
+    if record.capacity < 1:
+        yield f"capacity: {record.capacity} Mbit/s is not above 0"
+    for side, (switch_id, port) in zip("ab", record.ports, strict=True):
+        field = f"{side}_port"
+        yield from _port(field, port)
+        place = f"port {port} of switch {after.need(Switch, switch_id).name} ({switch_id})"
+        for other in after.where(Link, "ports", (switch_id, port)):
+            if other.id != record.id:
+                yield f"{field}: {place} has another link ({other.id})"
+        for attachment in after.where(Attachment, "ports", (switch_id, port)):
+            yield f"{field}: at {place} NIC {attachment.nic_id} is attached"
+        if after.need(Switch, switch_id).underlay == port:
+            yield f"{field}: {place} is its underlay port"
+
+
+def attachment(after: Snapshot, record: Attachment) -> Iterator[str]:
+    """One place per NIC, on an edge's port without a link; all active NICs of a place in one network.
+
+    A port (with its VLAN on a trunk) says by itself which network a frame belongs to. A NIC that is not
+    active has nothing programmed, so that its former place can be used by others at once.
+    """
+    place = after.need(Switch, record.switch_id)
+    where = f"port {record.port} of switch {place.name} ({place.id})"
+    if place.role is not SwitchRole.EDGE:
+        yield f"switch_id: switch {place.name} ({place.id}) is not an edge"
+    yield from _port("port", record.port)
+    if record.vlan is not None and not 1 <= record.vlan <= 4094:
+        yield f"vlan: {record.vlan} is not in 1..4094"
+    if len(after.where(Attachment, "nic_id", record.nic_id)) > 1:
+        yield f"nic_id: NIC {record.nic_id} is attached at another place already"
+    if record.port == place.underlay:
+        yield f"port: {where} is its underlay port"
+    if after.where(Link, "ports", (record.switch_id, record.port)):
+        yield f"port: {where} has a link"
+    mine = after.need(Nic, record.nic_id)
+    for other in after.where(Attachment, "ports", (record.switch_id, record.port)):
+        theirs = after.need(Nic, other.nic_id)
+        shared = other.vlan == record.vlan and mine.active and theirs.active
+        if shared and theirs.network_id != mine.network_id:
+            behind = "" if record.vlan is None else f" behind VLAN {record.vlan}"
+            yield f"port: at {where}{behind} NIC {theirs.id} of another network is attached"
+
+
+def _port(field: str, port: int) -> Iterator[str]:
+    if not 1 <= port <= _LARGEST_PORT:
+        yield f"{field}: {port} is not in 1..{_LARGEST_PORT:#x}"
