@@ -1,0 +1,336 @@
+"""The configuration: one TOML file, environment overrides, and every fault of both named at once.
+
+`load` reads the file, lays `SDN_ORCH__SECTION__KEY` variables over it (values in TOML's spelling, or plain
+text), and gives a frozen `Config` or raises `Invalid` with one line a fault: file, line, field, and what
+would be right. Every key has a default: without a file sdn-orch runs on loopback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import ssl
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+
+from sdn_orch.config_file import Misfit, Place, dotted, read, suggestion
+from sdn_orch.intent.model import SwitchRole, Transport
+
+DEFAULT_PATH = Path("/etc/sdn-orch/sdn-orch.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A TCP address to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class PortName:
+    """A switch port, as people write it: `switch:port`, or `switch:port,vlan` on a trunk."""
+
+    switch: str
+    port: int
+    vlan: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.switch}:{self.port}" + ("" if self.vlan is None else f",{self.vlan}")
+
+
+def _endpoint(value: object) -> Endpoint:
+    host, colon, port = str(value).rpartition(":")
+    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ValueError('write it as "address:port", for example "127.0.0.1:6653" or "[::1]:6653"')
+    return Endpoint(host.strip("[]"), int(port))
+
+
+def _port_name(value: object) -> PortName:
+    place, comma, vlan = str(value).partition(",")
+    switch, colon, port = place.rpartition(":")
+    if not colon or not switch or not port.isdecimal() or not 0 < int(port) < 0xFFFFFF00:
+        raise ValueError('write it as "switch:port" with the OpenFlow port number, for example "leaf1:4"')
+    if comma and not (vlan.strip().isdecimal() and 0 < int(vlan) < 4095):
+        raise ValueError('after the comma stands the VLAN of a trunk port, 1 to 4094: "leaf1:4,100"')
+    return PortName(switch, int(port), int(vlan) if comma else None)
+
+
+def _access_port(value: object) -> PortName:
+    name = _port_name(value)
+    if name.vlan is not None:
+        raise ValueError("a link is a whole cable: leave the VLAN out")
+    return name
+
+
+def _dpid(value: object) -> int:
+    try:
+        dpid = value if isinstance(value, int) else int(str(value).replace(":", ""), 16)
+    except ValueError:
+        dpid = 0
+    if not 0 < dpid < 1 << 64:
+        raise ValueError('write a datapath id as 0x1f or "000000000000001f", not 0')
+    return dpid
+
+
+def _mac(value: object) -> str:
+    text = str(value).lower().replace("-", ":")
+    if not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", text):
+        raise ValueError('write a MAC address as "02:00:5e:00:00:07"')
+    return text
+
+
+def _remote(value: object) -> str:
+    text = str(value)
+    if not re.fullmatch(r"unix:.+|(tcp|ssl):(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", text):
+        raise ValueError(
+            'write it as Open vSwitch does: "unix:/path", "tcp:address:port" or "ssl:address:port"'
+        )
+    return text
+
+
+class _Section(BaseModel):
+    """Unknown keys are faults, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tls(_Section):
+    """Files in PEM. With `authority`, the other side must show a certificate signed by it."""
+
+    certificate: Path
+    key: Path
+    authority: Path | None = None
+
+    @model_validator(mode="after")
+    def _usable(self) -> Tls:
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate, self.key, password=lambda: "")
+            if self.authority:
+                context.load_verify_locations(self.authority)
+        except (OSError, ssl.SSLError) as fault:
+            raise ValueError(f"these files do not make a TLS server: {fault}") from None
+        return self
+
+
+class OpenFlow(_Section):
+    """Where switches connect."""
+
+    listen: Annotated[Endpoint, PlainValidator(_endpoint)] = Endpoint("127.0.0.1", 6653)
+    tls: Tls | None = None
+
+
+class Api(_Section):
+    """Where CloudStack's API is served. `admin_keys` is made at the first start if it is not there."""
+
+    listen: Annotated[Endpoint, PlainValidator(_endpoint)] = Endpoint("127.0.0.1", 8080)
+    tls: Tls | None = None
+    admin_keys: Path | None = None
+
+
+class Store(_Section):
+    """The SQLite file with everything that must survive a restart."""
+
+    path: Path = Path("/var/lib/sdn-orch/store.db")
+
+
+class Fabric(_Section):
+    """What holds for switches and networks that do not say otherwise; `mtu` in bytes of IP packet."""
+
+    transport: Transport = Transport.LABEL
+    mtu: int = Field(default=1500, ge=1280, le=65535)
+
+
+class Discovery(_Section):
+    """LLDP: seconds between two frames on a port, and after which a silent link is taken as gone."""
+
+    enabled: bool = True
+    interval: float = Field(default=5.0, ge=0.1, le=3600)
+    lost_after: float = Field(default=20.0, ge=0.3, le=36000)
+
+    @model_validator(mode="after")
+    def _patient(self) -> Discovery:
+        if self.lost_after < 2 * self.interval:
+            raise ValueError("lost_after must be at least twice the interval: one lost frame is no lost link")
+        return self
+
+
+class Audit(_Section):
+    """Seconds between two comparisons of what a connected switch holds with what it should hold; 0: never.
+
+    `keep_foreign` leaves flows that other controllers or people installed where they are.
+    """
+
+    interval: float = Field(default=300.0, ge=0, le=86400)
+    keep_foreign: bool = False
+
+
+class LogFormat(StrEnum):
+    """One line for people, or one JSON object, for each event."""
+
+    HUMAN = "human"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """From the most to the least talkative."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Log(_Section):
+    """What is written to standard error."""
+
+    level: LogLevel = LogLevel.INFO
+    format: LogFormat = LogFormat.HUMAN
+
+
+class Ovsdb(_Section):
+    """A database of Open vSwitch in which hypervisors say whose a port is (`external_ids:iface-id`)."""
+
+    endpoint: Annotated[str, PlainValidator(_remote)]
+    tls: Tls | None = None
+
+
+class Switch(_Section):
+    """A datapath that may take part; see `sdn_orch.intent.model.Switch`."""
+
+    dpid: Annotated[int, PlainValidator(_dpid)]
+    name: str = Field(min_length=1, max_length=63, pattern=r"^[^\s:,/]+$")
+    role: SwitchRole = SwitchRole.EDGE
+    transport: Transport | None = None
+    underlay: int | None = Field(default=None, gt=0, lt=0xFFFFFF00)
+    tunnel_address: IPv4Address | None = None
+    learn_ports: tuple[Annotated[int, Field(gt=0, lt=0xFFFFFF00)], ...] = ()
+
+
+class Link(_Section):
+    """A cable that is known without discovery; `capacity` in megabits per second."""
+
+    a: Annotated[PortName, PlainValidator(_access_port)]
+    b: Annotated[PortName, PlainValidator(_access_port)]
+    capacity: int = Field(default=10_000, gt=0)
+
+
+class Attachment(_Section):
+    """A NIC that is known to be on a port: named by its UUID or by its MAC address."""
+
+    nic: str | None = None
+    mac: Annotated[str | None, PlainValidator(_mac)] = None
+    port: Annotated[PortName, PlainValidator(_port_name)]
+
+    @model_validator(mode="after")
+    def _named(self) -> Attachment:
+        if (self.nic is None) == (self.mac is None):
+            raise ValueError("say either nic (a UUID) or mac")
+        return self
+
+
+S = TypeVar("S", bound=_Section)
+K = TypeVar("K", bound=Hashable)
+
+
+class Config(_Section):
+    """The whole configuration."""
+
+    run_directory: Path = Path("/run/sdn-orch")
+    openflow: OpenFlow = OpenFlow()
+    api: Api = Api()
+    store: Store = Store()
+    fabric: Fabric = Fabric()
+    discovery: Discovery = Discovery()
+    audit: Audit = Audit()
+    log: Log = Log()
+    ovsdb: tuple[Ovsdb, ...] = ()
+    switches: tuple[Switch, ...] = ()
+    links: tuple[Link, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def socket(self) -> Path:
+        """The unix socket at which the daemon answers the command line."""
+        return self.run_directory / "sdn-orch.sock"
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Config:
+    """Read the configuration; without `path`, from the default place if there is a file.
+
+    Raises Invalid with every fault of the file and of the environment (default: the process's own).
+    """
+    if path is None and DEFAULT_PATH.exists():
+        path = DEFAULT_PATH
+    return read(Config, path, os.environ if environment is None else environment, contradictions)
+
+
+def contradictions(raw: Mapping[str, Any]) -> Iterator[Misfit]:
+    """What no value shows alone: things said twice, names that nothing has. Skips what is malformed."""
+    transport = Transport(raw["fabric"]["transport"]) if _says_transport(raw) else Fabric().transport
+    known = {str(row.get("name")) for row in _rows(raw, "switches")}
+    names: dict[str, str] = {}
+    dpids: dict[int, str] = {}
+    for place, switch in _well_formed(Switch, raw, "switches"):
+        yield from _twice((*place, "name"), switch.name, names, switch.name)
+        yield from _twice((*place, "dpid"), switch.dpid, dpids, f"{switch.dpid:#x}")
+        yield from _underlay(place, switch, switch.transport or transport)
+    ends: dict[PortName, str] = {}
+    for place, link in _well_formed(Link, raw, "links"):
+        for end, port in (("a", link.a), ("b", link.b)):
+            yield from _unknown((*place, end), port, known)
+            yield from _twice((*place, end), port, ends, str(port))
+    places: dict[PortName, str] = {}
+    for place, attachment in _well_formed(Attachment, raw, "attachments"):
+        port = attachment.port
+        yield from _unknown((*place, "port"), port, known)
+        yield from _twice((*place, "port"), port, places, str(port))
+        if PortName(port.switch, port.port) in ends:
+            yield (*place, "port"), f"{port.switch}:{port.port} is the end of a link"
+
+
+def _says_transport(raw: Mapping[str, Any]) -> bool:
+    fabric = raw.get("fabric")
+    return isinstance(fabric, dict) and fabric.get("transport") in set(Transport)
+
+
+def _rows(raw: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
+    rows = raw.get(section)
+    return [row if isinstance(row, dict) else {} for row in rows] if isinstance(rows, list) else []
+
+
+def _well_formed(model: type[S], raw: Mapping[str, Any], section: str) -> Iterator[tuple[Place, S]]:
+    for index, row in enumerate(_rows(raw, section)):
+        with contextlib.suppress(ValidationError):
+            yield (section, index), model.model_validate(row)
+
+
+def _twice(place: Place, key: K, seen: dict[K, str], text: str) -> Iterator[Misfit]:
+    here = dotted(place)
+    if seen.setdefault(key, here) != here:
+        yield place, f"{text} stands at {seen[key]} already"
+
+
+def _unknown(place: Place, port: PortName, known: set[str]) -> Iterator[Misfit]:
+    if port.switch not in known:
+        yield place, f"no switch is called {port.switch}" + suggestion(port.switch, known)
+
+
+def _underlay(place: Place, switch: Switch, transport: Transport) -> Iterator[Misfit]:
+    if switch.role is SwitchRole.FABRIC:
+        return
+    if transport is not Transport.LABEL and switch.underlay is None:
+        yield (*place, "underlay"), f"transport {transport} needs the port towards the underlay"
+    if transport is Transport.VXLAN and switch.tunnel_address is None:
+        yield (*place, "tunnel_address"), "transport vxlan needs the switch's own tunnel address"

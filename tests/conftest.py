@@ -1,0 +1,42 @@
+"""What all tests share: hypothesis profiles, and which layers can run here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+#: `./dev check` uses quick, `./dev test` the default; thorough is for hunting.
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
+settings.load_profile("default")
+
+#: Set by `./dev test`, where everything is there: then nothing is skipped and what is missing fails.
+EVERYTHING = "SDN_ORCH_TEST_ALL"
+
+
+def _missing(layer: str) -> str | None:
+    """Why a layer cannot run here, or None."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if subprocess.run(["ovs-vsctl", "--timeout=2", "show"], capture_output=True, check=False).returncode:
+        return "needs a running Open vSwitch"
+    if layer == "mininet" and not shutil.which("mnexec"):
+        return "needs Mininet"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the layers that this machine cannot run, unless everything was asked for."""
+    if os.environ.get(EVERYTHING):
+        return
+    for layer in ("ovs", "mininet"):
+        marked = [item for item in items if item.get_closest_marker(layer)]
+        reason = _missing(layer) if marked and shutil.which("ovs-vsctl") else "needs Open vSwitch"
+        if marked and reason:
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason=f"{reason}; ./dev test has it"))

@@ -1,0 +1,171 @@
+"""Every fault of a configuration is told at once, with file, line and field."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sdn_orch.config import Config, Endpoint, PortName, load
+from sdn_orch.errors import Invalid
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "sdn-orch.toml"
+
+
+def faults(tmp_path: Path, text: str, **environment: str) -> list[str]:
+    """The faults of a file, with its directory cut off."""
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+    with pytest.raises(Invalid) as caught:
+        load(path, environment)
+    return [fault.replace(f"{tmp_path}/", "") for fault in caught.value.faults]
+
+
+def test_nothing_at_all_is_a_configuration_on_loopback() -> None:
+    config = load(None, {})
+    assert config == Config()
+    assert config.openflow.listen.host == config.api.listen.host == "127.0.0.1"
+
+
+def test_the_example_is_right() -> None:
+    config = load(EXAMPLE, {})
+    assert config.openflow.listen == Endpoint("0.0.0.0", 6653)
+    assert [switch.dpid for switch in config.switches] == [1, 2, 0x101]
+    assert config.links[0].a == PortName("leaf1", 4)
+    assert config.attachments[0].port == PortName("leaf1", 3, 100)
+
+
+def test_the_example_shows_every_section() -> None:
+    assert {name for name in Config.model_fields if name not in EXAMPLE.read_text()} == set()
+
+
+def test_every_fault_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
+    text = """run_directry = "/x"
+[openflow]
+listen = "foo"
+[fabric]
+mtu = 12
+
+[[switches]]
+dpid = 0
+name = "leaf1"
+[[switches]]
+dpid = 7
+name = "kvm1"
+transport = "vxlan"
+[[links]]
+a = "leaf1:1"
+b = "laef1:1"
+[[attachments]]
+mac = "xx"
+port = "leaf1:1"
+"""
+    assert faults(tmp_path, text) == [
+        "x.toml:1: run_directry: no such key, did you mean run_directory?",
+        'x.toml:3: openflow.listen: write it as "address:port", for example "127.0.0.1:6653" or "[::1]:6653"',
+        "x.toml:5: fabric.mtu: input should be greater than or equal to 1280",
+        'x.toml:8: switches[1].dpid: write a datapath id as 0x1f or "000000000000001f", not 0',
+        "x.toml:10: switches[2].underlay: transport vxlan needs the port towards the underlay",
+        "x.toml:10: switches[2].tunnel_address: transport vxlan needs the switch's own tunnel address",
+        "x.toml:16: links[1].b: no switch is called laef1, did you mean leaf1?",
+        'x.toml:18: attachments[1].mac: write a MAC address as "02:00:5e:00:00:07"',
+    ]
+
+
+def test_the_fabric_s_transport_is_that_of_its_switches(tmp_path: Path) -> None:
+    text = '[fabric]\ntransport = "vlan"\n[[switches]]\ndpid = 1\nname = "a"\n'
+    assert faults(tmp_path, text) == [
+        "x.toml:3: switches[1].underlay: transport vlan needs the port towards the underlay"
+    ]
+    (tmp_path / "y.toml").write_text(text + 'role = "fabric"\n')
+    assert load(tmp_path / "y.toml", {}).switches[0].name == "a"
+
+
+def test_what_is_said_twice(tmp_path: Path) -> None:
+    text = """
+[[switches]]
+dpid = 1
+name = "a"
+[[switches]]
+dpid = "00:00:00:00:00:00:00:01"
+name = "a"
+[[links]]
+a = "a:1"
+b = "a:2"
+[[links]]
+a = "a:2"
+b = "a:3"
+[[attachments]]
+nic = "f0"
+port = "a:3"
+"""
+    assert faults(tmp_path, text) == [
+        "x.toml:6: switches[2].dpid: 0x1 stands at switches[1].dpid already",
+        "x.toml:7: switches[2].name: a stands at switches[1].name already",
+        "x.toml:12: links[2].a: a:2 stands at links[1].b already",
+        "x.toml:16: attachments[1].port: a:3 is the end of a link",
+    ]
+
+
+def test_an_attachment_names_one_nic(tmp_path: Path) -> None:
+    text = '[[switches]]\ndpid = 1\nname = "a"\n[[attachments]]\nport = "a:1"\n'
+    assert faults(tmp_path, text) == ["x.toml:4: attachments[1]: say either nic (a UUID) or mac"]
+
+
+@pytest.mark.parametrize("port", ["leaf1", "leaf1:0", ":3", "leaf1:3,0", "leaf1:3,4095", "leaf1:4294967295"])
+def test_malformed_ports(tmp_path: Path, port: str) -> None:
+    text = f'[[switches]]\ndpid = 1\nname = "leaf1"\n[[attachments]]\nnic = "f0"\nport = "{port}"\n'
+    assert len(faults(tmp_path, text)) == 1
+
+
+def test_syntax(tmp_path: Path) -> None:
+    assert faults(tmp_path, '[api]\nlisten = "a\n')[0].startswith("x.toml:2: is not TOML: ")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match=r"none\.toml: cannot be read: No such file or directory"):
+        load(tmp_path / "none.toml", {})
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text('[openflow]\nlisten = "10.0.0.1:1"\n[discovery]\ninterval = 2\n')
+    config = load(
+        path,
+        {
+            "SDN_ORCH__OPENFLOW__LISTEN": "[::]:6654",
+            "SDN_ORCH__DISCOVERY__ENABLED": "false",
+            "SDN_ORCH__OVSDB": '[{endpoint = "unix:/x"}]',
+            "SDN_ORCHESTRA": "not ours",
+        },
+    )
+    assert config.openflow.listen == Endpoint("::", 6654)
+    assert not config.discovery.enabled
+    assert config.discovery.interval == 2
+    assert config.ovsdb[0].endpoint == "unix:/x"
+
+
+def test_faults_of_the_environment_name_the_variable(tmp_path: Path) -> None:
+    found = faults(tmp_path, "", SDN_ORCH__API__LISTEN="99", SDN_ORCH__STOR__PATH="x", SDN_ORCH__LOG="loud")
+    assert [fault.split(": ")[:2] for fault in found] == [
+        ["environment SDN_ORCH__API__LISTEN", "api.listen"],
+        ["environment SDN_ORCH__LOG", "log"],
+        ["environment SDN_ORCH__STOR__PATH", "stor"],
+    ]
+
+
+def test_tls_files_are_tried(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "k.pem", tmp_path / "c.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-subj", "/CN=x", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    path = tmp_path / "x.toml"
+    path.write_text(f'[openflow]\ntls = {{ certificate = "{certificate}", key = "{key}" }}\n')
+    tls = load(path, {}).openflow.tls
+    assert tls is not None and tls.key == key
+    key.write_text("no key")
+    with pytest.raises(Invalid, match=r"x\.toml:2: openflow\.tls: these files do not make a TLS server"):
+        load(path, {})
