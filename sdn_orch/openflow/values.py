@@ -200,7 +200,10 @@ class GroupType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One bucket; `watch_port` or `watch_group` decide whether it is live (ANY: not watched)."""
+    """One bucket; `watch_port` or `watch_group` decide whether it is live (ANY: not watched).
+
+    Weights are for SELECT only (elsewhere 1), watching for SELECT and FAST_FAILOVER: a switch keeps no more.
+    """
 
     actions: tuple[Action, ...]
     weight: int = 1
