@@ -13,7 +13,7 @@ from struct import Struct, error
 
 from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.messages import Kind, message
-from sdn_orch.openflow.values import ANY, OPENFLOW_13, FlowEntry
+from sdn_orch.openflow.values import ANY, OPENFLOW_13, FlowEntry, GroupType
 
 
 class Part(IntEnum):
@@ -166,6 +166,15 @@ class GroupFeatures:
     capabilities: int
     limits: tuple[int, int, int, int]
     actions: tuple[int, int, int, int]
+
+    def knows(self, kind: GroupType) -> bool:
+        """Whether there are groups of a type."""
+        return bool(self.types >> kind & 1)
+
+    @property
+    def chains(self) -> bool:
+        """Whether a bucket may point at another group (OFPGFC_CHAINING)."""
+        return bool(self.capabilities & 4)
 
     @property
     def watches_liveness(self) -> bool:

@@ -30,7 +30,7 @@ from sdn_orch.openflow.multipart import (
     parse_group_features,
     parse_meter_features,
 )
-from sdn_orch.openflow.ports import parse_ports
+from sdn_orch.openflow.ports import PortChange, PortDescription, parse_port_status, parse_ports
 from sdn_orch.openflow.text import flow_to_ofctl, group_to_ofctl, meter_to_ofctl, packet_to_trace
 from sdn_orch.openflow.values import (
     ANY,
@@ -41,6 +41,7 @@ from sdn_orch.openflow.values import (
     OPENFLOW_15,
     ApplyGroup,
     Bucket,
+    DecrementTtl,
     Flow,
     Group,
     GroupType,
@@ -198,7 +199,10 @@ def test_what_the_switch_says_of_itself(session: Session) -> None:
     [description] = session.read(Part.DESCRIPTION)
     assert parse_description(description).hardware == "Open vSwitch"
     [groups] = session.read(Part.GROUP_FEATURES)
-    assert parse_group_features(groups).types == 0b1111
+    group_features = parse_group_features(groups)
+    assert all(group_features.knows(kind) for kind in GroupType)
+    assert group_features.chains
+    assert group_features.watches_liveness
     [meters] = session.read(Part.METER_FEATURES)
     meter_features = parse_meter_features(meters)
     assert meter_features.drops
@@ -241,6 +245,44 @@ def test_a_packet_in_carries_metadata_and_the_whole_frame(session: Session) -> N
     assert (packet.metadata, packet.tunnel_id) == (99, 5)
     reason = PacketInReason.ACTION if version == OPENFLOW_13 else PacketInReason.PACKET_OUT
     assert (packet.reason, packet.length, packet.frame) == (reason, len(frame), frame)
+
+
+def test_a_packet_whose_time_to_live_runs_out_comes_up_when_asked_for(session: Session) -> None:
+    version = session.version
+    route = encode_flow(Flow(0, 7, Match.of(eth_type=0x0800), (DecrementTtl(), Output(2))), version)
+    session.tell(
+        set_config(version, session.xid(), FragmentHandling.NORMAL),
+        set_async(version, session.xid(), [PacketInReason.INVALID_TTL]),
+        flow_mod(route, FlowCommand.ADD, version, session.xid()),
+    )
+    header = bytes.fromhex("4500001c000000000111") + bytes(2) + bytes.fromhex("0a0000010a000002")
+    frame = (
+        bytes.fromhex("0e000000000702a1b2c3d4e50800") + header + bytes.fromhex("0001000200080000") + bytes(18)
+    )
+    session.tell(packet_out((Output(0xFFFFFFF9),), frame, 1, version, session.xid()))
+    packet = parse_packet_in(session.wait(Kind.PACKET_IN))
+    assert (packet.reason, packet.in_port, packet.frame) == (PacketInReason.INVALID_TTL, 1, frame)
+
+
+def test_a_new_port_is_told_at_once(switch: str, session: Session) -> None:
+    version = session.version
+    session.tell(
+        set_config(version, session.xid(), FragmentHandling.NORMAL), set_async(version, session.xid(), [])
+    )
+    run("ovs-vsctl", "add-port", switch, "echo-p3", "--", "set", "interface", "echo-p3", "type=internal")
+    added = _next_change(session, PortChange.ADD)
+    run("ovs-vsctl", "del-port", switch, "echo-p3")
+    removed = _next_change(session, PortChange.DELETE)
+    assert added.name == removed.name == "echo-p3"
+    assert added.number == removed.number
+
+
+def _next_change(session: Session, wanted: PortChange) -> PortDescription:
+    """The next port that was added or removed; the bridge's own port may change its address meanwhile."""
+    while True:
+        change, port = parse_port_status(session.wait(Kind.PORT_STATUS), session.version)
+        if change == wanted:
+            return port
 
 
 def test_errors_name_what_was_wrong(session: Session) -> None:

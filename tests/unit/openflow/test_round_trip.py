@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sdn_orch.openflow.actions import decode_actions, encode_actions
 from sdn_orch.openflow.bundle import BundleStep, bundle_add, bundle_control, parse_bundle_control
-from sdn_orch.openflow.codec import decode_flow, encode_flow
+from sdn_orch.openflow.codec import decode_flow, encode_flow, normalise
 from sdn_orch.openflow.groups import Change, group_mod, parse_groups
 from sdn_orch.openflow.messages import (
     FlowCommand,
@@ -26,7 +26,7 @@ from sdn_orch.openflow.messages import (
 )
 from sdn_orch.openflow.meters import meter_mod, parse_meters
 from sdn_orch.openflow.multipart import parse_flows
-from sdn_orch.openflow.oxm import decode_match, encode_match
+from sdn_orch.openflow.oxm import decode_match, encode_field, encode_match
 from sdn_orch.openflow.values import (
     OPENFLOW_13,
     OPENFLOW_15,
@@ -96,6 +96,22 @@ def test_an_action_of_others_is_kept_as_bytes(version: int) -> None:
     actions = decode_actions(enqueue + encode_actions((Output(1),), version))
     assert actions == (Foreign(enqueue), Output(1))
     assert encode_actions(actions, version) == enqueue + encode_actions((Output(1),), version)
+
+
+@given(st.data(), versions)
+def test_a_flow_shown_in_another_order_is_still_the_same(data: st.DataObject, version: int) -> None:
+    entry = encode_flow(data.draw(flows(version)), version)
+    shuffled = data.draw(st.permutations(decode_match(entry.match).fields))
+    match = b"".join(encode_field(*field) for field in shuffled)
+    shown = FlowEntry(entry.table, entry.priority, match, entry.instructions, entry.cookie)
+    assert normalise(shown, version) == entry
+
+
+def test_a_flow_of_others_is_left_as_it_is() -> None:
+    write_actions = FlowEntry(0, 1, b"", bytes.fromhex("0003000800000000"), 0)
+    unknown_field = FlowEntry(0, 1, bytes.fromhex("80003c0101"), b"", 7)
+    for entry in (write_actions, unknown_field):
+        assert normalise(entry, OPENFLOW_15) == entry
 
 
 def _described_flow(entry: FlowEntry, version: int) -> bytes:
