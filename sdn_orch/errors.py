@@ -6,6 +6,11 @@ and the class tells whose turn it is (the client's, the operator's, or ours to r
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sdn_orch.openflow.values import FlowEntry, Group, Meter
+
 
 class SdnOrchError(Exception):
     """Base of all deliberate errors."""
@@ -48,12 +53,28 @@ class Disconnected(SdnOrchError):
 
 
 class SwitchRefused(SdnOrchError):
-    """The switch answered with OpenFlow errors; `failures` holds (message description, error text)."""
+    """The switch answered with OpenFlow errors; `failures` holds (message description, error text).
 
-    def __init__(self, dpid: int, failures: tuple[tuple[str, str], ...]) -> None:
-        super().__init__(f"switch {dpid:016x} refused: " + "; ".join(f"{what}: {why}" for what, why in failures))
+    `subjects` holds the flow, group or meter of each failure, in the same order; it is empty when the
+    switch refused the bundle as a whole.
+    """
+
+    #: Failures that the text names; `failures` has them all.
+    _NAMED = 5
+
+    def __init__(
+        self,
+        dpid: int,
+        failures: tuple[tuple[str, str], ...],
+        subjects: tuple[FlowEntry | Group | Meter, ...] = (),
+    ) -> None:
+        texts = [f"{what}: {why}" for what, why in failures[: self._NAMED]]
+        if len(failures) > self._NAMED:
+            texts.append(f"and {len(failures) - self._NAMED} more")
+        super().__init__(f"switch {dpid:016x} refused: " + "; ".join(texts))
         self.dpid = dpid
         self.failures = failures
+        self.subjects = subjects
 
 
 class MalformedMessage(SdnOrchError):

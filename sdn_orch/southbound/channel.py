@@ -1,0 +1,178 @@
+"""Where switches connect: listening sockets, TLS, and one session per datapath id."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdn_orch.southbound.base import Listener
+from sdn_orch.southbound.connection import Connection
+from sdn_orch.southbound.session import Applications, Session, Timing
+
+log = logging.getLogger(__name__)
+
+#: How long the older of two sessions with one datapath id has for a sign of life, in seconds.
+_PROBE_TIMEOUT = 2.0
+_STOP_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files: our certificate and key, and the CA whose switches we accept (mutual authentication)."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+
+    def context(self) -> ssl.SSLContext:
+        """The server's side. Raises OSError (ssl.SSLError) for files that are missing or do not fit."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.certificate, self.key)
+        context.load_verify_locations(self.ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address to listen on (port 0: any free one), in clear or with TLS."""
+
+    host: str
+    port: int
+    tls: Tls | None = None
+
+
+class Channel:
+    """Accepts switches and tells `listener` of them; `applications` are loaded Ryu applications."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        listener: Listener,
+        *,
+        timing: Timing | None = None,
+        applications: Applications | None = None,
+    ) -> None:
+        self._endpoints = tuple(endpoints)
+        self._listener = listener
+        self._timing = timing or Timing()
+        self._applications = applications
+        self._lock = threading.Lock()
+        self._sessions: set[Session] = set()
+        self._by_dpid: dict[int, Session] = {}
+        self._servers: list[tuple[socket.socket, threading.Thread]] = []
+        self._stopping = False
+
+    def start(self) -> tuple[int, ...]:
+        """Listen; gives the port of each endpoint. Raises OSError when one cannot be had."""
+        prepared = []
+        try:
+            for endpoint in self._endpoints:
+                context = endpoint.tls.context() if endpoint.tls else None
+                family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
+                address = (endpoint.host, endpoint.port)
+                prepared.append((socket.create_server(address, family=family, backlog=512), context))
+        except OSError:
+            for server, _ in prepared:
+                server.close()
+            raise
+        for server, context in prepared:
+            name = f"accept-{server.getsockname()[1]}"
+            thread = threading.Thread(target=self._accept, args=(server, context), name=name, daemon=True)
+            self._servers.append((server, thread))
+            thread.start()
+        return tuple(server.getsockname()[1] for server, _ in self._servers)
+
+    def stop(self) -> None:
+        """Close all sessions and stop listening; every disconnect has been told when this returns."""
+        with self._lock:
+            self._stopping = True
+            sessions = tuple(self._sessions)
+        for server, thread in self._servers:
+            try:
+                server.shutdown(socket.SHUT_RDWR)
+            except OSError as error:
+                log.debug("shutting a listener down: %s", error)
+            thread.join(_STOP_TIMEOUT)
+            server.close()
+        self._servers.clear()
+        for session in sessions:
+            session.close()
+        for session in sessions:
+            session.join(_STOP_TIMEOUT)
+
+    def sessions(self) -> tuple[Session, ...]:
+        """The live sessions whose features are known."""
+        with self._lock:
+            return tuple(self._by_dpid.values())
+
+    def admit(self, session: Session) -> bool:
+        """Let the session stand for its datapath id, unless a live one does already.
+
+        Runs on the newcomer's thread, so nobody else waits for the older one's sign of life.
+        """
+        while True:
+            with self._lock:
+                older = self._by_dpid.setdefault(session.dpid, session)
+                if older is session:
+                    return not self._stopping
+            if older.is_alive(_PROBE_TIMEOUT):
+                log.error(
+                    "two switches claim datapath id %016x: %s is connected and answers, %s is refused",
+                    session.dpid,
+                    older.connection.peer,
+                    session.connection.peer,
+                )
+                return False
+            log.warning(
+                "switch %016x: session from %s is dead, %s takes its place",
+                session.dpid,
+                older.connection.peer,
+                session.connection.peer,
+            )
+            older.close()
+            if not older.join(_STOP_TIMEOUT):
+                log.error("switch %016x: the end of its old session hangs", session.dpid)
+                return False
+
+    def remove(self, session: Session) -> None:
+        """The session has ended and its end has been told."""
+        with self._lock:
+            self._sessions.discard(session)
+            if self._by_dpid.get(session.dpid) is session:
+                del self._by_dpid[session.dpid]
+
+    def _accept(self, server: socket.socket, context: ssl.SSLContext | None) -> None:
+        while True:
+            try:
+                accepted, address = server.accept()
+            except OSError as error:
+                if self._stopping:
+                    return
+                # Out of descriptors, or the peer was gone before we looked: the listener must live on.
+                log.error("accepting a switch failed: %s", error)
+                threading.Event().wait(0.1)
+                continue
+            try:
+                self._open(accepted, f"{address[0]}:{address[1]}", context)
+            except OSError as error:
+                log.warning("switch at %s:%s: %s", address[0], address[1], error)
+                accepted.close()
+
+    def _open(self, accepted: socket.socket, peer: str, context: ssl.SSLContext | None) -> None:
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            accepted = context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+        session = Session(Connection(accepted, peer), self._listener, self, self._timing, self._applications)
+        with self._lock:
+            if self._stopping:
+                session.connection.dispose()
+                return
+            self._sessions.add(session)
+        session.start()

@@ -1,0 +1,413 @@
+"""One OpenFlow session: the receiving thread, and the Datapath that others call.
+
+Packet-ins, port changes, answers and echoes are taken as bytes right where they are received. Messages
+that nobody here asked for go to the Ryu applications, if any are loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sdn_orch.dataplane.plan import Plan
+from sdn_orch.errors import Disconnected, MalformedMessage
+from sdn_orch.intent.model import Capabilities
+from sdn_orch.openflow import messages
+from sdn_orch.openflow.events import parse_error, parse_packet_in
+from sdn_orch.openflow.groups import parse_groups
+from sdn_orch.openflow.messages import Kind
+from sdn_orch.openflow.meters import parse_meters
+from sdn_orch.openflow.multipart import Part, multipart_request, parse_flows, parse_multipart
+from sdn_orch.openflow.ports import PortChange, PortDescription, parse_port_status
+from sdn_orch.openflow.values import OPENFLOW_13, OPENFLOW_15, Action, FlowKey, State
+from sdn_orch.southbound.base import FlowCounters, Listener, PacketIn, Port
+from sdn_orch.southbound.connection import Connection
+from sdn_orch.southbound.exchange import Exchanges
+from sdn_orch.southbound.handshake import Introduction, choose_version, introduce
+from sdn_orch.southbound.transfer import transfer
+
+log = logging.getLogger(__name__)
+
+VERSIONS = frozenset({OPENFLOW_13, OPENFLOW_15})
+#: Hellos, errors and echoes may come in another version than the agreed one (1.3.5, section 6.3.1).
+_ANY_VERSION = frozenset({Kind.HELLO, Kind.ERROR, Kind.ECHO_REQUEST, Kind.ECHO_REPLY})
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds: silence before an echo is sent (twice that and the switch is dead), time for the whole
+    handshake, and for the answer to a request."""
+
+    echo_interval: float = 5.0
+    handshake: float = 10.0
+    answer: float = 30.0
+
+
+class Applications(Protocol):
+    """Loaded Ryu applications, as a session sees them."""
+
+    versions: frozenset[int]
+
+    def opened(self, session: Session) -> None:
+        """The features are known."""
+
+    def deliver(self, session: Session, message: bytes) -> None:
+        """A message that was not an answer to us."""
+
+    def closed(self, session: Session) -> None:
+        """The session is over; only after `opened`."""
+
+
+class Registry(Protocol):
+    """Who decides whether a session may stand for its datapath id."""
+
+    def admit(self, session: Session) -> bool:
+        """Take the session in, or refuse it because another one lives; may block."""
+
+    def remove(self, session: Session) -> None:
+        """The session is over."""
+
+
+class Session:
+    """See the module; also `base.Datapath`. `run` is the receiving thread's body."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        listener: Listener,
+        registry: Registry,
+        timing: Timing,
+        applications: Applications | None,
+    ) -> None:
+        self.dpid = 0
+        self.capabilities = Capabilities()
+        self.connection = connection
+        self.exchanges = Exchanges()
+        self.timing = timing
+        self.introduction: Introduction
+        self._listener = listener
+        self._registry = registry
+        self._applications = applications
+        self._ports: dict[int, Port] = {}
+        self._buffer = b""
+        #: Port changes since the switch described its ports, until the session is told of.
+        self._early: list[bytes] = []
+        self._version = 0
+        self._applying = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._name = connection.peer
+
+    # What the reconciler calls (base.Datapath).
+
+    def ports(self) -> tuple[Port, ...]:
+        """The ports as last told, reserved ones (LOCAL) included."""
+        return tuple(self._ports.values())
+
+    def read(self) -> State:
+        """Everything that the switch holds. Raises Disconnected."""
+        state = State.empty()
+        flows = state.flows
+        for body in self._dump(Part.FLOW):
+            for entry, _ in parse_flows(body, self._version):
+                flows[entry.table, entry.priority, entry.match] = entry
+        if self.introduction.has_groups:
+            for body in self._dump(Part.GROUP_DESCRIPTION):
+                state.groups.update((group.number, group) for group in parse_groups(body, self._version))
+        if self.capabilities.meters:
+            for body in self._dump(Part.METER_CONFIG):
+                state.meters.update((meter.number, meter) for meter in parse_meters(body))
+        return state
+
+    def counters(self) -> dict[FlowKey, FlowCounters]:
+        """Counters by flow identity. Raises Disconnected."""
+        return {
+            entry.key: FlowCounters(*counted)
+            for body in self._dump(Part.FLOW)
+            for entry, counted in parse_flows(body, self._version)
+        }
+
+    def apply(self, plan: Plan) -> None:
+        """Carry the plan out, as `base.Datapath` says; one plan at a time."""
+        self._check_thread()
+        with self._applying:
+            try:
+                transfer(self, plan)
+            except TimeoutError as error:
+                raise self._give_up(f"plan: {error}") from None
+
+    def packet_out(self, actions: Sequence[Action], frame: bytes, in_port: int) -> None:
+        """Send one frame through actions; not confirmed. Raises Disconnected."""
+        self.send(messages.packet_out(actions, frame, in_port, self._version, self.exchanges.xid()))
+
+    def close(self) -> None:
+        """End the session."""
+        self.connection.close("closed by us")
+
+    # What the southbound's own modules call.
+
+    @property
+    def version(self) -> int:
+        """The agreed OpenFlow version's byte; 0 before."""
+        return self._version
+
+    def send(self, data: bytes) -> None:
+        """Send whole messages. Raises Disconnected."""
+        self.connection.send(data)
+
+    def is_alive(self, timeout: float) -> bool:
+        """Whether the switch answers an echo within `timeout` seconds; for another thread than `run`'s."""
+        self._check_thread()
+        try:
+            with self.exchanges.open(1) as exchange:
+                self.send(messages.echo_request(self._version, exchange.first))
+                exchange.next(timeout)
+        except (Disconnected, TimeoutError):
+            return False
+        return True
+
+    def start(self) -> None:
+        """Start the receiving thread."""
+        self._thread = threading.Thread(target=self.run, name=f"openflow-{self._name}", daemon=True)
+        self._thread.start()
+
+    def join(self, timeout: float) -> bool:
+        """Wait until the session has ended and said so; False when it has not within `timeout` seconds."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+            return not self._thread.is_alive()
+        return True
+
+    def run(self) -> None:
+        """Shake hands, then receive until the session ends. Never raises."""
+        admitted = False
+        reason = "ended"
+        try:
+            self._shake_hands()
+            admitted = self._registry.admit(self)
+            if admitted:
+                log.info("switch %s connected, %s", self._name, _describe(self.introduction))
+                self._tell_connected()
+                self._serve()
+        except (Disconnected, TimeoutError) as end:
+            reason = str(end)
+            level = logging.INFO if admitted else logging.WARNING
+            log.log(level, "switch %s: session ended: %s", self._name, end)
+        except MalformedMessage as fault:
+            reason = str(fault)
+            log.error("switch %s sent what is not proper OpenFlow, disconnecting it: %s", self._name, fault)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            log.exception("switch %s: session failed", self._name)
+        finally:
+            self._end(admitted, reason)
+
+    # The receiving thread.
+
+    def _shake_hands(self) -> None:
+        self.send(messages.hello(self._offer(), self.exchanges.xid()))
+        incoming = self._incoming(time.monotonic() + self.timing.handshake)
+        offered = messages.hello_versions(next(incoming))
+        try:
+            self._version = choose_version(offered, self._offer())
+        except MalformedMessage as fault:
+            body = bytes(4) + str(fault).encode()
+            self.send(messages.message(max(self._offer()), Kind.ERROR, self.exchanges.xid(), body))
+            raise
+        self.introduction = introduce(
+            self._version,
+            self.exchanges.xid,
+            self.send,
+            lambda: next(incoming),
+            flow_removed=self._applications is not None,
+        )
+        self.dpid = self.introduction.features.dpid
+        self.capabilities = self.introduction.capabilities
+        self._ports = {port.number: _port(port) for port in self.introduction.ports}
+        self._name = f"{self.dpid:016x} ({self.connection.peer})"
+
+    def _offer(self) -> frozenset[int]:
+        return VERSIONS & self._applications.versions if self._applications else VERSIONS
+
+    def _incoming(self, deadline: float) -> Iterator[bytes]:
+        """The messages up to the end of the handshake; echoes are answered on the way."""
+        while True:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise TimeoutError(f"handshake not finished within {self.timing.handshake:g} s")
+            self._buffer += self.connection.receive(remaining)
+            while message := self._next_message():
+                if message[1] == Kind.ECHO_REQUEST:
+                    self.send(messages.echo_reply(message))
+                elif message[1] == Kind.PORT_STATUS:
+                    self._early.append(message)
+                elif message[1] not in (Kind.PACKET_IN, Kind.ECHO_REPLY):
+                    if (
+                        message[1] == Kind.MULTIPART_REPLY
+                        and parse_multipart(message)[0] == Part.PORT_DESCRIPTION
+                    ):
+                        self._early.clear()
+                    yield message
+
+    def _next_message(self) -> bytes | None:
+        buffer = self._buffer
+        if self._version == 0 and buffer and (buffer[0] == 0 or (len(buffer) > 1 and buffer[1] > Kind.ERROR)):
+            raise MalformedMessage(f"session does not start with a hello: {buffer[:16]!r}")
+        if len(buffer) < 8:
+            return None
+        length = int.from_bytes(buffer[2:4], "big")
+        if length < 8:
+            raise MalformedMessage(f"message of length {length}")
+        if len(buffer) < length:
+            return None
+        self._buffer = buffer[length:]
+        return buffer[:length]
+
+    def _serve(self) -> None:
+        interval = self.timing.echo_interval
+        heard, asked = time.monotonic(), False
+        for message in self._early:
+            self._handle(message)
+        self._handle_all()
+        while True:
+            data = self.connection.receive(
+                max(0.0, heard + interval * (2 if asked else 1) - time.monotonic())
+            )
+            if data:
+                heard, asked = time.monotonic(), False
+                self._buffer = self._buffer + data if self._buffer else data
+                self._handle_all()
+            elif asked:
+                raise Disconnected(f"silent for {2 * interval:g} s")
+            else:
+                self.send(messages.echo_request(self._version, self.exchanges.xid()))
+                asked = True
+
+    def _handle_all(self) -> None:
+        buffer, offset = self._buffer, 0
+        version = self._version
+        while len(buffer) - offset >= 8:
+            length = int.from_bytes(buffer[offset + 2 : offset + 4], "big")
+            if length < 8:
+                raise MalformedMessage(f"message of length {length}")
+            if len(buffer) - offset < length:
+                break
+            if buffer[offset] != version and buffer[offset + 1] not in _ANY_VERSION:
+                raise MalformedMessage(f"message of OpenFlow version {buffer[offset]:#04x} in {version:#04x}")
+            message = buffer[offset : offset + length]
+            offset += length
+            self._handle(message)
+        self._buffer = buffer[offset:]
+
+    def _handle(self, message: bytes) -> None:
+        kind = message[1]
+        if kind == Kind.PACKET_IN:
+            self._packet_in(message)
+        elif kind == Kind.ECHO_REQUEST:
+            self.send(messages.echo_reply(message))
+            return
+        elif kind == Kind.PORT_STATUS:
+            self._port_status(message)
+        elif self.exchanges.deliver(message):
+            return
+        elif kind == Kind.ERROR and self._applications is None:
+            error = parse_error(message)
+            log.warning("switch %s: error %s about %s", self._name, error.text, error.data[:16].hex())
+        if self._applications is not None:
+            self._applications.deliver(self, message)
+
+    def _packet_in(self, message: bytes) -> None:
+        packet = parse_packet_in(message)
+        told = PacketIn(
+            self.dpid,
+            packet.in_port,
+            packet.table,
+            packet.cookie,
+            packet.metadata,
+            packet.reason,
+            packet.frame,
+        )
+        try:
+            self._listener.packet_in(self, told)
+        except Exception:
+            log.exception("switch %s: handling a packet-in failed", self._name)
+
+    def _port_status(self, message: bytes) -> None:
+        change, description = parse_port_status(message, self._version)
+        port = _port(description)
+        ports = dict(self._ports)
+        if change == PortChange.DELETE:
+            ports.pop(port.number, None)
+        else:
+            ports[port.number] = port
+        self._ports = ports
+        try:
+            self._listener.port_changed(self, port, change == PortChange.DELETE)
+        except Exception:
+            log.exception("switch %s: handling a port change failed", self._name)
+
+    def _tell_connected(self) -> None:
+        try:
+            self._listener.connected(self)
+        except Exception:
+            log.exception("switch %s: handling its connect failed", self._name)
+        if self._applications is not None:
+            self._applications.opened(self)
+
+    def _end(self, admitted: bool, reason: str) -> None:
+        self.connection.close(reason)
+        self.exchanges.end(f"{self._name}: {reason}")
+        if admitted:
+            try:
+                self._listener.disconnected(self)
+            except Exception:
+                log.exception("switch %s: handling its disconnect failed", self._name)
+            if self._applications is not None:
+                self._applications.closed(self)
+        self._registry.remove(self)
+        self.connection.dispose()
+
+    # Requests from other threads.
+
+    def _dump(self, part: Part) -> Iterator[bytes]:
+        """The bodies of a multipart reply as they come in."""
+        self._check_thread()
+        with self.exchanges.open(1) as exchange:
+            self.send(multipart_request(part, self._version, exchange.first))
+            while True:
+                try:
+                    answer = exchange.next(self.timing.answer)
+                except TimeoutError as error:
+                    raise self._give_up(f"{part.name} request: {error}") from None
+                if answer[1] == Kind.ERROR:
+                    raise self._give_up(f"{part.name} request: {parse_error(answer).text}")
+                _, more, body = parse_multipart(answer)
+                yield body
+                if not more:
+                    return
+
+    def _give_up(self, reason: str) -> Disconnected:
+        """End a session that no longer does what it must."""
+        log.error("switch %s: %s; disconnecting it", self._name, reason)
+        self.connection.close(reason)
+        return Disconnected(f"{self._name}: {reason}")
+
+    def _check_thread(self) -> None:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a request from the thread that receives its answer would wait for ever")
+
+
+def _port(port: PortDescription) -> Port:
+    digits = f"{port.mac:012x}"
+    mac = ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+    return Port(port.number, port.name, mac, port.up, port.speed // 1000)
+
+
+def _describe(introduction: Introduction) -> str:
+    name = introduction.description
+    version = "1.3" if introduction.version == OPENFLOW_13 else "1.5"
+    made = f"{name.manufacturer} {name.hardware} {name.software}".strip()
+    return f"{made or 'an unnamed switch'}, OpenFlow {version}, {len(introduction.ports)} ports"
