@@ -22,6 +22,7 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
 )
+from math import isfinite
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sdn_orch.errors import Invalid
@@ -140,7 +141,9 @@ def _decode_object(kind: type[Any], values: object) -> Any:
 @cache
 def _codec(hint: Any) -> _Codec:
     """The codec for one type hint; raises TypeError for types that records cannot have."""
-    if hint in (str, int, bool, float, type(None)):
+    if hint is float:
+        return _Codec(_finite, _finite)
+    if hint in (str, int, bool, type(None)):
         check = partial(_exactly, hint)
         return _Codec(check, check)
     if hint in _ADDRESSES:
@@ -162,6 +165,13 @@ def _exactly(kind: type, value: Any) -> Any:
     if type(value) is not kind:
         raise TypeError(f"{value!r} is not of type {kind.__name__}")
     return value
+
+
+def _finite(value: object) -> float:
+    number: float = _exactly(float, value)
+    if not isfinite(number):
+        raise ValueError(f"{number} is not a number that JSON has")
+    return number
 
 
 def _address(kind: type, value: object) -> object:
