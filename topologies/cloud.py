@@ -1,0 +1,178 @@
+"""A cloud in one box: a Mininet fabric, a controller beside it, and hosts that become tenants' machines.
+
+The demonstration and the end-to-end tests both stand on it. Everything it makes is in its footprint, so
+leaving the `with` block, and the next run after a SIGKILL, remove exactly that.
+
+    with Cloud(LeafSpine) as cloud:
+        cloud.start()
+        cloud.plug([("h1", nic_id, mac)])  # what libvirt would tell Open vSwitch
+        cloud.lease4("h1")                 # a real DHCP client
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any
+
+from mininet.link import Intf
+from mininet.topo import Topo
+
+from topologies.controller import Controller, Sections
+from topologies.footprint import claim, remove_leftovers
+from topologies.parts import MarkedNetwork, bind_port, ovs_vsctl
+
+#: Hosts share the machine's file system, and Debian's dhclient-script would write the machine's own
+#: /etc/resolv.conf and host name. These hooks, which only hosts see, write down what was told instead.
+_HOOK = """\
+make_resolv_conf() {{ :; }}
+set_hostname() {{ :; }}
+env | grep -E '^(new_|reason=)' > "{directory}/$interface.lease" || true
+"""
+
+
+class Cloud:
+    """See the module. `settings` are sections of the controller's configuration."""
+
+    def __init__(self, topology: Callable[..., Topo], settings: Sections | None = None) -> None:
+        remove_leftovers()
+        self._footprint = claim()
+        self.directory = self._footprint.directory
+        self.topo = topology(prefix=self._footprint.prefix)
+        infos = {self._plain(switch): self.topo.nodeInfo(switch) for switch in self.topo.switches()}
+        rows = [{"dpid": info["dpid"], "name": name, "role": info["role"]} for name, info in infos.items()]
+        self.controller = Controller(self.directory, rows, settings or {})
+        self._network: MarkedNetwork | None = None
+
+    def __enter__(self) -> Cloud:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the controller and the fabric."""
+        self.controller.start()
+        self.start_fabric()
+
+    def close(self) -> None:
+        """Remove everything: the controller, the switches and hosts, the directory."""
+        self.controller.stop()
+        if self._network:
+            self._network.stop()
+        else:
+            self._footprint.remove()
+
+    # --- the fabric -------------------------------------------------------------------------------
+
+    @property
+    def network(self) -> MarkedNetwork:
+        """Mininet's network. Raises RuntimeError before `start_fabric`."""
+        if self._network is None:
+            raise RuntimeError("the fabric was not started")
+        return self._network
+
+    def start_fabric(self) -> None:
+        """Make switches, cables and hosts, and wait until all switches are in sync and all cables seen."""
+        hooks = self.directory / "dhclient-enter-hooks.d"
+        hooks.mkdir()
+        (hooks / "sdn-orch").write_text(_HOOK.format(directory=self.directory))
+        self._network = MarkedNetwork(self.topo, self._footprint, self.controller.openflow_port)
+        self._network.start()
+        for host in self._network.hosts:
+            # A host has a mount namespace of its own.
+            host.cmd(f"mount --bind {hooks} /etc/dhcp/dhclient-enter-hooks.d")
+        self.controller.wait(self.in_sync, "all switches to be in sync and all cables to be seen", 30)
+
+    def in_sync(self) -> bool:
+        """Whether every switch holds what it should, and every cable is known and up."""
+        answer = self.controller.ask("/v1/topology")
+        phases = [switch["phase"] for switch in answer["switches"]]
+        ready = len(phases) == len(self.topo.switches()) and set(phases) <= {"in-sync"}
+        return ready and sum(link["up"] for link in answer["links"]) >= len(self.cables())
+
+    def switches(self) -> list[str]:
+        """The switches, without the footprint's prefix."""
+        return [self._plain(switch) for switch in self.topo.switches()]
+
+    def cables(self) -> list[tuple[str, str]]:
+        """The links between switches."""
+        switches = set(self.topo.switches())
+        pairs = [(a, b) for a, b in self.topo.links() if a in switches and b in switches]
+        return [(self._plain(a), self._plain(b)) for a, b in pairs]
+
+    def node(self, name: str) -> Any:
+        """A host, or a switch by its name without the footprint's prefix."""
+        known = self.network.nameToNode
+        return known[name] if name in known else known[self._footprint.prefix + name]
+
+    def interface(self, switch: str, neighbour: str) -> str:
+        """The name of the switch's interface towards a neighbour, host or switch."""
+        near, _far = self.node(switch).connectionsTo(self.node(neighbour))[0]
+        return str(near.name)
+
+    def set_cable(self, a: str, b: str, up: bool) -> None:
+        """Cut or mend the cable between two switches."""
+        subprocess.run(["ip", "link", "set", self.interface(a, b), "up" if up else "down"], check=True)
+
+    def _plain(self, name: str) -> str:
+        return str(name).removeprefix(self._footprint.prefix)
+
+    # --- machines ---------------------------------------------------------------------------------
+
+    def plug(self, plugs: Iterable[tuple[str, str, str]]) -> None:
+        """Make hosts the machines behind NICs, given as (host, NIC's id, MAC), in one transaction."""
+        words: list[str] = []
+        for name, nic_id, mac in plugs:
+            interface = self.node(name).defaultIntf()
+            # Down and up again, so that the host asks for routers anew under its address.
+            interface.node.cmd(f"ip link set {interface} down; ip link set {interface} address {mac} up")
+            words += bind_port(_far_end(interface).name, nic_id, mac)
+        ovs_vsctl(*words)
+
+    def unplug(self, host: str) -> None:
+        """Take the NIC's place away, as libvirt does when a machine leaves."""
+        ovs_vsctl("clear", "Interface", _far_end(self.node(host).defaultIntf()).name, "external_ids")
+
+    def wait_realised(self, nic_ids: Iterable[str], patience: float = 20.0) -> None:
+        """Until the switches hold the rules of all these NICs."""
+        wanted = set(nic_ids)
+
+        def realised() -> bool:
+            ready = {row["id"] for row in self.controller.ask("/v1/ports") if row["condition"] == "realised"}
+            return wanted <= ready
+
+        self.controller.wait(realised, f"{len(wanted)} NICs to be realised", patience)
+
+    def lease4(self, host: str) -> subprocess.Popen[str]:
+        """Start a DHCP client in the host. The process ends once it has an address or gives up."""
+        node = self.node(host)
+        files = ["-lf", f"{self.directory}/{host}.leases", "-pf", f"{self.directory}/{host}.dhclient.pid"]
+        popen: subprocess.Popen[str] = node.popen(
+            ["dhclient", "-4", "-1", "-v", *files, node.defaultIntf().name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return popen
+
+    def offered(self, host: str) -> dict[str, str]:
+        """What the DHCP server told the host last, by dhclient's names (`new_routers`, …)."""
+        path = self.directory / f"{self.node(host).defaultIntf()}.lease"
+        pairs = (line.partition("=") for line in path.read_text().splitlines()) if path.exists() else ()
+        return {name: value for name, _, value in pairs}
+
+    def addresses(self, host: str) -> set[str]:
+        """The host's global addresses that are ready for use, IPv4 and IPv6."""
+        node = self.node(host)
+        rows = json.loads(node.cmd(f"ip -json address show dev {node.defaultIntf()}"))[0]["addr_info"]
+        return {row["local"] for row in rows if row["scope"] == "global" and not row.get("tentative")}
+
+
+def _far_end(interface: Intf) -> Intf:
+    link = interface.link
+    return link.intf1 if link.intf2 is interface else link.intf2

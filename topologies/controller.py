@@ -1,0 +1,121 @@
+"""The controller as a process of its own, with its configuration, its log and its operator's door."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+Sections = Mapping[str, Mapping[str, Any]]
+
+
+class Controller:
+    """One daemon, everything of which is in `directory`. Stopped and started again it is the same one."""
+
+    def __init__(self, directory: Path, switches: Sequence[Mapping[str, Any]], settings: Sections) -> None:
+        """`switches` are rows of the configuration, `settings` sections of it that differ from loopback's."""
+        self.openflow_port, self.api_port = free_ports(2)
+        self.configuration = directory / "sdn-orch.toml"
+        self.admin_keys = directory / "admin.keys"
+        self.store = directory / "store.db"
+        self.log = directory / "controller.log"
+        self._socket = directory / "sdn-orch.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+        sections: dict[str, dict[str, Any]] = {
+            "openflow": {"listen": f"127.0.0.1:{self.openflow_port}"},
+            "api": {"listen": f"127.0.0.1:{self.api_port}", "admin_keys": str(self.admin_keys)},
+            "store": {"path": str(self.store)},
+            "discovery": {"interval": 1.0, "lost_after": 4.0},
+        }
+        for name, section in settings.items():
+            sections.setdefault(name, {}).update(section)
+        lines = [f'run_directory = "{directory}"']
+        for name, section in sections.items():
+            lines += [f"[{name}]", *_pairs(section)]
+        lines += ["[[ovsdb]]", 'endpoint = "unix:/var/run/openvswitch/db.sock"']
+        for switch in switches:
+            lines += ["[[switches]]", *_pairs(switch)]
+        self.configuration.write_text("\n".join(lines) + "\n")
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process id."""
+        if self._process is None:
+            raise RuntimeError("the controller was not started")
+        return self._process.pid
+
+    def start(self, patience: float = 20.0) -> None:
+        """Start the daemon and wait until it answers. Raises RuntimeError with the end of its log."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command("controller"), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        self.wait(self._answers, "the controller to answer", patience)
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL if that does not help."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would; `start` brings it back."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def ask(self, path: str, **parameters: str) -> Any:
+        """The operator's door: the JSON answer to `GET path`. Raises httpx.HTTPError."""
+        transport = httpx.HTTPTransport(uds=str(self._socket))
+        with httpx.Client(transport=transport, base_url="http://sdn-orch", timeout=30) as client:
+            return client.get(path, params=parameters).raise_for_status().json()
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `sdn-orch` with this daemon's configuration."""
+        return subprocess.run(self._command(*words), capture_output=True, text=True, check=False)
+
+    def wait(self, condition: Callable[[], object], what: str, patience: float = 20.0) -> None:
+        """Until the condition is true. Raises RuntimeError with the end of the log when it takes too long."""
+        deadline = time.monotonic() + patience
+        while not condition():
+            code = self._process.poll() if self._process else None
+            if code is not None or time.monotonic() > deadline:
+                happened = "was not in time" if code is None else f"ended with {code}"
+                tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+                raise RuntimeError(f"waiting for {what}: the controller {happened}; its log:\n{tail}")
+            time.sleep(0.05)
+
+    def _command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "sdn_orch.cli", *words, "--config", str(self.configuration)]
+
+    def _answers(self) -> bool:
+        try:
+            self.ask("/v1/status")
+        except httpx.HTTPError:
+            return False
+        return True
+
+
+def free_ports(count: int) -> list[int]:
+    """TCP ports on loopback on which nobody listens now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _pairs(section: Mapping[str, Any]) -> list[str]:
+    # JSON's spelling of texts, numbers, truths and lists is TOML's too.
+    return [f"{key} = {json.dumps(value)}" for key, value in section.items()]
