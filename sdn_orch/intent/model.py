@@ -117,6 +117,11 @@ class Network(Record):
     vni: int | None = None
 
     @property
+    def gateway_mac(self) -> str:
+        """The MAC address of its gateway, the same at every edge: locally administered, from its number."""
+        return f"0e:00:00:{self.number >> 16:02x}:{self.number >> 8 & 255:02x}:{self.number & 255:02x}"
+
+    @property
     def effective_vni(self) -> int:
         """Its own VNI (below 2**23), else one above that, derived from its number: the two never meet."""
         return self.vni if self.vni is not None else 2**23 + self.number

@@ -85,6 +85,8 @@ def nic(after: Snapshot, record: Nic) -> Iterator[str]:
         yield f"mac: {record.mac} is not six lower-case octets joined by colons"
     elif int(record.mac[:2], 16) & 1:
         yield f"mac: {record.mac} is a multicast address"
+    elif home.kind is not NetworkKind.L2 and record.mac == home.gateway_mac:
+        yield f"mac: {record.mac} is that of the gateway of network {home.name} ({home.id})"
     if record.hostname and not _HOST_LABEL.fullmatch(record.hostname):
         yield f"hostname: {record.hostname} is not letters, digits and inner hyphens, 63 at most"
     yield from _addresses(record, home)
