@@ -26,7 +26,7 @@ NEIGHBOUR_ADVERTISEMENT: Final = 136
 BROADCAST: Final = 0xFFFFFFFFFFFF
 
 #: Every field of a packet, in the order in which a frame has them.
-NAMES: Final = (
+NAMES: Final[tuple[str, ...]] = (
     "eth_dst",
     "eth_src",
     "vlan_vid",
