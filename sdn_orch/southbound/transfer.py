@@ -6,19 +6,19 @@ twice as fast as one by one, and the switch takes them in while the next are enc
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sdn_orch.dataplane.plan import Operation, Plan, Verb
-from sdn_orch.errors import SwitchRefused
+from sdn_orch.errors import MalformedMessage, SwitchRefused
 from sdn_orch.openflow import messages
 from sdn_orch.openflow.bundle import BundleStep, bundle_add, bundle_control
-from sdn_orch.openflow.codec import decode_match
+from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.events import ErrorMessage
 from sdn_orch.openflow.groups import Change, group_mod
 from sdn_orch.openflow.messages import FlowCommand, flow_mod
 from sdn_orch.openflow.meters import meter_mod
+from sdn_orch.openflow.text import flow_to_ofctl, group_to_ofctl, meter_to_ofctl
 from sdn_orch.openflow.values import FlowEntry, Group, Meter
 
 if TYPE_CHECKING:
@@ -57,17 +57,12 @@ def _transfer_atomically(session: Session, chunk: Sequence[Operation]) -> None:
         _transfer_in_order(session, early)
         if bundled:
             _bundle(session, bundled)
-    except SwitchRefused:
-        added = [Operation(Verb.DELETE, item.subject) for item in early if item.verb == Verb.ADD]
-        _undo(session, added)
+    except SwitchRefused as refusal:
+        # A meter that was refused may be there all the same: somebody else's, of the same number.
+        added = [item for item in early if item.verb == Verb.ADD and item.subject not in refusal.subjects]
+        _transfer_in_order(session, [Operation(Verb.DELETE, item.subject) for item in added])
         raise
     _transfer_in_order(session, late)
-
-
-def _undo(session: Session, operations: Sequence[Operation]) -> None:
-    """Remove meters that were added for a bundle which then failed; one that was refused is not there."""
-    with contextlib.suppress(SwitchRefused):
-        _transfer_in_order(session, operations)
 
 
 def _transfer_in_order(session: Session, chunk: Sequence[Operation]) -> None:
@@ -165,23 +160,20 @@ def _raise_refusals(
         return
     named = [(operations[error.xid], error) for error in errors if error.xid in operations]
     if named:
-        failures = tuple((describe(operation), error.text) for operation, error in named)
+        failures = tuple((describe(operation, session.version), error.text) for operation, error in named)
         raise SwitchRefused(session.dpid, failures, tuple(operation.subject for operation, _ in named))
     raise SwitchRefused(session.dpid, tuple(("bundle", error.text) for error in errors))
 
 
-def describe(operation: Operation) -> str:
+def describe(operation: Operation, version: int) -> str:
     """The operation in a line, for people."""
     subject, verb = operation.subject, operation.verb.value
-    if isinstance(subject, FlowEntry):
-        text = f"{verb} flow table={subject.table} priority={subject.priority} cookie={subject.cookie:#018x}"
-        try:
-            fields = decode_match(subject.match)
-        except Exception:
-            return f"{text} match={subject.match.hex()}"
-        return text + "".join(
-            f" {name}={value:#x}" + ("" if mask is None else f"/{mask:#x}") for name, value, mask in fields
-        )
     if isinstance(subject, Group):
-        return f"{verb} group {subject.number:#010x}"
-    return f"{verb} meter {subject.number}"
+        return f"{verb} group {group_to_ofctl(subject)}"
+    if isinstance(subject, Meter):
+        return f"{verb} meter {meter_to_ofctl(subject)}"
+    try:
+        return f"{verb} flow {flow_to_ofctl(decode_flow(subject, version), cookie=subject.cookie)}"
+    except MalformedMessage:
+        # A foreign flow that we delete, in words that we do not speak.
+        return f"{verb} flow table={subject.table},priority={subject.priority} match {subject.match.hex()}"
