@@ -1,0 +1,1 @@
+"""Benchmarks, each runnable alone: `./dev bench NAME`."""

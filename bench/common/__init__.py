@@ -1,0 +1,1 @@
+"""What benchmarks share: a place of their own to run in, made-up clouds, and how results are told."""
