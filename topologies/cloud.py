@@ -29,7 +29,10 @@ from topologies.parts import MarkedNetwork, bind_port, ovs_vsctl
 _HOOK = """\
 make_resolv_conf() {{ :; }}
 set_hostname() {{ :; }}
-env | grep -E '^(new_|reason=)' > "{directory}/$interface.lease" || true
+case $reason in
+    BOUND | RENEW | REBIND | REBOOT) env | grep '^new_' > "{directory}/$interface.lease4" ;;
+    BOUND6 | RENEW6 | REBIND6) env | grep '^new_' > "{directory}/$interface.lease6" ;;
+esac
 """
 
 
@@ -150,19 +153,15 @@ class Cloud:
 
     def lease4(self, host: str) -> subprocess.Popen[str]:
         """Start a DHCP client in the host. The process ends once it has an address or gives up."""
-        node = self.node(host)
-        files = ["-lf", f"{self.directory}/{host}.leases", "-pf", f"{self.directory}/{host}.dhclient.pid"]
-        popen: subprocess.Popen[str] = node.popen(
-            ["dhclient", "-4", "-1", "-v", *files, node.defaultIntf().name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        return popen
+        return self._dhclient(host, "4")
 
-    def offered(self, host: str) -> dict[str, str]:
+    def lease6(self, host: str) -> subprocess.Popen[str]:
+        """The same for IPv6, where the router advertisement says that addresses are managed."""
+        return self._dhclient(host, "6")
+
+    def offered(self, host: str, version: int = 4) -> dict[str, str]:
         """What the DHCP server told the host last, by dhclient's names (`new_routers`, …)."""
-        path = self.directory / f"{self.node(host).defaultIntf()}.lease"
+        path = self.directory / f"{self.node(host).defaultIntf()}.lease{version}"
         pairs = (line.partition("=") for line in path.read_text().splitlines()) if path.exists() else ()
         return {name: value for name, _, value in pairs}
 
@@ -171,6 +170,18 @@ class Cloud:
         node = self.node(host)
         rows = json.loads(node.cmd(f"ip -json address show dev {node.defaultIntf()}"))[0]["addr_info"]
         return {row["local"] for row in rows if row["scope"] == "global" and not row.get("tentative")}
+
+    def _dhclient(self, host: str, version: str) -> subprocess.Popen[str]:
+        node = self.node(host)
+        stem = f"{self.directory}/{host}.dhclient{version}"
+        files = ["-lf", f"{stem}.leases", "-pf", f"{stem}.pid"]
+        popen: subprocess.Popen[str] = node.popen(
+            ["dhclient", f"-{version}", "-1", "-v", *files, node.defaultIntf().name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return popen
 
 
 def _far_end(interface: Intf) -> Intf:

@@ -25,15 +25,15 @@ def serve_and_ask(name: str) -> None:
     """Serve the name until standard input ends; answer each line of addresses with a line of JSON."""
     serving = [_serving(socket.AF_INET, "0.0.0.0"), _serving(socket.AF_INET6, "::")]  # noqa: S104
     while True:
-        ready, _, _ = select.select([*serving, sys.stdin], [], [])
-        for each in ready:
-            if each is sys.stdin:
-                line = sys.stdin.readline()
-                if not line:
-                    return
-                print(json.dumps(_ask(line.split(), serving, name)), flush=True)
-            else:
+        ready: list[object] = select.select([*serving, sys.stdin], [], [])[0]
+        for each in serving:
+            if each in ready:
                 _answer(each, name)
+        if sys.stdin in ready:
+            line = sys.stdin.readline()
+            if not line:
+                return
+            print(json.dumps(_ask(line.split(), serving, name)), flush=True)
 
 
 def _serving(family: socket.AddressFamily, address: str) -> socket.socket:

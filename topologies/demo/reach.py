@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import subprocess
 import sys
@@ -31,6 +32,14 @@ class Machine:
     mac: str
     ipv4: str
     ipv6: str | None
+
+    @property
+    def forms_ipv6(self) -> bool:
+        """Whether its IPv6 address is the one that it forms itself from its MAC (RFC 4862)."""
+        octets = bytearray.fromhex(self.mac.replace(":", ""))
+        octets[0] ^= 2
+        identifier = bytes(octets[:3]) + b"\xff\xfe" + bytes(octets[3:])
+        return self.ipv6 is not None and ipaddress.IPv6Address(self.ipv6).packed[8:] == identifier
 
     def address(self, version: int) -> str | None:
         """Its IPv4 or IPv6 address."""

@@ -1,0 +1,39 @@
+"""The command line: `sdn-orch COMMAND`. Everything but `controller` and `check` asks the running daemon."""
+
+from __future__ import annotations
+
+import typer
+
+from sdn_orch.commands import daemon, flows, lists, pipeline, topology, trace
+
+app = typer.Typer(
+    name="sdn-orch",
+    help="Tenant networks for Apache CloudStack in OpenFlow switches, without virtual routers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for command in (
+    daemon.controller,
+    daemon.check,
+    lists.status,
+    lists.networks,
+    lists.ports,
+    topology.topology,
+    flows.flows,
+    flows.explain,
+    trace.trace,
+    flows.plan,
+    pipeline.pipeline,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point of the package."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands of `sdn-orch`, one module a subject. `sdn_orch.cli` puts them together."""

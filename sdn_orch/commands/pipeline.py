@@ -1,0 +1,24 @@
+"""`pipeline`: the tables of an edge switch, from the one file that declares them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from rich.text import Text
+
+from sdn_orch.commands.common import JsonOption, console, show_json
+from sdn_orch.dataplane.pipeline import STAGES
+
+
+def pipeline(as_json: JsonOption = False) -> None:
+    """The tables that a packet meets, what each is for, where it may go next, and the priorities."""
+    if as_json:
+        return show_json([{**asdict(stage), "name": stage.table.name.lower()} for stage in STAGES.values()])
+    out = console()
+    for stage in STAGES.values():
+        onward = ", ".join(table.name.lower() for table in stage.next) or "nowhere"
+        out.print(Text(f"{int(stage.table):3} {stage.table.name.lower()}", "bold"), f"→ {onward}")
+        out.print(Text(f"    {stage.purpose}"))
+        for name, priority in sorted(stage.priorities.items(), key=lambda item: -item[1]):
+            out.print(Text(f"    {priority:6} {name}", "dim"))
+    return None

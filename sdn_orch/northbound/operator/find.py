@@ -1,0 +1,95 @@
+"""From what people type to records, and back to what people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from sdn_orch.dataplane.compiler import Owner
+from sdn_orch.errors import Invalid, NotFound
+from sdn_orch.intent.model import Attachment, Machine, Network, Nic, Record, Switch, Vpc
+from sdn_orch.intent.snapshot import Snapshot
+
+R = TypeVar("R", bound=Record)
+
+
+def find_switch(snapshot: Snapshot, text: str) -> Switch:
+    """By name, UUID or dpid (0x1f, or 16 hexadecimal digits). Raises NotFound, Invalid when ambiguous."""
+    return _one(text, "switch", _switches(snapshot, text))
+
+
+def find_nic(snapshot: Snapshot, text: str) -> Nic:
+    """By UUID, MAC, or its machine's name. Raises NotFound, Invalid when more than one fits."""
+    return _one(text, "NIC", _nics(snapshot, text))
+
+
+def find_owner(snapshot: Snapshot, text: str) -> Owner:
+    """The NIC, network, VPC or switch that is meant, by UUID or name. Raises NotFound, Invalid."""
+    owners = [Owner("nic", nic.id) for nic in _nics(snapshot, text)]
+    owners += [Owner("network", network.id) for network in _named(snapshot, Network, text)]
+    owners += [Owner("router", vpc.id) for vpc in _named(snapshot, Vpc, text)]
+    owners += [Owner("switch", switch.id) for switch in _switches(snapshot, text)]
+    return _one(text, "NIC, network, VPC or switch", iter(owners))
+
+
+def describe(snapshot: Snapshot, owner: Owner) -> str:
+    """An owner in words: `nic 02:00:00:00:00:01 of web1`, `network red`, `router of VPC shop`."""
+    if owner.kind == "nic" and (nic := snapshot.get(Nic, owner.id)):
+        return describe_nic(snapshot, nic)
+    if owner.kind == "router" and (vpc := snapshot.get(Vpc, owner.id)):
+        return f"router of VPC {vpc.name}"
+    if owner.kind in ("router", "network") and (network := snapshot.get(Network, owner.id)):
+        return f"{'router of ' if owner.kind == 'router' else ''}network {network.name}"
+    if owner.kind == "switch" and (switch := snapshot.get(Switch, owner.id)):
+        return f"switch {switch.name}"
+    return f"{owner.kind} {owner.id}"
+
+
+def describe_nic(snapshot: Snapshot, nic: Nic) -> str:
+    """A NIC by its MAC and its machine's name."""
+    machine = snapshot.get(Machine, nic.machine_id) if nic.machine_id else None
+    return f"nic {nic.mac}" + (f" of {machine.name}" if machine else "")
+
+
+def place(snapshot: Snapshot, nic: Nic) -> str | None:
+    """Where a NIC is attached, as `switch:port` or `switch:port,vlan`."""
+    for attachment in snapshot.where(Attachment, "nic_id", nic.id):
+        switch = snapshot.need(Switch, attachment.switch_id)
+        return f"{switch.name}:{attachment.port}" + (f",{attachment.vlan}" if attachment.vlan else "")
+    return None
+
+
+T = TypeVar("T")
+
+
+def _one(text: str, what: str, found: Iterator[T]) -> T:
+    fitting = list(dict.fromkeys(found))
+    if not fitting:
+        raise NotFound(f"there is no {what} {text}")
+    if len(fitting) > 1:
+        raise Invalid(f"{len(fitting)} fit {text}; give the UUID of the {what}")
+    return fitting[0]
+
+
+def _named(snapshot: Snapshot, kind: type[R], text: str) -> Iterator[R]:
+    if record := snapshot.get(kind, text):
+        yield record
+    yield from snapshot.where(kind, "name", text)
+
+
+def _nics(snapshot: Snapshot, text: str) -> Iterator[Nic]:
+    if nic := snapshot.get(Nic, text):
+        yield nic
+    yield from snapshot.where(Nic, "mac", text.lower().replace("-", ":"))
+    for machine in snapshot.where(Machine, "name", text):
+        yield from snapshot.where(Nic, "machine_id", machine.id)
+
+
+def _switches(snapshot: Snapshot, text: str) -> Iterator[Switch]:
+    yield from _named(snapshot, Switch, text)
+    digits = text.replace(":", "").removeprefix("0x")
+    if text.startswith("0x") or len(digits) == 16:
+        try:
+            yield from snapshot.where(Switch, "dpid", int(digits, 16))
+        except ValueError:
+            return

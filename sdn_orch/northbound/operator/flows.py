@@ -1,0 +1,169 @@
+"""Flows with owners and counters, what a plan would send, and what stands behind a cookie or an object."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from sdn_orch.dataplane.pipeline import Table
+from sdn_orch.errors import Disconnected, NotFound
+from sdn_orch.intent.model import Network, Nic, Record, Switch, Vpc
+from sdn_orch.northbound.operator.find import describe, find_owner, find_switch, place
+from sdn_orch.northbound.operator.lists import JSON, status_row
+from sdn_orch.northbound.operator.view import View
+from sdn_orch.openflow.codec import decode_flow
+from sdn_orch.openflow.text import (
+    flow_to_ofctl,
+    format_instructions,
+    format_match,
+    group_to_ofctl,
+    meter_to_ofctl,
+)
+from sdn_orch.openflow.values import FlowEntry, Group, Meter
+
+_KINDS: dict[str, type[Record]] = {"nic": Nic, "network": Network, "router": Vpc, "switch": Switch}
+
+
+def flows(view: View, text: str) -> JSON:
+    """What a switch holds, read now, beside what it should hold.
+
+    The state of a flow is right, changed, foreign or missing. A switch that is not connected shows what it
+    should hold, all of it missing.
+    """
+    snapshot = view.world().snapshot
+    switch = find_switch(snapshot, text)
+    datapath = view.datapath(switch.id)
+    desired = view.desired(switch.id)
+    actual = datapath.read() if datapath else None
+    counters = datapath.counters() if datapath else {}
+    held = actual.flows if actual else {}
+    rows = []
+    for key in sorted(held.keys() | desired.flows.keys(), key=lambda key: (key[0], -key[1], key[2])):
+        is_there, should_be = held.get(key), desired.flows.get(key)
+        counter = counters.get(key)
+        owner = view.owner(switch.id, key) if should_be else None
+        rows.append(
+            {
+                **flow_row(is_there or desired.flows[key], switch.capabilities.version),
+                "owner": describe(snapshot, owner) if owner else None,
+                "state": _compare(is_there, should_be),
+                "packets": counter.packets if counter else 0,
+                "bytes": counter.bytes if counter else 0,
+                "seconds": round(counter.seconds, 1) if counter else 0,
+            }
+        )
+    state = actual or desired
+    return {
+        "switch": switch.name,
+        "connected": datapath is not None,
+        "flows": rows,
+        "groups": [group_to_ofctl(state.groups[number], table_name) for number in sorted(state.groups)],
+        "meters": [meter_to_ofctl(state.meters[number]) for number in sorted(state.meters)],
+    }
+
+
+def plan(view: View) -> list[JSON]:
+    """What each switch would be sent now."""
+    rows = []
+    for switch in view.world().snapshot.all(Switch):
+        try:
+            operations = [
+                {"verb": operation.verb.value, "what": _text(operation.subject, switch.capabilities.version)}
+                for operation in view.plan(switch.id)
+            ]
+            rows.append({"switch": switch.name, "connected": True, "operations": operations})
+        except Disconnected:
+            rows.append({"switch": switch.name, "connected": False, "operations": []})
+    return rows
+
+
+def explain(view: View, text: str) -> JSON:
+    """What is behind a cookie (0x…), or what a NIC, network, VPC or switch has become. Raises NotFound."""
+    if text.startswith("0x"):
+        found = _by_cookie(view, text)
+        if found:
+            return {"cookie": text, "flows": found}
+    snapshot = view.world().snapshot
+    owner = find_owner(snapshot, text)
+    record = snapshot.get(_KINDS[owner.kind], owner.id) or snapshot.need(Network, owner.id)
+    found_status = view.status(owner)
+    switches = [snapshot.need(Switch, id) for id in (*found_status.realised, *found_status.pending)]
+    row = {
+        "kind": owner.kind,
+        "what": describe(snapshot, owner),
+        "record": _fields(record),
+        "place": place(snapshot, record) if isinstance(record, Nic) else None,
+        **status_row(snapshot, found_status),
+    }
+    row["rules"] = [
+        {
+            "switch": switch.name,
+            "by_table": dict(Counter(table_name(entry.table) for entry in entries)),
+            "flows": [flow_row(entry, switch.capabilities.version) for entry in entries],
+        }
+        for switch in switches
+        if (entries := view.rules(owner, switch.id))
+    ]
+    return row
+
+
+def flow_row(entry: FlowEntry, version: int) -> JSON:
+    """A flow in words: table by name, match and actions in the syntax of ovs-ofctl."""
+    flow = decode_flow(entry, version)
+    return {
+        "table": flow.table,
+        "table_name": table_name(flow.table),
+        "priority": flow.priority,
+        "cookie": f"{entry.cookie:#018x}",
+        "match": format_match(flow.match),
+        "actions": format_instructions(flow, table_name),
+    }
+
+
+def table_name(number: int) -> str:
+    """The pipeline's name of a table, or its number."""
+    return Table(number).name.lower() if number in set(Table) else str(number)
+
+
+def _compare(is_there: FlowEntry | None, should_be: FlowEntry | None) -> str:
+    if is_there is None:
+        return "missing"
+    if should_be is None:
+        return "foreign"
+    return "right" if is_there.cookie == should_be.cookie else "changed"
+
+
+def _text(subject: FlowEntry | Group | Meter, version: int) -> str:
+    if isinstance(subject, FlowEntry):
+        return flow_to_ofctl(decode_flow(subject, version), table_name, subject.cookie)
+    return group_to_ofctl(subject, table_name) if isinstance(subject, Group) else meter_to_ofctl(subject)
+
+
+def _by_cookie(view: View, text: str) -> list[JSON]:
+    try:
+        cookie = int(text, 16)
+    except ValueError:
+        raise NotFound(f"{text} is neither a cookie nor a dpid") from None
+    snapshot = view.world().snapshot
+    found = []
+    for switch in snapshot.all(Switch):
+        for key, entry in view.desired(switch.id).flows.items():
+            if entry.cookie == cookie:
+                owner = view.owner(switch.id, key)
+                row = flow_row(entry, switch.capabilities.version)
+                found.append(
+                    {**row, "switch": switch.name, "owner": describe(snapshot, owner) if owner else None}
+                )
+    return found
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    values = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    return {
+        name: value if value is None or isinstance(value, bool | int) else _plain(value)
+        for name, value in values.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(member) for member in value] if isinstance(value, tuple) else str(value)

@@ -1,0 +1,170 @@
+"""Leads through the demonstration; ends with 0 only if everything was as expected.
+
+python -m topologies.demo [--no-prompt]      as root, with Open vSwitch running; ./dev run sees to that
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from mininet.cli import CLI
+from rich.console import Console
+from rich.table import Table
+
+from topologies.cloud import Cloud
+from topologies.demo.failover import BAR, across, cut_under_ping
+from topologies.demo.reach import LEGEND, Machine, differences, expected, matrix, observe
+from topologies.demo.tenants import make_tenants
+from topologies.leaf_spine import LeafSpine
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+
+def main() -> int:
+    """The demonstration's exit status."""
+    parser = argparse.ArgumentParser(prog="./dev run", description="Two tenants on a leaf-spine fabric.")
+    parser.add_argument("--no-prompt", action="store_true", help="end without Mininet's prompt")
+    options = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    faults: list[str] = []
+    try:
+        with Cloud(LeafSpine) as cloud:
+            try:
+                faults = demonstrate(cloud)
+                if sys.stdin.isatty() and sys.stdout.isatty() and not options.no_prompt:
+                    Prompt.open(cloud)
+            finally:
+                # From here on only clean-up follows, and nothing may cut it short.
+                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                    signal.signal(number, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        console.print("interrupted; everything is removed again")
+        return 130
+    for fault in faults:
+        console.print(f"[red]✗[/] {fault}")
+    console.print("[red]not all was as expected[/]" if faults else "[green]all was as expected[/]")
+    return 1 if faults else 0
+
+
+def demonstrate(cloud: Cloud) -> list[str]:
+    """Everything up to the prompt; gives what was not as expected."""
+    with step("controller with a store in SQLite"):
+        cloud.controller.start()
+    with step(f"leaf-spine fabric: {len(cloud.switches())} switches, {len(cloud.cables())} cables"):
+        cloud.start_fabric()
+    hosts = [host.name for host in cloud.network.hosts]
+    with step("two tenants, by the cs client over signed HTTP"):
+        machines = make_tenants(cloud.controller, hosts)
+    with step(f"{len(machines)} machines plugged in, their rules in the switches"):
+        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines)
+        cloud.wait_realised(machine.nic_id for machine in machines)
+    with step("addresses by DHCP and router advertisements"):
+        take_addresses(cloud, machines)
+    show_machines(machines)
+    return [*show_reach(cloud, machines), *show_failover(cloud, machines)]
+
+
+def take_addresses(cloud: Cloud, machines: Sequence[Machine]) -> None:
+    """Every machine takes its addresses, all at once. Raises RuntimeError with what a client said."""
+    clients = [(machine, cloud.lease4(machine.host)) for machine in machines]
+    clients += [
+        (machine, cloud.lease6(machine.host))
+        for machine in machines
+        if machine.ipv6 and not machine.forms_ipv6
+    ]
+    for machine, client in clients:
+        output, _ = client.communicate(timeout=60)
+        if client.returncode:
+            raise RuntimeError(f"{machine.name} got no address:\n{output}")
+
+    def ready() -> bool:
+        wanted = {machine: {machine.ipv4, machine.ipv6} - {None} for machine in machines}
+        return all(addresses <= cloud.addresses(machine.host) for machine, addresses in wanted.items())
+
+    cloud.controller.wait(ready, "every machine to have its addresses")
+
+
+def show_machines(machines: Sequence[Machine]) -> None:
+    """Who is who."""
+    table = Table(
+        "", "machine", "tenant", "network", "host", "MAC", "IPv4", "IPv6", box=None, header_style="bold"
+    )
+    for number, machine in enumerate(machines, start=1):
+        row = (machine.name, machine.tenant, machine.network, machine.host, machine.mac, machine.ipv4)
+        table.add_row(str(number), *row, machine.ipv6 or "")
+    console.print(table, "")
+
+
+def show_reach(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
+    """The matrices, IPv4 and IPv6; gives what was not as expected."""
+    wanted, observed = expected(machines), observe(cloud, machines)
+    for version in (4, 6):
+        console.print(matrix(machines, wanted, observed, version), "")
+    console.print(LEGEND, "", style="dim")
+    return differences(machines, wanted, observed)
+
+
+def show_failover(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
+    """A cable cut under a ping; gives what was not as expected."""
+    source, target = across(cloud, machines)
+    with step(f"{source.name} pings {target.name}, 1,000 a second; its cable to the spine is cut"):
+        outcome = cut_under_ping(cloud, source, target)
+    cable = "–".join(outcome.cable)
+    console.print(f"    {cable} was cut: {outcome.lost} of {outcome.sent} lost (at most {BAR} may be)")
+    with step(f"{cable} is mended"):
+        cloud.controller.wait(cloud.in_sync, "the mended cable to be seen and used")
+    console.print("")
+    return [] if outcome.holds else [f"{outcome.lost} of {outcome.sent} pings lost, at most {BAR} may be"]
+
+
+class Prompt(CLI):  # type: ignore[misc]
+    """Mininet's prompt, with `sdn` for our own command line."""
+
+    prompt = "mininet> "
+
+    @classmethod
+    def open(cls, cloud: Cloud) -> None:
+        """Show hints and read commands until the end."""
+        console.print(
+            "[bold]Try:[/]\n"
+            "  h1 ping -c2 10.1.1.10           a host's command; addresses are in the table above\n"
+            "  sdn status | networks | ports | topology\n"
+            "  sdn flows leaf1                 what a switch holds, and for whom\n"
+            "  sdn trace --from red1 --to 10.1.1.11\n"
+            "  sdn explain red1                what a machine has become in the switches\n"
+            "  sh ovs-vsctl show               a command of this machine\n"
+            "  exit                            remove everything\n"
+        )
+        cls.cloud = cloud
+        cls(cloud.network)
+
+    cloud: Cloud
+
+    def do_sdn(self, line: str) -> None:
+        """sdn COMMAND: run sdn-orch for this cloud."""
+        done = self.cloud.controller.command(*line.split())
+        print(done.stdout + done.stderr, end="")
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Show that something is under way, and then how long it took."""
+    started = time.monotonic()
+    with console.status(text):
+        yield
+    console.print(f"[green]✓[/] {text} [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
