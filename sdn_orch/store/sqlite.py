@@ -9,6 +9,7 @@ that a process or machine that dies at any moment loses nothing acknowledged and
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import sqlite3
 import time
@@ -63,7 +64,8 @@ class SqliteStore:
                 self._database = undo.enter_context(closing(_connect(path, busy_seconds)))
                 self._inode = path.stat().st_ino
                 self._prepare()
-                self._snapshot = self._load()
+                with _collector_paused():
+                    self._snapshot = self._load()
             self._feed = Feed(self._snapshot)
             self._release = undo.pop_all()
 
@@ -213,6 +215,18 @@ def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
     # Text that is not UTF-8 must reach the checksum, which names the row.
     database.text_factory = lambda text: text.decode(errors="replace")
     return database
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Loading makes many objects that all stay: to look for garbage among them takes longer than loading."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager
