@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from sdn_orch.openflow.values import Action, Flow, Match
+
 
 class Table(IntEnum):
     """Tables of an edge switch, in the order a packet meets them. A fabric switch has only CLASSIFY."""
@@ -26,6 +28,7 @@ class Table(IntEnum):
     TRANSIT = 10
     ARRIVE = 11
     DELIVER = 12
+    PUNT = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +39,268 @@ class Stage:
     purpose: str
     next: tuple[Table, ...]
     priorities: dict[str, int]
+
+
+class Punt(IntEnum):
+    """Why a packet comes to the controller: the top four bits of its metadata.
+
+    The other bits of the metadata tell network and router, the packet-in the port; together they name the
+    sender's NIC.
+    """
+
+    #: An LLDP frame, from any port, straight from CLASSIFY.
+    DISCOVERY = 0
+    #: From a learn port and not yet bound: its source MAC may be that of a registered NIC.
+    FIRST_PACKET = 1
+    #: A DHCPv4 client asks.
+    DHCP4 = 2
+    #: A DHCPv6 client asks.
+    DHCP6 = 3
+    #: A host asks for router advertisements.
+    ROUTER_SOLICITATION = 4
+    #: An ARP request that this switch cannot answer by flows (plain switches). Probes for the asker's own
+    #: address are not to be answered.
+    ARP = 5
+    #: A neighbour solicitation, likewise.
+    NEIGHBOUR_SOLICITATION = 6
+    #: An ICMP or ICMPv6 echo request to a gateway (plain switches).
+    GATEWAY_ECHO = 7
+    #: A routed packet with its last hop spent: time exceeded. The metadata has the sender's network, except
+    #: for those that a plain switch's TTL check sends from NEXT_HOP: there it is the receiver's.
+    TTL_EXCEEDED = 8
+    #: A routed packet that the receiver's network is too small for; the metadata has the receiver's network,
+    #: whose MTU is to be told. TTL and source MAC are still the sender's.
+    TOO_BIG = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Subfield:
+    """Some bits of the metadata."""
+
+    name: str
+    shift: int
+    bits: int
+    meaning: str
+
+    @property
+    def mask(self) -> int:
+        """These bits, set."""
+        return ((1 << self.bits) - 1) << self.shift
+
+    def of(self, value: int) -> tuple[int, int]:
+        """Value and mask that match or write this subfield."""
+        return value << self.shift, self.mask
+
+    def read(self, metadata: int) -> int:
+        """This subfield of some metadata."""
+        return (metadata & self.mask) >> self.shift
+
+
+NETWORK = Subfield("network", 0, 24, "number of the network the packet is in")
+ROUTER = Subfield("router", 24, 24, "number of its router (0: none): a network's, or with the top bit a VPC's")
+TURNED = Subfield("turned", 48, 1, "the packet was answered or routed here and may leave where it came in")
+POLICY = Subfield("policy", 49, 11, "reserved")
+REASON = Subfield("reason", 60, 4, "why the packet goes to the controller (`Punt`)")
+METADATA = (NETWORK, ROUTER, TURNED, POLICY, REASON)
+
+#: The bit of a VPC's number in ROUTER; network numbers stay below it.
+VPC_BIT = 0x800000
+
+
+class GroupKind(IntEnum):
+    """The top four bits of a group's number; the rest is the number of the network or switch."""
+
+    #: Every place of a network: this switch's ports and the other edges.
+    FLOOD = 1
+    #: This switch's ports of a network.
+    LOCAL_FLOOD = 2
+    #: Ways to a switch on the shortest path and, by fast failover, on the detours.
+    TRANSIT = 3
+    #: Ways to a switch on the first detour, and if it is dead on the second.
+    FIRST_DETOUR = 4
+    #: Ways to a switch on the second detour.
+    SECOND_DETOUR = 5
+
+
+def group_number(kind: GroupKind, number: int) -> int:
+    """The number of the group of this kind for the network or switch with this number."""
+    return kind << 28 | number
+
+
+#: Meters: a port's has the port's number (ports from `SWITCH_METERS` up have none and are refused).
+SWITCH_METERS = 0xFF00
+LLDP_METER = SWITCH_METERS + 1
+#: Packets per second, and packets in a burst, that go to the controller from one port, and of LLDP in all.
+PORT_PUNTS = (100, 200)
+LLDP_PUNTS = (2000, 4000)
+
+STAGES: dict[Table, Stage] = {
+    stage.table: stage
+    for stage in (
+        Stage(
+            Table.CLASSIFY,
+            "Which network is it? A frame from an access or trunk port belongs to the NIC with its source MAC "
+            "there; one from a fabric port says by its label where it goes, one from an underlay by its VLAN "
+            "or VNI which network it is in. On a fabric switch labels are forwarded here. All else is dropped.",
+            (Table.SOURCE, Table.TRANSIT, Table.ARRIVE, Table.DELIVER, Table.PUNT),
+            {"lldp": 1000, "arrive": 800, "transit": 700, "routed underlay": 650, "underlay": 600, "nic": 500}
+            | {"learn": 100},
+        ),
+        Stage(
+            Table.SOURCE,
+            "from_port: may this NIC send with these addresses? ARP, IPv4 and IPv6 senders must be its own; an "
+            "L2 network asks for the MAC address only.",
+            (Table.NEIGHBOUR_SOURCE, Table.SERVICE, Table.ANSWER, Table.FORWARD),
+            {"nic": 500},
+        ),
+        Stage(
+            Table.NEIGHBOUR_SOURCE,
+            "from_port, IPv6: neighbour discovery must speak of the NIC's own MAC and addresses; router "
+            "advertisements and redirects are dropped. Not for L2 networks.",
+            (Table.SERVICE,),
+            {"nic": 500, "neighbour discovery": 400, "other": 0},
+        ),
+        Stage(
+            Table.SERVICE,
+            "from_port: DHCP requests and router solicitations go to the controller; what only servers say is "
+            "dropped.",
+            (Table.ANSWER, Table.PUNT),
+            {"server": 600, "client": 500, "other": 0},
+        ),
+        Stage(
+            Table.ANSWER,
+            "ARP requests and neighbour solicitations are answered here, never flooded; frames to the gateway's "
+            "MAC are routed, all others forwarded.",
+            (Table.ANSWER_ND, Table.ROUTE, Table.FORWARD, Table.DELIVER, Table.PUNT),
+            {"own": 700, "answer": 600, "unanswered": 500, "gateway": 400, "other": 0},
+        ),
+        Stage(
+            Table.ANSWER_ND,
+            "The answer to a neighbour solicitation gets its link-layer option, which can only be written once "
+            "it is an advertisement.",
+            (Table.DELIVER,),
+            {"advertisement": 500},
+        ),
+        Stage(
+            Table.ROUTE,
+            "Frames to a gateway: its echo is answered, spent TTLs are reported, and the destination's prefix "
+            "decides the next network.",
+            (Table.MTU, Table.NEXT_HOP, Table.DELIVER, Table.PUNT),
+            {"echo": 800, "link-local": 700, "ttl": 600, "prefix": 500},
+        ),
+        Stage(
+            Table.MTU,
+            "A packet larger than the next network's MTU is reported, all others go on.",
+            (Table.NEXT_HOP, Table.PUNT),
+            {"too big": 500, "fits": 0},
+        ),
+        Stage(
+            Table.NEXT_HOP,
+            "The receiver's MAC address for a routed packet, which loses one hop and comes from the gateway.",
+            (Table.FORWARD,),
+            {"nic": 500},
+        ),
+        Stage(
+            Table.FORWARD,
+            "Which switch is the receiver on? Remote NICs get a label, a tunnel or a VLAN; group addresses are "
+            "replicated to the network's members; what is not remote is delivered here.",
+            (Table.TRANSIT, Table.DELIVER),
+            {"nic": 500, "flood": 400, "local flood": 300, "local": 0},
+        ),
+        Stage(
+            Table.TRANSIT,
+            "By which port? Labels follow the shortest paths, or a detour where links are dead; other "
+            "transports leave by the underlay's port.",
+            (),
+            {"label": 500, "routed": 400, "underlay": 300},
+        ),
+        Stage(
+            Table.ARRIVE,
+            "A label for this switch: the NIC's MAC address and network are restored; of flooded frames the "
+            "group address, from the IP destination.",
+            (Table.DELIVER,),
+            {"nic": 500, "ip flood": 400, "flood": 300},
+        ),
+        Stage(
+            Table.DELIVER,
+            "to_port: the receiver's port, with its VLAN on a trunk; nothing but a packet that was answered or "
+            "routed here leaves where it came in.",
+            (),
+            {"turned": 600, "nic": 500, "flood": 400},
+        ),
+        Stage(
+            Table.PUNT,
+            "To the controller, with the reason in the metadata, behind one meter per port where there are meters.",
+            (),
+            {"port": 500},
+        ),
+    )
+}
+
+
+def flow(
+    table: Table,
+    priority: str,
+    match: Match,
+    actions: tuple[Action, ...] = (),
+    *,
+    metadata: tuple[int, int] | None = None,
+    goto: Table | None = None,
+) -> Flow:
+    """A flow at a named priority. Raises ValueError for an edge that the pipeline does not allow."""
+    stage = STAGES[table]
+    if goto is not None and goto not in stage.next:
+        raise ValueError(f"no edge from {table.name} to {goto.name}")
+    return Flow(int(table), stage.priorities[priority], match, actions, metadata, None if goto is None else int(goto))
+
+
+def punt(table: Table, priority: str, match: Match, reason: Punt) -> Flow:
+    """A flow that sends to the controller through PUNT."""
+    return flow(table, priority, match, metadata=REASON.of(reason), goto=Table.PUNT)
+
+
+def punt_of(table: int, metadata: int) -> Punt:
+    """Why a packet-in came. Raises ValueError for a reason that is none."""
+    reason = REASON.read(metadata)
+    if reason == 0 and table == Table.NEXT_HOP:
+        return Punt.TTL_EXCEEDED
+    return Punt(reason)
+
+
+def describe() -> str:
+    """The pipeline as a page of Markdown: `docs/pipeline.md`."""
+    lines = ["# The pipeline", "", "Generated from `sdn_orch/dataplane/pipeline.py`; do not edit.", ""]
+    lines += ["## Metadata", "", "| bits | name | meaning |", "|---|---|---|"]
+    lines += [f"| {f.shift}-{f.shift + f.bits - 1} | {f.name} | {f.meaning} |" for f in METADATA]
+    lines += ["", "## Tables", ""]
+    for stage in STAGES.values():
+        lines += [f"### {stage.table:d} {stage.table.name}", "", stage.purpose, ""]
+        following = ", ".join(table.name for table in stage.next) or "nowhere: the packet leaves or is dropped"
+        lines += [f"Goes on to: {following}.", "", "| priority | flows |", "|---|---|"]
+        lines += [f"| {number} | {name} |" for name, number in stage.priorities.items()] + [""]
+    lines += ["## To the controller", "", "| reason | name |", "|---|---|"]
+    lines += [f"| {reason:d} | {reason.name} |" for reason in Punt]
+    lines += ["", "## Group numbers", "", "The kind in the top four bits, a network's or switch's number below.", ""]
+    lines += ["| kind | name |", "|---|---|", *(f"| {kind:d} | {kind.name} |" for kind in GroupKind), ""]
+    return "\n".join(lines)
+
+
+def _check() -> None:
+    if set(STAGES) != set(Table):
+        raise ValueError("every table needs a stage")
+    for stage in STAGES.values():
+        if any(following <= stage.table for following in stage.next):
+            raise ValueError(f"{stage.table.name}: packets only go to later tables")
+        numbers = list(stage.priorities.values())
+        if numbers != sorted(set(numbers), reverse=True):
+            raise ValueError(f"{stage.table.name}: priorities must differ and stand highest first")
+    taken = 0
+    for subfield in METADATA:
+        if taken & subfield.mask:
+            raise ValueError(f"metadata: {subfield.name} overlaps another subfield")
+        taken |= subfield.mask
+    if taken != (1 << 64) - 1:
+        raise ValueError("metadata: bits are left over")
+
+
+_check()

@@ -1,0 +1,48 @@
+"""Addresses as the integers that matches hold, and those that the data plane derives from numbers."""
+
+from __future__ import annotations
+
+#: Reserved for gateways and edges; a NIC must not have such a MAC address.
+_GATEWAYS = 0x0E5D00 << 24
+_EDGES = 0x0E5D01 << 24
+#: Bits that tell the two apart from all other MAC addresses, and from each other.
+PREFIX_MASK = 0xFFFFFF << 24
+#: Any gateway's and any edge's MAC address, with `PREFIX_MASK`.
+ANY_GATEWAY = (_GATEWAYS, PREFIX_MASK)
+ANY_EDGE = (_EDGES, PREFIX_MASK)
+
+BROADCAST = 0xFFFFFFFFFFFF
+#: The group bit of a MAC address, as value and mask.
+GROUP_BIT = (1 << 40, 1 << 40)
+IPV4_MULTICAST_MAC = 0x01005E000000
+IPV6_MULTICAST_MAC = 0x333300000000
+#: As value and mask.
+IPV4_MULTICAST = (0xE0000000, 0xF0000000)
+IPV6_MULTICAST = (0xFF << 120, 0xFF << 120)
+IPV6_LINK_LOCAL = (0xFE80 << 112, 0xFFC0 << 112)
+
+
+def mac_number(mac: str) -> int:
+    """A MAC address in colon notation as a number."""
+    return int(mac.replace(":", ""), 16)
+
+
+def gateway_mac(network: int) -> int:
+    """The MAC address of a network's gateway, the same on every edge, from the network's number."""
+    return _GATEWAYS | network
+
+
+def edge_mac(switch: int) -> int:
+    """The source of routed frames on a VLAN underlay, so that no gateway seems to be in two places."""
+    return _EDGES | switch
+
+
+def is_reserved(mac: int) -> bool:
+    """Whether a MAC address is one that only gateways and edges may have."""
+    return mac & PREFIX_MASK in (_GATEWAYS, _EDGES)
+
+
+def link_local(mac: int) -> int:
+    """The link-local IPv6 address made of a MAC address (RFC 4291, appendix A: modified EUI-64)."""
+    high, low = mac >> 24, mac & 0xFFFFFF
+    return 0xFE80 << 112 | (high ^ 0x020000) << 40 | 0xFFFE << 24 | low
