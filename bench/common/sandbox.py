@@ -40,6 +40,8 @@ def inside(body: Callable[[], None], module: str) -> None:
         namespaces = ("--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc")
         os.execvp("unshare", ["unshare", *namespaces, sys.executable, "-m", module, *sys.argv[1:]])
     run("mount", "-t", "tmpfs", "none", "/run")
+    # The old one would show the interfaces of the network namespace that we came from.
+    run("mount", "-t", "sysfs", "none", "/sys")
     for directory in (RUN, Path("/run/netns"), Path("/run/lock")):
         directory.mkdir()
     run("ip", "link", "set", "lo", "up")
