@@ -47,6 +47,12 @@ def test_numbers_are_given_once_from_one_up_and_freed_ones_rest() -> None:
     assert first.need(Machine, "a").name == "m"
 
 
+def test_a_number_that_came_with_its_record_counts_as_given() -> None:
+    snapshot = Snapshot.of(ROOT, ACME, machine("a", 9), machine("b", 4), machine("c"))
+    assert [m.id for m in snapshot.all(Machine)] == ["b", "a", "c"]
+    assert snapshot.need(Machine, "c").number == 10
+
+
 def test_numbers_wrap_to_free_ones_and_end() -> None:
     full = Snapshot.of(*(Team(id=f"t{n}") for n in range(1, 6)))
     with pytest.raises(Exhausted, match="Team: all 5 numbers are taken"):

@@ -67,6 +67,19 @@ def test_no_change_is_seen_in_an_older_table(steps: list[tuple[bool, int]]) -> N
         assert list(older.values()) == values
 
 
+@pytest.mark.parametrize("far", [[100], [2**20, 5000], [2**31 - 1, 2**10], [2**59, 33, 1025, 2**40]])
+def test_numbers_far_from_the_first_ones_stand_in_their_order(far: list[int]) -> None:
+    """Beside a full branch of small numbers, whose prefix the others do not share."""
+    start = [*range(34), *range(2**12, 2**12 + 40)]
+    table = Table({number: number for number in start[:34]})
+    for number in (*start[34:], *far):
+        table = table.put(number, number)
+    assert list(table.values()) == sorted({*start, *far})
+    for number in far:
+        table = table.drop(number)
+    assert list(table.values()) == [number for number in start if number not in far]
+
+
 @pytest.mark.parametrize("count", [1, 32, 33, 500])
 def test_keys_of_one_hash_are_kept_apart(count: int) -> None:
     table: Table[Crowded, int] = Table()
