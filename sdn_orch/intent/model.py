@@ -119,7 +119,7 @@ class Network(Record):
     @property
     def gateway_mac(self) -> str:
         """The MAC address of its gateway, the same at every edge: locally administered, from its number."""
-        return f"0e:00:00:{self.number >> 16:02x}:{self.number >> 8 & 255:02x}:{self.number & 255:02x}"
+        return f"0e:5d:00:{self.number >> 16:02x}:{self.number >> 8 & 255:02x}:{self.number & 255:02x}"
 
     @property
     def effective_vni(self) -> int:

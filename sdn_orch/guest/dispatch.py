@@ -1,0 +1,89 @@
+"""From a packet that a switch sent up to the frame that goes back: who sent it, and which service answers.
+
+Only packets with a reason (`Punt`) of a guest service are answered, and only with the service of that
+reason; the sender is found by where the packet came in. Whatever does not fit together gets no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sdn_orch.dataplane.pipeline import NETWORK, Punt, punt_of
+from sdn_orch.guest import dhcp4, dhcp6, icmp, neighbour, router_advertisement
+from sdn_orch.guest.frame import ARP, Frame, Ip, read_frame, read_ip, tagged
+from sdn_orch.guest.guest import Guest, routed_sender, sender
+from sdn_orch.intent.model import Network, NetworkKind, Switch
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.openflow.values import CONTROLLER, Action, Output
+from sdn_orch.southbound.base import PacketIn
+
+#: Longer than any frame that a guest may send.
+LONGEST_FRAME = 9216 + 18
+
+
+@dataclass(frozen=True, slots=True)
+class PacketOut:
+    """What goes to `Datapath.packet_out`."""
+
+    actions: tuple[Action, ...]
+    frame: bytes
+    in_port: int = CONTROLLER
+
+
+_IP_SERVICES: dict[Punt, Callable[[Snapshot, Guest, Frame, Ip], bytes | None]] = {
+    Punt.DHCP4: dhcp4.reply,
+    Punt.DHCP6: dhcp6.reply,
+    Punt.ROUTER_SOLICITATION: router_advertisement.reply,
+    Punt.NEIGHBOUR_SOLICITATION: neighbour.answer_solicitation,
+    Punt.GATEWAY_ECHO: lambda snapshot, guest, _frame, ip: icmp.echo_reply(snapshot, guest, ip),
+}
+_ROUTER_SERVICES = frozenset((Punt.TTL_EXCEEDED, Punt.TOO_BIG))
+#: The reasons that are answered here.
+SERVICES = frozenset((Punt.ARP, *_IP_SERVICES, *_ROUTER_SERVICES))
+
+
+def answer(snapshot: Snapshot, packet: PacketIn) -> PacketOut | None:
+    """The answer to a packet, or None where nothing is to be said."""
+    try:
+        reason = punt_of(packet.table, packet.metadata)
+    except ValueError:
+        return None
+    if reason not in SERVICES or len(packet.frame) > LONGEST_FRAME:
+        return None
+    frame = read_frame(packet.frame)
+    switch = next(iter(snapshot.where(Switch, "dpid", packet.dpid)), None)
+    network = snapshot.numbered(Network, NETWORK.read(packet.metadata))
+    if frame is None or switch is None or network is None or network.kind is NetworkKind.L2:
+        return None
+    if reason in _ROUTER_SERVICES:
+        return _answer_routed(snapshot, switch, network, packet, reason, frame)
+    guest = sender(snapshot, switch, packet.in_port, network, frame)
+    if guest is None:
+        return None
+    if reason is Punt.ARP:
+        found = neighbour.answer_arp(snapshot, guest, frame) if frame.ethertype == ARP else None
+    else:
+        ip = read_ip(frame)
+        found = _IP_SERVICES[reason](snapshot, guest, frame, ip) if ip is not None else None
+    return to_guest(guest, found)
+
+
+def _answer_routed(
+    snapshot: Snapshot, switch: Switch, network: Network, packet: PacketIn, reason: Punt, frame: Frame
+) -> PacketOut | None:
+    ip = read_ip(frame)
+    guest = routed_sender(snapshot, switch, packet.in_port, network, ip.source) if ip is not None else None
+    if ip is None or guest is None:
+        return None
+    if reason is Punt.TOO_BIG:
+        return to_guest(guest, icmp.too_big(guest, ip, network.mtu))
+    return to_guest(guest, icmp.time_exceeded(guest, ip))
+
+
+def to_guest(guest: Guest, frame: bytes | None) -> PacketOut | None:
+    """A frame out of the guest's port, behind its VLAN on a trunk; None stays None."""
+    if frame is None:
+        return None
+    vlan = guest.attachment.vlan
+    return PacketOut((Output(guest.attachment.port),), frame if vlan is None else tagged(frame, vlan))
