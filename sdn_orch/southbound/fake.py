@@ -266,7 +266,7 @@ class FakeDatapath:
             self._switch.take(chunk)
 
     def packet_out(self, actions: Sequence[Action], frame: bytes, in_port: int) -> None:
-        """Keep the packet in the switch's `sent`, and send it up where the actions say so. Raises Disconnected."""
+        """Keep the packet in `sent`, and send it up if the actions say so. Raises Disconnected."""
         self._check()
         self._switch.sent.append(Sent(tuple(actions), frame, in_port))
         if any(isinstance(action, Output) and action.port == CONTROLLER for action in actions):
