@@ -151,7 +151,11 @@ def _remove(run: str, bridges: list[str], interfaces: list[str], directory: Path
 def kill_marked(run: str, patience: float = 5.0) -> None:
     """Kill every process that carries the mark of this run, and wait until all are gone."""
     deadline = time.monotonic() + patience
-    while marked := list(_marked(run)):
+    quiet = 0
+    # A process that executes a new program at this moment has no environment yet: look again.
+    while quiet < 3:
+        marked = list(_marked(run))
+        quiet = 0 if marked else quiet + 1
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {marked} of run {run} do not die")
         for pid in marked:
