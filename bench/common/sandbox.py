@@ -39,6 +39,7 @@ def inside(body: Callable[[], None], module: str) -> None:
         os.environ[_INSIDE] = "1"
         namespaces = ("--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc")
         os.execvp("unshare", ["unshare", *namespaces, sys.executable, "-m", module, *sys.argv[1:]])
+    _leave_the_first_process()
     run("mount", "-t", "tmpfs", "none", "/run")
     # The old one would show the interfaces of the network namespace that we came from.
     run("mount", "-t", "sysfs", "none", "/sys")
@@ -49,8 +50,25 @@ def inside(body: Callable[[], None], module: str) -> None:
     sys.stdout.flush()
 
 
-def start_open_vswitch() -> None:
-    """Start a fresh Open vSwitch (userspace datapath) in the sandbox."""
+def _leave_the_first_process() -> None:
+    """Go on in a child; the first process of the namespace inherits all daemons and has to reap them."""
+    child = os.fork()
+    if child == 0:
+        return
+    while True:
+        try:
+            ended, status = os.wait()
+        except KeyboardInterrupt:
+            continue
+        if ended == child:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def start_open_vswitch(*, dummy: bool = False) -> None:
+    """Start a fresh Open vSwitch (userspace datapath) in the sandbox; `dummy`: with ports of type dummy.
+
+    Those are ports without an interface behind them, of which there can be tens of thousands.
+    """
     database = RUN / "conf.db"
     run("ovsdb-tool", "create", database, _SCHEMA)
     run(
@@ -74,6 +92,7 @@ def start_open_vswitch() -> None:
         "-vconsole:off",
         "-vsyslog:off",
         f"--log-file={RUN}/ovs-vswitchd.log",
+        *(["--enable-dummy"] if dummy else []),
     )
 
 
