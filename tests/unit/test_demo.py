@@ -15,7 +15,8 @@ from sdn_orch.config import load
 from sdn_orch.intent.model import SwitchRole
 from topologies.controller import Controller
 from topologies.demo.failover import COUNT, Outcome
-from topologies.demo.reach import Machine, differences, expected, matrix
+from topologies.demo.machines import Machine
+from topologies.demo.reach import differences, expected, matrix
 
 
 def machine(name: str, network: str, ipv4: str, ipv6: str | None = None, realm: str | None = None) -> Machine:

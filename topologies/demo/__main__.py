@@ -19,7 +19,8 @@ from rich.table import Table
 
 from topologies.cloud import Cloud
 from topologies.demo.failover import BAR, across, cut_under_ping
-from topologies.demo.reach import LEGEND, Machine, differences, expected, matrix, observe
+from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.reach import LEGEND, differences, expected, matrix, observe
 from topologies.demo.tenants import make_tenants
 from topologies.leaf_spine import LeafSpine
 
@@ -69,26 +70,6 @@ def demonstrate(cloud: Cloud) -> list[str]:
         take_addresses(cloud, machines)
     show_machines(machines)
     return [*show_reach(cloud, machines), *show_failover(cloud, machines)]
-
-
-def take_addresses(cloud: Cloud, machines: Sequence[Machine]) -> None:
-    """Every machine takes its addresses, all at once. Raises RuntimeError with what a client said."""
-    clients = [(machine, cloud.lease4(machine.host)) for machine in machines]
-    clients += [
-        (machine, cloud.lease6(machine.host))
-        for machine in machines
-        if machine.ipv6 and not machine.forms_ipv6
-    ]
-    for machine, client in clients:
-        output, _ = client.communicate(timeout=60)
-        if client.returncode:
-            raise RuntimeError(f"{machine.name} got no address:\n{output}")
-
-    def ready() -> bool:
-        wanted = {machine: {machine.ipv4, machine.ipv6} - {None} for machine in machines}
-        return all(addresses <= cloud.addresses(machine.host) for machine, addresses in wanted.items())
-
-    cloud.controller.wait(ready, "every machine to have its addresses")
 
 
 def show_machines(machines: Sequence[Machine]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from topologies.cloud import Cloud
-from topologies.demo.reach import Machine
+from topologies.demo.machines import Machine
 
 #: Packets a second, and how many.
 RATE, COUNT = 1000, 4000

@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from rich.columns import Columns
 from rich.table import Table
 from rich.text import Text
 
 from topologies.cloud import Cloud
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """A tenant's machine: the host that plays it, its NIC, and the realm in which its packets may go.
-
-    A realm is a network, or the VPC of which the network is a tier.
-    """
-
-    name: str
-    host: str
-    tenant: str
-    network: str
-    realm: str
-    nic_id: str
-    mac: str
-    ipv4: str
-    ipv6: str | None
-
-    @property
-    def forms_ipv6(self) -> bool:
-        """Whether its IPv6 address is the one that it forms itself from its MAC (RFC 4862)."""
-        octets = bytearray.fromhex(self.mac.replace(":", ""))
-        octets[0] ^= 2
-        identifier = bytes(octets[:3]) + b"\xff\xfe" + bytes(octets[3:])
-        return self.ipv6 is not None and ipaddress.IPv6Address(self.ipv6).packed[8:] == identifier
-
-    def address(self, version: int) -> str | None:
-        """Its IPv4 or IPv6 address."""
-        return self.ipv4 if version == 4 else self.ipv6
-
+from topologies.demo.machines import Machine
 
 #: Who answers, by (asking machine, address).
 Answers = Mapping[tuple[str, str], str | None]
