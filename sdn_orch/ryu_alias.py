@@ -30,8 +30,10 @@ class _AliasLoader(Loader):
         # The import system has just written the alias's spec into the module, whose own relative imports
         # go by its real one.
         module.__spec__ = self._spec
-        if module.__name__ == f"{_REAL}.base.app_manager":
-            module.RyuApp = module.OSKenApp  # type: ignore[attr-defined]
+        # With whichever module comes first: once os-ken's app_manager is loaded, `from ryu.base import
+        # app_manager` finds it in its package and asks nobody.
+        app_manager = importlib.import_module(f"{_REAL}.base.app_manager")
+        app_manager.RyuApp = app_manager.OSKenApp  # type: ignore[attr-defined]
 
 
 class _AliasFinder(MetaPathFinder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -52,6 +53,29 @@ def test_the_old_name_of_the_base_class() -> None:
     from ryu.base.app_manager import RyuApp
 
     assert RyuApp is OSKenApp
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "",
+        "import os_ken.base.app_manager",
+        "import os_ken.controller.handler",
+        "import ryu.ofproto.ofproto_v1_3",
+    ],
+)
+def test_the_order_of_imports_does_not_matter(first: str) -> None:
+    script = f"""
+from sdn_orch import ryu_alias
+ryu_alias.install()
+{first}
+from ryu.base import app_manager
+from ryu.controller import ofp_event
+class Application(app_manager.RyuApp):
+    pass
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_names_from_packages() -> None:
