@@ -103,8 +103,10 @@ def st_order(neighbours: Mapping[int, list[int]], start: int) -> list[int]:
     return order
 
 
-def _search(neighbours: Mapping[int, list[int]], start: int) -> tuple[list[int], dict[int, int], dict[int, int]]:
-    """Depth first: the nodes in preorder, their parents, and the earliest node that each one's subtree reaches."""
+def _search(
+    neighbours: Mapping[int, list[int]], start: int
+) -> tuple[list[int], dict[int, int], dict[int, int]]:
+    """Depth first: the preorder, the parents, and the earliest node that each subtree has a link to."""
     number = {start: 0}
     parent: dict[int, int] = {}
     preorder = [start]

@@ -97,7 +97,9 @@ class Subfield:
 
 
 NETWORK = Subfield("network", 0, 24, "number of the network the packet is in")
-ROUTER = Subfield("router", 24, 24, "number of its router (0: none): a network's, or with the top bit a VPC's")
+ROUTER = Subfield(
+    "router", 24, 24, "number of its router (0: none): a network's, or with the top bit a VPC's"
+)
 TURNED = Subfield("turned", 48, 1, "the packet was answered or routed here and may leave where it came in")
 POLICY = Subfield("policy", 49, 11, "reserved")
 REASON = Subfield("reason", 60, 4, "why the packet goes to the controller (`Punt`)")
@@ -114,12 +116,14 @@ class GroupKind(IntEnum):
     FLOOD = 1
     #: This switch's ports of a network.
     LOCAL_FLOOD = 2
-    #: Ways to a switch on the shortest path and, by fast failover, on the detours.
+    #: Ways to a switch: the shortest, and by fast failover the detours.
     TRANSIT = 3
     #: Ways to a switch on the first detour, and if it is dead on the second.
     FIRST_DETOUR = 4
     #: Ways to a switch on the second detour.
     SECOND_DETOUR = 5
+    #: The shortest ways to a switch where there are several.
+    EQUAL_COST = 6
 
 
 def group_number(kind: GroupKind, number: int) -> int:
@@ -139,52 +143,53 @@ STAGES: dict[Table, Stage] = {
     for stage in (
         Stage(
             Table.CLASSIFY,
-            "Which network is it? A frame from an access or trunk port belongs to the NIC with its source MAC "
-            "there; one from a fabric port says by its label where it goes, one from an underlay by its VLAN "
-            "or VNI which network it is in. On a fabric switch labels are forwarded here. All else is dropped.",
+            "Which network is it? A frame from an access or trunk port belongs to the NIC with its "
+            "source MAC there; one from a fabric port says by its label where it goes, one from an "
+            "underlay by its VLAN or VNI which network it is in. On a fabric switch labels are "
+            "forwarded here. All else is dropped.",
             (Table.SOURCE, Table.TRANSIT, Table.ARRIVE, Table.DELIVER, Table.PUNT),
             {"lldp": 1000, "arrive": 800, "transit": 700, "routed underlay": 650, "underlay": 600, "nic": 500}
             | {"learn": 100},
         ),
         Stage(
             Table.SOURCE,
-            "from_port: may this NIC send with these addresses? ARP, IPv4 and IPv6 senders must be its own; an "
-            "L2 network asks for the MAC address only.",
+            "from_port: may this NIC send with these addresses? ARP, IPv4 and IPv6 senders must be "
+            "its own; an L2 network asks for the MAC address only.",
             (Table.NEIGHBOUR_SOURCE, Table.SERVICE, Table.ANSWER, Table.FORWARD),
             {"nic": 500},
         ),
         Stage(
             Table.NEIGHBOUR_SOURCE,
-            "from_port, IPv6: neighbour discovery must speak of the NIC's own MAC and addresses; router "
-            "advertisements and redirects are dropped. Not for L2 networks.",
+            "from_port, IPv6: neighbour discovery must speak of the NIC's own MAC and addresses; "
+            "router advertisements and redirects are dropped. Not for L2 networks.",
             (Table.SERVICE,),
             {"nic": 500, "neighbour discovery": 400, "other": 0},
         ),
         Stage(
             Table.SERVICE,
-            "from_port: DHCP requests and router solicitations go to the controller; what only servers say is "
-            "dropped.",
+            "from_port: DHCP requests and router solicitations go to the controller; what only "
+            "servers say is dropped.",
             (Table.ANSWER, Table.PUNT),
             {"server": 600, "client": 500, "other": 0},
         ),
         Stage(
             Table.ANSWER,
-            "ARP requests and neighbour solicitations are answered here, never flooded; frames to the gateway's "
-            "MAC are routed, all others forwarded.",
+            "ARP requests and neighbour solicitations are answered here, never flooded; frames to "
+            "the gateway's MAC are routed, all others forwarded.",
             (Table.ANSWER_ND, Table.ROUTE, Table.FORWARD, Table.DELIVER, Table.PUNT),
             {"own": 700, "answer": 600, "unanswered": 500, "gateway": 400, "other": 0},
         ),
         Stage(
             Table.ANSWER_ND,
-            "The answer to a neighbour solicitation gets its link-layer option, which can only be written once "
-            "it is an advertisement.",
+            "The answer to a neighbour solicitation gets its link-layer option, which can only be "
+            "written once it is an advertisement.",
             (Table.DELIVER,),
             {"advertisement": 500},
         ),
         Stage(
             Table.ROUTE,
-            "Frames to a gateway: its echo is answered, spent TTLs are reported, and the destination's prefix "
-            "decides the next network.",
+            "Frames to a gateway: its echo is answered, spent TTLs are reported, and the "
+            "destination's prefix decides the next network.",
             (Table.MTU, Table.NEXT_HOP, Table.DELIVER, Table.PUNT),
             {"echo": 800, "link-local": 700, "ttl": 600, "prefix": 500},
         ),
@@ -202,35 +207,37 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.FORWARD,
-            "Which switch is the receiver on? Remote NICs get a label, a tunnel or a VLAN; group addresses are "
-            "replicated to the network's members; what is not remote is delivered here.",
+            "Which switch is the receiver on? Remote NICs get a label, a tunnel or a VLAN; group "
+            "addresses are replicated to the network's members; what is not remote is delivered "
+            "here.",
             (Table.TRANSIT, Table.DELIVER),
             {"nic": 500, "flood": 400, "local flood": 300, "local": 0},
         ),
         Stage(
             Table.TRANSIT,
-            "By which port? Labels follow the shortest paths, or a detour where links are dead; other "
-            "transports leave by the underlay's port.",
+            "By which port? Labels follow the shortest paths, or a detour where links are dead; "
+            "other transports leave by the underlay's port.",
             (),
             {"label": 500, "routed": 400, "underlay": 300},
         ),
         Stage(
             Table.ARRIVE,
-            "A label for this switch: the NIC's MAC address and network are restored; of flooded frames the "
-            "group address, from the IP destination.",
+            "A label for this switch: the NIC's MAC address and network are restored; of flooded "
+            "frames the group address, from the IP destination.",
             (Table.DELIVER,),
             {"nic": 500, "ip flood": 400, "flood": 300},
         ),
         Stage(
             Table.DELIVER,
-            "to_port: the receiver's port, with its VLAN on a trunk; nothing but a packet that was answered or "
-            "routed here leaves where it came in.",
+            "to_port: the receiver's port, with its VLAN on a trunk; nothing but a packet that was "
+            "answered or routed here leaves where it came in.",
             (),
             {"turned": 600, "nic": 500, "flood": 400},
         ),
         Stage(
             Table.PUNT,
-            "To the controller, with the reason in the metadata, behind one meter per port where there are meters.",
+            "To the controller, with the reason in the metadata, behind one meter per port where there "
+            "are meters.",
             (),
             {"port": 500},
         ),
@@ -251,7 +258,9 @@ def flow(
     stage = STAGES[table]
     if goto is not None and goto not in stage.next:
         raise ValueError(f"no edge from {table.name} to {goto.name}")
-    return Flow(int(table), stage.priorities[priority], match, actions, metadata, None if goto is None else int(goto))
+    return Flow(
+        int(table), stage.priorities[priority], match, actions, metadata, None if goto is None else int(goto)
+    )
 
 
 def punt(table: Table, priority: str, match: Match, reason: Punt) -> Flow:
@@ -275,12 +284,20 @@ def describe() -> str:
     lines += ["", "## Tables", ""]
     for stage in STAGES.values():
         lines += [f"### {stage.table:d} {stage.table.name}", "", stage.purpose, ""]
-        following = ", ".join(table.name for table in stage.next) or "nowhere: the packet leaves or is dropped"
+        following = (
+            ", ".join(table.name for table in stage.next) or "nowhere: the packet leaves or is dropped"
+        )
         lines += [f"Goes on to: {following}.", "", "| priority | flows |", "|---|---|"]
         lines += [f"| {number} | {name} |" for name, number in stage.priorities.items()] + [""]
     lines += ["## To the controller", "", "| reason | name |", "|---|---|"]
     lines += [f"| {reason:d} | {reason.name} |" for reason in Punt]
-    lines += ["", "## Group numbers", "", "The kind in the top four bits, a network's or switch's number below.", ""]
+    lines += [
+        "",
+        "## Group numbers",
+        "",
+        "The kind in the top four bits, a network's or switch's number below.",
+        "",
+    ]
     lines += ["| kind | name |", "|---|---|", *(f"| {kind:d} | {kind.name} |" for kind in GroupKind), ""]
     return "\n".join(lines)
 

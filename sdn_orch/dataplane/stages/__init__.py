@@ -1,0 +1,1 @@
+"""One module per table, or group of tables: what its flows are, by the kind of owner they belong to."""

@@ -1,0 +1,258 @@
+"""From a world to what each switch should hold.
+
+A unit is one owner on one switch; its rules are a function of the world alone. A whole switch is the union
+of its units, so a change compiles anew only the units that it touches (`touched.py`), with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sdn_orch.dataplane.pipeline import Table
+from sdn_orch.dataplane.rules import (
+    NO_RULES,
+    Owner,
+    OwnerKind,
+    Refusal,
+    Refused,
+    Rules,
+    Said,
+    encode,
+    port_id,
+    port_of,
+)
+from sdn_orch.dataplane.stages import (
+    answer,
+    arrive,
+    classify,
+    deliver,
+    forward,
+    neighbour_source,
+    route,
+    service,
+    source,
+    to_controller,
+    transit,
+)
+from sdn_orch.dataplane.views import Dialect, NetworkView, NicView, Site
+from sdn_orch.dataplane.world import Place, World
+from sdn_orch.errors import OwnerConflict
+from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch
+from sdn_orch.openflow.values import State
+
+
+def units(world: World, switch_id: str) -> Iterator[Owner]:
+    """Everything that may have rules on a switch, each once."""
+    switch = world.snapshot.get(Switch, switch_id)
+    if switch is None:
+        return
+    yield from (Owner(OwnerKind.SWITCH, other.id) for other in world.snapshot.all(Switch))
+    attachments = world.snapshot.where(Attachment, "switch_id", switch_id)
+    ports = {*switch.learn_ports, *(attachment.port for attachment in attachments)}
+    yield from (Owner(OwnerKind.PORT, port_id(switch_id, port)) for port in sorted(ports))
+    realms: dict[str, tuple[Network, ...]] = {}
+    for network_id in world.networks_at(switch_id):
+        realm = world.realm(network_id)
+        realms.setdefault(router_of(realm[0]).id, realm)
+    nics = {attachment.nic_id: None for attachment in attachments}
+    for realm in realms.values():
+        if realm[0].kind is not NetworkKind.L2:
+            yield router_of(realm[0])
+        for network in realm:
+            yield Owner(OwnerKind.NETWORK, network.id)
+            nics.update((nic.id, None) for nic in world.nics(network.id))
+    yield from (Owner(OwnerKind.NIC, nic_id) for nic_id in nics)
+
+
+def router_of(network: Network) -> Owner:
+    """The router of a network: that of its VPC, or its own."""
+    return Owner(OwnerKind.ROUTER, network.vpc_id or network.id)
+
+
+def compile_unit(world: World, owner: Owner, switch_id: str) -> Rules:
+    """What one owner has on one switch; no rules where it has no part there or one of the two is gone."""
+    switch = world.snapshot.get(Switch, switch_id)
+    if switch is None:
+        return NO_RULES
+    site = Site.of(world, switch)
+    if site.is_edge and switch.capabilities.tables < len(Table):
+        lacking = Refused(f"an edge needs {len(Table)} tables, it has {switch.capabilities.tables}")
+        return encode((lacking,) if owner == Owner(OwnerKind.SWITCH, switch_id) else (), site.dialect.version)
+    if owner.kind is OwnerKind.NIC:
+        return _nic(site, owner.id)
+    return encode(_UNITS[owner.kind](site, owner.id), site.dialect.version)
+
+
+@dataclass(slots=True)
+class Compiled:
+    """What one switch should hold, and whose each rule is."""
+
+    switch_id: str
+    state: State
+    rules: dict[Owner, Rules]
+
+    def replace(self, world: World, owners: Iterable[Owner]) -> tuple[State, State]:
+        """Compile these owners anew in place; returns what they held before and what they hold now.
+
+        Raises OwnerConflict when another owner has one of the identities already; the switch must then be
+        compiled from nothing.
+        """
+        before, after = State.empty(), State.empty()
+        new = {owner: compile_unit(world, owner, self.switch_id) for owner in owners}
+        for owner in new:
+            old = self.rules.pop(owner, NO_RULES)
+            _add(before, owner, old)
+            for key, _ in old.flows:
+                del self.state.flows[key]
+            for group in old.groups:
+                del self.state.groups[group.number]
+            for meter in old.meters:
+                del self.state.meters[meter.number]
+        for owner, rules in new.items():
+            if rules:
+                _add(after, owner, rules)
+                _add(self.state, owner, rules)
+                self.rules[owner] = rules
+        return before, after
+
+    def owner_of(self, cookie: int) -> Owner | None:
+        """Whose the flow with this cookie is."""
+        for owner, rules in self.rules.items():
+            if any(entry.cookie == cookie for _, entry in rules.flows):
+                return owner
+        return None
+
+    def refusals(self) -> Iterator[Refusal]:
+        """Everything that this switch cannot hold."""
+        for owner, rules in self.rules.items():
+            for reason in rules.refusals:
+                yield Refusal(owner, self.switch_id, reason)
+
+
+def compile_switch(world: World, switch_id: str) -> Compiled:
+    """What one switch should hold, from nothing. Raises OwnerConflict."""
+    compiled = Compiled(switch_id, State.empty(), {})
+    for owner in units(world, switch_id):
+        rules = compile_unit(world, owner, switch_id)
+        if rules:
+            _add(compiled.state, owner, rules)
+            compiled.rules[owner] = rules
+    return compiled
+
+
+def _add(state: State, owner: Owner, rules: Rules) -> None:
+    for key, entry in rules.flows:
+        if key in state.flows:
+            raise OwnerConflict(
+                f"{owner}: another flow has table {key[0]}, priority {key[1]}, match {key[2].hex()}"
+            )
+        state.flows[key] = entry
+    for group in rules.groups:
+        if group.number in state.groups:
+            raise OwnerConflict(f"{owner}: another group has the number {group.number:#x}")
+        state.groups[group.number] = group
+    for meter in rules.meters:
+        if meter.number in state.meters:
+            raise OwnerConflict(f"{owner}: another meter has the number {meter.number}")
+        state.meters[meter.number] = meter
+
+
+def _switch(site: Site, id: str) -> Iterator[Said]:
+    if id != site.switch.id:
+        other = site.world.snapshot.get(Switch, id)
+        if other is not None:
+            yield from transit.way_to(site, other)
+        return
+    yield from classify.switch(site)
+    if site.is_edge:
+        yield from neighbour_source.switch()
+        yield from service.switch()
+        yield from answer.switch(site.dialect)
+        yield from route.switch(site.dialect)
+        yield from forward.switch()
+        yield from transit.switch(site)
+
+
+def _port(site: Site, id: str) -> Iterator[Said]:
+    port = port_of(id)
+    attachments = site.world.snapshot.where(Attachment, "ports", (site.switch.id, port))
+    places = (site.world.place(attachment.nic_id) for attachment in attachments)
+    is_used = any(place is not None and not place.refusal for place in places)
+    if site.is_edge and (is_used or port in site.switch.learn_ports):
+        yield from to_controller.port(port, site.dialect)
+
+
+def _router(site: Site, id: str) -> Iterator[Said]:
+    realm = site.world.snapshot.where(Network, "vpc_id", id) or site.world.realm(id)
+    if not realm or router_of(realm[0]).id != id or realm[0].kind is NetworkKind.L2:
+        return
+    if site.world.in_realm(site.switch.id, realm):
+        yield from route.router([NetworkView.of(site.world, network) for network in realm], site.dialect)
+
+
+def _network(site: Site, id: str) -> Iterator[Said]:
+    record = site.world.snapshot.get(Network, id)
+    if record is None or not site.world.is_present(site.switch.id, id):
+        return
+    network = NetworkView.of(site.world, record)
+    yield from classify.network(site, network)
+    yield from answer.network(network, site.dialect)
+    yield from route.network(network, site.dialect)
+    yield from forward.network(site, network)
+    yield from arrive.network(site, network)
+    yield from deliver.network(site, network)
+
+
+_UNITS = {
+    OwnerKind.SWITCH: _switch,
+    OwnerKind.PORT: _port,
+    OwnerKind.ROUTER: _router,
+    OwnerKind.NETWORK: _network,
+}
+
+
+def _nic(site: Site, id: str) -> Rules:
+    world, here = site.world, site.switch.id
+    record, place = world.snapshot.get(Nic, id), world.place(id)
+    if record is None or place is None:
+        return NO_RULES
+    if place.refusal:
+        return Rules(refusals=(place.refusal,) if place.switch_id == here else ())
+    is_present = world.is_present(here, record.network_id)
+    if place.switch_id != here:
+        if is_present or world.in_realm(here, world.realm(record.network_id)):
+            return _shared(site, record, place, is_present, is_remote=True)
+        return NO_RULES
+    nic = NicView.of(world, record, place)
+    return encode(_local_nic(site, nic), site.dialect.version) + _shared(
+        site, record, place, is_present, is_remote=False
+    )
+
+
+def _local_nic(site: Site, nic: NicView) -> Iterator[Said]:
+    yield from classify.nic(nic)
+    yield from source.nic(nic)
+    yield from neighbour_source.nic(nic, site.dialect)
+    yield from answer.local_nic(nic)
+    yield from arrive.nic(site, nic)
+    yield from deliver.nic(nic)
+
+
+def _shared(site: Site, record: Nic, place: Place, is_present: bool, *, is_remote: bool) -> Rules:
+    """What all switches of one dialect hold alike of a NIC, compiled once for them."""
+    key = (record.id, site.dialect, is_present, is_remote)
+    found = site.world.recall(key, Rules)
+    if found is None:
+        nic = NicView.of(site.world, record, place)
+        said = _everywhere(nic, site.dialect, is_present, is_remote)
+        found = site.world.remember(key, encode(said, site.dialect.version))
+    return found
+
+
+def _everywhere(nic: NicView, dialect: Dialect, is_present: bool, is_remote: bool) -> Iterator[Said]:
+    yield from route.nic(nic)
+    if is_present:
+        yield from answer.nic(nic, dialect)
+    if is_remote:
+        yield from forward.remote_nic(nic, dialect)

@@ -1,0 +1,107 @@
+"""Rules and whose they are: the units that the compiler works in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sdn_orch.openflow.codec import encode_flow
+from sdn_orch.openflow.values import Flow, FlowEntry, FlowKey, Group, Meter
+
+
+class OwnerKind(StrEnum):
+    """What rules are made for."""
+
+    #: On the switch itself: what every switch has. On another switch: the way to it.
+    SWITCH = "switch"
+    #: A port with NICs, or on which NICs are learnt; its id is `port_id`.
+    PORT = "port"
+    NIC = "nic"
+    NETWORK = "network"
+    #: A VPC, or a network that is routed on its own (then the id is the network's).
+    ROUTER = "router"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The one object that a rule is made for."""
+
+    kind: OwnerKind
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something that a switch cannot hold, so that it is not done there at all."""
+
+    owner: Owner
+    switch_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What a stage says in place of a rule that the switch cannot hold."""
+
+    reason: str
+
+
+#: What stages yield.
+Said = Flow | Group | Meter | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one owner has on one switch; keys and entries are shared among switches that hold the same."""
+
+    flows: tuple[tuple[FlowKey, FlowEntry], ...] = ()
+    groups: tuple[Group, ...] = ()
+    meters: tuple[Meter, ...] = ()
+    refusals: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.flows or self.groups or self.meters or self.refusals)
+
+    def __add__(self, other: Rules) -> Rules:
+        return Rules(
+            self.flows + other.flows,
+            self.groups + other.groups,
+            self.meters + other.meters,
+            self.refusals + other.refusals,
+        )
+
+
+NO_RULES = Rules()
+
+
+def encode(said: Iterable[Said], version: int) -> Rules:
+    """The rules that stages said, their flows as table entries under their identities."""
+    flows: list[tuple[FlowKey, FlowEntry]] = []
+    groups: list[Group] = []
+    meters: list[Meter] = []
+    refusals: list[str] = []
+    for item in said:
+        if isinstance(item, Flow):
+            entry = encode_flow(item, version)
+            flows.append((entry.key, entry))
+        elif isinstance(item, Group):
+            groups.append(item)
+        elif isinstance(item, Meter):
+            meters.append(item)
+        else:
+            refusals.append(item.reason)
+    return Rules(tuple(flows), tuple(groups), tuple(meters), tuple(refusals))
+
+
+def port_id(switch_id: str, port: int) -> str:
+    """The id of a port as an owner."""
+    return f"{switch_id}:{port}"
+
+
+def port_of(id: str) -> int:
+    """The port number in a port owner's id."""
+    return int(id.rpartition(":")[2])

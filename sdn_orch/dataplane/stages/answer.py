@@ -1,0 +1,120 @@
+"""ANSWER and ANSWER_ND: address resolution, answered where it is asked and never flooded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sdn_orch.dataplane.pipeline import TURNED, Punt, Table, flow, punt
+from sdn_orch.dataplane.rules import Said
+from sdn_orch.dataplane.stages.protocols import (
+    ARP,
+    ICMPV6,
+    IPV6,
+    NEIGHBOUR_ADVERTISEMENT,
+    NEIGHBOUR_SOLICITATION,
+)
+from sdn_orch.dataplane.views import Dialect, Fields, NetworkView, NicView
+from sdn_orch.openflow.values import CopyField, Flow, Match, SetField
+
+_REQUEST, _REPLY = 1, 2
+_SOLICITATION: Fields = {"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": NEIGHBOUR_SOLICITATION}
+#: Flags of an advertisement (RFC 4861, 4.4): router, solicited, override.
+_ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
+#: Option type (RFC 4861, 4.6.1): target link-layer address.
+_TARGET_LINK_LAYER = 2
+
+
+def switch(dialect: Dialect) -> Iterator[Said]:
+    """What nobody answers is dropped; all that is no address resolution is forwarded."""
+    yield flow(Table.ANSWER, "unanswered", Match.of(eth_type=ARP))
+    yield flow(Table.ANSWER, "unanswered", Match.of(**_SOLICITATION))
+    yield flow(Table.ANSWER, "other", Match.of(), goto=Table.FORWARD)
+    if dialect.open_vswitch:
+        yield flow(
+            Table.ANSWER_ND,
+            "advertisement",
+            Match.of(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=NEIGHBOUR_ADVERTISEMENT, icmpv6_code=0),
+            (CopyField("eth_src", "ipv6_nd_tll", 48),),
+            metadata=TURNED.of(1),
+            goto=Table.DELIVER,
+        )
+
+
+def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
+    """The gateway's addresses; frames to its MAC address are for the router."""
+    if network.is_l2:
+        return
+    gateway = Match.of(metadata=network.local, eth_dst=network.gateway_mac)
+    yield flow(Table.ANSWER, "gateway", gateway, goto=Table.ROUTE)
+    if not dialect.open_vswitch:
+        asking = Match.of(metadata=network.local, eth_type=ARP, arp_op=_REQUEST)
+        yield punt(Table.ANSWER, "answer", asking, Punt.ARP)
+        soliciting = Match.of(metadata=network.local, **_SOLICITATION)
+        yield punt(Table.ANSWER, "answer", soliciting, Punt.NEIGHBOUR_SOLICITATION)
+        return
+    if network.record.gateway4 is not None:
+        yield _arp(network, network.gateway_mac, int(network.record.gateway4))
+    if network.record.gateway6 is not None:
+        for address in dict.fromkeys((network.gateway_link_local, int(network.record.gateway6))):
+            yield _advertisement(network, network.gateway_mac, address, _ROUTER)
+
+
+def nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:
+    """A NIC's addresses, on every switch that has NICs of its network."""
+    if nic.network.is_l2 or not dialect.open_vswitch:
+        return
+    for address in nic.ipv4:
+        yield _arp(nic.network, nic.mac, address)
+    for address in nic.ipv6:
+        yield _advertisement(nic.network, nic.mac, address)
+
+
+def local_nic(nic: NicView) -> Iterator[Said]:
+    """Whoever asks for its own address wants to hear nothing (RFC 5227, RFC 4862 5.4)."""
+    if nic.network.is_l2:
+        return
+    own: Fields = {"metadata": nic.network.local, "eth_src": nic.mac}
+    for address in nic.ipv4:
+        match = Match.of(eth_type=ARP, arp_op=_REQUEST, arp_tpa=address, **own)
+        yield flow(Table.ANSWER, "own", match)
+    for address in nic.ipv6:
+        match = Match.of(icmpv6_code=0, ipv6_nd_target=address, **_SOLICITATION, **own)
+        yield flow(Table.ANSWER, "own", match)
+
+
+def _arp(network: NetworkView, mac: int, address: int) -> Flow:
+    return flow(
+        Table.ANSWER,
+        "answer",
+        Match.of(metadata=network.local, eth_type=ARP, arp_op=_REQUEST, arp_tpa=address),
+        (
+            CopyField("eth_src", "eth_dst", 48),
+            SetField("eth_src", mac),
+            SetField("arp_op", _REPLY),
+            CopyField("arp_sha", "arp_tha", 48),
+            CopyField("arp_spa", "arp_tpa", 32),
+            SetField("arp_sha", mac),
+            SetField("arp_spa", address),
+        ),
+        metadata=TURNED.of(1),
+        goto=Table.DELIVER,
+    )
+
+
+def _advertisement(network: NetworkView, mac: int, address: int, flags: int = 0) -> Flow:
+    return flow(
+        Table.ANSWER,
+        "answer",
+        Match.of(metadata=network.local, icmpv6_code=0, ipv6_nd_target=address, **_SOLICITATION),
+        (
+            CopyField("eth_src", "eth_dst", 48),
+            SetField("eth_src", mac),
+            CopyField("ipv6_src", "ipv6_dst", 128),
+            SetField("ipv6_src", address),
+            # The option's type and the reserved word can only be written while this is a solicitation.
+            SetField("ipv6_nd_options_type", _TARGET_LINK_LAYER),
+            SetField("ipv6_nd_reserved", flags | _SOLICITED | _OVERRIDE),
+            SetField("icmpv6_type", NEIGHBOUR_ADVERTISEMENT),
+        ),
+        goto=Table.ANSWER_ND,
+    )

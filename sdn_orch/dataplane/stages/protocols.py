@@ -1,0 +1,16 @@
+"""Numbers of protocols that more than one stage matches."""
+
+from __future__ import annotations
+
+ARP, IPV4, IPV6, LLDP = 0x0806, 0x0800, 0x86DD, 0x88CC
+ICMP, UDP, ICMPV6 = 1, 17, 58
+ECHO_REQUEST, ECHO_REPLY = 8, 0
+ECHO_REQUEST_6, ECHO_REPLY_6 = 128, 129
+ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT = 133, 134
+NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT, REDIRECT = 135, 136, 137
+#: UDP ports.
+DHCP4_SERVER, DHCP4_CLIENT = 67, 68
+DHCP6_CLIENT, DHCP6_SERVER = 546, 547
+
+#: `vlan_vid` of a frame without a tag (OFPVID_NONE), and the bit that says there is one (OFPVID_PRESENT).
+UNTAGGED, TAGGED = 0, 0x1000

@@ -1,0 +1,126 @@
+"""ROUTE, MTU and NEXT_HOP: from the frame to a gateway to the frame to the receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sdn_orch.dataplane import addresses
+from sdn_orch.dataplane.pipeline import NETWORK, ROUTER, TURNED, Punt, Table, flow, punt
+from sdn_orch.dataplane.rules import Refused, Said
+from sdn_orch.dataplane.stages.protocols import (
+    ECHO_REPLY,
+    ECHO_REPLY_6,
+    ECHO_REQUEST,
+    ECHO_REQUEST_6,
+    ICMP,
+    ICMPV6,
+    IPV4,
+    IPV6,
+)
+from sdn_orch.dataplane.views import Dialect, NetworkView, NicView
+from sdn_orch.openflow.values import Action, CheckPacketLarger, CopyField, DecrementTtl, Match, SetField
+
+#: Bytes of the Ethernet header, which an MTU does not count.
+_ETHERNET = 14
+_TOO_BIG = "reg0"
+_TTL = 64
+
+
+def switch(dialect: Dialect) -> Iterator[Said]:
+    """Link-local senders are not routed (RFC 4291, 2.5.6); spent TTLs and too large packets are reported."""
+    link_local = Match.of(eth_type=IPV6, ipv6_src=addresses.IPV6_LINK_LOCAL)
+    yield flow(Table.ROUTE, "link-local", link_local)
+    if not dialect.open_vswitch:
+        return
+    for eth_type in (IPV4, IPV6):
+        for ttl in (0, 1):
+            yield punt(Table.ROUTE, "ttl", Match.of(eth_type=eth_type, ip_ttl=ttl), Punt.TTL_EXCEEDED)
+    yield punt(Table.MTU, "too big", Match.of(reg0=(1, 1)), Punt.TOO_BIG)
+    yield flow(Table.MTU, "fits", Match.of(), goto=Table.NEXT_HOP)
+
+
+def router(networks: Sequence[NetworkView], dialect: Dialect) -> Iterator[Said]:
+    """Echo to any of its gateways, and the way into each of its networks."""
+    largest = max(network.record.mtu for network in networks)
+    for network in networks:
+        record = network.record
+        router = ROUTER.of(network.router)
+        if record.gateway4 is not None:
+            yield _echo4(router, int(record.gateway4), dialect)
+        if record.gateway6 is not None:
+            yield _echo6(router, int(record.gateway6), dialect)
+        if record.mtu < largest and not dialect.open_vswitch:
+            yield Refused(f"routes into network {record.name}: to tell what its MTU is needs Open vSwitch")
+            continue
+        actions: tuple[Action, ...] = ()
+        goto = Table.NEXT_HOP
+        if record.mtu < largest:
+            actions = (CheckPacketLarger(record.mtu + _ETHERNET, _TOO_BIG),)
+            goto = Table.MTU
+        for field, eth_type, prefix in (("ipv4_dst", IPV4, record.ipv4), ("ipv6_dst", IPV6, record.ipv6)):
+            if prefix is not None:
+                inside = {field: (int(prefix.network_address), int(prefix.netmask))}
+                match = Match.of(metadata=router, eth_type=eth_type, **inside)
+                into = NETWORK.of(network.number)
+                yield flow(Table.ROUTE, "prefix", match, actions, metadata=into, goto=goto)
+
+
+def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
+    """Echo to the gateway's link-local address, which is another one in each network."""
+    if network.record.gateway6 is not None:
+        yield _echo6(network.local, network.gateway_link_local, dialect)
+
+
+def nic(nic: NicView) -> Iterator[Said]:
+    """The last step to a NIC: one hop less, from the gateway's MAC address to the NIC's."""
+    if nic.network.is_l2:
+        return
+    routed = (
+        DecrementTtl(),
+        SetField("eth_src", nic.network.gateway_mac),
+        SetField("eth_dst", nic.mac),
+    )
+    own_link_local = addresses.link_local(nic.mac)
+    for field, eth_type, own in (("ipv4_dst", IPV4, nic.ipv4), ("ipv6_dst", IPV6, nic.ipv6)):
+        for address in own:
+            if address != own_link_local:
+                match = Match.of(metadata=nic.network.local, eth_type=eth_type, **{field: address})
+                yield flow(Table.NEXT_HOP, "nic", match, routed, metadata=TURNED.of(1), goto=Table.FORWARD)
+
+
+#: The answer goes back to the sender's MAC address from the gateway's of the network that it is in.
+_TURN: tuple[Action, ...] = (
+    CopyField("eth_src", "eth_dst", 48),
+    CopyField("metadata", "eth_src", NETWORK.bits, NETWORK.shift, 0),
+    SetField("eth_src", *addresses.ANY_GATEWAY),
+)
+
+
+def _echo4(to: tuple[int, int], gateway: int, dialect: Dialect) -> Said:
+    match = Match.of(metadata=to, eth_type=IPV4, ip_proto=ICMP, icmpv4_type=ECHO_REQUEST, ipv4_dst=gateway)
+    if not dialect.open_vswitch:
+        return punt(Table.ROUTE, "echo", match, Punt.GATEWAY_ECHO)
+    actions = (
+        *_TURN,
+        CopyField("ipv4_src", "ipv4_dst", 32),
+        SetField("ipv4_src", gateway),
+        SetField("ip_ttl", _TTL),
+        SetField("icmpv4_type", ECHO_REPLY),
+    )
+    return flow(Table.ROUTE, "echo", match, actions, metadata=TURNED.of(1), goto=Table.DELIVER)
+
+
+def _echo6(to: tuple[int, int], gateway: int, dialect: Dialect) -> Said:
+    match = Match.of(
+        metadata=to, eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=ECHO_REQUEST_6, ipv6_dst=gateway
+    )
+    if not dialect.open_vswitch:
+        return punt(Table.ROUTE, "echo", match, Punt.GATEWAY_ECHO)
+    actions = (
+        *_TURN,
+        CopyField("ipv6_src", "ipv6_dst", 128),
+        SetField("ipv6_src", gateway),
+        SetField("ip_ttl", _TTL),
+        SetField("icmpv6_type", ECHO_REPLY_6),
+    )
+    return flow(Table.ROUTE, "echo", match, actions, metadata=TURNED.of(1), goto=Table.DELIVER)

@@ -1,0 +1,35 @@
+"""SERVICE: what hosts ask of the network goes to the controller, what only it may answer is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sdn_orch.dataplane.pipeline import Punt, Table, flow, punt
+from sdn_orch.dataplane.rules import Said
+from sdn_orch.dataplane.stages.protocols import (
+    DHCP4_CLIENT,
+    DHCP4_SERVER,
+    DHCP6_CLIENT,
+    DHCP6_SERVER,
+    ICMPV6,
+    IPV4,
+    IPV6,
+    ROUTER_SOLICITATION,
+    UDP,
+)
+from sdn_orch.openflow.values import Match
+
+
+def switch() -> Iterator[Said]:
+    """The same for all addressed networks."""
+    udp4 = {"eth_type": IPV4, "ip_proto": UDP}
+    udp6 = {"eth_type": IPV6, "ip_proto": UDP}
+    yield flow(Table.SERVICE, "server", Match.of(udp_src=DHCP4_SERVER, **udp4))
+    yield flow(Table.SERVICE, "server", Match.of(udp_src=DHCP6_SERVER, **udp6))
+    asking4 = Match.of(udp_src=DHCP4_CLIENT, udp_dst=DHCP4_SERVER, **udp4)
+    yield punt(Table.SERVICE, "client", asking4, Punt.DHCP4)
+    asking6 = Match.of(udp_src=DHCP6_CLIENT, udp_dst=DHCP6_SERVER, **udp6)
+    yield punt(Table.SERVICE, "client", asking6, Punt.DHCP6)
+    soliciting = Match.of(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=ROUTER_SOLICITATION)
+    yield punt(Table.SERVICE, "client", soliciting, Punt.ROUTER_SOLICITATION)
+    yield flow(Table.SERVICE, "other", Match.of(), goto=Table.ANSWER)

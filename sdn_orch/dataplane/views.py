@@ -1,0 +1,126 @@
+"""What the stages look at: switches, networks and NICs with everything about them as numbers.
+
+`Dialect` is all that a rule may depend on which is the same on every switch of its kind; a stage that takes
+a dialect and no `Site` makes rules that are compiled once for all these switches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sdn_orch.dataplane import addresses
+from sdn_orch.dataplane.pipeline import NETWORK, ROUTER
+from sdn_orch.dataplane.world import Place, World, router_number
+from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport
+
+#: Fields of a match that several flows share.
+Fields = dict[str, int | tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How rules are said on a switch."""
+
+    version: int
+    open_vswitch: bool
+    meters: bool
+    transport: Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A switch, and the world around it."""
+
+    world: World
+    switch: Switch
+    dialect: Dialect
+
+    @classmethod
+    def of(cls, world: World, switch: Switch) -> Site:
+        """The site of a switch."""
+        can = switch.capabilities
+        return cls(world, switch, Dialect(can.version, can.open_vswitch, can.meters, switch.transport))
+
+    @property
+    def is_edge(self) -> bool:
+        """Whether the switch holds tenant logic."""
+        return self.switch.role is SwitchRole.EDGE
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkView:
+    """A network; `local` matches its packets, `entry` is what a packet that comes into it has as metadata."""
+
+    record: Network
+    number: int
+    router: int
+    gateway_mac: int
+    local: tuple[int, int]
+    entry: tuple[int, int]
+
+    @classmethod
+    def of(cls, world: World, record: Network) -> NetworkView:
+        """The view of a record."""
+        router = router_number(record, world.snapshot)
+        network, of_router = NETWORK.of(record.number), ROUTER.of(router)
+        return cls(
+            record,
+            record.number,
+            router,
+            addresses.gateway_mac(record.number),
+            network,
+            (network[0] | of_router[0], network[1] | of_router[1]),
+        )
+
+    @property
+    def is_l2(self) -> bool:
+        """Whether the network has no addresses and no gateway."""
+        return self.record.kind is NetworkKind.L2
+
+    @property
+    def carries_ipv4(self) -> bool:
+        """Whether IPv4 packets may be in the network."""
+        return self.is_l2 or self.record.ipv4 is not None
+
+    @property
+    def carries_ipv6(self) -> bool:
+        """Whether IPv6 packets may be in the network."""
+        return self.is_l2 or self.record.ipv6 is not None
+
+    @property
+    def gateway_link_local(self) -> int:
+        """The gateway's link-local IPv6 address."""
+        return addresses.link_local(self.gateway_mac)
+
+
+@dataclass(frozen=True, slots=True)
+class NicView:
+    """A NIC, its place and its switch; IPv6 addresses have the link-local one first."""
+
+    record: Nic
+    network: NetworkView
+    switch: Switch
+    place: Place
+    mac: int
+    ipv4: tuple[int, ...]
+    ipv6: tuple[int, ...]
+
+    @classmethod
+    def of(cls, world: World, record: Nic, place: Place) -> NicView:
+        """The view of a record that has a place."""
+        network = NetworkView.of(world, world.snapshot.need(Network, record.network_id))
+        mac = addresses.mac_number(record.mac)
+        ipv6: tuple[int, ...] = ()
+        if network.record.ipv6 is not None:
+            # Its own link-local address may be among those that were given to it.
+            given = [int(address) for address in record.addresses if address.version == 6]
+            ipv6 = tuple(dict.fromkeys((addresses.link_local(mac), *given)))
+        return cls(
+            record,
+            network,
+            world.snapshot.need(Switch, place.switch_id),
+            place,
+            mac,
+            tuple(int(address) for address in record.addresses if address.version == 4),
+            ipv6,
+        )

@@ -1,0 +1,289 @@
+"""Everything that the compiler sees: one snapshot, the fabric's topology, and indexes derived from both.
+
+The indexes are persistent: a change makes a new world that shares what it does not touch with the one
+before, at a cost that does not grow with the cloud. `World.advance` gives what `World.of` would give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sdn_orch.dataplane import addresses
+from sdn_orch.dataplane.pipeline import SWITCH_METERS, VPC_BIT
+from sdn_orch.dataplane.topology import Topology
+from sdn_orch.intent.model import Attachment, Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
+from sdn_orch.intent.snapshot import Difference, Snapshot
+from sdn_orch.intent.table import Table
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an active NIC is plugged in; `refusal` says why nothing is programmed for it there, if so."""
+
+    switch_id: str
+    port: int
+    vlan: int | None
+    refusal: str = ""
+
+
+class World:
+    """See the module."""
+
+    __slots__ = ("_members", "_memory", "_networks_at", "_places", "_present", "snapshot", "topology")
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        topology: Topology,
+        places: Table[str, Place],
+        present: Table[tuple[str, str], Table[int, str]],
+        members: Table[str, Table[int, str]],
+        networks_at: Table[str, Table[int, str]],
+    ) -> None:
+        self.snapshot = snapshot
+        self.topology = topology
+        #: NIC id -> its place, of active attached NICs.
+        self._places = places
+        #: (switch id, network id) -> NIC number -> NIC id, of NICs that are programmed there.
+        self._present = present
+        #: Network id -> switch number -> switch id, where it is present.
+        self._members = members
+        #: Switch id -> network number -> network id, of networks present there.
+        self._networks_at = networks_at
+        self._memory: dict[Hashable, object] = {}
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> World:
+        """The world of a snapshot, from nothing."""
+        return _place_all(snapshot, Topology.of(snapshot))
+
+    def advance(self, differences: Iterable[Difference], snapshot: Snapshot) -> World:
+        """The world after these differences, which led from this world's snapshot to the new one."""
+        differences = tuple(differences)
+        world = World(
+            snapshot,
+            self.topology.advance(differences, snapshot),
+            self._places,
+            self._present,
+            self._members,
+            self._networks_at,
+        )
+        affected = affected_nics(self, world, differences)
+        for nic_id in affected:
+            world._leave(self, nic_id)
+        for nic_id in affected:
+            world._enter(nic_id)
+        return world
+
+    def place(self, nic_id: str) -> Place | None:
+        """Where a NIC is attached, refused or not; None if it is nowhere or not active."""
+        return self._places.get(nic_id)
+
+    def nics_at(self, switch_id: str, network_id: str) -> Iterator[str]:
+        """The NICs of a network programmed on a switch, in the order of their numbers."""
+        present = self._present.get((switch_id, network_id))
+        return iter(()) if present is None else present.values()
+
+    def is_present(self, switch_id: str, network_id: str) -> bool:
+        """Whether a switch has NICs of a network."""
+        return self._present.get((switch_id, network_id)) is not None
+
+    def members(self, network_id: str) -> Iterator[str]:
+        """The switches that have NICs of a network, in the order of their numbers."""
+        members = self._members.get(network_id)
+        return iter(()) if members is None else members.values()
+
+    def networks_at(self, switch_id: str) -> Iterator[str]:
+        """The networks that have NICs on a switch."""
+        networks = self._networks_at.get(switch_id)
+        return iter(()) if networks is None else networks.values()
+
+    def realm(self, network_id: str) -> tuple[Network, ...]:
+        """The networks that a network's router joins: the tiers of its VPC, or it alone."""
+        network = self.snapshot.get(Network, network_id)
+        if network is None:
+            return ()
+        if network.vpc_id is None:
+            return (network,)
+        return self.snapshot.where(Network, "vpc_id", network.vpc_id)
+
+    def realm_members(self, realm: Iterable[Network]) -> set[str]:
+        """The switches that have NICs of any of these networks."""
+        return {switch_id for network in realm for switch_id in self.members(network.id)}
+
+    def in_realm(self, switch_id: str, realm: Iterable[Network]) -> bool:
+        """Whether a switch has NICs of any of these networks."""
+        return any(self.is_present(switch_id, network.id) for network in realm)
+
+    def nics(self, network_id: str) -> tuple[Nic, ...]:
+        """A network's NICs that are programmed somewhere."""
+        nics = self.snapshot.where(Nic, "network_id", network_id)
+        return tuple(nic for nic in nics if (place := self.place(nic.id)) and not place.refusal)
+
+    def recall(self, key: Hashable, kind: type[T]) -> T | None:
+        """What was worked out before for this key in this very world."""
+        found = self._memory.get(key)
+        return found if isinstance(found, kind) else None
+
+    def remember(self, key: Hashable, value: T) -> T:
+        """Keep what was worked out, for as long as this world lives."""
+        self._memory[key] = value
+        return value
+
+    def _leave(self, before: World, nic_id: str) -> None:
+        """Take a NIC out of its old place. Only on a world that nobody has yet."""
+        nic, place = before.snapshot.get(Nic, nic_id), before.place(nic_id)
+        if nic is None or place is None:
+            return
+        self._places = self._places.drop(nic_id)
+        if place.refusal:
+            return
+        network = before.snapshot.need(Network, nic.network_id)
+        switch = before.snapshot.need(Switch, place.switch_id)
+        here = (switch.id, network.id)
+        self._present = _without(self._present, here, nic.number)
+        if self._present.get(here) is None:
+            self._members = _without(self._members, network.id, switch.number)
+            self._networks_at = _without(self._networks_at, switch.id, network.number)
+
+    def _enter(self, nic_id: str) -> None:
+        """Put a NIC into its new place. Only on a world that nobody has yet."""
+        nic = self.snapshot.get(Nic, nic_id)
+        place = find_place(self.snapshot, nic) if nic is not None else None
+        if nic is None or place is None:
+            return
+        self._places = self._places.put(nic_id, place)
+        if place.refusal:
+            return
+        network = self.snapshot.need(Network, nic.network_id)
+        switch = self.snapshot.need(Switch, place.switch_id)
+        self._present = _with(self._present, (switch.id, network.id), nic.number, nic.id)
+        self._members = _with(self._members, network.id, switch.number, switch.id)
+        self._networks_at = _with(self._networks_at, switch.id, network.number, network.id)
+
+
+def router_number(network: Network, snapshot: Snapshot) -> int:
+    """The number of a network's router in the metadata; 0 for an L2 network, which has none."""
+    if network.kind is NetworkKind.L2:
+        return 0
+    if network.vpc_id is None:
+        return network.number
+    return VPC_BIT | snapshot.need(Vpc, network.vpc_id).number
+
+
+def find_place(snapshot: Snapshot, nic: Nic) -> Place | None:
+    """Where a NIC is plugged in, by the records alone; None if nowhere or not active."""
+    attachments = snapshot.where(Attachment, "nic_id", nic.id)
+    if not attachments or not nic.active:
+        return None
+    attachment = attachments[0]
+    refusal = _refusal(snapshot, nic, attachment)
+    return Place(attachment.switch_id, attachment.port, attachment.vlan, refusal)
+
+
+def _refusal(snapshot: Snapshot, nic: Nic, attachment: Attachment) -> str:
+    switch = snapshot.need(Switch, attachment.switch_id)
+    end = (switch.id, attachment.port)
+    if switch.role is not SwitchRole.EDGE:
+        return f"switch {switch.name} is not an edge"
+    if attachment.port == switch.underlay or snapshot.where(Link, "ports", end):
+        return f"port {attachment.port} of switch {switch.name} leads to other switches"
+    if attachment.port >= SWITCH_METERS:
+        return f"port {attachment.port} of switch {switch.name} is above {SWITCH_METERS - 1}"
+    if addresses.is_reserved(addresses.mac_number(nic.mac)):
+        return f"MAC address {nic.mac} is one of those kept for gateways"
+    for rival in _rivals(snapshot, nic, attachment):
+        # Whoever has the lower number keeps a place that two want.
+        if rival.number < nic.number and rival.active:
+            return f"port {attachment.port} of switch {switch.name} is taken by NIC {rival.id}"
+    return ""
+
+
+def _rivals(snapshot: Snapshot, nic: Nic, attachment: Attachment) -> Iterator[Nic]:
+    """The NICs that cannot share a port with this one.
+
+    A place (a port, or a VLAN of a trunk) says which network a frame is in, and a network has one place on
+    a port, so that its frames need not leave where they came in.
+    """
+    for other in snapshot.where(Attachment, "ports", (attachment.switch_id, attachment.port)):
+        theirs = snapshot.need(Nic, other.nic_id)
+        if (other.vlan == attachment.vlan) != (theirs.network_id == nic.network_id):
+            yield theirs
+
+
+def affected_nics(before: World, after: World, differences: Iterable[Difference]) -> dict[str, None]:
+    """The NICs whose place may be another one than before (in a fixed order)."""
+    found: dict[str, None] = {}
+    for old, new in differences:
+        if isinstance(old or new, Switch | Network) and _position(old) == _position(new):
+            continue
+        for world, record in ((before, old), (after, new)):
+            if record is not None:
+                found.update(dict.fromkeys(_concerned(world.snapshot, record)))
+    return found
+
+
+def _position(record: Record | None) -> object:
+    """What places depend on of a switch or network."""
+    if isinstance(record, Switch):
+        return (record.number, record.role, record.underlay, record.name)
+    return record and record.number
+
+
+def _concerned(snapshot: Snapshot, record: Record) -> Iterator[str]:
+    if isinstance(record, Nic):
+        yield record.id
+        for attachment in snapshot.where(Attachment, "nic_id", record.id):
+            yield from (rival.id for rival in _rivals(snapshot, record, attachment))
+    elif isinstance(record, Attachment):
+        yield record.nic_id
+        yield from (rival.id for rival in _rivals(snapshot, snapshot.need(Nic, record.nic_id), record))
+    elif isinstance(record, Link):
+        for end in record.ports:
+            yield from (attachment.nic_id for attachment in snapshot.where(Attachment, "ports", end))
+    elif isinstance(record, Switch):
+        yield from (found.nic_id for found in snapshot.where(Attachment, "switch_id", record.id))
+    elif isinstance(record, Network):
+        yield from (nic.id for nic in snapshot.where(Nic, "network_id", record.id))
+
+
+def _place_all(snapshot: Snapshot, topology: Topology) -> World:
+    places: dict[str, Place] = {}
+    present: dict[tuple[str, str], dict[int, str]] = {}
+    members: dict[str, dict[int, str]] = {}
+    networks_at: dict[str, dict[int, str]] = {}
+    for nic in snapshot.all(Nic):
+        place = find_place(snapshot, nic)
+        if place is None:
+            continue
+        places[nic.id] = place
+        if place.refusal:
+            continue
+        network = snapshot.need(Network, nic.network_id)
+        switch = snapshot.need(Switch, place.switch_id)
+        present.setdefault((switch.id, network.id), {})[nic.number] = nic.id
+        members.setdefault(network.id, {})[switch.number] = switch.id
+        networks_at.setdefault(switch.id, {})[network.number] = network.id
+    return World(snapshot, topology, Table(places), _tables(present), _tables(members), _tables(networks_at))
+
+
+def _tables(index: dict[K, dict[int, str]]) -> Table[K, Table[int, str]]:
+    return Table({key: Table(numbered) for key, numbered in index.items()})
+
+
+def _with(index: Table[K, Table[int, str]], key: K, number: int, id: str) -> Table[K, Table[int, str]]:
+    numbered: Table[int, str] = index.get(key) or Table()
+    return index.put(key, numbered.put(number, id))
+
+
+def _without(index: Table[K, Table[int, str]], key: K, number: int) -> Table[K, Table[int, str]]:
+    numbered = index.get(key)
+    if numbered is None:
+        return index
+    left = numbered.drop(number)
+    return index.put(key, left) if len(left) else index.drop(key)
