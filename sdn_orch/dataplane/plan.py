@@ -2,16 +2,22 @@
 
 The order within a plan, and how it is cut into chunks, keep rule 5 of the design: no state between is
 more open than both ends, and what is pointed at (groups, meters, later tables) is there before what
-points at it.
+points at it. A flow that changes is sent as an ADD, which replaces it with its cookie; a MODIFY would
+leave the old cookie (OpenFlow 1.3.5, section 6.4). Flows that stay are not touched and keep their counters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from sdn_orch.openflow.values import FlowEntry, Group, Meter
+from sdn_orch.errors import MalformedMessage
+from sdn_orch.openflow.codec import decode_flow
+from sdn_orch.openflow.values import ApplyGroup, Flow, FlowEntry, Group, Match, Meter, State
+
+#: A bundle of this many messages stalls forwarding for some milliseconds; a larger plan is cut.
+CHUNK = 3000
 
 
 class Verb(Enum):
@@ -42,3 +48,109 @@ class Plan:
     def __iter__(self) -> Iterator[Operation]:
         for chunk in self.chunks:
             yield from chunk
+
+
+def diff(desired: State, actual: State, version: int) -> Plan:
+    """What makes a switch that holds `actual` hold `desired`; `version` is that of both encodings.
+
+    Of a whole switch after a dump, or of the part that a change touched: then both states are that part.
+    """
+    puts, deletes = _flows(desired, actual, version)
+    # In each table what denies comes before what permits, and goes after it.
+    puts.sort(key=lambda entry: (-entry.table, bool(entry.instructions), -entry.priority))
+    deletes.sort(key=lambda entry: (entry.table, not entry.instructions, entry.priority))
+    operations = (
+        *_puts(desired.meters, actual.meters, sorted(desired.meters)),
+        *_puts(desired.groups, actual.groups, pointed_at_first(desired.groups)),
+        *(Operation(Verb.ADD, entry) for entry in puts),
+        *(Operation(Verb.DELETE, entry) for entry in deletes),
+        *_deletes(desired.groups, actual.groups, reversed(pointed_at_first(actual.groups))),
+        *_deletes(desired.meters, actual.meters, sorted(actual.meters)),
+    )
+    return Plan(tuple(operations[at : at + CHUNK] for at in range(0, len(operations), CHUNK)))
+
+
+def _flows(desired: State, actual: State, version: int) -> tuple[list[FlowEntry], list[FlowEntry]]:
+    """The flows to add or replace, and the flows to delete."""
+    puts: list[FlowEntry] = []
+    missing: list[FlowEntry] = []
+    for key, entry in desired.flows.items():
+        found = actual.flows.get(key)
+        if found is None:
+            missing.append(entry)
+        elif not _same(entry, found, version):
+            puts.append(entry)
+    extra = [entry for key, entry in actual.flows.items() if key not in desired.flows]
+    if not missing or not extra:
+        return puts + missing, extra
+    # A switch may write a match in other bytes than it was sent; then only the values tell.
+    by_identity = {_identity(entry, version): entry for entry in missing}
+    deletes: list[FlowEntry] = []
+    for entry in extra:
+        identity = _identity(entry, version)
+        wanted = by_identity.get(identity)
+        if wanted is None:
+            deletes.append(entry)
+        elif _same(wanted, entry, version):
+            del by_identity[identity]
+    return [*puts, *by_identity.values()], deletes
+
+
+def _same(wanted: FlowEntry, found: FlowEntry, version: int) -> bool:
+    """Whether a switch's flow is the wanted one, perhaps in other bytes."""
+    if wanted is found:
+        return True
+    if wanted.cookie != found.cookie:
+        return False
+    if wanted.instructions == found.instructions:
+        return True
+    return _decoded(wanted, version) == _decoded(found, version)
+
+
+def _decoded(entry: FlowEntry, version: int) -> Flow | bytes:
+    try:
+        return decode_flow(entry, version)
+    except MalformedMessage:
+        return entry.instructions
+
+
+def _identity(entry: FlowEntry, version: int) -> tuple[int, int, Match | bytes]:
+    decoded = _decoded(entry, version)
+    return entry.table, entry.priority, decoded.match if isinstance(decoded, Flow) else entry.match
+
+
+def _puts(
+    desired: Mapping[int, Group | Meter], actual: Mapping[int, Group | Meter], order: Iterable[int]
+) -> Iterator[Operation]:
+    for number in order:
+        wanted, found = desired[number], actual.get(number)
+        if found is None:
+            yield Operation(Verb.ADD, wanted)
+        elif wanted != found:
+            yield Operation(Verb.MODIFY, wanted)
+
+
+def _deletes(
+    desired: Mapping[int, Group | Meter], actual: Mapping[int, Group | Meter], order: Iterable[int]
+) -> Iterator[Operation]:
+    return (Operation(Verb.DELETE, actual[number]) for number in order if number not in desired)
+
+
+def pointed_at_first(groups: Mapping[int, Group]) -> list[int]:
+    """The numbers of groups in an order in which each comes after those that it points at."""
+    order: dict[int, None] = {}
+
+    def visit(number: int, above: frozenset[int]) -> None:
+        group = groups.get(number)
+        if group is None or number in order or number in above:
+            return
+        for bucket in group.buckets:
+            for action in bucket.actions:
+                if isinstance(action, ApplyGroup):
+                    visit(action.group, above | {number})
+            visit(bucket.watch_group, above | {number})
+        order[number] = None
+
+    for number in sorted(groups):
+        visit(number, frozenset())
+    return list(order)

@@ -32,7 +32,7 @@ PLAIN = Capabilities()
 
 
 def leaf_spine(spines: int, leaves: int, capabilities: Capabilities = OPEN_VSWITCH) -> list[Record]:
-    """Spines `spine1`… and leaves `leaf1`…; port i of a leaf leads to spine i, port j of a spine to leaf j."""
+    """Spines `spine1`… and leaves `leaf1`…; port i of a leaf leads to spine i, and the other way round."""
     return [
         *_switches("spine", spines, 0x100, SwitchRole.FABRIC, capabilities),
         *_switches("leaf", leaves, 0x200, SwitchRole.EDGE, capabilities),
