@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from sdn_orch.dataplane.compiler import Owner
+from sdn_orch.dataplane.rules import Owner, OwnerKind, port_of
 from sdn_orch.errors import Invalid, NotFound
 from sdn_orch.intent.model import Attachment, Machine, Network, Nic, Record, Switch, Vpc
 from sdn_orch.intent.snapshot import Snapshot
@@ -25,24 +25,43 @@ def find_nic(snapshot: Snapshot, text: str) -> Nic:
 
 def find_owner(snapshot: Snapshot, text: str) -> Owner:
     """The NIC, network, VPC or switch that is meant, by UUID or name. Raises NotFound, Invalid."""
-    owners = [Owner("nic", nic.id) for nic in _nics(snapshot, text)]
-    owners += [Owner("network", network.id) for network in _named(snapshot, Network, text)]
-    owners += [Owner("router", vpc.id) for vpc in _named(snapshot, Vpc, text)]
-    owners += [Owner("switch", switch.id) for switch in _switches(snapshot, text)]
+    owners = [Owner(OwnerKind.NIC, nic.id) for nic in _nics(snapshot, text)]
+    owners += [Owner(OwnerKind.NETWORK, network.id) for network in _named(snapshot, Network, text)]
+    owners += [Owner(OwnerKind.ROUTER, vpc.id) for vpc in _named(snapshot, Vpc, text)]
+    owners += [Owner(OwnerKind.SWITCH, switch.id) for switch in _switches(snapshot, text)]
     return _one(text, "NIC, network, VPC or switch", iter(owners))
 
 
 def describe(snapshot: Snapshot, owner: Owner) -> str:
     """An owner in words: `nic 02:00:00:00:00:01 of web1`, `network red`, `router of VPC shop`."""
-    if owner.kind == "nic" and (nic := snapshot.get(Nic, owner.id)):
-        return describe_nic(snapshot, nic)
-    if owner.kind == "router" and (vpc := snapshot.get(Vpc, owner.id)):
-        return f"router of VPC {vpc.name}"
-    if owner.kind in ("router", "network") and (network := snapshot.get(Network, owner.id)):
-        return f"{'router of ' if owner.kind == 'router' else ''}network {network.name}"
-    if owner.kind == "switch" and (switch := snapshot.get(Switch, owner.id)):
-        return f"switch {switch.name}"
-    return f"{owner.kind} {owner.id}"
+    if owner.kind is OwnerKind.PORT:
+        switch = snapshot.get(Switch, owner.id.rpartition(":")[0])
+        return f"port {switch.name}:{port_of(owner.id)}" if switch else str(owner)
+    match record_of(snapshot, owner):
+        case Nic() as nic:
+            return describe_nic(snapshot, nic)
+        case Vpc(name=name):
+            return f"router of VPC {name}"
+        case Network(name=name) if owner.kind is OwnerKind.ROUTER:
+            return f"router of network {name}"
+        case Network(name=name) | Switch(name=name):
+            return f"{owner.kind} {name}"
+    return str(owner)
+
+
+def record_of(snapshot: Snapshot, owner: Owner) -> Record | None:
+    """The record behind an owner; none behind a port, or when it is gone."""
+    match owner.kind:
+        case OwnerKind.NIC:
+            return snapshot.get(Nic, owner.id)
+        case OwnerKind.NETWORK:
+            return snapshot.get(Network, owner.id)
+        case OwnerKind.ROUTER:
+            return snapshot.get(Vpc, owner.id) or snapshot.get(Network, owner.id)
+        case OwnerKind.SWITCH:
+            return snapshot.get(Switch, owner.id)
+        case OwnerKind.PORT:
+            return None
 
 
 def describe_nic(snapshot: Snapshot, nic: Nic) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 from sdn_orch.dataplane.pipeline import Table
 from sdn_orch.errors import Disconnected, NotFound
-from sdn_orch.intent.model import Network, Nic, Record, Switch, Vpc
-from sdn_orch.northbound.operator.find import describe, find_owner, find_switch, place
+from sdn_orch.intent.model import Nic, Record, Switch
+from sdn_orch.northbound.operator.find import describe, find_owner, find_switch, place, record_of
 from sdn_orch.northbound.operator.lists import JSON, status_row
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.openflow.codec import decode_flow
@@ -21,8 +21,6 @@ from sdn_orch.openflow.text import (
 )
 from sdn_orch.openflow.values import FlowEntry, Group, Meter
 
-_KINDS: dict[str, type[Record]] = {"nic": Nic, "network": Network, "router": Vpc, "switch": Switch}
-
 
 def flows(view: View, text: str) -> JSON:
     """What a switch holds, read now, beside what it should hold.
@@ -33,7 +31,7 @@ def flows(view: View, text: str) -> JSON:
     snapshot = view.world().snapshot
     switch = find_switch(snapshot, text)
     datapath = view.datapath(switch.id)
-    desired = view.desired(switch.id)
+    desired, owners = view.desired(switch.id), view.owners(switch.id)
     actual = datapath.read() if datapath else None
     counters = datapath.counters() if datapath else {}
     held = actual.flows if actual else {}
@@ -41,7 +39,7 @@ def flows(view: View, text: str) -> JSON:
     for key in sorted(held.keys() | desired.flows.keys(), key=lambda key: (key[0], -key[1], key[2])):
         is_there, should_be = held.get(key), desired.flows.get(key)
         counter = counters.get(key)
-        owner = view.owner(switch.id, key) if should_be else None
+        owner = owners.get(key)
         rows.append(
             {
                 **flow_row(is_there or desired.flows[key], switch.capabilities.version),
@@ -85,13 +83,13 @@ def explain(view: View, text: str) -> JSON:
             return {"cookie": text, "flows": found}
     snapshot = view.world().snapshot
     owner = find_owner(snapshot, text)
-    record = snapshot.get(_KINDS[owner.kind], owner.id) or snapshot.need(Network, owner.id)
+    record = record_of(snapshot, owner)
     found_status = view.status(owner)
     switches = [snapshot.need(Switch, id) for id in (*found_status.realised, *found_status.pending)]
     row = {
         "kind": owner.kind,
         "what": describe(snapshot, owner),
-        "record": _fields(record),
+        "record": _fields(record) if record else {},
         "place": place(snapshot, record) if isinstance(record, Nic) else None,
         **status_row(snapshot, found_status),
     }
@@ -147,9 +145,10 @@ def _by_cookie(view: View, text: str) -> list[JSON]:
     snapshot = view.world().snapshot
     found = []
     for switch in snapshot.all(Switch):
+        owners = view.owners(switch.id)
         for key, entry in view.desired(switch.id).flows.items():
             if entry.cookie == cookie:
-                owner = view.owner(switch.id, key)
+                owner = owners.get(key)
                 row = flow_row(entry, switch.capabilities.version)
                 found.append(
                     {**row, "switch": switch.name, "owner": describe(snapshot, owner) if owner else None}

@@ -6,11 +6,12 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from sdn_orch.dataplane.compiler import Owner
+from sdn_orch.dataplane.rules import Owner, OwnerKind
 from sdn_orch.intent.model import Account, Attachment, Link, Machine, Network, Nic, Switch, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.operator.find import place
-from sdn_orch.northbound.operator.view import ObjectStatus, View
+from sdn_orch.northbound.operator.view import View
+from sdn_orch.status import ObjectStatus
 
 JSON = dict[str, Any]
 
@@ -47,7 +48,7 @@ def networks(view: View) -> list[JSON]:
                 "gateway6": _text(network.gateway6),
                 "mtu": network.mtu,
                 "nics": len(snapshot.where(Nic, "network_id", network.id)),
-                **status_row(snapshot, view.status(Owner("network", network.id))),
+                **status_row(snapshot, view.status(Owner(OwnerKind.NETWORK, network.id))),
             }
         )
     return rows
@@ -74,7 +75,7 @@ def ports(view: View) -> list[JSON]:
                 "active": nic.active,
                 "place": place(snapshot, nic),
                 "source": str(attachments[0].source) if attachments else None,
-                **status_row(snapshot, view.status(Owner("nic", nic.id))),
+                **status_row(snapshot, view.status(Owner(OwnerKind.NIC, nic.id))),
             }
         )
     return rows

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from sdn_orch.dataplane.execute import Choice, Visit
 from sdn_orch.dataplane.lookup import Tables
 from sdn_orch.dataplane.pipeline import Table
+from sdn_orch.dataplane.rules import Owner
 from sdn_orch.dataplane.simulate import Hop, Trace
 from sdn_orch.dataplane.simulate import trace as simulate
 from sdn_orch.dataplane.wires import Wires
@@ -24,7 +25,7 @@ from sdn_orch.northbound.operator.flows import flow_row, table_name
 from sdn_orch.northbound.operator.lists import JSON
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.openflow.text import format_match, group_to_ofctl
-from sdn_orch.openflow.values import Match
+from sdn_orch.openflow.values import FlowKey, Match
 
 #: What it means that nothing matched in a table.
 _MISSES = {
@@ -167,7 +168,7 @@ def _verdict(snapshot: Snapshot, found: Trace, start: tuple[str, int]) -> tuple[
 def _hop(view: View, snapshot: Snapshot, hop: Hop) -> JSON:
     switch_id, port = hop.end
     switch = snapshot.need(Switch, switch_id)
-    outcome = hop.outcome
+    outcome, owners = hop.outcome, view.owners(switch_id)
     ends = [f"out of port {each.port}: {describe_packet(each.packet)}" for each in outcome.emissions]
     ends += [f"to the controller from table {table_name(punt.table)}" for punt in outcome.punts]
     ends += [f"dropped in table {table_name(table)}: {why}" for table, why in outcome.drops]
@@ -175,17 +176,17 @@ def _hop(view: View, snapshot: Snapshot, hop: Hop) -> JSON:
         "switch": switch.name,
         "port": port,
         "packet": describe_packet(hop.packet),
-        "steps": [_step(view, snapshot, switch, step) for step in outcome.steps],
+        "steps": [_step(snapshot, owners, switch, step) for step in outcome.steps],
         "ends": ends,
     }
 
 
-def _step(view: View, snapshot: Snapshot, switch: Switch, step: Visit | Choice) -> JSON:
+def _step(snapshot: Snapshot, owners: Mapping[FlowKey, Owner], switch: Switch, step: Visit | Choice) -> JSON:
     if isinstance(step, Choice):
         return {"group": group_to_ofctl(step.group, table_name), "buckets": list(step.buckets)}
     if step.entry is None:
         return {"table": step.table, "table_name": table_name(step.table), "match": None}
-    owner = view.owner(switch.id, step.entry.key)
+    owner = owners.get(step.entry.key)
     row = flow_row(step.entry, switch.capabilities.version)
     return {**row, "owner": describe(snapshot, owner) if owner else None}
 
