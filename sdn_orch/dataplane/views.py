@@ -78,19 +78,11 @@ class NetworkView:
         return self.record.kind is NetworkKind.L2
 
     @property
-    def carries_ipv4(self) -> bool:
-        """Whether IPv4 packets may be in the network."""
-        return self.is_l2 or self.record.ipv4 is not None
-
-    @property
-    def carries_ipv6(self) -> bool:
-        """Whether IPv6 packets may be in the network."""
-        return self.is_l2 or self.record.ipv6 is not None
-
-    @property
-    def gateway_link_local(self) -> int:
-        """The gateway's link-local IPv6 address."""
-        return addresses.link_local(self.gateway_mac)
+    def gateways6(self) -> tuple[int, ...]:
+        """The gateway's IPv6 addresses, the link-local one first."""
+        given = self.record.gateway6
+        own = addresses.link_local(self.gateway_mac)
+        return (own,) if given is None else (own, int(given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +102,6 @@ class NicView:
         """The view of a record that has a place."""
         network = NetworkView.of(world, world.snapshot.need(Network, record.network_id))
         mac = addresses.mac_number(record.mac)
-        ipv6: tuple[int, ...] = ()
-        if network.record.ipv6 is not None:
-            # Its own link-local address may be among those that were given to it.
-            given = [int(address) for address in record.addresses if address.version == 6]
-            ipv6 = tuple(dict.fromkeys((addresses.link_local(mac), *given)))
         return cls(
             record,
             network,
@@ -122,5 +109,8 @@ class NicView:
             place,
             mac,
             tuple(int(address) for address in record.addresses if address.version == 4),
-            ipv6,
+            (
+                addresses.link_local(mac),
+                *(int(address) for address in record.addresses if address.version == 6),
+            ),
         )

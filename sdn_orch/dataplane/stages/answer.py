@@ -54,9 +54,8 @@ def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
         return
     if network.record.gateway4 is not None:
         yield _arp(network, network.gateway_mac, int(network.record.gateway4))
-    if network.record.gateway6 is not None:
-        for address in dict.fromkeys((network.gateway_link_local, int(network.record.gateway6))):
-            yield _advertisement(network, network.gateway_mac, address, _ROUTER)
+    for address in network.gateways6:
+        yield _advertisement(network, network.gateway_mac, address, _ROUTER)
 
 
 def nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:

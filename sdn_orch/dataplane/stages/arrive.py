@@ -48,9 +48,7 @@ def network(site: Site, network: NetworkView) -> Iterator[Said]:
         yield flow(Table.ARRIVE, "ip flood", Match.of(eth_dst=own, **multicast4))
         yield flow(Table.ARRIVE, "ip flood", Match.of(eth_dst=own, **multicast6))
         return
-    if network.carries_ipv4:
-        prefix = SetField("eth_dst", addresses.IPV4_MULTICAST_MAC)
-        yield restored("ip flood", (prefix, CopyField("ipv4_dst", "eth_dst", 23)), **multicast4)
-    if network.carries_ipv6:
-        prefix = SetField("eth_dst", addresses.IPV6_MULTICAST_MAC)
-        yield restored("ip flood", (prefix, CopyField("ipv6_dst", "eth_dst", 32)), **multicast6)
+    prefix = SetField("eth_dst", addresses.IPV4_MULTICAST_MAC)
+    yield restored("ip flood", (prefix, CopyField("ipv4_dst", "eth_dst", 23)), **multicast4)
+    prefix = SetField("eth_dst", addresses.IPV6_MULTICAST_MAC)
+    yield restored("ip flood", (prefix, CopyField("ipv6_dst", "eth_dst", 32)), **multicast6)

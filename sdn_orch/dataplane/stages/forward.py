@@ -56,10 +56,8 @@ def network(site: Site, network: NetworkView) -> Iterator[Said]:
         return
     # A label leaves no room for the group address: it is made of the IP destination where the frame arrives.
     yield _flood(network, "flood", members, eth_dst=addresses.BROADCAST)
-    if network.carries_ipv4:
-        yield _flood(network, "flood", members, eth_dst=addresses.GROUP_BIT, eth_type=IPV4)
-    if network.carries_ipv6:
-        yield _flood(network, "flood", members, eth_dst=addresses.GROUP_BIT, eth_type=IPV6)
+    yield _flood(network, "flood", members, eth_dst=addresses.GROUP_BIT, eth_type=IPV4)
+    yield _flood(network, "flood", members, eth_dst=addresses.GROUP_BIT, eth_type=IPV6)
     if network.is_l2:
         local = ApplyGroup(group_number(GroupKind.LOCAL_FLOOD, network.number))
         yield _flood(network, "local flood", local, eth_dst=addresses.GROUP_BIT)

@@ -28,7 +28,7 @@ def switch() -> Iterator[Said]:
 
 def nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:
     """Solicitations from its MAC; advertisements of its addresses with its MAC."""
-    if nic.network.is_l2 or not nic.network.carries_ipv6:
+    if nic.network.is_l2:
         return
 
     def allowed(kind: int, **fields: int) -> Said:

@@ -27,9 +27,13 @@ _TTL = 64
 
 
 def switch(dialect: Dialect) -> Iterator[Said]:
-    """Link-local senders are not routed (RFC 4291, 2.5.6); spent TTLs and too large packets are reported."""
-    link_local = Match.of(eth_type=IPV6, ipv6_src=addresses.IPV6_LINK_LOCAL)
-    yield flow(Table.ROUTE, "link-local", link_local)
+    """Link-local addresses are not routed (RFC 4291, 2.5.6); spent TTLs and large packets are reported."""
+    for match in (
+        Match.of(eth_type=IPV4, ipv4_dst=addresses.IPV4_LINK_LOCAL),
+        Match.of(eth_type=IPV6, ipv6_src=addresses.IPV6_LINK_LOCAL),
+        Match.of(eth_type=IPV6, ipv6_dst=addresses.IPV6_LINK_LOCAL),
+    ):
+        yield flow(Table.ROUTE, "link-local", match)
     if not dialect.open_vswitch:
         return
     for eth_type in (IPV4, IPV6):
@@ -67,8 +71,8 @@ def router(networks: Sequence[NetworkView], dialect: Dialect) -> Iterator[Said]:
 
 def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
     """Echo to the gateway's link-local address, which is another one in each network."""
-    if network.record.gateway6 is not None:
-        yield _echo6(network.local, network.gateway_link_local, dialect)
+    if not network.is_l2:
+        yield _echo6(network.local, network.gateways6[0], dialect)
 
 
 def nic(nic: NicView) -> Iterator[Said]:
@@ -80,12 +84,11 @@ def nic(nic: NicView) -> Iterator[Said]:
         SetField("eth_src", nic.network.gateway_mac),
         SetField("eth_dst", nic.mac),
     )
-    own_link_local = addresses.link_local(nic.mac)
-    for field, eth_type, own in (("ipv4_dst", IPV4, nic.ipv4), ("ipv6_dst", IPV6, nic.ipv6)):
+    # Not the link-local address, which stands first.
+    for field, eth_type, own in (("ipv4_dst", IPV4, nic.ipv4), ("ipv6_dst", IPV6, nic.ipv6[1:])):
         for address in own:
-            if address != own_link_local:
-                match = Match.of(metadata=nic.network.local, eth_type=eth_type, **{field: address})
-                yield flow(Table.NEXT_HOP, "nic", match, routed, metadata=TURNED.of(1), goto=Table.FORWARD)
+            match = Match.of(metadata=nic.network.local, eth_type=eth_type, **{field: address})
+            yield flow(Table.NEXT_HOP, "nic", match, routed, metadata=TURNED.of(1), goto=Table.FORWARD)
 
 
 #: The answer goes back to the sender's MAC address from the gateway's of the network that it is in.
@@ -97,7 +100,9 @@ _TURN: tuple[Action, ...] = (
 
 
 def _echo4(to: tuple[int, int], gateway: int, dialect: Dialect) -> Said:
-    match = Match.of(metadata=to, eth_type=IPV4, ip_proto=ICMP, icmpv4_type=ECHO_REQUEST, ipv4_dst=gateway)
+    match = Match.of(
+        metadata=to, eth_type=IPV4, ip_proto=ICMP, icmpv4_type=ECHO_REQUEST, icmpv4_code=0, ipv4_dst=gateway
+    )
     if not dialect.open_vswitch:
         return punt(Table.ROUTE, "echo", match, Punt.GATEWAY_ECHO)
     actions = (
@@ -112,7 +117,12 @@ def _echo4(to: tuple[int, int], gateway: int, dialect: Dialect) -> Said:
 
 def _echo6(to: tuple[int, int], gateway: int, dialect: Dialect) -> Said:
     match = Match.of(
-        metadata=to, eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=ECHO_REQUEST_6, ipv6_dst=gateway
+        metadata=to,
+        eth_type=IPV6,
+        ip_proto=ICMPV6,
+        icmpv6_type=ECHO_REQUEST_6,
+        icmpv6_code=0,
+        ipv6_dst=gateway,
     )
     if not dialect.open_vswitch:
         return punt(Table.ROUTE, "echo", match, Punt.GATEWAY_ECHO)

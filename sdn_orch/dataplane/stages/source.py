@@ -10,10 +10,8 @@ from sdn_orch.dataplane.stages.protocols import (
     ARP,
     DHCP4_CLIENT,
     DHCP4_SERVER,
-    ICMPV6,
     IPV4,
     IPV6,
-    ROUTER_SOLICITATION,
     UDP,
 )
 from sdn_orch.dataplane.views import NicView
@@ -30,16 +28,12 @@ def nic(nic: NicView) -> Iterator[Said]:
     if nic.network.is_l2:
         yield allowed(Table.FORWARD)
         return
-    if nic.network.carries_ipv4:
-        dhcp = {"ip_proto": UDP, "udp_src": DHCP4_CLIENT, "udp_dst": DHCP4_SERVER}
-        yield allowed(Table.SERVICE, eth_type=IPV4, ipv4_src=0, **dhcp)
-        # A sender of 0.0.0.0 asks whether an address is free (RFC 5227).
-        for address in (0, *nic.ipv4):
-            yield allowed(Table.ANSWER, eth_type=ARP, arp_sha=nic.mac, arp_spa=address)
-        for address in nic.ipv4:
-            yield allowed(Table.SERVICE, eth_type=IPV4, ipv4_src=address)
-    if nic.network.carries_ipv6:
-        soliciting = {"ip_proto": ICMPV6, "icmpv6_type": ROUTER_SOLICITATION}
-        yield allowed(Table.NEIGHBOUR_SOURCE, eth_type=IPV6, ipv6_src=0, **soliciting)
-        for address in nic.ipv6:
-            yield allowed(Table.NEIGHBOUR_SOURCE, eth_type=IPV6, ipv6_src=address)
+    dhcp = {"ip_proto": UDP, "udp_src": DHCP4_CLIENT, "udp_dst": DHCP4_SERVER}
+    yield allowed(Table.SERVICE, eth_type=IPV4, ipv4_src=0, **dhcp)
+    # A sender of 0.0.0.0 asks whether an address is free (RFC 5227).
+    for address in (0, *nic.ipv4):
+        yield allowed(Table.ANSWER, eth_type=ARP, arp_sha=nic.mac, arp_spa=address)
+    for address in nic.ipv4:
+        yield allowed(Table.SERVICE, eth_type=IPV4, ipv4_src=address)
+    for address in nic.ipv6:
+        yield allowed(Table.NEIGHBOUR_SOURCE, eth_type=IPV6, ipv6_src=address)
