@@ -1,0 +1,107 @@
+"""What a NIC may send: the frames that a network takes from it at all, before asking where they go."""
+
+from __future__ import annotations
+
+from sdn_orch.intent.model import Network, NetworkKind, Nic
+from sdn_orch.intent.packet import (
+    ARP,
+    ICMPV6,
+    IPV4,
+    IPV6,
+    NEIGHBOUR_ADVERTISEMENT,
+    NEIGHBOUR_SOLICITATION,
+    Packet,
+)
+
+ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT = 133, 134, 137
+#: (server, client) ports of DHCP for IPv4 and IPv6.
+DHCP4_PORTS, DHCP6_PORTS = (67, 68), (547, 546)
+
+
+def mac_number(mac: str) -> int:
+    """A MAC address in colon notation as a number."""
+    return int(mac.replace(":", ""), 16)
+
+
+def link_local(mac: int) -> int:
+    """The IPv6 link-local address made of a MAC address (RFC 4291, appendix A)."""
+    return 0xFE80 << 112 | (mac >> 24 ^ 0x020000) << 40 | 0xFFFE << 24 | mac & 0xFFFFFF
+
+
+def addresses4(nic: Nic) -> frozenset[int]:
+    """Its IPv4 addresses."""
+    return frozenset(int(address) for address in nic.addresses if address.version == 4)
+
+
+def addresses6(nic: Nic) -> frozenset[int]:
+    """Its IPv6 addresses, the link-local one included."""
+    own = frozenset(int(address) for address in nic.addresses if address.version == 6)
+    return own | {link_local(mac_number(nic.mac))}
+
+
+def refuse(network: Network, nic: Nic, packet: Packet) -> str | None:
+    """Why the network does not take this frame from this NIC, or None where it does."""
+    if "vlan_vid" in packet:
+        return "a NIC sends no VLAN tags of its own"
+    if packet["eth_src"] != mac_number(nic.mac):
+        return "the source MAC is not the NIC's"
+    if network.kind == NetworkKind.L2:
+        return None
+    if packet["eth_type"] == ARP:
+        return _refuse_arp(nic, packet)
+    if packet["eth_type"] == IPV4:
+        return _refuse_ipv4(nic, packet)
+    if packet["eth_type"] == IPV6:
+        return _refuse_ipv6(nic, packet)
+    return "only ARP, IPv4 and IPv6 are carried in a network with addresses"
+
+
+def _refuse_arp(nic: Nic, packet: Packet) -> str | None:
+    if packet["arp_sha"] != mac_number(nic.mac):
+        return "the ARP sender's MAC is not the NIC's"
+    if packet["arp_spa"] not in addresses4(nic) | {0}:
+        return "the ARP sender's address is not the NIC's"
+    return None
+
+
+def _refuse_ipv4(nic: Nic, packet: Packet) -> str | None:
+    if is_dhcp4(packet) and packet["ipv4_src"] == 0:
+        return None
+    if packet["ipv4_src"] not in addresses4(nic):
+        return "the source address is not the NIC's"
+    if packet.get("udp_src") == DHCP4_PORTS[0] and not packet["ip_frag"]:
+        return "a tenant is no DHCP server"
+    return None
+
+
+def _refuse_ipv6(nic: Nic, packet: Packet) -> str | None:
+    if packet["ipv6_src"] not in addresses6(nic):
+        return "the source address is not the NIC's"
+    if packet["ip_frag"]:
+        return None
+    if packet.get("udp_src") == DHCP6_PORTS[0]:
+        return "a tenant is no DHCP server"
+    if packet["ip_proto"] != ICMPV6:
+        return None
+    kind = packet["icmpv6_type"]
+    if kind in (ROUTER_ADVERTISEMENT, REDIRECT):
+        return "a tenant is no router"
+    if kind in (NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT) and "ipv6_nd_target" not in packet:
+        return "neighbour discovery with a code is not known"
+    if kind == NEIGHBOUR_SOLICITATION and packet["ipv6_nd_sll"] not in (0, packet["eth_src"]):
+        return "the solicitation's link-layer address is not the NIC's"
+    if kind == NEIGHBOUR_ADVERTISEMENT and packet["ipv6_nd_tll"] not in (0, packet["eth_src"]):
+        return "the advertisement's link-layer address is not the NIC's"
+    if kind == NEIGHBOUR_ADVERTISEMENT and packet["ipv6_nd_target"] not in addresses6(nic):
+        return "the advertised address is not the NIC's"
+    return None
+
+
+def is_dhcp4(packet: Packet) -> bool:
+    """Whether a DHCP client speaks."""
+    return not packet.get("ip_frag") and (packet.get("udp_dst"), packet.get("udp_src")) == DHCP4_PORTS
+
+
+def is_dhcp6(packet: Packet) -> bool:
+    """Whether a DHCPv6 client speaks."""
+    return not packet.get("ip_frag") and (packet.get("udp_dst"), packet.get("udp_src")) == DHCP6_PORTS

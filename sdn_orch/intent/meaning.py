@@ -1,0 +1,313 @@
+"""What the network means for one frame, in the terms of the intent and knowing no switch rule.
+
+`delivers` is the definition that the compiled tables are held against: who receives a frame that a NIC
+sends, and as what; what the network itself answers; or why nobody receives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+
+from sdn_orch.intent.admission import (
+    ROUTER_SOLICITATION,
+    addresses4,
+    addresses6,
+    is_dhcp4,
+    is_dhcp6,
+    link_local,
+    mac_number,
+    refuse,
+)
+from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch, Transport
+from sdn_orch.intent.packet import (
+    ARP,
+    BROADCAST,
+    IPV4,
+    IPV6,
+    LLDP,
+    NEIGHBOUR_ADVERTISEMENT,
+    NEIGHBOUR_SOLICITATION,
+    Packet,
+)
+from sdn_orch.intent.snapshot import Snapshot
+
+_ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
+_ECHO4, _ECHO6 = (8, 0), (128, 129)
+_TARGET_OPTION = 2
+
+
+class Service(StrEnum):
+    """What the network itself does with a frame, instead of passing it on."""
+
+    DISCOVERY = "link discovery"
+    ARP = "ARP answer"
+    NEIGHBOUR = "neighbour advertisement"
+    ECHO = "gateway's echo reply"
+    DHCP4 = "DHCP"
+    DHCP6 = "DHCPv6"
+    ROUTER_SOLICITATION = "router advertisement"
+    TIME_EXCEEDED = "time exceeded"
+    TOO_BIG = "packet too big"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Which service answers; `reply` is the frame that the sender gets, where the frame alone decides it."""
+
+    service: Service
+    reply: Packet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who receives a frame, by NIC id, and as what (without a trunk's tag); else the answer or the reason."""
+
+    received: frozenset[tuple[str, Packet]] = frozenset()
+    answer: Answer | None = None
+    reason: str = ""
+
+
+#: Whether frames get from one switch (by id) to another.
+Connected = Callable[[str, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    nic: Nic
+    network: Network
+    place: Attachment
+
+
+def delivers(snapshot: Snapshot, sender: Nic, packet: Packet, connected: Connected | None = None) -> Verdict:
+    """What becomes of a frame that a NIC sends (on a trunk: behind its VLAN, which is not in the packet).
+
+    `connected` says which switches the fabric joins at the moment; by default all that share a transport.
+    """
+    network = snapshot.need(Network, sender.network_id)
+    place = place_of(snapshot, sender)
+    if place is None:
+        return Verdict(reason="the NIC is not active or not attached anywhere")
+    if packet["eth_type"] == LLDP and "vlan_vid" not in packet:
+        return Verdict(answer=Answer(Service.DISCOVERY))
+    if (reason := refuse(network, sender, packet)) is not None:
+        return Verdict(reason=reason)
+    source = _Sender(sender, network, place)
+    reach = connected or _share_transport(snapshot)
+    if network.kind == NetworkKind.L2:
+        return _forward(snapshot, source, packet, reach)
+    if (service := _controller_service(packet)) is not None:
+        return Verdict(answer=Answer(service))
+    if packet["eth_type"] == ARP:
+        return _resolve4(snapshot, source, packet)
+    if packet.get("icmpv6_type") == NEIGHBOUR_SOLICITATION and not packet["ip_frag"]:
+        return _resolve6(snapshot, source, packet)
+    if packet["eth_dst"] == mac_number(network.gateway_mac):
+        return _route(snapshot, source, packet, reach)
+    return _forward(snapshot, source, packet, reach)
+
+
+def place_of(snapshot: Snapshot, nic: Nic) -> Attachment | None:
+    """Where a NIC is plugged in, if it takes part at all."""
+    attachments = snapshot.where(Attachment, "nic_id", nic.id) if nic.active else ()
+    return attachments[0] if attachments else None
+
+
+def router(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:
+    """The networks that are routed to each other: a VPC's tiers, or the network alone."""
+    if network.vpc_id is None:
+        return (network,)
+    return snapshot.where(Network, "vpc_id", network.vpc_id)
+
+
+def _controller_service(packet: Packet) -> Service | None:
+    if "ipv4_src" in packet and is_dhcp4(packet):
+        return Service.DHCP4
+    if "ipv6_src" in packet and is_dhcp6(packet):
+        return Service.DHCP6
+    if packet.get("icmpv6_type") == ROUTER_SOLICITATION and not packet["ip_frag"]:
+        return Service.ROUTER_SOLICITATION
+    return None
+
+
+def _resolve4(snapshot: Snapshot, source: _Sender, packet: Packet) -> Verdict:
+    target = packet["arp_tpa"]
+    if packet["arp_op"] != 1:
+        return Verdict(reason="ARP other than requests is not passed on: the network answers for everyone")
+    if target in addresses4(source.nic):
+        return Verdict(reason="a NIC's probe for its own address is answered by nobody")
+    mac = _owner(snapshot, source, IPv4Address(target), source.network.gateway4)
+    if mac is None:
+        return Verdict(reason=f"nobody in the network has the address {IPv4Address(target)}")
+    asker = packet["eth_src"]
+    reply = packet.replace(
+        eth_src=mac,
+        eth_dst=asker,
+        arp_op=2,
+        arp_sha=mac,
+        arp_spa=target,
+        arp_tha=asker,
+        arp_tpa=packet["arp_spa"],
+    )
+    return Verdict(answer=Answer(Service.ARP, reply))
+
+
+def _resolve6(snapshot: Snapshot, source: _Sender, packet: Packet) -> Verdict:
+    target = IPv6Address(packet["ipv6_nd_target"])
+    if int(target) in addresses6(source.nic):
+        return Verdict(reason="a NIC's probe for its own address is answered by nobody")
+    gateway = mac_number(source.network.gateway_mac)
+    if int(target) == link_local(gateway):
+        mac: int | None = gateway
+    else:
+        mac = _owner(snapshot, source, target, source.network.gateway6)
+    if mac is None:
+        return Verdict(reason=f"nobody in the network has the address {target}")
+    reply = packet.replace(
+        eth_src=mac,
+        eth_dst=packet["eth_src"],
+        ipv6_src=int(target),
+        ipv6_dst=packet["ipv6_src"],
+        icmpv6_type=NEIGHBOUR_ADVERTISEMENT,
+        ipv6_nd_reserved=_SOLICITED | _OVERRIDE | (_ROUTER if mac == gateway else 0),
+        ipv6_nd_options_type=_TARGET_OPTION,
+        ipv6_nd_sll=0,
+        ipv6_nd_tll=mac,
+    )
+    return Verdict(answer=Answer(Service.NEIGHBOUR, reply))
+
+
+def _owner(
+    snapshot: Snapshot, source: _Sender, address: IPv4Address | IPv6Address, gateway: object
+) -> int | None:
+    """The MAC address that answers for an address: the gateway's or that of another NIC of the network."""
+    if address == gateway:
+        return mac_number(source.network.gateway_mac)
+    if isinstance(address, IPv6Address) and address.is_link_local:
+        claims = [(nic, link_local(mac_number(nic.mac))) for nic in _members(snapshot, source.network)]
+        return next((mac_number(nic.mac) for nic, own in claims if own == int(address)), None)
+    for nic in snapshot.where(Nic, "claims", (source.network.id, address)):
+        if place_of(snapshot, nic) is not None:
+            return mac_number(nic.mac)
+    return None
+
+
+def _route(snapshot: Snapshot, source: _Sender, packet: Packet, reach: Connected) -> Verdict:
+    if "ipv4_dst" not in packet and "ipv6_dst" not in packet:
+        return Verdict(reason="the gateway takes IP only")
+    tiers = router(snapshot, source.network)
+    if (reply := _echo(source.network, tiers, packet)) is not None:
+        return Verdict(answer=Answer(Service.ECHO, reply))
+    address = _destination(packet)
+    if address.is_link_local or int(packet.get("ipv6_src") or 0) >> 118 == 0x3FA:
+        return Verdict(reason="link-local addresses are not routed")
+    if packet["ip_ttl"] <= 1:
+        return Verdict(answer=Answer(Service.TIME_EXCEEDED))
+    target = next((tier for tier in tiers if _has(tier, address)), None)
+    if target is None:
+        return Verdict(reason=f"there is no route to {address}")
+    if packet.length - 14 > target.mtu and any(tier.mtu > target.mtu for tier in tiers):
+        return Verdict(answer=Answer(Service.TOO_BIG))
+    for nic in snapshot.where(Nic, "claims", (target.id, address)):
+        place = place_of(snapshot, nic)
+        if place is not None:
+            return _hand_over(source, target, nic, place, packet, reach)
+    return Verdict(reason=f"no active NIC has the address {address}")
+
+
+def _has(tier: Network, address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv4Address):
+        return tier.ipv4 is not None and address in tier.ipv4
+    return tier.ipv6 is not None and address in tier.ipv6
+
+
+def _hand_over(
+    source: _Sender, target: Network, nic: Nic, place: Attachment, packet: Packet, reach: Connected
+) -> Verdict:
+    if not reach(source.place.switch_id, place.switch_id):
+        return Verdict(reason="the receiver's switch cannot be reached")
+    routed = packet.replace(
+        eth_src=mac_number(target.gateway_mac), eth_dst=mac_number(nic.mac), ip_ttl=packet["ip_ttl"] - 1
+    )
+    return Verdict(frozenset({(nic.id, routed)}))
+
+
+def _echo(network: Network, tiers: tuple[Network, ...], packet: Packet) -> Packet | None:
+    """The answer to a ping of any of the router's gateways."""
+    if packet["ip_frag"]:
+        return None
+    kind = (packet.get("icmpv4_type"), packet.get("icmpv4_code"))
+    if kind == (_ECHO4[0], 0) and _destination(packet) in {tier.gateway4 for tier in tiers}:
+        changes = {"ipv4_src": packet["ipv4_dst"], "ipv4_dst": packet["ipv4_src"], "icmpv4_type": _ECHO4[1]}
+    elif (packet.get("icmpv6_type"), packet.get("icmpv6_code")) == (_ECHO6[0], 0) and (
+        _destination(packet) in {tier.gateway6 for tier in tiers}
+        or packet["ipv6_dst"] == link_local(mac_number(network.gateway_mac))
+    ):
+        changes = {"ipv6_src": packet["ipv6_dst"], "ipv6_dst": packet["ipv6_src"], "icmpv6_type": _ECHO6[1]}
+    else:
+        return None
+    return packet.replace(eth_src=packet["eth_dst"], eth_dst=packet["eth_src"], **changes)
+
+
+def _destination(packet: Packet) -> IPv4Address | IPv6Address:
+    ipv4 = packet.get("ipv4_dst")
+    return IPv4Address(ipv4) if ipv4 is not None else IPv6Address(packet["ipv6_dst"])
+
+
+def _forward(snapshot: Snapshot, source: _Sender, packet: Packet, reach: Connected) -> Verdict:
+    """Within the network: to the NIC with the destination MAC, or to all for a group address."""
+    received: set[tuple[str, Packet]] = set()
+    reason = "no active NIC of the network has the destination MAC"
+    if packet.is_multicast:
+        members = snapshot.where(Nic, "network_id", source.network.id)
+    else:
+        mac = packet["eth_dst"].to_bytes(6, "big").hex(":")
+        members = snapshot.where(Nic, "claims", (source.network.id, mac))
+    for nic in members:
+        place = place_of(snapshot, nic)
+        if place is None:
+            continue
+        if (place.switch_id, place.port) == (source.place.switch_id, source.place.port):
+            reason = "the receiver is behind the sender's own port"
+        elif not reach(source.place.switch_id, place.switch_id):
+            reason = "the receiver's switch cannot be reached"
+        elif (arriving := _carried(snapshot, source.place, place, packet)) is None:
+            reason = "labels carry no group addresses but broadcast and those of IP"
+        else:
+            received.add((nic.id, arriving))
+    return Verdict(frozenset(received), reason="" if received else reason)
+
+
+def _members(snapshot: Snapshot, network: Network) -> Iterator[Nic]:
+    """The NICs of a network that take part."""
+    return (
+        nic for nic in snapshot.where(Nic, "network_id", network.id) if place_of(snapshot, nic) is not None
+    )
+
+
+def _carried(snapshot: Snapshot, here: Attachment, there: Attachment, packet: Packet) -> Packet | None:
+    """The frame at the other switch. Over labels a group address is made again from the IP destination."""
+    if here.switch_id == there.switch_id or not packet.is_multicast:
+        return packet
+    if snapshot.need(Switch, here.switch_id).transport != Transport.LABEL:
+        return packet
+    if packet["eth_type"] == IPV4:
+        group = packet["ipv4_dst"]
+        return packet.replace(eth_dst=0x01005E << 24 | group & 0x7FFFFF if group >> 28 == 0xE else BROADCAST)
+    if packet["eth_type"] == IPV6:
+        group = packet["ipv6_dst"]
+        return packet.replace(
+            eth_dst=0x3333 << 32 | group & 0xFFFFFFFF if group >> 120 == 0xFF else BROADCAST
+        )
+    return packet if packet["eth_dst"] == BROADCAST else None
+
+
+def _share_transport(snapshot: Snapshot) -> Connected:
+    def connected(here: str, there: str) -> bool:
+        return here == there or (
+            snapshot.need(Switch, here).transport == snapshot.need(Switch, there).transport
+        )
+
+    return connected
