@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,12 +30,13 @@ class OpenVSwitch:
         """Where its database listens."""
         return f"unix:{self.socket}"
 
-    def start_database(self, *remotes: str) -> None:
+    def start_database(self, *remotes: str, options: Sequence[str] = ()) -> None:
         self._start(
             "ovsdb-server",
             str(self.folder / "conf.db"),
             f"--remote=p{self.remote}",
             *(f"--remote={remote}" for remote in remotes),
+            *options,
             f"--unixctl={self.folder}/ovsdb.ctl",
         )
 
@@ -47,7 +49,7 @@ class OpenVSwitch:
         pid = self._pids.pop(program)
         os.kill(pid, how)
         deadline = time.monotonic() + 10
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        while _runs(pid) and time.monotonic() < deadline:
             time.sleep(0.01)
 
     def stop_all(self) -> None:
@@ -57,6 +59,12 @@ class OpenVSwitch:
 
     def vsctl(self, *arguments: str) -> str:
         return run("ovs-vsctl", f"--db={self.remote}", "--timeout=20", *arguments)
+
+    def listening_port(self) -> int:
+        """The TCP port that the database server chose for a remote with port 0."""
+        text = (self.folder / "ovsdb-server.log").read_text()
+        (port,) = re.findall(r"listening on port (\d+)", text)
+        return int(port)
 
     def add_bridge(self, name: str, *columns: str) -> int:
         """A userspace bridge; gives its datapath id."""
@@ -72,6 +80,14 @@ class OpenVSwitch:
         done = subprocess.run([*command, log], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         self._pids[program] = int(pid_file.read_text())
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process is more than a zombie, which init may be slow to collect."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
