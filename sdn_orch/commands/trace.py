@@ -36,6 +36,8 @@ def trace(
         for hop in answer["hops"]:
             out.print(to_tree(hop))
         out.print(styled(answer["verdict"]), Text(answer["reason"]))
+        if answer["meant"] != {"controller": "answered"}.get(answer["verdict"], answer["verdict"]):
+            out.print(Text(f"but the intent says: {answer['meant']}, {answer['meant_reason']}", "bold red"))
     if answer["verdict"] not in ("delivered", "answered"):
         raise typer.Exit(REFUSED)
 

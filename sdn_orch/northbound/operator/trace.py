@@ -17,6 +17,7 @@ from sdn_orch.dataplane.simulate import Hop, Trace
 from sdn_orch.dataplane.simulate import trace as simulate
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.errors import Invalid
+from sdn_orch.intent.meaning import Verdict, delivers
 from sdn_orch.intent.model import Attachment, Network, Nic, Switch
 from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP, Packet
 from sdn_orch.intent.snapshot import Snapshot
@@ -51,17 +52,20 @@ def trace(view: View, asked: Mapping[str, str]) -> JSON:
     if not attachments:
         raise Invalid(f"{describe_nic(snapshot, nic)} is not attached to a switch port")
     attachment = attachments[0]
-    packet = _packet(snapshot, nic, asked)
+    sent = packet = _packet(snapshot, nic, asked)
     if attachment.vlan is not None:
-        packet = packet.replace(vlan_vid=0x1000 | attachment.vlan)
+        packet = sent.replace(vlan_vid=0x1000 | attachment.vlan)
     start = (attachment.switch_id, attachment.port)
     found = simulate(_LiveTables(view), Wires.of(snapshot), start, packet)
     verdict, reason = _verdict(snapshot, found, start)
+    meant, meant_reason = _meaning(snapshot, delivers(snapshot, nic, sent))
     return {
         "from": describe_nic(snapshot, nic),
         "to": asked["to"],
         "verdict": verdict,
         "reason": reason,
+        "meant": meant,
+        "meant_reason": meant_reason,
         "hops": [_hop(view, snapshot, hop) for hop in found.hops],
     }
 
@@ -163,6 +167,16 @@ def _verdict(snapshot: Snapshot, found: Trace, start: tuple[str, int]) -> tuple[
     switch = snapshot.need(Switch, drop.switch_id)
     where = f"{switch.name}, table {table_name(drop.table)}: {drop.reason}"
     return "dropped", f"{where}: {why}" if why else where
+
+
+def _meaning(snapshot: Snapshot, meant: Verdict) -> tuple[str, str]:
+    """What the intent says, in the words of `_verdict`."""
+    if meant.received:
+        nics = sorted(describe_nic(snapshot, snapshot.need(Nic, nic_id)) for nic_id, _ in meant.received)
+        return "delivered", ", ".join(nics)
+    if meant.answer:
+        return "answered", f"by the network: {meant.answer.service}"
+    return "dropped", meant.reason
 
 
 def _hop(view: View, snapshot: Snapshot, hop: Hop) -> JSON:
