@@ -39,7 +39,7 @@ from sdn_orch.dataplane.views import Dialect, NetworkView, NicView, Site
 from sdn_orch.dataplane.world import Place, World
 from sdn_orch.errors import OwnerConflict
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch
-from sdn_orch.openflow.values import State
+from sdn_orch.openflow.values import FlowEntry, Group, Meter, State
 
 
 def units(world: World, switch_id: str) -> Iterator[Owner]:
@@ -103,12 +103,7 @@ class Compiled:
         for owner in new:
             old = self.rules.pop(owner, NO_RULES)
             _add(before, owner, old)
-            for key, _ in old.flows:
-                del self.state.flows[key]
-            for group in old.groups:
-                del self.state.groups[group.number]
-            for meter in old.meters:
-                del self.state.meters[meter.number]
+            self._take_out(old)
         for owner, rules in new.items():
             if rules:
                 _add(after, owner, rules)
@@ -116,12 +111,30 @@ class Compiled:
                 self.rules[owner] = rules
         return before, after
 
-    def owner_of(self, cookie: int) -> Owner | None:
-        """Whose the flow with this cookie is."""
+    def leave_out(self, owners: Iterable[Owner]) -> None:
+        """Hold nothing of these owners, until they are replaced."""
+        for owner in owners:
+            self._take_out(self.rules.pop(owner, NO_RULES))
+
+    def owner_of(self, subject: FlowEntry | Group | Meter) -> Owner | None:
+        """Whose a flow (by its identity), group or meter (by its number) is."""
         for owner, rules in self.rules.items():
-            if any(entry.cookie == cookie for _, entry in rules.flows):
+            if isinstance(subject, FlowEntry):
+                found = any(key == subject.key for key, _ in rules.flows)
+            else:
+                held = rules.groups if isinstance(subject, Group) else rules.meters
+                found = any(other.number == subject.number for other in held)
+            if found:
                 return owner
         return None
+
+    def _take_out(self, rules: Rules) -> None:
+        for key, _ in rules.flows:
+            del self.state.flows[key]
+        for group in rules.groups:
+            del self.state.groups[group.number]
+        for meter in rules.meters:
+            del self.state.meters[meter.number]
 
     def refusals(self) -> Iterator[Refusal]:
         """Everything that this switch cannot hold."""

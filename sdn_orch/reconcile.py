@@ -1,0 +1,229 @@
+"""The one loop: what changed in the store, which switches it touches, and what became of it.
+
+Every commit advances the world and names the (owner, switch) pairs that may compile differently; the loops
+of those switches do the rest. Switches where packets arrive go first: a NIC's own edge knows it before
+others send to it.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sdn_orch.dataplane.compiler import Compiled, compile_switch
+from sdn_orch.dataplane.plan import Plan, diff
+from sdn_orch.dataplane.rules import NO_RULES, Owner, OwnerKind
+from sdn_orch.dataplane.touched import touched
+from sdn_orch.dataplane.world import World
+from sdn_orch.errors import Disconnected
+from sdn_orch.intent.model import Attachment, Network, Nic, Switch
+from sdn_orch.openflow.values import FlowEntry, FlowKey, State
+from sdn_orch.southbound.base import Datapath
+from sdn_orch.store.base import Commit, Store
+from sdn_orch.status import Condition, ObjectStatus, Phase, SwitchStatus
+from sdn_orch.switch_loop import SwitchLoop
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attach:
+    """A session is up; to be taken over once the world has come to `revision`."""
+
+    switch_id: str
+    datapath: Datapath
+    revision: int
+
+
+class Reconciler:
+    """See the module. Follows `store` from `start` to `stop`."""
+
+    def __init__(self, store: Store, *, audit_interval: float, keep_foreign: bool) -> None:
+        """`audit_interval` in seconds, 0 for never; `keep_foreign` leaves flows that others installed."""
+        self.started = time.time()
+        self._store = store
+        self._audit_interval = audit_interval
+        self._keep_foreign = keep_foreign
+        self._world = World.of(store.snapshot())
+        self._loops: dict[str, SwitchLoop] = {}
+        self._events: queue.Queue[Commit | _Attach | None] = queue.Queue()
+        self._waiting: list[_Attach] = []
+        self._thread = threading.Thread(target=self._run, name="reconcile", daemon=True)
+        self._feed = threading.Thread(target=self._follow, name="reconcile-feed", daemon=True)
+
+    def start(self) -> None:
+        """Follow the store."""
+        self._thread.start()
+        self._feed.start()
+
+    def stop(self) -> None:
+        """End all loops; switches keep what they hold."""
+        self._events.put(None)
+        self._thread.join(timeout=5)
+        for loop in tuple(self._loops.values()):
+            loop.stop()
+
+    def attach(self, switch_id: str, datapath: Datapath, revision: int) -> None:
+        """A session is up, its facts committed at `revision`: bring the switch to what it should hold."""
+        self._events.put(_Attach(switch_id, datapath, revision))
+
+    def detach(self, switch_id: str, datapath: Datapath) -> None:
+        """The session is over."""
+        self._waiting = [attach for attach in self._waiting if attach.datapath is not datapath]
+        if loop := self._loops.get(switch_id):
+            loop.detach(datapath)
+
+    # --- the loop ---------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        for commit in self._store.watch(self._world.snapshot.revision):
+            self._events.put(commit)
+
+    def _run(self) -> None:
+        while (event := self._events.get()) is not None:
+            try:
+                if isinstance(event, _Attach):
+                    self._waiting.append(event)
+                else:
+                    self._advance(event)
+                self._attach_waiting()
+            except Exception:
+                # The world of before stands; a compile from nothing of the newest one mends all.
+                log.exception("reconciling failed, starting again from the newest snapshot")
+                self._restart()
+
+    def _advance(self, commit: Commit) -> None:
+        if commit.revision <= self._world.snapshot.revision:
+            return
+        if not commit.changes:
+            self._restart()
+            return
+        before = self._world
+        after = before.advance(commit.changes, commit.snapshot)
+        self._world = after
+        by_switch: dict[str, set[Owner]] = defaultdict(set)
+        for owner, switch_id in touched(before, after, commit.changes):
+            by_switch[switch_id].add(owner)
+        first = {new.switch_id for _, new in commit.changes if isinstance(new, Attachment)} & by_switch.keys()
+        arrived = tuple(
+            self._loops[switch_id].refresh(after, by_switch.pop(switch_id))
+            for switch_id in first & self._loops.keys()
+        )
+        for switch_id, owners in by_switch.items():
+            if loop := self._loops.get(switch_id):
+                loop.refresh(after, owners, arrived)
+
+    def _restart(self) -> None:
+        self._world = World.of(self._store.snapshot())
+        for loop in self._loops.values():
+            loop.refresh(self._world, None)
+
+    def _attach_waiting(self) -> None:
+        ready = [attach for attach in self._waiting if attach.revision <= self._world.snapshot.revision]
+        self._waiting = [attach for attach in self._waiting if attach not in ready]
+        for attach in ready:
+            switch = self._world.snapshot.get(Switch, attach.switch_id)
+            if switch is None:
+                continue
+            loop = self._loops.get(switch.id)
+            if loop is None:
+                loop = SwitchLoop(
+                    switch.id,
+                    switch.name,
+                    self._world,
+                    audit_interval=self._audit_interval,
+                    keep_foreign=self._keep_foreign,
+                )
+                self._loops[switch.id] = loop
+                loop.start()
+            loop.attach(attach.datapath, self._world)
+
+    # --- what can be seen from outside ------------------------------------------------------------
+
+    def world(self) -> World:
+        """Snapshot and topology that the newest compile was made from."""
+        return self._world
+
+    def switch_status(self, switch_id: str) -> SwitchStatus:
+        """Where the switch's loop stands."""
+        loop = self._loops.get(switch_id)
+        return loop.status if loop else SwitchStatus()
+
+    def datapath(self, switch_id: str) -> Datapath | None:
+        """The live session with the switch, None while it is not connected."""
+        loop = self._loops.get(switch_id)
+        return loop.datapath if loop else None
+
+    def desired(self, switch_id: str) -> State:
+        """What the switch should hold by the newest compile; compiled now if it is not connected."""
+        return self._compiled(switch_id).state
+
+    def owners(self, switch_id: str) -> Mapping[FlowKey, Owner]:
+        """Whose each flow is that the switch should hold."""
+        rules = self._compiled(switch_id).rules
+        return {key: owner for owner, held in tuple(rules.items()) for key, _ in held.flows}
+
+    def rules(self, owner: Owner, switch_id: str) -> Sequence[FlowEntry]:
+        """The flows that this owner has on this switch."""
+        held = self._compiled(switch_id).rules.get(owner, NO_RULES)
+        return tuple(entry for _, entry in held.flows)
+
+    def plan(self, switch_id: str) -> Plan:
+        """What would be sent to make the switch hold what it should, read anew; raises Disconnected."""
+        datapath = self.datapath(switch_id)
+        if datapath is None:
+            raise Disconnected(f"switch {switch_id} is not connected")
+        return diff(self.desired(switch_id), datapath.read(), datapath.capabilities.version)
+
+    def status(self, owner: Owner) -> ObjectStatus:
+        """How far the rules of one owner have come."""
+        realised: list[str] = []
+        pending: list[str] = []
+        refusals: list[tuple[str, str]] = []
+        for switch_id in switches_of(self._world, owner):
+            loop = self._loops.get(switch_id)
+            compiled = loop.compiled if loop else None
+            if loop is None or compiled is None or loop.datapath is None or owner in loop.pending:
+                pending.append(switch_id)
+            elif reasons := (*compiled.rules.get(owner, NO_RULES).refusals, *loop.rejected.get(owner, ())):
+                refusals += [(switch_id, reason) for reason in reasons]
+            elif loop.status.phase is Phase.IN_SYNC:
+                realised.append(switch_id)
+            else:
+                pending.append(switch_id)
+        if refusals:
+            condition = Condition.REFUSED
+        elif pending:
+            condition = Condition.PENDING
+        else:
+            condition = Condition.REALISED if realised else Condition.IDLE
+        return ObjectStatus(condition, tuple(realised), tuple(pending), tuple(refusals))
+
+    def _compiled(self, switch_id: str) -> Compiled:
+        loop = self._loops.get(switch_id)
+        compiled = loop.compiled if loop else None
+        return compiled if compiled is not None else compile_switch(self._world, switch_id)
+
+
+def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
+    """The switches that should hold rules of a switch, NIC, network or router, in the order of numbers."""
+    if owner.kind is OwnerKind.SWITCH:
+        return (owner.id,)
+    if owner.kind is OwnerKind.NIC:
+        nic, place = world.snapshot.get(Nic, owner.id), world.place(owner.id)
+        if nic is None or place is None:
+            return ()
+        found = {place.switch_id}
+        if not place.refusal:
+            found |= world.realm_members(world.realm(nic.network_id))
+    elif owner.kind is OwnerKind.NETWORK:
+        found = set(world.members(owner.id))
+    else:
+        tiers = world.snapshot.where(Network, "vpc_id", owner.id)
+        found = world.realm_members(tiers or world.realm(owner.id))
+    return tuple(sorted(found, key=lambda id: world.snapshot.need(Switch, id).number))

@@ -1,0 +1,292 @@
+"""One switch's loop: what it should hold, what it holds, and the plan from here to there.
+
+Each switch has a thread of its own, so that a slow or failing switch never delays another. Other threads
+only leave notes (`attach`, `refresh`, `detach`); all reading, compiling, planning and applying happens on
+the loop's thread, and always as: compile, diff, plan, apply, confirm.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from sdn_orch.dataplane.compiler import Compiled, compile_switch
+from sdn_orch.dataplane.plan import Plan, diff
+from sdn_orch.dataplane.rules import Owner
+from sdn_orch.dataplane.world import World
+from sdn_orch.errors import Disconnected, SwitchRefused
+from sdn_orch.openflow.values import State
+from sdn_orch.southbound.base import Datapath
+from sdn_orch.status import Phase, SwitchStatus
+
+log = logging.getLogger(__name__)
+
+#: How long rules that send packets elsewhere wait for the switches where these arrive, at most: seconds.
+ARRIVAL_GRACE = 0.05
+#: First and longest pause before a failed switch is tried again, in seconds; doubled in between.
+BACKOFF = (0.25, 30.0)
+#: How many of an audit's repairs are told one by one.
+REPAIRS_TOLD = 20
+
+
+@dataclass(slots=True)
+class _Notes:
+    """What other threads left for the loop; `later` waits for its event, briefly."""
+
+    world: World | None = None
+    attached: bool = False
+    full: bool = False
+    owners: set[Owner] = field(default_factory=set)
+    done: list[threading.Event] = field(default_factory=list)
+    later: list[tuple[set[Owner], tuple[threading.Event, ...]]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return self.full or self.world is not None
+
+
+class SwitchLoop:
+    """See the module. `audit_interval` is in seconds, 0 for never; `keep_foreign` leaves unknown flows."""
+
+    def __init__(
+        self, switch_id: str, name: str, world: World, *, audit_interval: float, keep_foreign: bool
+    ) -> None:
+        self.switch_id = switch_id
+        self.name = name
+        self.status = SwitchStatus()
+        #: What the switch should hold; None until it is first connected.
+        self.compiled: Compiled | None = None
+        #: Owners whose newest rules are not confirmed.
+        self.pending: set[Owner] = set()
+        #: Owners whose rules the switch answered with an error, until they compile differently.
+        self.rejected: dict[Owner, tuple[str, ...]] = {}
+        self.datapath: Datapath | None = None
+        self._audit_interval = audit_interval or math.inf
+        self._keep_foreign = keep_foreign
+        self._condition = threading.Condition()
+        self._notes = _Notes()
+        self._stopping = False
+        self._failures = 0
+        self._not_before = 0.0
+        self._audit_at = 0.0
+        self._world = world
+        self._thread = threading.Thread(target=self._run, name=f"switch-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the loop's thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the loop; the switch keeps what it holds."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        self._thread.join(timeout=5)
+
+    def attach(self, datapath: Datapath, world: World) -> None:
+        """A session is up: read the switch and bring it to what it should hold."""
+        with self._condition:
+            self.datapath = datapath
+            self._failures, self._not_before = 0, 0.0
+            self._notes.world, self._notes.attached = world, True
+            self.status = replace(self.status, phase=Phase.SYNCING, error=None, synced_in=None)
+            self._audit_at = math.inf
+            self._condition.notify()
+
+    def detach(self, datapath: Datapath) -> None:
+        """The session is over."""
+        with self._condition:
+            if self.datapath is datapath:
+                self.datapath = None
+                self.status = replace(self.status, phase=Phase.DISCONNECTED)
+
+    def refresh(
+        self, world: World, owners: Iterable[Owner] | None, after: tuple[threading.Event, ...] = ()
+    ) -> threading.Event:
+        """These owners (None: all) may compile differently in this world.
+
+        The answer is set when that is settled, unless it had to wait for `after`: the events of those
+        switches where packets will arrive, which come first.
+        """
+        done = threading.Event()
+        with self._condition:
+            notes = self._notes
+            notes.world = world
+            if owners is None:
+                notes.full = True
+            else:
+                owners = set(owners)
+                self.pending |= owners
+                if after:
+                    notes.later.append((owners, after))
+                else:
+                    notes.owners |= owners
+            notes.done.append(done)
+            self._condition.notify()
+        return done
+
+    # --- the loop ---------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (notes := self._wait()) is not None:
+            datapath = self.datapath
+            try:
+                if notes.attached:
+                    self.compiled = None
+                    self.rejected.clear()
+                if datapath is None:
+                    self.compiled = None
+                elif notes.full or self.compiled is None:
+                    self._synchronise(datapath, notes)
+                else:
+                    self._update(datapath, self.compiled, notes)
+                self._failures = 0
+            except Disconnected:
+                self.compiled = None
+            except SwitchRefused as refusal:
+                self._reject(refusal)
+            except Exception as error:
+                log.exception("switch %s: reconciling failed", self.name)
+                self.compiled = None
+                self._retry(f"{type(error).__name__}: {error}")
+            finally:
+                for done in notes.done:
+                    done.set()
+
+    def _wait(self) -> _Notes | None:
+        """What is to be done next: notes, or an audit that is due; None at the end."""
+        with self._condition:
+            while not self._stopping:
+                now = time.monotonic()
+                if self.datapath is None:
+                    if self._notes:
+                        break
+                    self._condition.wait()
+                    continue
+                due = self._not_before if self._notes else max(self._not_before, self._audit_at)
+                if now >= due:
+                    self._notes.full |= not self._notes
+                    break
+                self._condition.wait(due - now if due != math.inf else None)
+            notes, self._notes = self._notes, _Notes()
+            self._world = notes.world or self._world
+            return None if self._stopping else notes
+
+    def _synchronise(self, datapath: Datapath, notes: _Notes) -> None:
+        """Read everything and repair what differs; compile from nothing where something has changed."""
+        started = time.monotonic()
+        is_first = self.status.synced_in is None
+        if self.compiled is None or notes.world is not None:
+            self.compiled = compile_switch(self._world, self.switch_id)
+            self.compiled.leave_out(self.rejected.keys())
+        desired, actual = self.compiled.state, datapath.read()
+        foreign = sum(1 for key in actual.flows if key not in desired.flows)
+        if self._keep_foreign:
+            actual = _ours(actual, desired)
+        plan = diff(desired, actual, datapath.capabilities.version)
+        counts = _summary(plan)
+        if plan and not is_first:
+            log.warning("switch %s: audit repairs what differs: %s", self.name, counts)
+            self._tell_repairs(self.compiled, plan)
+        self._apply(datapath, self.compiled, plan, confirmed=None)
+        self._audit_at = time.monotonic() + self._audit_interval
+        taken = time.monotonic() - started
+        if is_first:
+            log.info("switch %s: in sync after %.3f s: %s", self.name, taken, counts)
+        self.status = replace(
+            self.status,
+            synced_in=taken if is_first else self.status.synced_in,
+            repaired=self.status.repaired + (0 if is_first else sum(1 for _ in plan)),
+            foreign=foreign if self._keep_foreign else 0,
+        )
+
+    def _update(self, datapath: Datapath, compiled: Compiled, notes: _Notes) -> None:
+        """Compile again what may have changed, and send the difference."""
+        if notes.owners:
+            self._recompile(datapath, compiled, notes.owners)
+        for done in notes.done:
+            done.set()
+        later: set[Owner] = set()
+        deadline = time.monotonic() + ARRIVAL_GRACE
+        for owners, after in notes.later:
+            later |= owners
+            for event in after:
+                event.wait(max(0.0, deadline - time.monotonic()))
+        if later:
+            self._recompile(datapath, compiled, later)
+
+    def _recompile(self, datapath: Datapath, compiled: Compiled, owners: set[Owner]) -> None:
+        for owner in owners:
+            self.rejected.pop(owner, None)
+        before, after = compiled.replace(self._world, owners)
+        self._apply(datapath, compiled, diff(after, before, datapath.capabilities.version), confirmed=owners)
+
+    def _apply(
+        self, datapath: Datapath, compiled: Compiled, plan: Plan, *, confirmed: set[Owner] | None
+    ) -> None:
+        """Send the plan; then `confirmed` (None: everybody) are as compiled, unless noted again meanwhile."""
+        if plan:
+            datapath.apply(plan)
+        with self._condition:
+            noted = self._notes.owners.union(*(owners for owners, _ in self._notes.later))
+            self.pending = noted if confirmed is None else self.pending - (confirmed - noted)
+            if self.datapath is datapath:
+                self.status = replace(
+                    self.status,
+                    phase=Phase.IN_SYNC,
+                    revision=self._world.snapshot.revision,
+                    flows=len(compiled.state.flows),
+                    groups=len(compiled.state.groups),
+                    sent=self.status.sent + sum(1 for _ in plan),
+                    error=None,
+                )
+
+    def _reject(self, refusal: SwitchRefused) -> None:
+        """Leave out the owners of what the switch refused, with the reason, and try again without them."""
+        culprits: dict[Owner, tuple[str, ...]] = {}
+        if self.compiled is not None:
+            for subject, (what, why) in zip(refusal.subjects, refusal.failures, strict=False):
+                if (owner := self.compiled.owner_of(subject)) is not None:
+                    culprits[owner] = (*culprits.get(owner, ()), f"{what}: {why}")
+        for owner, reasons in culprits.items():
+            log.error("switch %s refused rules of %s: %s", self.name, owner, "; ".join(reasons))
+        self.rejected |= culprits
+        self.compiled = None
+        self._retry(str(refusal), at_once=bool(culprits))
+
+    def _retry(self, error: str, *, at_once: bool = False) -> None:
+        """Read and compile everything again, after a pause that grows with each failure in a row."""
+        pause = 0.0 if at_once else min(BACKOFF[0] * 2 ** min(self._failures, 16), BACKOFF[1])
+        self._failures += 1
+        with self._condition:
+            self._notes.full = True
+            self._not_before = time.monotonic() + pause
+            if self.datapath is not None:
+                self.status = replace(self.status, phase=Phase.FAILING, error=error)
+        if not at_once:
+            log.error("switch %s: %s; trying again in %.2f s", self.name, error, pause)
+
+    def _tell_repairs(self, compiled: Compiled, plan: Plan) -> None:
+        for operation in islice(plan, REPAIRS_TOLD):
+            owner = compiled.owner_of(operation.subject)
+            what = f"of {owner}" if owner else "which is nobody's"
+            log.warning("switch %s: %s %r, %s", self.name, operation.verb.value, operation.subject, what)
+
+
+def _ours(actual: State, desired: State) -> State:
+    """What the switch holds under identities that we want."""
+    return State(
+        {key: entry for key, entry in actual.flows.items() if key in desired.flows},
+        {number: group for number, group in actual.groups.items() if number in desired.groups},
+        {number: meter for number, meter in actual.meters.items() if number in desired.meters},
+    )
+
+
+def _summary(plan: Plan) -> str:
+    counts = Counter(operation.verb.value for operation in plan)
+    return ", ".join(f"{count} to {verb}" for verb, count in counts.items()) or "nothing to send"
