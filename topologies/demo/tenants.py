@@ -18,7 +18,10 @@ import cs
 from topologies.controller import Controller
 from topologies.demo.machines import Machine
 
-_SERVICES = "Dhcp,Dns,SourceNat"
+#: Offerings that every CloudStack has.
+ISOLATED = "DefaultIsolatedNetworkOfferingWithSourceNatService"
+TIER = "DefaultIsolatedNetworkOfferingForVpcNetworks"
+SHARED = "DefaultSharedNetworkOffering"
 
 
 class Tenant:
@@ -51,23 +54,8 @@ class Cloudstack:
         physical = call.createPhysicalNetwork(name="fabric", zoneid=self.zone)
         call.updatePhysicalNetwork(id=physical["physicalnetwork"]["id"], state="Enabled")
         call.updateZone(id=self.zone, allocationstate="Enabled")
-        self.isolated = self._offering("demo-isolated", "Isolated", forvpc=False)
-        self.tier = self._offering("demo-tier", "Isolated", forvpc=True)
-        self.shared = self._offering("demo-shared", "Shared", specifyipranges=True)
-
-    def _offering(self, name: str, guest_type: str, **more: Any) -> str:
-        made = self.admin.call.createNetworkOffering(
-            name=name,
-            displaytext=name,
-            guestiptype=guest_type,
-            traffictype="Guest",
-            supportedservices=_SERVICES,
-            internetprotocol="DualStack",
-            **more,
-        )
-        offering: str = made["networkoffering"]["id"]
-        self.admin.call.updateNetworkOffering(id=offering, state="Enabled")
-        return offering
+        offerings = call.listNetworkOfferings()["networkoffering"]
+        self.offerings: dict[str, str] = {offering["name"]: offering["id"] for offering in offerings}
 
     def tenant(self, name: str) -> Tenant:
         """A new account with a user and a key pair."""
@@ -91,7 +79,7 @@ class Cloudstack:
             name=name,
             displaytext=name,
             zoneid=self.zone,
-            networkofferingid=offering,
+            networkofferingid=self.offerings[offering],
             gateway=gateway,
             netmask="255.255.255.0",
             ip6cidr=ip6cidr,
@@ -136,18 +124,18 @@ def make_tenants(controller: Controller, hosts: Sequence[str]) -> list[Machine]:
     """Make the two tenants with twelve machines, placed on these hosts."""
     cloud = Cloudstack(controller)
     red, blue = cloud.tenant("red"), cloud.tenant("blue")
-    red_net = cloud.network(red, "red-net", cloud.isolated, "10.1.1.1", "fd00:0:0:1::/64")
-    blue_net = cloud.network(blue, "blue-net", cloud.isolated, "10.1.1.1", "fd00:0:0:2::/64")
+    red_net = cloud.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
+    blue_net = cloud.network(blue, "blue-net", ISOLATED, "10.1.1.1", "2001:db8:2::/64")
     offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
     made = blue.call.createVPC(
         name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=cloud.zone
     )
     vpc = made["vpc"]["id"]
-    web = cloud.network(blue, "web", cloud.tier, "10.20.1.1", "fd00:0:0:11::/64", vpcid=vpc)
-    data = cloud.network(blue, "data", cloud.tier, "10.20.2.1", "fd00:0:0:12::/64", vpcid=vpc)
+    web = cloud.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
+    data = cloud.network(blue, "data", TIER, "10.20.2.1", "2001:db8:12::/64", vpcid=vpc)
     shared = cloud.network(
-        cloud.admin, "shared", cloud.shared, "198.51.100.1", "fd00:0:0:f::/64",
-        startip="198.51.100.10", endip="198.51.100.99", acltype="Domain",
+        cloud.admin, "shared", SHARED, "198.51.100.1", "2001:db8:f::/64",
+        startip="198.51.100.10", endip="198.51.100.99", vlan=100, acltype="Domain",
     )  # fmt: skip
     wanted: list[tuple[Tenant, str, tuple[str, str], str | None, dict[str, str]]] = [
         (red, "red1", ("red-net", red_net), None, {"ipaddress": "10.1.1.10"}),
@@ -159,7 +147,7 @@ def make_tenants(controller: Controller, hosts: Sequence[str]) -> list[Machine]:
         (red, "red3", ("red-net", red_net), None, {}),
         (blue, "blue3", ("blue-net", blue_net), None, {}),
         (blue, "shared2", ("shared", shared), None, {}),
-        (red, "shared1", ("shared", shared), None, {"ip6address": "fd00:0:0:f::100"}),
+        (red, "shared1", ("shared", shared), None, {"ip6address": "2001:db8:f::100"}),
         (blue, "web2", ("web", web), "shop", {}),
         (blue, "data2", ("data", data), "shop", {}),
     ]
