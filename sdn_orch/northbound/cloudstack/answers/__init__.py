@@ -1,0 +1,1 @@
+"""What objects look like in answers: one shape a file."""

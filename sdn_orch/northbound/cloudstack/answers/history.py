@@ -1,0 +1,104 @@
+"""Jobs and events."""
+
+from __future__ import annotations
+
+import json
+
+from sdn_orch.intent.model import Account, Domain
+from sdn_orch.northbound.cloudstack.answers.owners import domain_path
+from sdn_orch.northbound.cloudstack.model import Event, Job, JobStatus
+from sdn_orch.northbound.cloudstack.shapes import Field, Scene, Shape, always, flag, moment, number, string
+
+
+def _account(scene: Scene, record: Job | Event) -> Account | None:
+    return scene.snapshot.get(Account, record.account_id)
+
+
+def _domain(scene: Scene, record: Job | Event) -> Domain | None:
+    account = _account(scene, record)
+    return scene.snapshot.get(Domain, account.domain_id) if account else None
+
+
+def _account_name(scene: Scene, record: Job | Event) -> str | None:
+    account = _account(scene, record)
+    return account.name if account else None
+
+
+def _domain_id(scene: Scene, record: Job | Event) -> str | None:
+    domain = _domain(scene, record)
+    return domain.id if domain else None
+
+
+def _domain_name(scene: Scene, record: Job | Event) -> str | None:
+    domain = _domain(scene, record)
+    return domain.name if domain else None
+
+
+def _domain_path(scene: Scene, record: Job | Event) -> str | None:
+    domain = _domain(scene, record)
+    return domain_path(domain) if domain else None
+
+
+def _class_name(command: str) -> str:
+    """The name by which CloudStack would know the command: its Java class."""
+    return f"org.apache.cloudstack.api.command.{command[:1].upper()}{command[1:]}Cmd"
+
+
+JOB: Shape[Job] = Shape(
+    key="asyncjobs",
+    resource="AsyncJob",
+    kind=Job,
+    keywords=("cmd",),
+    fields=(
+        string("jobid", "the id of the job", lambda _, job: job.id),
+        number("jobstatus", "0 pending, 1 done, 2 failed", lambda _, job: int(job.status)),
+        number("jobprocstatus", "how far it is", always(0)),
+        number("jobresultcode", "0, or 530 if it failed", lambda _, job: job.result_code),
+        string(
+            "jobresulttype",
+            "object or text",
+            lambda _, job: None if job.status is JobStatus.PENDING else "object",
+        ),
+        Field(
+            "jobresult",
+            "responseobject",
+            "what came of it",
+            lambda _, job: json.loads(job.result) if job.result else None,
+        ),
+        string("cmd", "the command", lambda _, job: _class_name(job.command)),
+        string("accountid", "the account that asked for it", lambda _, job: job.account_id),
+        string("account", "the name of the account", _account_name),
+        string("domainid", "the domain of the account", _domain_id),
+        string("domainpath", "the path of the domain", _domain_path),
+        string("userid", "the user that asked for it", lambda _, job: job.user_id),
+        string("jobinstancetype", "the kind of what it is about", lambda _, job: job.resource_type or None),
+        string("jobinstanceid", "the id of what it is about", lambda _, job: job.resource_id or None),
+        moment("created", "when it was created", lambda _, job: job.created),
+        moment("completed", "when it was done", lambda _, job: job.completed),
+    ),
+)
+
+EVENT: Shape[Event] = Shape(
+    key="event",
+    resource="Event",
+    kind=Event,
+    keywords=("type", "description", "username"),
+    fields=(
+        string("id", "the id of the event", lambda _, event: event.id),
+        string("type", "the type of the event", lambda _, event: event.type),
+        string("level", "INFO, WARN or ERROR", lambda _, event: event.level),
+        string("state", "how far what it tells of is", always("Completed")),
+        string("description", "what happened", lambda _, event: event.description),
+        string("username", "who did it", lambda _, event: event.username),
+        string("account", "the account that did it", _account_name),
+        string("domainid", "the domain of the account", _domain_id),
+        string("domain", "the name of the domain", _domain_name),
+        string("domainpath", "the path of the domain", _domain_path),
+        string(
+            "resourcetype", "the kind of what it was done to", lambda _, event: event.resource_type or None
+        ),
+        string("resourceid", "the id of what it was done to", lambda _, event: event.resource_id or None),
+        flag("archived", "whether it is archived", always(False)),
+        moment("created", "when it happened", lambda _, event: event.created),
+    ),
+)

@@ -1,0 +1,208 @@
+"""What a new installation starts with: root domain, administrator, default offerings by their names."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from dataclasses import dataclass
+from uuid import uuid4
+
+from sdn_orch.intent.model import Account, Domain, NetworkKind, Role
+from sdn_orch.northbound.cloudstack.jobs import close_interrupted
+from sdn_orch.northbound.cloudstack.model import (
+    AccountDetails,
+    Availability,
+    DomainDetails,
+    Enabled,
+    InternetProtocol,
+    NetworkOffering,
+    ServiceOffering,
+    Services,
+    Template,
+    User,
+    VpcOffering,
+)
+from sdn_orch.northbound.cloudstack.services import ROUTER, VPC_ROUTER
+from sdn_orch.northbound.service import Service, Transaction
+
+_ROUTED = ("Dhcp", "Dns", "UserData", "Firewall", "Lb", "SourceNat", "StaticNat", "PortForwarding", "Vpn")
+_TIER = ("Dhcp", "Dns", "UserData", "NetworkACL", "Lb", "SourceNat", "StaticNat", "PortForwarding", "Vpn")
+_TIER_NO_LB = tuple(name for name in _TIER if name != "Lb")
+_SHARED = ("Dhcp", "Dns", "UserData")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The administrator's key pair."""
+
+    api_key: str
+    secret_key: str = dataclasses.field(repr=False)
+
+
+def bootstrap(service: Service, given: Credentials | None = None) -> Credentials:
+    """Make what is missing; answers the administrator's keys: those given, else those there, else new ones.
+
+    Jobs that the last process left unfinished are closed.
+    """
+
+    def prepare(transaction: Transaction) -> Credentials:
+        if not transaction.snapshot.where(Domain, "path", "/"):
+            _install(transaction)
+        return _keys(transaction, given)
+
+    credentials = service.write(prepare)
+    close_interrupted(service)
+    return credentials
+
+
+def _keys(transaction: Transaction, given: Credentials | None) -> Credentials:
+    admin = next(
+        user
+        for user in transaction.snapshot.where(User, "username", "admin")
+        if transaction.snapshot.need(AccountDetails, user.account_id).is_default
+    )
+    if given is None and admin.api_key and admin.secret_key:
+        return Credentials(admin.api_key, admin.secret_key)
+    keys = given or Credentials(secrets.token_urlsafe(64), secrets.token_urlsafe(64))
+    changed = dataclasses.replace(admin, api_key=keys.api_key, secret_key=keys.secret_key)
+    if changed != admin:
+        transaction.put(changed)
+    return keys
+
+
+def _install(transaction: Transaction) -> None:
+    now = transaction.now
+    root = transaction.put(Domain(id=str(uuid4()), name="ROOT", path="/"))
+    transaction.put(DomainDetails(id=root.id, created=now))
+    account = Account(id=str(uuid4()), name="admin", domain_id=root.id, role=Role.ROOT_ADMIN)
+    transaction.put(account)
+    transaction.put(AccountDetails(id=account.id, created=now, is_default=True))
+    transaction.put(
+        User(
+            id=str(uuid4()),
+            account_id=account.id,
+            username="admin",
+            created=now,
+            first_name="admin",
+            last_name="cloud",
+        )
+    )
+    router = ServiceOffering(
+        id=str(uuid4()),
+        name="System Offering For Software Router",
+        display_text="System Offering For Software Router",
+        created=now,
+        is_system=True,
+    )
+    transaction.put(router)
+    for name, cpus, speed, memory in (("Small Instance", 1, 500, 512), ("Medium Instance", 1, 1000, 1024)):
+        transaction.put(
+            ServiceOffering(
+                id=str(uuid4()),
+                name=name,
+                display_text=name,
+                created=now,
+                cpu_number=cpus,
+                cpu_speed=speed,
+                memory=memory,
+            )
+        )
+    transaction.put(
+        Template(
+            id=str(uuid4()),
+            name="Registered machine",
+            display_text="A machine that a hypervisor runs, known here by its NICs",
+            created=now,
+        )
+    )
+    for offering in _network_offerings(transaction, router):
+        transaction.put(offering)
+    transaction.put(
+        VpcOffering(
+            id=str(uuid4()),
+            name="Default VPC offering",
+            display_text="Default VPC offering",
+            service_offering_id=router.id,
+            created=now,
+            services=_served(_TIER, VPC_ROUTER),
+            state=Enabled.ENABLED,
+            internet_protocol=InternetProtocol.DUAL_STACK,
+            is_default=True,
+        )
+    )
+
+
+def _network_offerings(transaction: Transaction, router: ServiceOffering) -> tuple[NetworkOffering, ...]:
+    isolated = NetworkOffering(
+        id=str(uuid4()),
+        name="DefaultIsolatedNetworkOfferingWithSourceNatService",
+        display_text="Offering for Isolated networks with Source Nat service enabled",
+        guest_type=NetworkKind.ISOLATED,
+        service_offering_id=router.id,
+        created=transaction.now,
+        services=_served(_ROUTED, ROUTER),
+        capabilities=(("SourceNat", "SupportedSourceNatTypes", "peraccount"),),
+        state=Enabled.ENABLED,
+        availability=Availability.REQUIRED,
+        internet_protocol=InternetProtocol.DUAL_STACK,
+        is_default=True,
+    )
+
+    def like(
+        name: str, text: str, kind: NetworkKind, names: tuple[str, ...], **more: object
+    ) -> NetworkOffering:
+        return dataclasses.replace(
+            isolated,
+            id=str(uuid4()),
+            name=name,
+            display_text=text,
+            guest_type=kind,
+            services=_served(names, VPC_ROUTER if more.get("for_vpc") else ROUTER),
+            capabilities=(),
+            availability=Availability.OPTIONAL,
+            **more,  # type: ignore[arg-type]
+        )
+
+    return (
+        isolated,
+        like(
+            "DefaultIsolatedNetworkOffering",
+            "Offering for Isolated networks with no Source Nat service",
+            NetworkKind.ISOLATED,
+            _SHARED,
+        ),
+        like(
+            "DefaultIsolatedNetworkOfferingForVpcNetworks",
+            "Offering for Isolated VPC networks with Source Nat service enabled",
+            NetworkKind.ISOLATED,
+            _TIER,
+            for_vpc=True,
+        ),
+        like(
+            "DefaultIsolatedNetworkOfferingForVpcNetworksNoLB",
+            "Offering for Isolated VPC networks with Source Nat service and no Lb",
+            NetworkKind.ISOLATED,
+            _TIER_NO_LB,
+            for_vpc=True,
+        ),
+        like(
+            "DefaultSharedNetworkOffering",
+            "Offering for Shared networks",
+            NetworkKind.SHARED,
+            _SHARED,
+            specify_vlan=True,
+            specify_ip_ranges=True,
+        ),
+        like("DefaultL2NetworkOffering", "Offering for L2 networks", NetworkKind.L2, ()),
+        like(
+            "DefaultL2NetworkOfferingVlan",
+            "Offering for L2 networks with a VLAN that is given",
+            NetworkKind.L2,
+            (),
+            specify_vlan=True,
+        ),
+    )
+
+
+def _served(names: tuple[str, ...], provider: str) -> Services:
+    return tuple((name, (provider,)) for name in names)

@@ -1,0 +1,101 @@
+"""Who calls, and what they may see and touch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Record, Role, Vpc
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.northbound.cloudstack.faults import denied
+from sdn_orch.northbound.cloudstack.model import (
+    AclType,
+    Event,
+    Job,
+    NetworkDetails,
+    SecondaryAddress,
+    User,
+)
+from sdn_orch.northbound.tenants import lies_in
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user and the account that it acts for."""
+
+    user: User
+    account: Account
+
+    @property
+    def is_root_admin(self) -> bool:
+        """Whether everything is allowed."""
+        return self.account.role is Role.ROOT_ADMIN
+
+
+class Access(Enum):
+    """What a call does with an object that it names."""
+
+    #: Anybody may: zones, offerings.
+    ANY = "any"
+    #: Attach a machine to it: shared networks are open to their domain.
+    USE = "use"
+    #: Read or change it: the owner and those above.
+    OPERATE = "operate"
+
+
+def owner_id(snapshot: Snapshot, record: Record) -> str | None:
+    """The account that a record belongs to; None if it belongs to nobody."""
+    match record:
+        case Account():
+            return record.id
+        case Network() | Vpc() | Machine() | User() | Job() | Event():
+            return record.account_id
+        case Nic():
+            machine = snapshot.get(Machine, record.machine_id) if record.machine_id else None
+            return machine.account_id if machine else None
+        case SecondaryAddress():
+            return owner_id(snapshot, snapshot.need(Nic, record.nic_id))
+        case _:
+            return None
+
+
+def may_act_for(snapshot: Snapshot, caller: Caller, account_id: str) -> bool:
+    """Whether the caller is the account or stands above it."""
+    if caller.is_root_admin or account_id == caller.account.id:
+        return True
+    account = snapshot.get(Account, account_id)
+    if caller.account.role is not Role.DOMAIN_ADMIN or account is None:
+        return False
+    return lies_in(snapshot, account.domain_id, snapshot.need(Domain, caller.account.domain_id))
+
+
+def may_use(snapshot: Snapshot, account: Account, network: Network) -> bool:
+    """Whether machines of the account may be attached to the network."""
+    if network.account_id == account.id:
+        return True
+    details = snapshot.need(NetworkDetails, network.id)
+    if details.acl_type is not AclType.DOMAIN:
+        return False
+    if account.domain_id == details.domain_id:
+        return True
+    domain = snapshot.need(Domain, details.domain_id)
+    return details.subdomain_access and lies_in(snapshot, account.domain_id, domain)
+
+
+def check_access(snapshot: Snapshot, caller: Caller, record: Record, access: Access) -> None:
+    """Raises a permission fault if the caller may not."""
+    if caller.is_root_admin or access is Access.ANY:
+        return
+    if isinstance(record, Network) and access is Access.USE and may_use(snapshot, caller.account, record):
+        return
+    if isinstance(record, Domain):
+        own = snapshot.need(Domain, caller.account.domain_id)
+        allowed = lies_in(snapshot, record.id, own)
+    else:
+        owner = owner_id(snapshot, record)
+        allowed = owner is not None and may_act_for(snapshot, caller, owner)
+    if not allowed:
+        raise denied(
+            f"Account {caller.account.name} does not have permission to operate with resource"
+            f" {type(record).__name__} {record.id}"
+        )

@@ -1,0 +1,51 @@
+"""Every command, one declaration each, by its name."""
+
+from __future__ import annotations
+
+from sdn_orch.northbound.cloudstack.calls import (
+    accounts,
+    capabilities,
+    catalogue,
+    deployment,
+    domains,
+    history,
+    machines,
+    network_creation,
+    network_offerings,
+    networks,
+    nics,
+    physical_networks,
+    users,
+    vpc_offerings,
+    vpcs,
+    zones,
+)
+from sdn_orch.northbound.cloudstack.calls.apis import declare_list_apis
+from sdn_orch.northbound.cloudstack.declare import Command
+
+_MODULES = (
+    zones,
+    physical_networks,
+    network_offerings,
+    vpc_offerings,
+    network_creation,
+    networks,
+    vpcs,
+    deployment,
+    machines,
+    nics,
+    domains,
+    accounts,
+    users,
+    catalogue,
+    history,
+    capabilities,
+)
+
+COMMANDS: dict[str, Command] = {
+    command.name: command
+    for module in _MODULES
+    for command in vars(module).values()
+    if isinstance(command, Command)
+}
+COMMANDS["listApis"] = declare_list_apis(COMMANDS.values)

@@ -1,0 +1,148 @@
+"""createAccount, listAccounts, deleteAccount."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import uuid4
+
+from sdn_orch.errors import InUse
+from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Role, Vpc
+from sdn_orch.northbound import tenants
+from sdn_orch.northbound.cloudstack.answers.accounts import ACCOUNT as SHAPE
+from sdn_orch.northbound.cloudstack.answers.accounts import ACCOUNT_TYPES
+from sdn_orch.northbound.cloudstack.calls.common import NAME, NETWORK_DOMAIN
+from sdn_orch.northbound.cloudstack.calls.machines import drop_machine
+from sdn_orch.northbound.cloudstack.calls.networks import drop_network
+from sdn_orch.northbound.cloudstack.calls.vpcs import drop_vpc
+from sdn_orch.northbound.cloudstack.declare import ADMINS, Call, Mode, changes, lists
+from sdn_orch.northbound.cloudstack.faults import bad, denied
+from sdn_orch.northbound.cloudstack.model import AccountDetails, User
+from sdn_orch.northbound.cloudstack.parameters import entity, integer, required, text
+from sdn_orch.northbound.cloudstack.passwords import scrypt
+from sdn_orch.northbound.cloudstack.scope import (
+    DOMAIN,
+    IS_RECURSIVE,
+    LIST_ALL,
+    chosen,
+    in_scope,
+    one_or,
+    only_account,
+)
+from sdn_orch.northbound.cloudstack.shapes import SUCCESS
+
+ID = entity("id", Account, "the id of the account")
+ACCOUNT_NAME = text("account", "the name of the account; the user name by default")
+ACCOUNT_TYPE = integer("accounttype", "0 user, the default, 1 root admin, 2 domain admin", 0, 2)
+USERNAME = text("username", "the user name")
+PASSWORD = text("password", "the password")
+FIRST_NAME = text("firstname", "the first name")
+LAST_NAME = text("lastname", "the last name")
+EMAIL = text("email", "the address")
+TIMEZONE = text("timezone", "the time zone")
+STATE = text("state", "the state: enabled")
+
+_ROLES = {number: role for role, number in ACCOUNT_TYPES.items()}
+PERSON = (required(USERNAME), required(PASSWORD), required(EMAIL), required(FIRST_NAME), required(LAST_NAME))
+
+
+@lists("listAccounts", SHAPE, "Lists accounts", ID, NAME, ACCOUNT_TYPE, STATE, DOMAIN, IS_RECURSIVE, LIST_ALL)
+def list_accounts(call: Call) -> Iterable[Account]:
+    """The accounts that the caller may see."""
+    kind, state = call.get(ACCOUNT_TYPE), call.get(STATE)
+    return chosen(
+        one_or(call, ID, lambda: _seen(call)),
+        (call.get(NAME), lambda account: account.name),
+        (None if kind is None else _ROLES[kind], lambda account: account.role),
+        (state.lower() if state else None, lambda _: "enabled"),
+    )
+
+
+def _seen(call: Call) -> Iterable[Account]:
+    account = only_account(call)
+    if account is not None:
+        return (account,)
+    shown = in_scope(call)
+    return (each for each in call.snapshot.all(Account) if shown(each.id))
+
+
+@changes(
+    "createAccount",
+    SHAPE,
+    "Creates an account with its first user",
+    *PERSON,
+    ACCOUNT_NAME,
+    ACCOUNT_TYPE,
+    DOMAIN,
+    NETWORK_DOMAIN,
+    TIMEZONE,
+    roles=ADMINS,
+    event="ACCOUNT.CREATE",
+)
+def create_account(call: Call) -> Account:
+    """An account in the domain, by default the root; the user gets keys by registerUserKeys."""
+    domain = call.get(DOMAIN) or _default_domain(call)
+    role = _ROLES[call.get(ACCOUNT_TYPE) or 0]
+    name = call.get(ACCOUNT_NAME) or call[USERNAME]
+    if role is Role.ROOT_ADMIN and not call.caller.is_root_admin:
+        raise denied("Only root administrators may create root administrators")
+    if role is Role.ROOT_ADMIN and domain.parent_id is not None:
+        raise bad("Root administrators can be created in the root domain only")
+    if any(other.domain_id == domain.id for other in call.snapshot.where(Account, "name", name)):
+        raise bad(f"The specified account: {name} already exists")
+    account = tenants.create_account(call.transaction, name, domain, role)
+    call.transaction.put(
+        AccountDetails(id=account.id, created=call.now, network_domain=call.get(NETWORK_DOMAIN) or "")
+    )
+    new_user(call, account)
+    return account
+
+
+def new_user(call: Call, account: Account) -> User:
+    """A user of the account with the name and password given; raises a fault if the name is taken."""
+    snapshot = call.snapshot
+    for other in snapshot.where(User, "username", call[USERNAME]):
+        if snapshot.need(Account, other.account_id).domain_id == account.domain_id:
+            raise bad(f"The user {call[USERNAME]} already exists in domain {account.domain_id}")
+    return call.transaction.put(
+        User(
+            id=str(uuid4()),
+            account_id=account.id,
+            username=call[USERNAME],
+            created=call.now,
+            first_name=call[FIRST_NAME],
+            last_name=call[LAST_NAME],
+            email=call[EMAIL],
+            timezone=call.get(TIMEZONE) or "",
+            password=scrypt(call[PASSWORD]),
+        )
+    )
+
+
+def _default_domain(call: Call) -> Domain:
+    return call.snapshot.need(Domain, call.caller.account.domain_id)
+
+
+@changes(
+    "deleteAccount",
+    SUCCESS,
+    "Deletes an account with everything that it owns",
+    required(ID),
+    roles=ADMINS,
+    mode=Mode.ASYNC,
+    event="ACCOUNT.DELETE",
+)
+def delete_account(call: Call) -> None:
+    """Machines, networks, VPCs and users go with the account; others' machines in its networks forbid it."""
+    account, transaction = call[ID], call.transaction
+    details = call.snapshot.need(AccountDetails, account.id)
+    if details.is_default or account.id == call.caller.account.id:
+        raise denied(f"Account {account.name} may not be deleted: it is the default or the caller's own")
+    for machine in call.snapshot.where(Machine, "account_id", account.id):
+        drop_machine(transaction, machine)
+    for network in call.snapshot.where(Network, "account_id", account.id):
+        if guests := len(call.snapshot.where(Nic, "network_id", network.id)):
+            raise InUse(f"network {network.name} ({network.id}) has {guests} NICs of other accounts")
+        drop_network(transaction, network)
+    for vpc in call.snapshot.where(Vpc, "account_id", account.id):
+        drop_vpc(transaction, vpc)
+    transaction.delete(*call.snapshot.where(User, "account_id", account.id), details, account)

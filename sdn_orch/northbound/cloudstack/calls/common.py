@@ -1,0 +1,28 @@
+"""Parameters that many commands have."""
+
+from __future__ import annotations
+
+from sdn_orch.northbound.cloudstack.callers import Access
+from sdn_orch.northbound.cloudstack.model import Enabled, Zone
+from sdn_orch.northbound.cloudstack.parameters import (
+    choice,
+    entity,
+    integer,
+    ipv4,
+    ipv6,
+    text,
+)
+
+NAME = text("name", "the name")
+DISPLAY_TEXT = text("displaytext", "the text shown for it; the name by default", length=4096)
+ZONE = entity("zoneid", Zone, "the zone id", Access.ANY)
+STATE = choice("state", "Enabled or Disabled", Enabled)
+NETWORK_DOMAIN = text("networkdomain", "the network domain")
+DNS = (
+    ipv4("dns1", "the first DNS server"),
+    ipv4("dns2", "the second DNS server"),
+    ipv6("ip6dns1", "the first IPv6 DNS server"),
+    ipv6("ip6dns2", "the second IPv6 DNS server"),
+)
+PUBLIC_MTU = integer("publicmtu", "the MTU of the public side, bytes", 576, 9216)
+PRIVATE_MTU = integer("privatemtu", "the MTU of guests, bytes", 576, 9216)

@@ -1,0 +1,135 @@
+"""createPhysicalNetwork, listPhysicalNetworks, updatePhysicalNetwork."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from uuid import uuid4
+
+from sdn_orch.northbound import pool
+from sdn_orch.northbound.cloudstack.answers.infrastructure import PHYSICAL_NETWORK as SHAPE
+from sdn_orch.northbound.cloudstack.callers import Access
+from sdn_orch.northbound.cloudstack.calls.common import NAME, STATE, ZONE
+from sdn_orch.northbound.cloudstack.declare import ROOT, Call, Mode, changes, lists
+from sdn_orch.northbound.cloudstack.faults import bad
+from sdn_orch.northbound.cloudstack.model import BroadcastDomainRange, NetworkDetails, PhysicalNetwork
+from sdn_orch.northbound.cloudstack.parameters import choice, entity, required, text, words
+from sdn_orch.northbound.cloudstack.scope import chosen, one_or
+
+_METHODS = ("VLAN", "VXLAN", "GRE", "STT", "L3", "SSP", "ODL", "L3VPN", "VCS", "BCF_SEGMENT", "OVS")
+_LARGEST_VLAN = 4094
+#: VNIs from here up are derived from the numbers of networks that have none.
+_LARGEST_VNI = 2**23 - 1
+
+
+ID = entity("id", PhysicalNetwork, "the id of the physical network", Access.ANY)
+ISOLATION_METHODS = words("isolationmethods", f"how networks are told apart: {', '.join(_METHODS)}")
+SEGMENTS = text("vlan", "ranges of VLANs or VNIs for networks, as 500-599,700-720", length=4096)
+RANGE = choice("broadcastdomainrange", "ZONE or POD", BroadcastDomainRange)
+SPEED = text("networkspeed", "the speed")
+TAGS = words("tags", "a tag that offerings name")
+
+
+@lists("listPhysicalNetworks", SHAPE, "Lists physical networks", ID, NAME, ZONE, roles=ROOT)
+def list_physical_networks(call: Call) -> Iterable[PhysicalNetwork]:
+    """Physical networks, of one zone if asked for."""
+    found = one_or(call, ID, lambda: call.snapshot.all(PhysicalNetwork))
+    zone = call.get(ZONE)
+    return chosen(
+        found,
+        (call.get(NAME), lambda physical: physical.name),
+        (zone.id if zone else None, lambda physical: physical.zone_id),
+    )
+
+
+@changes(
+    "createPhysicalNetwork",
+    SHAPE,
+    "Creates a physical network",
+    required(NAME),
+    required(ZONE),
+    ISOLATION_METHODS,
+    SEGMENTS,
+    RANGE,
+    SPEED,
+    TAGS,
+    roles=ROOT,
+    mode=Mode.ASYNC_CREATE,
+    event="PHYSICAL.NETWORK.CREATE",
+)
+def create_physical_network(call: Call) -> PhysicalNetwork:
+    """A physical network, disabled at first, with its pool of VLANs or VNIs."""
+    methods = tuple(method.upper() for method in call.get(ISOLATION_METHODS) or ("VLAN",))
+    for method in methods:
+        if method not in _METHODS:
+            raise bad(f"Invalid isolation method: {method[:255]}")
+    physical = PhysicalNetwork(
+        id=str(uuid4()),
+        zone_id=call[ZONE].id,
+        name=call[NAME],
+        isolation_methods=methods,
+        broadcast_domain_range=call.get(RANGE) or BroadcastDomainRange.ZONE,
+        speed=call.get(SPEED) or "",
+        tags=call.get(TAGS) or (),
+    )
+    return _with_segments(call, physical)
+
+
+@changes(
+    "updatePhysicalNetwork",
+    SHAPE,
+    "Updates a physical network",
+    required(ID),
+    STATE,
+    SEGMENTS,
+    SPEED,
+    TAGS,
+    roles=ROOT,
+    mode=Mode.ASYNC,
+    event="PHYSICAL.NETWORK.UPDATE",
+)
+def update_physical_network(call: Call) -> PhysicalNetwork:
+    """The physical network changed; VLANs in use stay with their networks, but may not leave the ranges."""
+    physical = call[ID]
+    return _with_segments(
+        call,
+        dataclasses.replace(
+            physical,
+            state=call.get(STATE) or physical.state,
+            speed=call.get(SPEED) or physical.speed,
+            tags=call.get(TAGS) or physical.tags,
+        ),
+    )
+
+
+def _with_segments(call: Call, physical: PhysicalNetwork) -> PhysicalNetwork:
+    given = call.get(SEGMENTS)
+    if given is None:
+        return call.transaction.put(physical)
+    segments = read_ranges(given, _LARGEST_VNI if physical.is_vxlan else _LARGEST_VLAN)
+    for details in call.snapshot.where(NetworkDetails, "physical_network_id", physical.id):
+        taken = details.segment
+        if taken is not None and not any(low <= taken <= high for low, high in segments):
+            raise bad(f"{taken} is in use by network {details.id} and must stay in the ranges")
+    pool.provide(call.transaction, physical.id, segments)
+    return call.transaction.put(dataclasses.replace(physical, segments=segments))
+
+
+def read_ranges(given: str, largest: int) -> tuple[tuple[int, int], ...]:
+    """`500-599,700` as ranges in order, those that meet joined; raises a parameter fault."""
+    ranges = []
+    for part in given.split(","):
+        ends = [end.strip() for end in part.split("-")]
+        if len(ends) > 2 or not all(end.isascii() and end.isdigit() and len(end) <= 8 for end in ends):
+            raise bad(f"Please specify valid integers for the vlan range: {part[:255]}")
+        low, high = int(ends[0]), int(ends[-1])
+        if not 1 <= low <= high <= largest:
+            raise bad(f"Please specify a vlan range in 1..{largest}: {part[:255]}")
+        ranges.append((low, high))
+    joined: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if joined and low <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return tuple(joined)

@@ -1,0 +1,113 @@
+"""createUser, listUsers, getUser, registerUserKeys, getUserKeys."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Iterable
+
+from sdn_orch.intent.model import Role
+from sdn_orch.northbound.cloudstack.answers.accounts import USER, USER_KEYS
+from sdn_orch.northbound.cloudstack.callers import Access, check_access
+from sdn_orch.northbound.cloudstack.calls.accounts import (
+    ACCOUNT_NAME,
+    PERSON,
+    STATE,
+    TIMEZONE,
+    USERNAME,
+    new_user,
+)
+from sdn_orch.northbound.cloudstack.declare import ADMINS, EVERYBODY, Call, changes, lists, shows
+from sdn_orch.northbound.cloudstack.faults import bad, denied
+from sdn_orch.northbound.cloudstack.model import User
+from sdn_orch.northbound.cloudstack.parameters import entity, required, text
+from sdn_orch.northbound.cloudstack.scope import (
+    ACCOUNT,
+    DOMAIN,
+    IS_RECURSIVE,
+    LIST_ALL,
+    chosen,
+    named_account,
+    one_or,
+    owned,
+)
+
+ID = entity("id", User, "the id of the user")
+API_KEY = text("userapikey", "the API key of the user")
+
+
+@lists(
+    "listUsers",
+    USER,
+    "Lists users",
+    ID,
+    USERNAME,
+    STATE,
+    ACCOUNT,
+    DOMAIN,
+    IS_RECURSIVE,
+    LIST_ALL,
+    roles=ADMINS,
+)
+def list_users(call: Call) -> Iterable[User]:
+    """The users that the caller may see."""
+    state = call.get(STATE)
+    return chosen(
+        one_or(call, ID, lambda: owned(call, User)),
+        (call.get(USERNAME), lambda user: user.username),
+        (state.lower() if state else None, lambda _: "enabled"),
+    )
+
+
+@changes(
+    "createUser",
+    USER,
+    "Creates a user of an account",
+    required(ACCOUNT_NAME),
+    *PERSON,
+    DOMAIN,
+    TIMEZONE,
+    roles=ADMINS,
+    event="USER.CREATE",
+)
+def create_user(call: Call) -> User:
+    """Another user of an account that exists."""
+    return new_user(call, named_account(call, call[ACCOUNT_NAME], call.get(DOMAIN)))
+
+
+@shows("getUser", USER, "Finds a user by API key", required(API_KEY), roles=EVERYBODY, key="user")
+def get_user(call: Call) -> User:
+    """The user with the key; users find themselves."""
+    found = call.snapshot.where(User, "api_key", call[API_KEY])
+    if not found:
+        raise bad("Unable to find user by the API key")
+    check_access(call.snapshot, call.caller, found[0], Access.OPERATE)
+    return found[0]
+
+
+@changes("registerUserKeys", USER_KEYS, "Gives a user new keys", required(ID), event="REGISTER.USER.KEY")
+def register_user_keys(call: Call) -> User:
+    """The user with a new key pair; the old one stops working at once."""
+    _check_self(call, call[ID])
+    return call.transaction.put(
+        dataclasses.replace(call[ID], api_key=secrets.token_urlsafe(64), secret_key=secrets.token_urlsafe(64))
+    )
+
+
+@shows("getUserKeys", USER_KEYS, "Shows the keys of a user", required(ID), key="userkeys")
+def get_user_keys(call: Call) -> User:
+    """The key pair, if there is one."""
+    _check_self(call, call[ID])
+    return call[ID]
+
+
+def _check_self(call: Call, user: User) -> None:
+    """Keys of administrators are for root administrators and themselves."""
+    caller = call.caller
+    if caller.is_root_admin or user.id == caller.user.id:
+        return
+    if caller.account.role is Role.USER:
+        raise denied(f"User {caller.user.username} may not have the keys of user {user.id}")
+    owner = call.snapshot.need(type(caller.account), user.account_id)
+    if owner.role is Role.ROOT_ADMIN:
+        raise denied(f"User {caller.user.username} may not have the keys of user {user.id}")

@@ -1,0 +1,226 @@
+"""The door: from a request's parameters to an answer, through authentication, declaration and use case."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from sdn_orch.errors import SdnOrchError
+from sdn_orch.intent.model import Account
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.northbound.cloudstack import jobs
+from sdn_orch.northbound.cloudstack.callers import Caller
+from sdn_orch.northbound.cloudstack.calls import COMMANDS
+from sdn_orch.northbound.cloudstack.declare import (
+    INJECTED_JOB_ID,
+    KEYWORD,
+    LARGEST_PAGE,
+    PAGE,
+    PAGE_SIZE,
+    Call,
+    Command,
+    Mode,
+)
+from sdn_orch.northbound.cloudstack.faults import (
+    INTERNAL,
+    UNSUPPORTED,
+    ApiFault,
+    bad,
+    translate,
+    unauthorized,
+)
+from sdn_orch.northbound.cloudstack.model import Job, User
+from sdn_orch.northbound.cloudstack.parameters import Request
+from sdn_orch.northbound.cloudstack.serialise import to_json, to_xml
+from sdn_orch.northbound.cloudstack.shapes import SUCCESS
+from sdn_orch.northbound.cloudstack.signing import has_expired, is_signed
+from sdn_orch.northbound.service import Service, Transaction
+
+log = logging.getLogger(__name__)
+
+_ERROR_RESPONSE = "errorresponse"
+#: What the signatures of unknown keys are compared with; no user has it.
+_NO_SECRET = "\0"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back over HTTP."""
+
+    status: int
+    body: bytes
+    content_type: str
+    #: The error's text, for the header X-Description.
+    description: str = ""
+
+
+class Door:
+    """Answers requests. `answer` may be called from any thread."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def answer(self, pairs: Sequence[tuple[str, str]]) -> Answer:
+        """Answer a request with these decoded parameters, of the query and the form; never raises."""
+        given: dict[str, str] = {}
+        try:
+            given = _merge(pairs)
+            caller = self._authenticate(pairs, given)
+            command = _command(given, caller)
+            return _answer(given, command.response_name, self._run(command, given, caller))
+        except ApiFault as fault:
+            return refuse(fault, given)
+        except SdnOrchError as error:
+            return refuse(translate(error), given)
+        except Exception:
+            log.exception("%s failed", given.get("command"))
+            return refuse(
+                ApiFault(
+                    INTERNAL, "Internal error executing command, please contact your system administrator"
+                ),
+                given,
+            )
+
+    def _authenticate(self, pairs: Sequence[tuple[str, str]], given: Mapping[str, str]) -> Caller:
+        """The user whose key signed the request; raises 401."""
+        snapshot = self._service.snapshot
+        users = snapshot.where(User, "api_key", given.get("apikey") or None) if given.get("apikey") else ()
+        # An unknown key takes as long as a wrong signature.
+        secret_key = (users[0].secret_key if users else None) or _NO_SECRET
+        signed = {name: value for name, value in pairs if name.lower() != "signature"}
+        if not is_signed(signed, given.get("signature", ""), secret_key) or secret_key == _NO_SECRET:
+            raise unauthorized()
+        if has_expired(given, self._service.now):
+            raise unauthorized()
+        return Caller(users[0], snapshot.need(Account, users[0].account_id))
+
+    def _run(self, command: Command, given: Mapping[str, str], caller: Caller) -> dict[str, object]:
+        if command.is_write:
+            return self._write(command, given, caller)
+        call = Call(command, Request(given, self._service.snapshot, caller), self._service.now)
+        found = command.handler(call)
+        if command.mode is Mode.LIST:
+            return _page(call, found)
+        shown = found if isinstance(found, dict) else command.shape.render(call.scene, found)
+        return {command.key: shown} if command.key else shown
+
+    def _write(self, command: Command, given: Mapping[str, str], caller: Caller) -> dict[str, object]:
+        is_bound = False
+        job_id: str | None = None
+
+        def use_case(transaction: Transaction) -> dict[str, object]:
+            nonlocal is_bound, job_id
+            request = Request(given, transaction.snapshot, caller)
+            call = Call(command, request, transaction.now, transaction)
+            job_id = _free_job_id(transaction.snapshot, call)
+            is_bound = True
+            return _do(command, call, transaction, job_id)
+
+        try:
+            return self._service.write(use_case)
+        except SdnOrchError as error:
+            # Once its parameters are read, a call that creates nothing fails as a job.
+            if command.mode is not Mode.ASYNC or not is_bound:
+                raise
+            fault = translate(error)
+            return self._service.write(lambda transaction: _fail(transaction, caller, command, job_id, fault))
+
+
+def _do(command: Command, call: Call, transaction: Transaction, job_id: str | None) -> dict[str, object]:
+    """Run the handler, record its event and its job, and make the first answer."""
+    done = command.handler(call)
+    if command.shape is SUCCESS:
+        result: dict[str, object] = {"success": True}
+        resource = ("", "")
+    else:
+        shown = done if isinstance(done, dict) else command.shape.render(call.scene, done)
+        result = {command.key: shown}
+        resource = (command.shape.resource, str(shown.get("id", "")))
+    jobs.tell(transaction, call.caller, command.event, _description(command, resource), resource, "INFO")
+    if not command.is_async:
+        return result
+    job = jobs.finished(transaction, call.caller, command.name, job_id, result, resource)
+    return {"id": resource[1], "jobid": job.id} if command.mode is Mode.ASYNC_CREATE else {"jobid": job.id}
+
+
+def _fail(
+    transaction: Transaction, caller: Caller, command: Command, job_id: str | None, fault: ApiFault
+) -> dict[str, object]:
+    jobs.tell(transaction, caller, command.event, f"Error in {command.name}: {fault.text}", ("", ""), "ERROR")
+    return {"jobid": jobs.failed(transaction, caller, command.name, job_id, fault).id}
+
+
+def _description(command: Command, resource: tuple[str, str]) -> str:
+    what = f" {resource[0]} {resource[1]}" if resource[1] else ""
+    return f"Successfully completed {command.name}{what}"
+
+
+def _free_job_id(snapshot: Snapshot, call: Call) -> str | None:
+    injected = call.get(INJECTED_JOB_ID)
+    if injected is not None and snapshot.get(Job, injected) is not None:
+        raise bad(f"Job {injected} already exists")
+    return injected
+
+
+def _page(call: Call, found: Iterable[object]) -> dict[str, object]:
+    """The page asked for of what was found, and how much there is in all; nothing found is nothing said."""
+    page, size = call.get(PAGE), call.get(PAGE_SIZE)
+    if (page is None) != (size is None):
+        missing = "page" if page is None else "pagesize"
+        raise bad(
+            f"Unable to execute API command {call.command.name.lower()} due to missing parameter {missing}"
+        )
+    if size == 0:
+        raise bad("pagesize must be -1 or positive")
+    shape, scene, keyword = call.command.shape, call.scene, call.get(KEYWORD)
+    if keyword is not None:
+        found = (record for record in found if shape.matches(scene, record, keyword))
+    records = list(found)
+    if size == -1:
+        shown = records if page == 1 else []
+    else:
+        length = size or LARGEST_PAGE
+        start = ((page or 1) - 1) * length
+        shown = list(islice(records, start, start + length))
+    if not shown:
+        return {}
+    return {"count": len(records), call.command.key: [shape.render(scene, record) for record in shown]}
+
+
+def _merge(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Parameters by lower-case name; one said twice with different values is a fault, not a choice."""
+    merged: dict[str, str] = {}
+    for name, value in pairs:
+        if merged.setdefault(name.lower(), value) != value:
+            raise bad(f"Parameter {name.lower()[:255]} is given twice with different values")
+    return merged
+
+
+def _command(given: Mapping[str, str], caller: Caller) -> Command:
+    """The command, if it exists and the caller's role may use it; else 432, as older servers answer."""
+    name = given.get("command", "")
+    command = COMMANDS.get(name)
+    if command is None or caller.account.role not in command.roles:
+        shown = name if len(name) <= 255 and name.isprintable() else "(unprintable)"
+        raise ApiFault(
+            UNSUPPORTED,
+            f"The given command '{shown}' either does not exist, or is not available for the account",
+        )
+    return command
+
+
+def refuse(fault: ApiFault, given: Mapping[str, str]) -> Answer:
+    """The error as an answer, in the format that was asked for."""
+    command = COMMANDS.get(given.get("command", ""))
+    root = command.response_name if command and fault.code != UNSUPPORTED else _ERROR_RESPONSE
+    return _answer(given, root, fault.body(), fault.code, fault.text)
+
+
+def _answer(
+    given: Mapping[str, str], root: str, body: dict[str, object], status: int = 200, description: str = ""
+) -> Answer:
+    if given.get("response", "xml").lower() == "json":
+        return Answer(status, to_json(root, body), "application/json;charset=UTF-8", description)
+    return Answer(status, to_xml(root, body), "text/xml;charset=UTF-8", description)

@@ -1,0 +1,127 @@
+"""Which owned objects a list shows, and for whom a call creates: account, domainid, listall, projectid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from sdn_orch.intent.model import Account, Domain, Record, Role
+from sdn_orch.northbound.cloudstack.callers import may_act_for, owner_id
+from sdn_orch.northbound.cloudstack.declare import Call
+from sdn_orch.northbound.cloudstack.faults import bad, denied, no_entity
+from sdn_orch.northbound.cloudstack.parameters import (
+    Parameter,
+    Request,
+    WrongValue,
+    boolean,
+    entity,
+    text,
+)
+from sdn_orch.northbound.tenants import lies_in
+
+R = TypeVar("R", bound=Record)
+
+ACCOUNT = text("account", "the account of the resource; needs domainid unless it is in the caller's domain")
+DOMAIN = entity("domainid", Domain, "the domain of the resource")
+LIST_ALL = boolean("listall", "true: everything that the caller may see, not only his own")
+IS_RECURSIVE = boolean("isrecursive", "with domainid: also what is in the domains below")
+
+
+def _read_project(request: Request) -> str | None:
+    value = request.given.get("projectid", "")
+    if value not in ("", "-1"):
+        raise WrongValue(no_entity("projectid", value[:255]))
+    return value or None
+
+
+#: There are no projects: only -1, all of them, can be given, and changes nothing.
+PROJECT = Parameter(
+    name="projectid",
+    type_name="uuid",
+    description="list by project; -1: also what projects own",
+    read=_read_project,
+)
+
+SCOPE = (ACCOUNT, DOMAIN, LIST_ALL, IS_RECURSIVE, PROJECT)
+OWNER = (ACCOUNT, DOMAIN)
+
+
+def new_owner(call: Call) -> Account:
+    """The account that a new object is to belong to; raises faults if the caller may not act for it."""
+    name, domain = call.get(ACCOUNT), call.get(DOMAIN)
+    if name is None:
+        if domain is not None and domain.id != call.caller.account.domain_id:
+            raise bad("Account must be specified with domainid")
+        return call.caller.account
+    return named_account(call, name, domain)
+
+
+def named_account(call: Call, name: str, domain: Domain | None) -> Account:
+    """The account with this name in the domain, by default the caller's; raises faults."""
+    snapshot = call.snapshot
+    domain_id = domain.id if domain else call.caller.account.domain_id
+    found = [each for each in snapshot.where(Account, "name", name) if each.domain_id == domain_id]
+    if not found or not may_act_for(snapshot, call.caller, found[0].id):
+        if call.caller.account.role is Role.USER:
+            raise denied(f"Account {call.caller.account.name} may not act for account {name}")
+        raise bad(f"Unable to find account {name} in domain {domain_id}")
+    return found[0]
+
+
+def owned(call: Call, kind: type[R]) -> Iterable[R]:
+    """The records of a kind with `account_id` that the caller may see, by account, domain and listall."""
+    snapshot = call.snapshot
+    account = only_account(call)
+    if account is not None:
+        return snapshot.where(kind, "account_id", account.id)
+    shown = in_scope(call)
+    return (record for record in snapshot.all(kind) if shown(owner_id(snapshot, record) or ""))
+
+
+def only_account(call: Call) -> Account | None:
+    """The one account that a list is confined to, or None if it shows several."""
+    name, domain = call.get(ACCOUNT), call.get(DOMAIN)
+    if name is not None:
+        return named_account(call, name, domain)
+    if call.caller.account.role is Role.USER:
+        return call.caller.account
+    return None if domain is not None or call.get(LIST_ALL) else call.caller.account
+
+
+def in_scope(call: Call) -> Callable[[str], bool]:
+    """Whether a list that shows several accounts shows what this account owns. Judged once an account."""
+    snapshot, domain = call.snapshot, call.get(DOMAIN)
+    judged: dict[str, bool] = {}
+
+    def judge(account_id: str) -> bool:
+        if not may_act_for(snapshot, call.caller, account_id):
+            return False
+        account = snapshot.get(Account, account_id)
+        if domain is None:
+            return True
+        if account is None:
+            return False
+        if call.get(IS_RECURSIVE):
+            return lies_in(snapshot, account.domain_id, domain)
+        return account.domain_id == domain.id
+
+    def shown(account_id: str) -> bool:
+        if account_id not in judged:
+            judged[account_id] = judge(account_id)
+        return judged[account_id]
+
+    return shown
+
+
+def one_or(call: Call, id: Parameter[R], others: Callable[[], Iterable[R]]) -> Iterable[R]:
+    """The object that `id` names, whoever of those that the caller may see owns it, else the others."""
+    record = call.get(id)
+    return others() if record is None else (record,)
+
+
+def chosen(records: Iterable[R], *conditions: tuple[object, Callable[[R], object]]) -> Iterator[R]:
+    """The records whose value equals what was asked for, wherever something was asked for."""
+    asked = [(wanted, read) for wanted, read in conditions if wanted is not None]
+    for record in records:
+        if all(read(record) == wanted for wanted, read in asked):
+            yield record

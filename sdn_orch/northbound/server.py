@@ -1,0 +1,111 @@
+"""HTTP on threads of its own: an ASGI application on TCP, with TLS if wanted, or on a unix socket."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+#: Seconds that requests under way get when the server stops.
+_GRACE = 3
+_START_TIMEOUT = 10.0
+
+
+class Server:
+    """One listening socket and the thread that serves it. Binding happens at once, and fails at once."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        *,
+        certificate: Path | None = None,
+        private_key: Path | None = None,
+        client_authority: Path | None = None,
+    ) -> None:
+        """Serve `app`; with `certificate` over TLS, and with `client_authority` only to clients it signed."""
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+            h11_max_incomplete_event_size=128 * 1024,
+            ssl_certfile=certificate,
+            ssl_keyfile=private_key,
+            ssl_ca_certs=str(client_authority) if client_authority else None,
+            ssl_cert_reqs=ssl.CERT_REQUIRED if client_authority else ssl.CERT_NONE,
+        )
+        if certificate is not None:
+            config.load()  # Reads certificate and key now: a wrong one is told to the caller.
+        self._listener = listener
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of a TCP listener."""
+        host, port = self._listener.getsockname()[:2]
+        return str(host), int(port)
+
+    def start(self) -> None:
+        """Begin to serve; returns when requests are answered. Raises TimeoutError if that never happens."""
+        self._thread.start()
+        waiting = threading.Event()
+        for _ in range(int(_START_TIMEOUT / 0.01)):
+            if self._server.started:
+                return
+            if not self._thread.is_alive():
+                break
+            waiting.wait(0.01)
+        raise TimeoutError("the HTTP server did not start")
+
+    def stop(self) -> None:
+        """Finish what is under way, for some seconds, and close the socket."""
+        self._server.should_exit = True
+        self._thread.join(_GRACE + 5)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._listener])
+
+
+def listen_tcp(host: str, port: int) -> socket.socket:
+    """A listening TCP socket, IPv4 or IPv6; port 0 is any free one. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio switches Nagle's delays off only on sockets that say it.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def listen_unix(path: Path) -> socket.socket:
+    """A listening unix socket for the daemon's user alone; a dead one in its place goes. Raises OSError."""
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with probe:
+        try:
+            probe.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            path.unlink(missing_ok=True)
+        else:
+            raise FileExistsError(f"{path}: another server answers there")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
