@@ -6,7 +6,7 @@ of its units, so a change compiles anew only the units that it touches (`touched
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sdn_orch.dataplane.pipeline import Table
@@ -79,9 +79,7 @@ def compile_unit(world: World, owner: Owner, switch_id: str) -> Rules:
     if site.is_edge and switch.capabilities.tables < len(Table):
         lacking = Refused(f"an edge needs {len(Table)} tables, it has {switch.capabilities.tables}")
         return encode((lacking,) if owner == Owner(OwnerKind.SWITCH, switch_id) else (), site.dialect.version)
-    if owner.kind is OwnerKind.NIC:
-        return _nic(site, owner.id)
-    return encode(_UNITS[owner.kind](site, owner.id), site.dialect.version)
+    return _UNITS[owner.kind](site, owner.id)
 
 
 @dataclass(slots=True)
@@ -171,7 +169,20 @@ def _add(state: State, owner: Owner, rules: Rules) -> None:
         state.meters[meter.number] = meter
 
 
-def _switch(site: Site, id: str) -> Iterator[Said]:
+def _alike(site: Site, key: Hashable, say: Callable[[], Iterable[Said]]) -> Rules:
+    """What all switches of one dialect hold alike, compiled once for them."""
+    key = (key, site.dialect)
+    found = site.world.recall(key, Rules)
+    if found is None:
+        found = site.world.remember(key, encode(say(), site.dialect.version))
+    return found
+
+
+def _switch(site: Site, id: str) -> Rules:
+    return encode(_switch_here(site, id), site.dialect.version)
+
+
+def _switch_here(site: Site, id: str) -> Iterator[Said]:
     if id != site.switch.id:
         other = site.world.snapshot.get(Switch, id)
         if other is not None:
@@ -187,42 +198,50 @@ def _switch(site: Site, id: str) -> Iterator[Said]:
         yield from transit.switch(site)
 
 
-def _port(site: Site, id: str) -> Iterator[Said]:
+def _port(site: Site, id: str) -> Rules:
     port = port_of(id)
     attachments = site.world.snapshot.where(Attachment, "ports", (site.switch.id, port))
     places = (site.world.place(attachment.nic_id) for attachment in attachments)
     is_used = any(place is not None and not place.refusal for place in places)
     if site.is_edge and (is_used or port in site.switch.learn_ports):
-        yield from to_controller.port(port, site.dialect)
+        return encode(to_controller.port(port, site.dialect), site.dialect.version)
+    return NO_RULES
 
 
-def _router(site: Site, id: str) -> Iterator[Said]:
+def _router(site: Site, id: str) -> Rules:
     realm = site.world.snapshot.where(Network, "vpc_id", id) or site.world.realm(id)
     if not realm or router_of(realm[0]).id != id or realm[0].kind is NetworkKind.L2:
-        return
-    if site.world.in_realm(site.switch.id, realm):
-        yield from route.router([NetworkView.of(site.world, network) for network in realm], site.dialect)
+        return NO_RULES
+    if not site.world.in_realm(site.switch.id, realm):
+        return NO_RULES
+    return _alike(
+        site,
+        (OwnerKind.ROUTER, id),
+        lambda: route.router([NetworkView.of(site.world, network) for network in realm], site.dialect),
+    )
 
 
-def _network(site: Site, id: str) -> Iterator[Said]:
+def _network(site: Site, id: str) -> Rules:
     record = site.world.snapshot.get(Network, id)
     if record is None or not site.world.is_present(site.switch.id, id):
-        return
+        return NO_RULES
     network = NetworkView.of(site.world, record)
+    here = encode(_network_here(site, network), site.dialect.version)
+    return here + _alike(site, (OwnerKind.NETWORK, id), lambda: _network_everywhere(network, site.dialect))
+
+
+def _network_here(site: Site, network: NetworkView) -> Iterator[Said]:
     yield from classify.network(site, network)
-    yield from answer.network(network, site.dialect)
-    yield from route.network(network, site.dialect)
     yield from forward.network(site, network)
     yield from arrive.network(site, network)
     yield from deliver.network(site, network)
 
 
-_UNITS = {
-    OwnerKind.SWITCH: _switch,
-    OwnerKind.PORT: _port,
-    OwnerKind.ROUTER: _router,
-    OwnerKind.NETWORK: _network,
-}
+def _network_everywhere(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
+    yield from answer.network(network, dialect)
+    yield from route.network(network, dialect)
+    yield from forward.flood(network, dialect)
+    yield from deliver.flood(network)
 
 
 def _nic(site: Site, id: str) -> Rules:
@@ -238,12 +257,12 @@ def _nic(site: Site, id: str) -> Rules:
             return _shared(site, record, place, is_present, is_remote=True)
         return NO_RULES
     nic = NicView.of(world, record, place)
-    return encode(_local_nic(site, nic), site.dialect.version) + _shared(
+    return encode(_nic_here(site, nic), site.dialect.version) + _shared(
         site, record, place, is_present, is_remote=False
     )
 
 
-def _local_nic(site: Site, nic: NicView) -> Iterator[Said]:
+def _nic_here(site: Site, nic: NicView) -> Iterator[Said]:
     yield from classify.nic(nic)
     yield from source.nic(nic)
     yield from neighbour_source.nic(nic, site.dialect)
@@ -253,19 +272,28 @@ def _local_nic(site: Site, nic: NicView) -> Iterator[Said]:
 
 
 def _shared(site: Site, record: Nic, place: Place, is_present: bool, *, is_remote: bool) -> Rules:
-    """What all switches of one dialect hold alike of a NIC, compiled once for them."""
-    key = (record.id, site.dialect, is_present, is_remote)
-    found = site.world.recall(key, Rules)
-    if found is None:
-        nic = NicView.of(site.world, record, place)
-        said = _everywhere(nic, site.dialect, is_present, is_remote)
-        found = site.world.remember(key, encode(said, site.dialect.version))
-    return found
+    """What all switches of one dialect hold alike of a NIC."""
+    return _alike(
+        site,
+        (OwnerKind.NIC, record.id, is_present, is_remote),
+        lambda: _nic_everywhere(
+            NicView.of(site.world, record, place), site.dialect, is_present, is_remote=is_remote
+        ),
+    )
 
 
-def _everywhere(nic: NicView, dialect: Dialect, is_present: bool, is_remote: bool) -> Iterator[Said]:
+def _nic_everywhere(nic: NicView, dialect: Dialect, is_present: bool, *, is_remote: bool) -> Iterator[Said]:
     yield from route.nic(nic)
     if is_present:
         yield from answer.nic(nic, dialect)
     if is_remote:
         yield from forward.remote_nic(nic, dialect)
+
+
+_UNITS: dict[OwnerKind, Callable[[Site, str], Rules]] = {
+    OwnerKind.SWITCH: _switch,
+    OwnerKind.PORT: _port,
+    OwnerKind.ROUTER: _router,
+    OwnerKind.NETWORK: _network,
+    OwnerKind.NIC: _nic,
+}

@@ -35,9 +35,14 @@ def nic(nic: NicView) -> Iterator[Said]:
 
 
 def network(site: Site, network: NetworkView) -> Iterator[Said]:
-    """Group addresses go to every port of the network on this switch."""
+    """Every port of the network on this switch."""
     number = group_number(GroupKind.LOCAL_FLOOD, network.number)
     yield Group(number, GroupType.ALL, local_buckets(site, network))
+
+
+def flood(network: NetworkView) -> Iterator[Said]:
+    """Group addresses that arrive go to every port of the network on this switch."""
+    number = group_number(GroupKind.LOCAL_FLOOD, network.number)
     match = Match.of(metadata=network.local, eth_dst=addresses.GROUP_BIT)
     yield flow(Table.DELIVER, "flood", match, (ApplyGroup(number),))
 

@@ -46,12 +46,16 @@ def remote_nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:
 
 
 def network(site: Site, network: NetworkView) -> Iterator[Said]:
-    """Group addresses go to every port of the network, once each."""
+    """Every port of the network, once each."""
     number = group_number(GroupKind.FLOOD, network.number)
     buckets = (*local_buckets(site, network), *_remote_buckets(site, network))
     yield Group(number, GroupType.ALL, buckets)
-    members = ApplyGroup(number)
-    if site.dialect.transport is not Transport.LABEL:
+
+
+def flood(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
+    """Group addresses go to every port of the network."""
+    members = ApplyGroup(group_number(GroupKind.FLOOD, network.number))
+    if dialect.transport is not Transport.LABEL:
         yield _flood(network, "flood", members, eth_dst=addresses.GROUP_BIT)
         return
     # A label leaves no room for the group address: it is made of the IP destination where the frame arrives.
