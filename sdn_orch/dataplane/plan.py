@@ -50,10 +50,11 @@ class Plan:
             yield from chunk
 
 
-def diff(desired: State, actual: State, version: int) -> Plan:
+def diff(desired: State, actual: State, version: int, chunk: int = CHUNK) -> Plan:
     """What makes a switch that holds `actual` hold `desired`; `version` is that of both encodings.
 
     Of a whole switch after a dump, or of the part that a change touched: then both states are that part.
+    No chunk has more operations than `chunk`.
     """
     puts, deletes = _flows(desired, actual, version)
     # In each table what denies comes before what permits, and goes after it.
@@ -67,7 +68,7 @@ def diff(desired: State, actual: State, version: int) -> Plan:
         *_deletes(desired.groups, actual.groups, reversed(pointed_at_first(actual.groups))),
         *_deletes(desired.meters, actual.meters, sorted(actual.meters)),
     )
-    return Plan(tuple(operations[at : at + CHUNK] for at in range(0, len(operations), CHUNK)))
+    return Plan(tuple(operations[at : at + chunk] for at in range(0, len(operations), chunk)))
 
 
 def _flows(desired: State, actual: State, version: int) -> tuple[list[FlowEntry], list[FlowEntry]]:

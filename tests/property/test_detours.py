@@ -33,7 +33,9 @@ def fabrics(draw: st.DrawFn) -> Snapshot:
     return Snapshot.of(*switches, *links)
 
 
-def travel(topology: Topology, ends: dict[tuple[int, int], tuple[int, int]], start: int, destination: int) -> bool:
+def travel(
+    topology: Topology, ends: dict[tuple[int, int], tuple[int, int]], start: int, destination: int
+) -> bool:
     """Walk as a packet does, over all ECMP choices; `ends` holds the cables that live."""
     pending = [(start, 0)]
     seen: set[tuple[int, int]] = set()
@@ -47,7 +49,12 @@ def travel(topology: Topology, ends: dict[tuple[int, int], tuple[int, int]], sta
             return True
         way = topology.way(node, destination)
         assert way is not None
-        choices = [(ends[node, port], at) for at in range(colour, 3) for port in ports(way, at) if (node, port) in ends]
+        choices = [
+            (ends[node, port], at)
+            for at in range(colour, 3)
+            for port in ports(way, at)
+            if (node, port) in ends
+        ]
         if not choices:
             return False
         lowest = min(at for _, at in choices)
@@ -73,7 +80,9 @@ def test_single_failures(snapshot: Snapshot, data: st.DataObject) -> None:
     topology = Topology.of(snapshot)
     links = list(snapshot.all(Link))
     number = {switch.id: switch.number for switch in snapshot.all(Switch)}
-    failure = data.draw(st.one_of(st.sampled_from(links), st.sampled_from(sorted(number.values())), st.none()))
+    failure = data.draw(
+        st.one_of(st.sampled_from(links), st.sampled_from(sorted(number.values())), st.none())
+    )
     graph = networkx.MultiGraph()
     graph.add_nodes_from(number.values())
     ends: dict[tuple[int, int], tuple[int, int]] = {}

@@ -1,0 +1,232 @@
+"""Incremental equals from-scratch: worlds, compiled switches, and plans, over random changes.
+
+Changes go around validation on purpose, so that the compiler also meets what it must refuse.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from ipaddress import IPv4Address
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sdn_orch.dataplane.compiler import Compiled, compile_switch
+from sdn_orch.dataplane.plan import diff
+from sdn_orch.dataplane.touched import touched
+from sdn_orch.dataplane.world import World
+from sdn_orch.errors import InUse, Invalid, NotFound
+from sdn_orch.intent.model import (
+    Attachment,
+    Capabilities,
+    Link,
+    Network,
+    Nic,
+    Record,
+    Switch,
+    SwitchRole,
+    Transport,
+    Vpc,
+)
+from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
+from sdn_orch.openflow.values import State
+from sdn_orch.southbound.fake import FakeSwitch
+from tests.unit.dataplane.worlds import (
+    OPEN_VSWITCH,
+    PLAIN,
+    attach,
+    l2_network,
+    leaf_spine,
+    network,
+    nic,
+    tenant,
+    vpc,
+)
+
+CAPABILITIES = (
+    OPEN_VSWITCH,
+    PLAIN,
+    dataclasses.replace(PLAIN, group_select=False, group_fast_failover=False),
+)
+NETWORKS = (
+    network("alone", 1),
+    network("tier1", 2, vpc_id="vpc"),
+    network("tier2", 3, vpc_id="vpc", mtu=1400),
+    network("tier3", 4, vpc_id="vpc"),
+    dataclasses.replace(network("only4", 5), ipv6=None, gateway6=None, vlan=50),
+    dataclasses.replace(l2_network("l2"), vlan=60),
+)
+SWITCHES = ("leaf1", "leaf2", "leaf3", "spine1", "spine2")
+
+
+@st.composite
+def changes(draw: st.DrawFn, snapshot: Snapshot) -> list[Change]:
+    """One to three changes of any kind."""
+    return [draw(_change(snapshot)) for _ in range(draw(st.integers(1, 3)))]
+
+
+@st.composite
+def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
+    kind = draw(
+        st.sampled_from((Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc))
+    )
+    existing: list[Record] = list(snapshot.all(kind))
+    if existing and draw(st.integers(0, 3)) == 0:
+        return Delete(kind, draw(st.sampled_from(existing)).id)
+    return Put(draw(_RECORDS[kind.__name__](snapshot)))
+
+
+@st.composite
+def _nic(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    home = draw(st.sampled_from(list(snapshot.all(Network)) or [NETWORKS[0]]))
+    record = nic(home, draw(st.integers(10, 14)), active=draw(st.integers(0, 4)) > 0)
+    if home.ipv4 is not None and draw(st.booleans()):
+        record = dataclasses.replace(record, secondary4=(home.ipv4[draw(st.integers(100, 101))],))
+    if draw(st.integers(0, 20)) == 0:
+        record = dataclasses.replace(record, mac="0e:5d:00:00:00:01")
+    return _numbered(snapshot, record)
+
+
+@st.composite
+def _attachment(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    nics = list(snapshot.all(Nic))
+    target = draw(st.sampled_from(nics)).id if nics else "none"
+    switch_id = draw(st.sampled_from((*SWITCHES[:3], *SWITCHES[:4])))
+    port = draw(st.sampled_from((1, 9, 10, 11, 12, 0xFF00)))
+    vlan = draw(st.sampled_from((None, None, 7, 8)))
+    return _numbered(snapshot, attach(target, switch_id, port, vlan))
+
+
+@st.composite
+def _network(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    record = draw(st.sampled_from(NETWORKS))
+    name, mtu = draw(st.sampled_from((record.name, "renamed"))), draw(st.sampled_from((1400, 1500)))
+    record = dataclasses.replace(record, name=name, mtu=mtu)
+    if record.ipv4 is not None and draw(st.booleans()):
+        record = dataclasses.replace(record, vpc_id=draw(st.sampled_from((None, "vpc"))))
+    return _numbered(snapshot, record)
+
+
+@st.composite
+def _vpc(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    return _numbered(snapshot, vpc(draw(st.sampled_from(("vpc", "other")))))
+
+
+@st.composite
+def _link(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    leaf, spine, extra = (draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.sampled_from((0, 0, 20))))
+    record = Link(
+        id=f"{leaf}-{spine}-{extra}",
+        a_switch_id=f"leaf{leaf}",
+        a_port=spine + extra,
+        b_switch_id=f"spine{spine}",
+        b_port=leaf + extra,
+        up=draw(st.booleans()),
+        capacity=draw(st.sampled_from((10_000, 40_000))),
+    )
+    return _numbered(snapshot, record)
+
+
+@st.composite
+def _switch(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    name = draw(st.sampled_from(SWITCHES))
+    transport = draw(st.sampled_from((Transport.LABEL, Transport.LABEL, Transport.VXLAN, Transport.VLAN)))
+    number = SWITCHES.index(name) + 1
+    record = Switch(
+        id=name,
+        dpid=number,
+        name=draw(st.sampled_from((name, "renamed"))),
+        role=draw(st.sampled_from((SwitchRole.EDGE, SwitchRole.EDGE, SwitchRole.FABRIC))),
+        transport=transport,
+        underlay=draw(st.sampled_from((None, 9, 9, 9))),
+        tunnel_address=draw(st.sampled_from((None, IPv4Address(f"192.0.2.{number}")))),
+        learn_ports=draw(st.sampled_from(((), (11,), (11, 13)))),
+        capabilities=draw(st.sampled_from((*CAPABILITIES, Capabilities(tables=3)))),
+    )
+    return _numbered(snapshot, record)
+
+
+_RECORDS = {
+    "Nic": _nic,
+    "Attachment": _attachment,
+    "Network": _network,
+    "Vpc": _vpc,
+    "Link": _link,
+    "Switch": _switch,
+}
+
+
+def _numbered(snapshot: Snapshot, record: Record) -> Record:
+    old = snapshot.get(type(record), record.id)
+    return record if old is None else dataclasses.replace(record, number=old.number)
+
+
+def start(capabilities: Capabilities) -> Snapshot:
+    records: list[Record] = [*tenant(), vpc("vpc"), *NETWORKS, *leaf_spine(2, 3, capabilities)]
+    for home in NETWORKS:
+        for leaf in (1, 2):
+            one = nic(home, 9 + leaf)
+            records += [one, attach(one.id, f"leaf{leaf}", 10 + NETWORKS.index(home))]
+    return Snapshot.of(*records)
+
+
+def version_of(snapshot: Snapshot, switch_id: str) -> int:
+    return snapshot.need(Switch, switch_id).capabilities.version
+
+
+def assert_same(one: Compiled, other: Compiled) -> None:
+    assert one.state.flows == other.state.flows
+    assert one.state.groups == other.state.groups
+    assert one.state.meters == other.state.meters
+    assert set(one.refusals()) == set(other.refusals())
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+@given(st.sampled_from(CAPABILITIES), st.data())
+def test_incremental_is_from_scratch(capabilities: Capabilities, data: st.DataObject) -> None:
+    snapshot = start(capabilities)
+    world = World.of(snapshot)
+    compiled = {switch.id: compile_switch(world, switch.id) for switch in snapshot.all(Switch)}
+    held = {switch_id: FakeSwitch(1, capabilities) for switch_id in compiled}
+    for switch_id, fake in held.items():
+        for chunk in diff(compiled[switch_id].state, State.empty(), capabilities.version, 7).chunks:
+            fake.take(chunk)
+    for _ in range(data.draw(st.integers(1, 6))):
+        wanted = data.draw(changes(snapshot))
+        try:
+            after = snapshot.change(wanted)
+        except (Invalid, InUse, NotFound):
+            continue
+        differences = after.differences(snapshot, wanted)
+        new_world = world.advance(differences, after)
+        fresh_world = World.of(after)
+        units = touched(world, new_world, differences)
+        for switch in after.all(Switch):
+            fresh = compile_switch(fresh_world, switch.id)
+            mine = compiled.setdefault(switch.id, Compiled(switch.id, State.empty(), {}))
+            before, now = mine.replace(new_world, [owner for owner, at in units if at == switch.id])
+            assert_same(mine, fresh)
+            _check_plan(held.setdefault(switch.id, FakeSwitch(1)), switch, mine.state, (before, now))
+        for gone in compiled.keys() - {switch.id for switch in after.all(Switch)}:
+            del compiled[gone], held[gone]
+        snapshot, world = after, new_world
+
+
+def _check_plan(fake: FakeSwitch, switch: Switch, desired: State, part: tuple[State, State]) -> None:
+    """On a strict switch, in small chunks, the plan of the part leads to the whole and touches no more."""
+    if fake.capabilities != switch.capabilities:
+        # A switch that is another one now comes back empty.
+        fake.restart()
+        fake.capabilities = switch.capabilities
+        plan = diff(desired, fake.copy(), switch.capabilities.version, 5)
+    else:
+        before, now = part
+        plan = diff(now, before, switch.capabilities.version, 5)
+        whole = diff(desired, fake.copy(), switch.capabilities.version, 5)
+        assert sorted(map(repr, plan)) == sorted(map(repr, whole))
+    for chunk in plan.chunks:
+        fake.take(chunk)
+    assert fake.state == desired
+    assert not diff(desired, fake.copy(), switch.capabilities.version)
