@@ -1,0 +1,39 @@
+"""One running cloud for all end-to-end tests: the demonstration's fabric, tenants and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+
+from topologies.cloud import Cloud
+from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.tenants import make_tenants
+from topologies.leaf_spine import LeafSpine
+
+#: Four leaves with four hosts each; the fourth is free for machines that move, and for strangers.
+HOSTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The cloud, its machines by their names, and hosts that nobody has, one a leaf."""
+
+    cloud: Cloud
+    machines: dict[str, Machine]
+    free: list[str]
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Running]:
+    with Cloud(partial(LeafSpine, hosts=HOSTS)) as cloud:
+        cloud.start()
+        hosts = [host.name for host in cloud.network.hosts]
+        free = hosts[HOSTS - 1 :: HOSTS]
+        machines = make_tenants(cloud.controller, [host for host in hosts if host not in free])
+        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines)
+        cloud.wait_realised(machine.nic_id for machine in machines)
+        take_addresses(cloud, machines)
+        yield Running(cloud, {machine.name: machine for machine in machines}, free)
