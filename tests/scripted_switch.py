@@ -134,6 +134,8 @@ def _ordinary(switch: ScriptedSwitch, request: bytes) -> bytes | None:
             return multipart(request, Struct("!10I").pack(0b0111, 0, 8, 8, 8, 8, 0, 0, 0, 0))
         if part == Part.METER_FEATURES:
             return error(request, 1, 2)
+        if part == Part.PORT_DESCRIPTION and version != OPENFLOW_13:
+            return multipart(request, b"")
         if part == Part.PORT_DESCRIPTION:
             return multipart(request, port_13(1), more=True) + multipart(request, port_13(2, up=False))
         return multipart(request, b"")

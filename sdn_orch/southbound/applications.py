@@ -28,7 +28,8 @@ from sdn_orch.southbound.osken import (
     ofproto_parser,
     ofproto_protocol,
 )
-from sdn_orch.southbound.session import VERSIONS, Session
+from sdn_orch.southbound.session import Session
+from sdn_orch.southbound.surroundings import VERSIONS
 
 log = logging.getLogger(__name__)
 

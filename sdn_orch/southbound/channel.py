@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdn_orch.openflow.values import OPENFLOW_13
 from sdn_orch.southbound.base import Listener
 from sdn_orch.southbound.connection import Connection
-from sdn_orch.southbound.session import Applications, Session, Timing
+from sdn_orch.southbound.session import Session
+from sdn_orch.southbound.surroundings import VERSIONS, Applications, Timing
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,8 @@ class Channel:
         self._lock = threading.Lock()
         self._sessions: set[Session] = set()
         self._by_dpid: dict[int, Session] = {}
+        #: Addresses whose next session is to be offered OpenFlow 1.3 only.
+        self._plain: set[str] = set()
         self._servers: list[tuple[socket.socket, threading.Thread]] = []
         self._stopping = False
 
@@ -111,6 +115,20 @@ class Channel:
         """The live sessions whose features are known."""
         with self._lock:
             return tuple(self._by_dpid.values())
+
+    def versions(self, session: Session) -> frozenset[int]:
+        """What to offer: 1.5 and 1.3, as far as the loaded applications know them."""
+        versions = self._applications.versions if self._applications else VERSIONS
+        with self._lock:
+            if session.connection.host in self._plain and OPENFLOW_13 in versions:
+                self._plain.discard(session.connection.host)
+                return frozenset({OPENFLOW_13})
+        return versions
+
+    def speak_13(self, session: Session) -> None:
+        """Offer the next session from this address OpenFlow 1.3 only."""
+        with self._lock:
+            self._plain.add(session.connection.host)
 
     def admit(self, session: Session) -> bool:
         """Let the session stand for its datapath id, unless a live one does already.
@@ -160,16 +178,19 @@ class Channel:
                 threading.Event().wait(0.1)
                 continue
             try:
-                self._open(accepted, f"{address[0]}:{address[1]}", context)
+                self._open(accepted, address, context)
             except OSError as error:
                 log.warning("switch at %s:%s: %s", address[0], address[1], error)
                 accepted.close()
 
-    def _open(self, accepted: socket.socket, peer: str, context: ssl.SSLContext | None) -> None:
+    def _open(
+        self, accepted: socket.socket, address: tuple[str, int], context: ssl.SSLContext | None
+    ) -> None:
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context is not None:
             accepted = context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
-        session = Session(Connection(accepted, peer), self._listener, self, self._timing, self._applications)
+        connection = Connection(accepted, address[0], address[1])
+        session = Session(connection, self._listener, self, self._timing, self._applications)
         with self._lock:
             if self._stopping:
                 session.connection.dispose()

@@ -24,11 +24,12 @@ _READ_SIZE = 1 << 18
 
 
 class Connection:
-    """An accepted socket; `peer` names the other end in logs. The creating thread is no receiver yet."""
+    """An accepted socket; `peer` names the other end in logs. Whoever first receives is the receiver."""
 
-    def __init__(self, sock: socket.socket, peer: str) -> None:
+    def __init__(self, sock: socket.socket, host: str, port: int) -> None:
         sock.setblocking(False)
-        self.peer = peer
+        self.host = host
+        self.peer = f"{host}:{port}"
         self._socket = sock
         self._changed = threading.Condition(threading.Lock())
         self._pending: deque[memoryview] = deque()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from sdn_orch.southbound.base import Listener
 from sdn_orch.southbound.channel import Channel, Endpoint
-from sdn_orch.southbound.session import Timing
+from sdn_orch.southbound.surroundings import Timing
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,6 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 from sdn_orch.dataplane.plan import Plan
 from sdn_orch.errors import Disconnected, MalformedMessage
@@ -23,53 +21,19 @@ from sdn_orch.openflow.messages import Kind
 from sdn_orch.openflow.meters import parse_meters
 from sdn_orch.openflow.multipart import Part, multipart_request, parse_flows, parse_multipart
 from sdn_orch.openflow.ports import PortChange, PortDescription, parse_port_status
-from sdn_orch.openflow.values import OPENFLOW_13, OPENFLOW_15, Action, FlowKey, State
+from sdn_orch.openflow.values import OPENFLOW_13, Action, FlowKey, State
 from sdn_orch.southbound.base import FlowCounters, Listener, PacketIn, Port
 from sdn_orch.southbound.connection import Connection
 from sdn_orch.southbound.exchange import Exchanges
+from sdn_orch.southbound.framing import Framing
 from sdn_orch.southbound.handshake import Introduction, choose_version, introduce
+from sdn_orch.southbound.surroundings import Applications, Registry, Timing
 from sdn_orch.southbound.transfer import transfer
 
 log = logging.getLogger(__name__)
 
-VERSIONS = frozenset({OPENFLOW_13, OPENFLOW_15})
 #: Hellos, errors and echoes may come in another version than the agreed one (1.3.5, section 6.3.1).
 _ANY_VERSION = frozenset({Kind.HELLO, Kind.ERROR, Kind.ECHO_REQUEST, Kind.ECHO_REPLY})
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds: silence before an echo is sent (twice that and the switch is dead), time for the whole
-    handshake, and for the answer to a request."""
-
-    echo_interval: float = 5.0
-    handshake: float = 10.0
-    answer: float = 30.0
-
-
-class Applications(Protocol):
-    """Loaded Ryu applications, as a session sees them."""
-
-    versions: frozenset[int]
-
-    def opened(self, session: Session) -> None:
-        """The features are known."""
-
-    def deliver(self, session: Session, message: bytes) -> None:
-        """A message that was not an answer to us."""
-
-    def closed(self, session: Session) -> None:
-        """The session is over; only after `opened`."""
-
-
-class Registry(Protocol):
-    """Who decides whether a session may stand for its datapath id."""
-
-    def admit(self, session: Session) -> bool:
-        """Take the session in, or refuse it because another one lives; may block."""
-
-    def remove(self, session: Session) -> None:
-        """The session is over."""
 
 
 class Session:
@@ -93,7 +57,7 @@ class Session:
         self._registry = registry
         self._applications = applications
         self._ports: dict[int, Port] = {}
-        self._buffer = b""
+        self._framing = Framing()
         #: Port changes since the switch described its ports, until the session is told of.
         self._early: list[bytes] = []
         self._version = 0
@@ -208,14 +172,15 @@ class Session:
     # The receiving thread.
 
     def _shake_hands(self) -> None:
-        self.send(messages.hello(self._offer(), self.exchanges.xid()))
+        versions = self._registry.versions(self)
+        self.send(messages.hello(versions, self.exchanges.xid()))
         incoming = self._incoming(time.monotonic() + self.timing.handshake)
         offered = messages.hello_versions(next(incoming))
         try:
-            self._version = choose_version(offered, self._offer())
+            self._version = choose_version(offered, versions)
         except MalformedMessage as fault:
             body = bytes(4) + str(fault).encode()
-            self.send(messages.message(max(self._offer()), Kind.ERROR, self.exchanges.xid(), body))
+            self.send(messages.message(max(versions), Kind.ERROR, self.exchanges.xid(), body))
             raise
         self.introduction = introduce(
             self._version,
@@ -224,13 +189,15 @@ class Session:
             lambda: next(incoming),
             flow_removed=self._applications is not None,
         )
+        plain = not self.introduction.capabilities.open_vswitch
+        if plain and self._version != OPENFLOW_13 and OPENFLOW_13 in versions & offered:
+            # Who it is we only learn in a session, and its version cannot change.
+            self._registry.speak_13(self)
+            raise Disconnected(f"{self._name}: no Open vSwitch, to come back with OpenFlow 1.3")
         self.dpid = self.introduction.features.dpid
         self.capabilities = self.introduction.capabilities
         self._ports = {port.number: _port(port) for port in self.introduction.ports}
         self._name = f"{self.dpid:016x} ({self.connection.peer})"
-
-    def _offer(self) -> frozenset[int]:
-        return VERSIONS & self._applications.versions if self._applications else VERSIONS
 
     def _incoming(self, deadline: float) -> Iterator[bytes]:
         """The messages up to the end of the handshake; echoes are answered on the way."""
@@ -238,8 +205,9 @@ class Session:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 raise TimeoutError(f"handshake not finished within {self.timing.handshake:g} s")
-            self._buffer += self.connection.receive(remaining)
-            while message := self._next_message():
+            self._framing.feed(self.connection.receive(remaining))
+            self._check_first()
+            while message := self._framing.next():
                 if message[1] == Kind.ECHO_REQUEST:
                     self.send(messages.echo_reply(message))
                 elif message[1] == Kind.PORT_STATUS:
@@ -252,19 +220,11 @@ class Session:
                         self._early.clear()
                     yield message
 
-    def _next_message(self) -> bytes | None:
-        buffer = self._buffer
-        if self._version == 0 and buffer and (buffer[0] == 0 or (len(buffer) > 1 and buffer[1] > Kind.ERROR)):
-            raise MalformedMessage(f"session does not start with a hello: {buffer[:16]!r}")
-        if len(buffer) < 8:
-            return None
-        length = int.from_bytes(buffer[2:4], "big")
-        if length < 8:
-            raise MalformedMessage(f"message of length {length}")
-        if len(buffer) < length:
-            return None
-        self._buffer = buffer[length:]
-        return buffer[:length]
+    def _check_first(self) -> None:
+        """Notice at once what is no OpenFlow: text in place of a header may announce a long message."""
+        head = self._framing.peek()[:2]
+        if self._version == 0 and head and (head[0] == 0 or head[1:] > bytes((Kind.ERROR,))):
+            raise MalformedMessage(f"session does not start with a hello: {self._framing.peek()[:16]!r}")
 
     def _serve(self) -> None:
         interval = self.timing.echo_interval
@@ -278,7 +238,7 @@ class Session:
             )
             if data:
                 heard, asked = time.monotonic(), False
-                self._buffer = self._buffer + data if self._buffer else data
+                self._framing.feed(data)
                 self._handle_all()
             elif asked:
                 raise Disconnected(f"silent for {2 * interval:g} s")
@@ -287,20 +247,11 @@ class Session:
                 asked = True
 
     def _handle_all(self) -> None:
-        buffer, offset = self._buffer, 0
         version = self._version
-        while len(buffer) - offset >= 8:
-            length = int.from_bytes(buffer[offset + 2 : offset + 4], "big")
-            if length < 8:
-                raise MalformedMessage(f"message of length {length}")
-            if len(buffer) - offset < length:
-                break
-            if buffer[offset] != version and buffer[offset + 1] not in _ANY_VERSION:
-                raise MalformedMessage(f"message of OpenFlow version {buffer[offset]:#04x} in {version:#04x}")
-            message = buffer[offset : offset + length]
-            offset += length
+        while message := self._framing.next():
+            if message[0] != version and message[1] not in _ANY_VERSION:
+                raise MalformedMessage(f"message of OpenFlow version {message[0]:#04x} in {version:#04x}")
             self._handle(message)
-        self._buffer = buffer[offset:]
 
     def _handle(self, message: bytes) -> None:
         kind = message[1]

@@ -15,7 +15,7 @@ from sdn_orch.dataplane.plan import Operation, Plan, Verb
 from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.intent.model import Capabilities
 from sdn_orch.openflow.codec import encode_flow
-from sdn_orch.openflow.messages import Kind, echo_request, message
+from sdn_orch.openflow.messages import Kind, echo_request, hello_versions, message
 from sdn_orch.openflow.values import (
     OPENFLOW_13,
     OPENFLOW_15,
@@ -28,7 +28,7 @@ from sdn_orch.openflow.values import (
 )
 from sdn_orch.southbound.base import Datapath, PacketIn, Port
 from sdn_orch.southbound.channel import Channel, Endpoint
-from sdn_orch.southbound.session import Timing
+from sdn_orch.southbound.surroundings import Timing
 from tests.scripted_switch import ScriptedSwitch, error, multipart, port_13
 from tests.southbound import Recorder, wait_until
 
@@ -85,6 +85,19 @@ def test_a_plain_switch_says_what_it_can(recorder: Recorder, port: int) -> None:
 
 def test_the_best_common_version_is_taken(recorder: Recorder, port: int) -> None:
     with ScriptedSwitch(port, versions=(1, OPENFLOW_13, 5)).serve():
+        assert recorder.datapath().capabilities.version == OPENFLOW_13
+
+
+def test_a_plain_switch_with_a_newer_version_comes_back_with_13(recorder: Recorder, port: int) -> None:
+    versions = (OPENFLOW_13, OPENFLOW_15)
+    with ScriptedSwitch(port, versions=versions) as newer:
+        newer.serve()
+        wait_until(lambda: newer._thread is not None and not newer._thread.is_alive())
+    assert recorder.order == []
+    with ScriptedSwitch(port, versions=versions) as back:
+        hello = back.receive()
+        assert hello is not None and hello_versions(hello) == {OPENFLOW_13}
+        back.serve()
         assert recorder.datapath().capabilities.version == OPENFLOW_13
 
 
