@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from sdn_orch.dataplane.compiler import Compiled, compile_switch
 from sdn_orch.dataplane.plan import Plan, diff
-from sdn_orch.dataplane.rules import NO_RULES, Owner, OwnerKind
+from sdn_orch.dataplane.rules import NO_RULES, Owner, OwnerKind, port_id
 from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected
@@ -185,12 +185,18 @@ class Reconciler:
         realised: list[str] = []
         pending: list[str] = []
         refusals: list[tuple[str, str]] = []
+        owners = (owner, *self._ports_of(owner))
         for switch_id in switches_of(self._world, owner):
             loop = self._loops.get(switch_id)
             compiled = loop.compiled if loop else None
-            if loop is None or compiled is None or loop.datapath is None or owner in loop.pending:
+            if (
+                loop is None
+                or compiled is None
+                or loop.datapath is None
+                or not loop.pending.isdisjoint(owners)
+            ):
                 pending.append(switch_id)
-            elif reasons := (*compiled.rules.get(owner, NO_RULES).refusals, *loop.rejected.get(owner, ())):
+            elif reasons := [reason for each in owners for reason in loop.refusals(each)]:
                 refusals += [(switch_id, reason) for reason in reasons]
             elif loop.status.phase is Phase.IN_SYNC:
                 realised.append(switch_id)
@@ -203,6 +209,11 @@ class Reconciler:
         else:
             condition = Condition.REALISED if realised else Condition.IDLE
         return ObjectStatus(condition, tuple(realised), tuple(pending), tuple(refusals))
+
+    def _ports_of(self, owner: Owner) -> tuple[Owner, ...]:
+        """The port that a NIC is at: what is refused of it is refused to the NIC."""
+        place = self._world.place(owner.id) if owner.kind is OwnerKind.NIC else None
+        return (Owner(OwnerKind.PORT, port_id(place.switch_id, place.port)),) if place else ()
 
     def _compiled(self, switch_id: str) -> Compiled:
         loop = self._loops.get(switch_id)

@@ -18,7 +18,7 @@ from itertools import islice
 
 from sdn_orch.dataplane.compiler import Compiled, compile_switch
 from sdn_orch.dataplane.plan import Plan, diff
-from sdn_orch.dataplane.rules import Owner
+from sdn_orch.dataplane.rules import NO_RULES, Owner
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.openflow.values import State
@@ -130,6 +130,12 @@ class SwitchLoop:
             self._condition.notify()
         return done
 
+    def refusals(self, owner: Owner) -> tuple[str, ...]:
+        """Why this switch does not hold (all) rules of an owner: what it lacks, and what it answered."""
+        compiled = self.compiled
+        held = compiled.rules.get(owner, NO_RULES) if compiled else NO_RULES
+        return (*held.refusals, *self.rejected.get(owner, ()))
+
     # --- the loop ---------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -181,6 +187,7 @@ class SwitchLoop:
         """Read everything and repair what differs; compile from nothing where something has changed."""
         started = time.monotonic()
         is_first = self.status.synced_in is None
+        is_audit = not is_first and notes.world is None and self._failures == 0
         if self.compiled is None or notes.world is not None:
             self.compiled = compile_switch(self._world, self.switch_id)
             self.compiled.leave_out(self.rejected.keys())
@@ -190,7 +197,7 @@ class SwitchLoop:
             actual = _ours(actual, desired)
         plan = diff(desired, actual, datapath.capabilities.version)
         counts = _summary(plan)
-        if plan and not is_first:
+        if plan and is_audit:
             log.warning("switch %s: audit repairs what differs: %s", self.name, counts)
             self._tell_repairs(self.compiled, plan)
         self._apply(datapath, self.compiled, plan, confirmed=None)
@@ -201,7 +208,7 @@ class SwitchLoop:
         self.status = replace(
             self.status,
             synced_in=taken if is_first else self.status.synced_in,
-            repaired=self.status.repaired + (0 if is_first else sum(1 for _ in plan)),
+            repaired=self.status.repaired + (sum(1 for _ in plan) if is_audit else 0),
             foreign=foreign if self._keep_foreign else 0,
         )
 
