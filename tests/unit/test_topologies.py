@@ -11,7 +11,8 @@ from mininet.topo import Topo
 
 from topologies import fat_tree, leaf_spine, linear, single, wan
 
-ALL: dict[str, type[Topo]] = {**single.topos, **linear.topos, **leaf_spine.topos, **fat_tree.topos, **wan.topos}
+MODULES = (single, linear, leaf_spine, fat_tree, wan)
+ALL: dict[str, type[Topo]] = {name: topo for module in MODULES for name, topo in module.topos.items()}
 
 
 def graph(topo: Topo) -> nx.Graph[str]:
