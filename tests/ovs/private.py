@@ -52,6 +52,10 @@ class OpenVSwitch:
         while _runs(pid) and time.monotonic() < deadline:
             time.sleep(0.01)
 
+    def signal(self, program: str, how: signal.Signals) -> None:
+        """Send a daemon a signal that it survives."""
+        os.kill(self._pids[program], how)
+
     def stop_all(self) -> None:
         for program in ("ovs-vswitchd", "ovsdb-server"):
             if program in self._pids:
