@@ -29,6 +29,7 @@ from sdn_orch.southbound.framing import Framing
 from sdn_orch.southbound.handshake import Introduction, choose_version, introduce
 from sdn_orch.southbound.surroundings import Applications, Registry, Timing
 from sdn_orch.southbound.transfer import transfer
+from sdn_orch.southbound.uncollected import uncollected
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +76,10 @@ class Session:
         """Everything that the switch holds. Raises Disconnected."""
         state = State.empty()
         flows = state.flows
-        for body in self._dump(Part.FLOW):
-            for entry, _ in parse_flows(body, self._version):
-                flows[entry.table, entry.priority, entry.match] = entry
+        with uncollected():
+            for body in self._dump(Part.FLOW):
+                for entry, _ in parse_flows(body, self._version):
+                    flows[entry.table, entry.priority, entry.match] = entry
         if self.introduction.has_groups:
             for body in self._dump(Part.GROUP_DESCRIPTION):
                 state.groups.update((group.number, group) for group in parse_groups(body, self._version))
@@ -88,11 +90,12 @@ class Session:
 
     def counters(self) -> dict[FlowKey, FlowCounters]:
         """Counters by flow identity. Raises Disconnected."""
-        return {
-            entry.key: FlowCounters(*counted)
-            for body in self._dump(Part.FLOW)
-            for entry, counted in parse_flows(body, self._version)
-        }
+        with uncollected():
+            return {
+                entry.key: FlowCounters(*counted)
+                for body in self._dump(Part.FLOW)
+                for entry, counted in parse_flows(body, self._version)
+            }
 
     def apply(self, plan: Plan) -> None:
         """Carry the plan out, as `base.Datapath` says; one plan at a time."""
