@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import networkx as nx
 import pytest
 
 pytest.importorskip("mininet", reason="./dev installs Mininet into .venv")
 
 from mininet.topo import Topo
+from mininet.util import buildTopo
 
 from topologies import fat_tree, leaf_spine, linear, single, wan
 
@@ -39,6 +43,27 @@ def test_what_holds_for_all(name: str) -> None:
     assert max(len(f"{switch}-eth{port}") for switch in infos for port in topo.ports[switch]) <= 15
     for a, b in graph(topo).edges:
         assert topo.linkInfo(a, b)["capacity"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "switches", "hosts"),
+    [
+        ("single,4", 1, 4),
+        ("linear,3,2", 3, 6),
+        ("leaf_spine,2,4,3", 6, 12),
+        ("fat_tree,4", 20, 16),
+        ("wan,1", 11, 11),
+    ],
+)
+def test_mn_custom_takes_them(words: str, switches: int, hosts: int) -> None:
+    """`mn --custom FILE --topo WORDS` executes the file alone and looks for `topos` in it."""
+    name = words.partition(",")[0]
+    file = Path(single.__file__).with_name(f"{name}.py")
+    assert f"--topo {words} " in file.read_text()
+    customs: dict[str, Any] = {}
+    exec(compile(file.read_text(), file, "exec"), customs, customs)
+    topo = buildTopo(customs["topos"], words)
+    assert (len(topo.switches()), len(topo.hosts())) == (switches, hosts)
 
 
 def test_leaf_spine() -> None:
