@@ -44,11 +44,10 @@ def links(snapshot: Snapshot, configured: config.Config) -> Iterator[Change]:
     """Links as configured, in place of discovered ones at the same ports; once configured ones that are
     not any more go. The switches must be in the snapshot already."""
     ids = {switch.name: switch.id for switch in snapshot.all(Switch)}
-    numbers = {switch.id: switch.number for switch in snapshot.all(Switch)}
     wanted: dict[tuple[tuple[str, int], tuple[str, int]], int] = {}
     for row in configured.links:
         ends = ((ids[row.a.switch], row.a.port), (ids[row.b.switch], row.b.port))
-        a, b = sorted(ends, key=lambda end: (numbers[end[0]], end[1]))
+        a, b = sorted(ends)
         wanted[a, b] = row.capacity
     taken = {end for ends in wanted for end in ends}
     for link in snapshot.all(Link):
