@@ -16,6 +16,7 @@ from types import FrameType
 from mininet.cli import CLI
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from topologies.cloud import Cloud
 from topologies.demo.failover import BAR, across, cut_under_ping
@@ -48,8 +49,10 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("interrupted; everything is removed again")
         return 130
+    except RuntimeError as error:
+        faults.append(str(error))
     for fault in faults:
-        console.print(f"[red]✗[/] {fault}")
+        console.print(Text("✗ ", "red") + Text(fault))
     console.print("[red]not all was as expected[/]" if faults else "[green]all was as expected[/]")
     return 1 if faults else 0
 
