@@ -166,12 +166,12 @@ class Reconciler:
     def owners(self, switch_id: str) -> Mapping[FlowKey, Owner]:
         """Whose each flow is that the switch should hold."""
         rules = self._compiled(switch_id).rules
-        return {key: owner for owner, held in tuple(rules.items()) for key, _ in held.flows}
+        return {key: owner for owner, held in tuple(rules.items()) for key in held.flows}
 
     def rules(self, owner: Owner, switch_id: str) -> Sequence[FlowEntry]:
         """The flows that this owner has on this switch."""
         held = self._compiled(switch_id).rules.get(owner, NO_RULES)
-        return tuple(entry for _, entry in held.flows)
+        return tuple(held.flows.values())
 
     def plan(self, switch_id: str) -> Plan:
         """What would be sent to make the switch hold what it should, read anew; raises Disconnected."""

@@ -118,7 +118,7 @@ class Compiled:
         """Whose a flow (by its identity), group or meter (by its number) is."""
         for owner, rules in self.rules.items():
             if isinstance(subject, FlowEntry):
-                found = any(key == subject.key for key, _ in rules.flows)
+                found = subject.key in rules.flows
             else:
                 held = rules.groups if isinstance(subject, Group) else rules.meters
                 found = any(other.number == subject.number for other in held)
@@ -127,7 +127,7 @@ class Compiled:
         return None
 
     def _take_out(self, rules: Rules) -> None:
-        for key, _ in rules.flows:
+        for key in rules.flows:
             del self.state.flows[key]
         for group in rules.groups:
             del self.state.groups[group.number]
@@ -153,12 +153,13 @@ def compile_switch(world: World, switch_id: str) -> Compiled:
 
 
 def _add(state: State, owner: Owner, rules: Rules) -> None:
-    for key, entry in rules.flows:
-        if key in state.flows:
-            raise OwnerConflict(
-                f"{owner}: another flow has table {key[0]}, priority {key[1]}, match {key[2].hex()}"
-            )
-        state.flows[key] = entry
+    taken = [key for key in rules.flows if key in state.flows]
+    if taken:
+        table, priority, match = taken[0]
+        raise OwnerConflict(
+            f"{owner}: another flow has table {table}, priority {priority}, match {match.hex()}"
+        )
+    state.flows.update(rules.flows)
     for group in rules.groups:
         if group.number in state.groups:
             raise OwnerConflict(f"{owner}: another group has the number {group.number:#x}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sdn_orch.errors import OwnerConflict
 from sdn_orch.openflow.codec import encode_flow
 from sdn_orch.openflow.values import Flow, FlowEntry, FlowKey, Group, Meter
 
@@ -56,9 +57,9 @@ Said = Flow | Group | Meter | Refused
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one owner has on one switch; keys and entries are shared among switches that hold the same."""
+    """What one owner has on one switch; flows are shared among switches that hold the same."""
 
-    flows: tuple[tuple[FlowKey, FlowEntry], ...] = ()
+    flows: Mapping[FlowKey, FlowEntry] = field(default_factory=dict)
     groups: tuple[Group, ...] = ()
     meters: tuple[Meter, ...] = ()
     refusals: tuple[str, ...] = ()
@@ -68,7 +69,7 @@ class Rules:
 
     def __add__(self, other: Rules) -> Rules:
         return Rules(
-            self.flows + other.flows,
+            merge(self.flows, other.flows),
             self.groups + other.groups,
             self.meters + other.meters,
             self.refusals + other.refusals,
@@ -79,22 +80,35 @@ NO_RULES = Rules()
 
 
 def encode(said: Iterable[Said], version: int) -> Rules:
-    """The rules that stages said, their flows as table entries under their identities."""
-    flows: list[tuple[FlowKey, FlowEntry]] = []
+    """The rules that stages said, their flows encoded. Raises OwnerConflict."""
+    entries: list[FlowEntry] = []
     groups: list[Group] = []
     meters: list[Meter] = []
     refusals: list[str] = []
     for item in said:
         if isinstance(item, Flow):
-            entry = encode_flow(item, version)
-            flows.append((entry.key, entry))
+            entries.append(encode_flow(item, version))
         elif isinstance(item, Group):
             groups.append(item)
         elif isinstance(item, Meter):
             meters.append(item)
         else:
             refusals.append(item.reason)
-    return Rules(tuple(flows), tuple(groups), tuple(meters), tuple(refusals))
+    flows = {entry.key: entry for entry in entries}
+    if len(flows) < len(entries):
+        raise OwnerConflict("two stages say a flow with one identity")
+    return Rules(flows, tuple(groups), tuple(meters), tuple(refusals))
+
+
+def merge(
+    flows: Mapping[FlowKey, FlowEntry], others: Mapping[FlowKey, FlowEntry]
+) -> dict[FlowKey, FlowEntry]:
+    """The union of flows that have no identity in common. Raises OwnerConflict if they have."""
+    merged = {**flows, **others}
+    if len(merged) < len(flows) + len(others):
+        table, priority, match = next(iter(flows.keys() & others.keys()))
+        raise OwnerConflict(f"two flows have table {table}, priority {priority}, match {match.hex()}")
+    return merged
 
 
 def port_id(switch_id: str, port: int) -> str:

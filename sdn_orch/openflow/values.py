@@ -46,7 +46,11 @@ class Match:
         ones becomes an exact match and a mask of zero drops the field.
         """
         result: list[tuple[str, int, int | None]] = []
-        for name in sorted(fields, key=_order):
+        try:
+            names = sorted(fields, key=_ORDER.__getitem__)
+        except KeyError as unknown:
+            raise ValueError(f"{unknown.args[0]}: no such match field") from None
+        for name in names:
             given = fields[name]
             value, mask = given if isinstance(given, tuple) else (given, None)
             full = (1 << FIELDS[name].bits) - 1
@@ -71,11 +75,7 @@ class Match:
         return None
 
 
-def _order(name: str) -> int:
-    try:
-        return FIELDS[name].order
-    except KeyError:
-        raise ValueError(f"{name}: no such match field") from None
+_ORDER = {name: field.order for name, field in FIELDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
