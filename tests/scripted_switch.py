@@ -59,6 +59,10 @@ class ScriptedSwitch:
     ) -> None:
         self.close()
 
+    def answer(self, kind: Kind, answer: Answer) -> None:
+        """From now on, say this to a kind of message."""
+        self._answers[kind] = answer
+
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from sdn_orch.dataplane.plan import Plan
 from sdn_orch.errors import Disconnected, MalformedMessage
@@ -76,21 +77,21 @@ class Session:
         """Everything that the switch holds. Raises Disconnected."""
         state = State.empty()
         flows = state.flows
-        with uncollected():
+        with self._answered("dump"), uncollected():
             for body in self._dump(Part.FLOW):
                 for entry, _ in parse_flows(body, self._version):
                     flows[entry.table, entry.priority, entry.match] = entry
-        if self.introduction.has_groups:
-            for body in self._dump(Part.GROUP_DESCRIPTION):
-                state.groups.update((group.number, group) for group in parse_groups(body, self._version))
-        if self.capabilities.meters:
-            for body in self._dump(Part.METER_CONFIG):
-                state.meters.update((meter.number, meter) for meter in parse_meters(body))
+            if self.introduction.has_groups:
+                for body in self._dump(Part.GROUP_DESCRIPTION):
+                    state.groups.update((group.number, group) for group in parse_groups(body, self._version))
+            if self.capabilities.meters:
+                for body in self._dump(Part.METER_CONFIG):
+                    state.meters.update((meter.number, meter) for meter in parse_meters(body))
         return state
 
     def counters(self) -> dict[FlowKey, FlowCounters]:
         """Counters by flow identity. Raises Disconnected."""
-        with uncollected():
+        with self._answered("dump"), uncollected():
             return {
                 entry.key: FlowCounters(*counted)
                 for body in self._dump(Part.FLOW)
@@ -100,11 +101,8 @@ class Session:
     def apply(self, plan: Plan) -> None:
         """Carry the plan out, as `base.Datapath` says; one plan at a time."""
         self._check_thread()
-        with self._applying:
-            try:
-                transfer(self, plan)
-            except TimeoutError as error:
-                raise self._give_up(f"plan: {error}") from None
+        with self._applying, self._answered("plan"):
+            transfer(self, plan)
 
     def packet_out(self, actions: Sequence[Action], frame: bytes, in_port: int) -> None:
         """Send one frame through actions; not confirmed. Raises Disconnected."""
@@ -331,23 +329,23 @@ class Session:
         self._check_thread()
         with self.exchanges.open(1) as exchange:
             self.send(multipart_request(part, self._version, exchange.first))
-            while True:
-                try:
-                    answer = exchange.next(self.timing.answer)
-                except TimeoutError as error:
-                    raise self._give_up(f"{part.name} request: {error}") from None
+            more = True
+            while more:
+                answer = exchange.next(self.timing.answer)
                 if answer[1] == Kind.ERROR:
-                    raise self._give_up(f"{part.name} request: {parse_error(answer).text}")
+                    raise MalformedMessage(f"{part.name} request: {parse_error(answer).text}")
                 _, more, body = parse_multipart(answer)
                 yield body
-                if not more:
-                    return
 
-    def _give_up(self, reason: str) -> Disconnected:
-        """End a session that no longer does what it must."""
-        log.error("switch %s: %s; disconnecting it", self._name, reason)
-        self.connection.close(reason)
-        return Disconnected(f"{self._name}: {reason}")
+    @contextmanager
+    def _answered(self, what: str) -> Iterator[None]:
+        """Within it, a switch that does not answer, or answers nonsense, loses its session."""
+        try:
+            yield
+        except (TimeoutError, MalformedMessage) as fault:
+            log.error("switch %s: %s: %s; disconnecting it", self._name, what, fault)
+            self.connection.close(f"{what}: {fault}")
+            raise Disconnected(f"{self._name}: {what}: {fault}") from fault
 
     def _check_thread(self) -> None:
         if threading.current_thread() is self._thread:

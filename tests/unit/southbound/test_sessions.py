@@ -398,6 +398,31 @@ def test_a_switch_that_does_not_answer_is_disconnected(
         recorder.wait(lambda told: told.disconnects)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _, request: multipart(request, b"\x00\x40" + bytes(62)),
+        lambda _, request: multipart(request, bytes(3)),
+        lambda _, request: error(request, 1, 2),
+        lambda _, request: error(request, 1, 2)[:10][:2] + b"\x00\x0a" + request[4:8] + bytes(2),
+    ],
+    ids=["flow without match", "short flow", "error", "short error"],
+)
+def test_a_switch_that_answers_nonsense_is_disconnected(
+    recorder: Recorder,
+    port: int,
+    answer: Callable[[ScriptedSwitch, bytes], bytes],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with ScriptedSwitch(port).serve() as switch:
+        datapath = recorder.datapath()
+        switch.answer(Kind.MULTIPART_REQUEST, answer)
+        with pytest.raises(Disconnected, match="dump: "):
+            datapath.read()
+        recorder.wait(lambda told: told.disconnects)
+    assert "disconnecting it" in caplog.text
+
+
 def test_a_switch_that_stops_reading_holds_up_the_sender_only(recorder: Recorder, port: int) -> None:
     with ScriptedSwitch(port) as switch:
         switch.serve_until(Kind.BARRIER_REQUEST)
