@@ -83,6 +83,14 @@ class ScriptedSwitch:
                 return None
             self._buffer += data
 
+    def close_after(self, data: bytes) -> None:
+        """Send, say that nothing more will come, and wait until the controller has closed, too."""
+        with contextlib.suppress(OSError):
+            self.send(data)
+            self.socket.shutdown(socket.SHUT_WR)
+        while self.receive() is not None:
+            pass
+
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)

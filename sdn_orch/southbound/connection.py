@@ -20,6 +20,8 @@ from sdn_orch.errors import Disconnected
 
 #: How far a sender may be ahead of the switch, in bytes.
 _BACKLOG = 1 << 20
+#: How much may wait of what the receiving thread itself answers, in bytes.
+_MOST_ANSWERS = 1 << 24
 _READ_SIZE = 1 << 18
 
 
@@ -43,17 +45,26 @@ class Connection:
         self._wake_writer.setblocking(False)
 
     def send(self, data: bytes) -> None:
-        """Send, in the order of calls. Waits while the switch is far behind. Raises Disconnected."""
+        """Send, in the order of calls. Waits while the switch is far behind. Raises Disconnected.
+
+        The receiving thread does not wait; a switch that asks on and on and reads no answer is given up.
+        """
         with self._changed:
-            while self._pending_bytes > _BACKLOG and self._closed is None and not self._is_receiver():
-                self._changed.wait()
-            self._check_open()
-            self._pending.append(memoryview(data))
-            self._pending_bytes += len(data)
-            self._flush()
-            left = bool(self._pending)
-        if left and not self._is_receiver():
-            self._wake()
+            if self._is_receiver():
+                if self._pending_bytes > _MOST_ANSWERS:
+                    self._fail("asks and does not read the answers")
+            else:
+                while self._pending_bytes > _BACKLOG and self._closed is None:
+                    self._changed.wait()
+            self._put(data)
+
+    def offer(self, data: bytes) -> bool:
+        """Send, or give False and send nothing while the switch is far behind. Raises Disconnected."""
+        with self._changed:
+            if self._pending_bytes > _BACKLOG:
+                return False
+            self._put(data)
+            return True
 
     def receive(self, timeout: float) -> bytes:
         """What has come in, or nothing after `timeout` seconds. Raises Disconnected when the peer is gone."""
@@ -93,6 +104,15 @@ class Connection:
             self._socket.close()
             self._wake_reader.close()
             self._wake_writer.close()
+
+    def _put(self, data: bytes) -> None:
+        """Append and write what goes at once. Holds the lock."""
+        self._check_open()
+        self._pending.append(memoryview(data))
+        self._pending_bytes += len(data)
+        self._flush()
+        if self._pending and not self._is_receiver():
+            self._wake()
 
     def _is_receiver(self) -> bool:
         return threading.get_ident() == self._receiver

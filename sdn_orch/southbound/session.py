@@ -105,8 +105,13 @@ class Session:
             transfer(self, plan)
 
     def packet_out(self, actions: Sequence[Action], frame: bytes, in_port: int) -> None:
-        """Send one frame through actions; not confirmed. Raises Disconnected."""
-        self.send(messages.packet_out(actions, frame, in_port, self._version, self.exchanges.xid()))
+        """Send one frame through actions; not confirmed. Raises Disconnected.
+
+        Never waits: a frame for a switch that does not read is lost, as frames are.
+        """
+        self.connection.offer(
+            messages.packet_out(actions, frame, in_port, self._version, self.exchanges.xid())
+        )
 
     def close(self) -> None:
         """End the session."""

@@ -427,24 +427,43 @@ def test_a_switch_that_stops_reading_holds_up_the_sender_only(recorder: Recorder
     with ScriptedSwitch(port) as switch:
         switch.serve_until(Kind.BARRIER_REQUEST)
         datapath = recorder.datapath()
-        stuck = threading.Thread(target=_send_for_ever, args=(datapath,), daemon=True)
+        faults: list[BaseException] = []
+
+        def send_much() -> None:
+            try:
+                datapath.apply(add(*[flow(1)] * 300_000))
+            except Disconnected as fault:
+                faults.append(fault)
+
+        stuck = threading.Thread(target=send_much, daemon=True)
         stuck.start()
-        stuck.join(0.5)
+        stuck.join(1)
         assert stuck.is_alive()
+        # Packets are lost rather than waited for.
+        started = time.monotonic()
+        for _ in range(500):
+            datapath.packet_out((Output(1),), bytes(60_000), 1)
+        assert time.monotonic() - started < 1
         # Nobody reads at the other end, and still what it says is heard.
         switch.send(message(OPENFLOW_13, Kind.PORT_STATUS, 0, bytes((0,)) + bytes(7) + port_13(5)))
         recorder.wait(lambda told: told.port_changes, 2)
         datapath.close()
-        stuck.join(2)
-        assert not stuck.is_alive()
+        stuck.join(5)
+        assert not stuck.is_alive() and len(faults) == 1
 
 
-def _send_for_ever(datapath: Datapath) -> None:
-    try:
-        while True:
-            datapath.packet_out((Output(1),), bytes(60_000), 1)
-    except Disconnected:
-        pass
+def test_a_switch_that_asks_and_does_not_read_is_given_up(
+    recorder: Recorder, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with ScriptedSwitch(port) as switch:
+        switch.serve_until(Kind.BARRIER_REQUEST)
+        recorder.datapath()
+        with pytest.raises(OSError, match=r"reset|Broken pipe"):
+            while True:
+                switch.send(echo_request(OPENFLOW_13, 1, bytes(60_000)))
+        recorder.wait(lambda told: told.disconnects)
+    assert "asks and does not read" in caplog.text
 
 
 def test_asking_from_the_receiving_thread_is_refused(port: int, recorder: Recorder) -> None:
