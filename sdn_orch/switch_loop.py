@@ -7,6 +7,7 @@ the loop's thread, and always as: compile, diff, plan, apply, confirm.
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import threading
@@ -23,6 +24,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.openflow.values import State
 from sdn_orch.southbound.base import Datapath
+from sdn_orch.southbound.uncollected import uncollected
 from sdn_orch.status import Phase, SwitchStatus
 
 log = logging.getLogger(__name__)
@@ -189,7 +191,10 @@ class SwitchLoop:
         is_first = self.status.synced_in is None
         is_audit = not is_first and notes.world is None and self._failures == 0
         if self.compiled is None or notes.world is not None:
-            self.compiled = compile_switch(self._world, self.switch_id)
+            with uncollected():
+                self.compiled = compile_switch(self._world, self.switch_id)
+                # It stays: the collector need not look at it again and again, which takes up to a second.
+                gc.freeze()
             self.compiled.leave_out(self.rejected.keys())
         desired, actual = self.compiled.state, datapath.read()
         foreign = sum(1 for key in actual.flows if key not in desired.flows)
