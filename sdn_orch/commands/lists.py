@@ -23,15 +23,13 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         "switch", "role", "transport", "state", "flows", "groups", "sent", "repaired", "foreign", "note"
     )
     for switch in answer["switches"]:
-        behind = answer["revision"] - switch["revision"]
-        note = switch["error"] or (f"{behind} revisions behind" if switch["connected"] and behind > 0 else "")
         rows.add_row(
             switch["name"],
             switch["role"],
             switch["transport"],
             styled(switch["phase"]),
             *(str(switch[key]) for key in ("flows", "groups", "sent", "repaired", "foreign")),
-            Text(note, "red" if switch["error"] else "dim"),
+            Text(switch["error"] or "", "red"),
         )
     out.print(rows)
     return None

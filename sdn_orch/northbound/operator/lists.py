@@ -62,6 +62,7 @@ def ports(view: View) -> list[JSON]:
         machine = snapshot.get(Machine, nic.machine_id) if nic.machine_id else None
         attachments = snapshot.where(Attachment, "nic_id", nic.id)
         network = snapshot.need(Network, nic.network_id)
+        account_id = machine.account_id if machine else network.account_id
         rows.append(
             {
                 "id": nic.id,
@@ -70,7 +71,7 @@ def ports(view: View) -> list[JSON]:
                 "machine": machine.name if machine else None,
                 "network": network.name,
                 "network_id": network.id,
-                "account": snapshot.need(Account, network.account_id).name,
+                "account": snapshot.need(Account, account_id).name,
                 "addresses": [str(address) for address in nic.addresses],
                 "active": nic.active,
                 "place": place(snapshot, nic),
