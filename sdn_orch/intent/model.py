@@ -80,6 +80,7 @@ class Vpc(Record):
 
     REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account"}
     INDEXES: ClassVar[tuple[str, ...]] = ("name",)
+    LARGEST_NUMBER: ClassVar[int] = 2**23 - 1
 
     account_id: str
     name: str

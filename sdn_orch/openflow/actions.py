@@ -36,6 +36,9 @@ _REG_MOVE, _RESUBMIT_TABLE, _REG_LOAD2, _CHECK_PKT_LARGER = 6, 14, 33, 49
 #: OFPP_IN_PORT in the 16 bits that NX resubmit has for a port.
 _IN_PORT_16 = 0xFFF8
 
+#: Open vSwitch writes to the port that a packet came in by only under its older, 16 bits wide name.
+_IN_PORT_HEADER = bytes((0, 0, 0, 2))
+
 _HEAD = Struct("!HH")
 _PUT_OUTPUT = Struct("!HHIH6x").pack
 _PUT_NUMBER = Struct("!HHI").pack
@@ -79,7 +82,10 @@ def _canonical(action: SetField) -> tuple[int, int | None]:
 
 def _set_field(action: SetField) -> bytes:
     value, mask = _canonical(action)
-    field = encode_field(action.field, value, mask)
+    if action.field == "in_port":
+        field = _IN_PORT_HEADER + value.to_bytes(2, "big")
+    else:
+        field = encode_field(action.field, value, mask)
     length = (4 + len(field) + 7) & ~7
     return (_HEAD.pack(_SET_FIELD, length) + field).ljust(length, b"\0")
 
@@ -202,6 +208,8 @@ def _number(body: bytes) -> int:
 
 
 def _decode_set_field(body: bytes, offset: int) -> Action:
+    if body[offset : offset + 4] == _IN_PORT_HEADER and not any(body[offset + 6 :]):
+        return SetField("in_port", int.from_bytes(body[offset + 4 : offset + 6], "big"))
     fields, end = decode_field(body, offset)
     if len(fields) != 1 or len(body) - end > 7 or any(body[end:]):
         return Foreign(body)

@@ -1,0 +1,130 @@
+"""Open vSwitch takes every compiled rule and shows it byte for byte, in both versions of OpenFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+import pytest
+
+from sdn_orch.dataplane.compiler import compile_switch
+from sdn_orch.dataplane.plan import diff
+from sdn_orch.dataplane.world import World
+from sdn_orch.intent.model import Link, Network, Record, Switch, Transport
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.openflow.groups import Change, group_mod
+from sdn_orch.openflow.messages import FlowCommand, flow_mod
+from sdn_orch.openflow.meters import meter_mod
+from sdn_orch.openflow.values import OPENFLOW_13, OPENFLOW_15, FlowEntry, Group, State
+from tests.ovs.openflow_session import Session, bridge, run
+from tests.unit.dataplane.worlds import (
+    OPEN_VSWITCH,
+    attach,
+    l2_network,
+    leaf_spine,
+    network,
+    nic,
+    tenant,
+    vpc,
+)
+
+pytestmark = pytest.mark.ovs
+
+#: Ports 1 and 2 of every switch in the fabric exist, so that watched ports are live.
+PORTS = ("compiled-p1", "compiled-p2")
+
+
+@pytest.fixture(scope="module")
+def switch() -> Iterator[str]:
+    with bridge("compiled", *PORTS) as name:
+        for port in PORTS:
+            run("ip", "link", "set", port, "up")
+        yield name
+
+
+def world(version: int, transport: Transport = Transport.LABEL) -> World:
+    """Three leaves with tiers of unequal MTU and an L2 network, ports shared as trunks, parallel links."""
+    capabilities = dataclasses.replace(OPEN_VSWITCH, version=version)
+    fabric = [_on(record, transport) for record in leaf_spine(2, 3, capabilities)]
+    twin = Link(id="twin", a_switch_id="leaf1", a_port=21, b_switch_id="spine1", b_port=21)
+    homes: list[Network] = [
+        dataclasses.replace(network("tier1", 1, vpc_id="vpc"), vlan=11),
+        dataclasses.replace(network("tier2", 2, vpc_id="vpc", mtu=1400), vlan=12),
+        dataclasses.replace(l2_network("l2"), vlan=13),
+    ]
+    records: list[Record] = [*tenant(), *fabric, twin, vpc("vpc"), *homes]
+    for place, home in enumerate(homes):
+        for leaf in (1, 2, 3):
+            one = nic(home, 9 + leaf)
+            records += [one, attach(one.id, f"leaf{leaf}", 100 if place else 101, place or None)]
+    return World.of(Snapshot.of(*records))
+
+
+def _on(record: Record, transport: Transport) -> Record:
+    if not isinstance(record, Switch) or record.id.startswith("spine"):
+        return record
+    number = int(record.id[-1])
+    return dataclasses.replace(
+        record,
+        transport=transport,
+        underlay=None if transport is Transport.LABEL else 9,
+        tunnel_address=IPv4Address(f"192.0.2.{number}"),
+        learn_ports=(105,),
+    )
+
+
+def program(session: Session, desired: State) -> State:
+    """Send the plan from nothing; what the switch shows then."""
+    session.clear()
+    version = session.version
+    for operation in diff(desired, State.empty(), version):
+        subject, xid = operation.subject, session.xid()
+        if isinstance(subject, FlowEntry):
+            session.tell(flow_mod(subject, FlowCommand.ADD, version, xid))
+        elif isinstance(subject, Group):
+            session.tell(group_mod(subject, Change.ADD, version, xid))
+        else:
+            session.tell(meter_mod(subject, Change.ADD, version, xid))
+    return State({entry.key: entry for entry, _ in session.flows()}, session.groups(), session.meters())
+
+
+@pytest.mark.parametrize("version", [OPENFLOW_13, OPENFLOW_15])
+@pytest.mark.parametrize("transport", list(Transport))
+@pytest.mark.parametrize("switch_id", ["leaf1", "spine1"])
+def test_a_dump_shows_what_was_compiled(
+    switch: str, version: int, transport: Transport, switch_id: str
+) -> None:
+    compiled = compile_switch(world(version, transport), switch_id)
+    assert not list(compiled.refusals())
+    with Session(switch, version) as session:
+        assert program(session, compiled.state) == compiled.state
+
+
+def test_a_detour_may_leave_where_the_packet_came_in(switch: str) -> None:
+    """Spine 1's cable to leaf 3 is not there: what comes from leaf 2 goes back to leaf 2, on a detour."""
+    compiled = compile_switch(world(OPENFLOW_15), "spine1")
+    with Session(switch, OPENFLOW_15) as session:
+        program(session, compiled.state)
+    # Leaf 3 has number 5; paths 0 and 1 are the first octets 02 and 06.
+    sent: dict[int, str] = {}
+    for port in (1, 2):
+        shown = run("ovs-appctl", "ofproto/trace", switch, f"in_port={port},dl_dst=02:00:05:00:00:07")
+        [sent[port]] = [line for line in shown.splitlines() if line.startswith("Datapath actions")]
+    # The way does not depend on where the packet came from, so one of the two goes back.
+    assert all("set(eth(dst=06:00:05:00:00:00/ff:ff:ff:00:00:00))," in actions for actions in sent.values())
+    assert sent[1] == sent[2]
+
+
+def test_arp_is_answered_where_it_is_asked(switch: str) -> None:
+    compiled = compile_switch(world(OPENFLOW_15), "leaf1")
+    with Session(switch, OPENFLOW_15) as session:
+        program(session, compiled.state)
+    asking = (
+        "in_port=101,dl_src=06:00:00:00:00:0a,dl_dst=ff:ff:ff:ff:ff:ff,dl_type=0x806,arp_op=1,"
+        "arp_sha=06:00:00:00:00:0a,arp_spa=10.1.0.10,arp_tpa=10.1.0.11"
+    )
+    shown = run("ovs-appctl", "ofproto/trace", switch, asking)
+    [final] = [line for line in shown.splitlines() if line.startswith("Final flow")]
+    for part in ("arp_op=2", "arp_spa=10.1.0.11", "arp_sha=06:00:00:00:00:0b", "dl_dst=06:00:00:00:00:0a"):
+        assert part in final
