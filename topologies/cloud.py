@@ -157,6 +157,8 @@ class Cloud:
 
     def lease6(self, host: str) -> subprocess.Popen[str]:
         """The same for IPv6, where the router advertisement says that addresses are managed."""
+        # The client binds to the link-local address, which must have passed its test for duplicates.
+        self.controller.wait(lambda: self.addresses(host, "link"), f"{host} to have a link-local address")
         return self._dhclient(host, "6")
 
     def offered(self, host: str, version: int = 4) -> dict[str, str]:
@@ -165,11 +167,11 @@ class Cloud:
         pairs = (line.partition("=") for line in path.read_text().splitlines()) if path.exists() else ()
         return {name: value for name, _, value in pairs}
 
-    def addresses(self, host: str) -> set[str]:
-        """The host's global addresses that are ready for use, IPv4 and IPv6."""
+    def addresses(self, host: str, scope: str = "global") -> set[str]:
+        """The host's addresses of a scope that are ready for use, IPv4 and IPv6."""
         node = self.node(host)
         rows = json.loads(node.cmd(f"ip -json address show dev {node.defaultIntf()}"))[0]["addr_info"]
-        return {row["local"] for row in rows if row["scope"] == "global" and not row.get("tentative")}
+        return {row["local"] for row in rows if row["scope"] == scope and not row.get("tentative")}
 
     def _dhclient(self, host: str, version: str) -> subprocess.Popen[str]:
         node = self.node(host)

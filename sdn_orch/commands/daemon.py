@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -31,6 +32,8 @@ FileArgument = Annotated[Path | None, typer.Argument(metavar="[FILE]", show_defa
 
 def controller(config: ConfigOption = None, app: AppOption = None) -> None:
     """Run the controller in the foreground until SIGTERM or Ctrl-C. The switches keep their flows."""
+    # The OVSDB library warns of a library of its own at every start, which tells an operator nothing.
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     from sdn_orch import daemon  # only here: the other commands need none of it
 
     loaded = configuration(config)

@@ -83,15 +83,18 @@ def show_machines(machines: Sequence[Machine]) -> None:
     for number, machine in enumerate(machines, start=1):
         row = (machine.name, machine.tenant, machine.network, machine.host, machine.mac, machine.ipv4)
         table.add_row(str(number), *row, machine.ipv6 or "")
-    console.print(table, "")
+    console.print(table)
+    console.print()
 
 
 def show_reach(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
     """The matrices, IPv4 and IPv6; gives what was not as expected."""
     wanted, observed = expected(machines), observe(cloud, machines)
     for version in (4, 6):
-        console.print(matrix(machines, wanted, observed, version), "")
-    console.print(LEGEND, "", style="dim")
+        console.print(matrix(machines, wanted, observed, version))
+        console.print()
+    console.print(LEGEND, style="dim")
+    console.print()
     return differences(machines, wanted, observed)
 
 
@@ -104,7 +107,7 @@ def show_failover(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
     console.print(f"    {cable} was cut: {outcome.lost} of {outcome.sent} lost (at most {BAR} may be)")
     with step(f"{cable} is mended"):
         cloud.controller.wait(cloud.in_sync, "the mended cable to be seen and used")
-    console.print("")
+    console.print()
     return [] if outcome.holds else [f"{outcome.lost} of {outcome.sent} pings lost, at most {BAR} may be"]
 
 

@@ -55,6 +55,8 @@ class Cloudstack:
         call.updatePhysicalNetwork(id=physical["physicalnetwork"]["id"], state="Enabled")
         call.updateZone(id=self.zone, allocationstate="Enabled")
         offerings = call.listNetworkOfferings()["networkoffering"]
+        self._size = call.listServiceOfferings()["serviceoffering"][0]["id"]
+        self._template = call.listTemplates(templatefilter="executable")["template"][0]["id"]
         self.offerings: dict[str, str] = {offering["name"]: offering["id"] for offering in offerings}
 
     def tenant(self, name: str) -> Tenant:
@@ -101,8 +103,8 @@ class Cloudstack:
         made = tenant.call.deployVirtualMachine(
             name=name,
             zoneid=self.zone,
-            serviceofferingid=tenant.call.listServiceOfferings()["serviceoffering"][0]["id"],
-            templateid=tenant.call.listTemplates(templatefilter="executable")["template"][0]["id"],
+            serviceofferingid=self._size,
+            templateid=self._template,
             networkids=network[1],
             **more,
         )
