@@ -60,11 +60,11 @@ def owner_id(snapshot: Snapshot, record: Record) -> str | None:
 
 
 def may_act_for(snapshot: Snapshot, caller: Caller, account_id: str) -> bool:
-    """Whether the caller is the account or stands above it."""
+    """Whether the caller is the account or stands above it; above root administrators stands nobody."""
     if caller.is_root_admin or account_id == caller.account.id:
         return True
     account = snapshot.get(Account, account_id)
-    if caller.account.role is not Role.DOMAIN_ADMIN or account is None:
+    if caller.account.role is not Role.DOMAIN_ADMIN or account is None or account.role is Role.ROOT_ADMIN:
         return False
     return lies_in(snapshot, account.domain_id, snapshot.need(Domain, caller.account.domain_id))
 

@@ -22,6 +22,7 @@ from sdn_orch.northbound.cloudstack.parameters import (
     Request,
     WrongValue,
     integer,
+    mapping,
     text,
     uuid_of_choice,
 )
@@ -39,6 +40,7 @@ PAGE = integer("page", "the page to list, from 1 on; needs pagesize", 1)
 #: Upstream's default.page.size.
 LARGEST_PAGE = 500
 PAGE_SIZE = integer("pagesize", "entries a page, 500 at most, or -1 for all; needs page", -1, LARGEST_PAGE)
+TAGS = mapping("tags", "list by tags, all of which an object must have: key and value of each")
 LIST_PARAMETERS: tuple[Parameter[Any], ...] = (KEYWORD, PAGE, PAGE_SIZE)
 INJECTED_JOB_ID = uuid_of_choice("injectedjobid", "the UUID that the job shall have")
 
@@ -155,7 +157,7 @@ def lists(
             description=description,
             mode=Mode.LIST,
             handler=handler,
-            parameters=(*parameters, *LIST_PARAMETERS),
+            parameters=(*parameters, *(TAGS,) * shape.is_taggable, *LIST_PARAMETERS),
             shape=shape,
             key=key or shape.key,
             roles=roles,

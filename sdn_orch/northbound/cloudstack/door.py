@@ -19,6 +19,7 @@ from sdn_orch.northbound.cloudstack.declare import (
     LARGEST_PAGE,
     PAGE,
     PAGE_SIZE,
+    TAGS,
     Call,
     Command,
     Mode,
@@ -177,6 +178,8 @@ def _page(call: Call, found: Iterable[object]) -> dict[str, object]:
     shape, scene, keyword = call.command.shape, call.scene, call.get(KEYWORD)
     if keyword is not None:
         found = (record for record in found if shape.matches(scene, record, keyword))
+    if (tags := _tags(call)) is not None:
+        found = (record for record in found if shape.has_tags(scene, record, tags))
     records = list(found)
     if size == -1:
         shown = records if page == 1 else []
@@ -187,6 +190,17 @@ def _page(call: Call, found: Iterable[object]) -> dict[str, object]:
     if not shown:
         return {}
     return {"count": len(records), call.command.key: [shape.render(scene, record) for record in shown]}
+
+
+def _tags(call: Call) -> dict[str, str] | None:
+    """The tags that objects must have; raises a fault if one has no key or value."""
+    entries = call.get(TAGS)
+    if entries is None:
+        return None
+    for entry in entries:
+        if not entry.get("key") or not entry.get("value"):
+            raise bad("Invalid parameter tags: every tag needs a key and a value")
+    return {entry["key"]: entry["value"] for entry in entries}
 
 
 def _merge(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:

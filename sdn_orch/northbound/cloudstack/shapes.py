@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from sdn_orch.intent.model import Record
 from sdn_orch.intent.snapshot import Snapshot
@@ -58,6 +58,17 @@ class Shape(Generic[R]):
             if value is not None:
                 shown[field.name] = value
         return shown
+
+    @property
+    def is_taggable(self) -> bool:
+        """Whether the objects have resource tags."""
+        return any(field.name == "tags" and field.type == "list" for field in self.fields)
+
+    def has_tags(self, scene: Scene, record: R, wanted: Mapping[str, str]) -> bool:
+        """Whether the object has every one of the tags."""
+        (read,) = (field.read for field in self.fields if field.name == "tags")
+        found = {tag["key"]: tag["value"] for tag in cast("list[dict[str, str]]", read(scene, record))}
+        return wanted.items() <= found.items()
 
     def matches(self, scene: Scene, record: R, keyword: str) -> bool:
         """Whether the keyword is part of a name-like field, in any case."""

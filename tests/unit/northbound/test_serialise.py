@@ -13,7 +13,7 @@ from sdn_orch.northbound.cloudstack.serialise import VERSION, to_json, to_xml
 
 names = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True)
 values: st.SearchStrategy[Any] = st.recursive(
-    st.booleans() | st.integers() | st.text(st.characters(exclude_categories=("Cs",)), max_size=20),
+    st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=20),
     lambda inner: (
         st.lists(st.dictionaries(names, inner, max_size=3), max_size=3)
         | st.dictionaries(names, inner, max_size=3)

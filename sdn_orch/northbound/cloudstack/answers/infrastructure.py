@@ -112,7 +112,7 @@ TEMPLATE: Shape[Template] = Shape(
         flag("isfeatured", "whether it is featured", always(True)),
         flag("isready", "whether it can be used", always(True)),
         flag("isextractable", "whether it can be downloaded", always(False)),
-        flag("crosszones", "whether it is in all zones", always(True)),
+        flag("crossZones", "whether it is in all zones", always(True)),
         flag("passwordenabled", "whether the password can be reset", always(False)),
         string("format", "the format", always("QCOW2")),
         string("hypervisor", "the hypervisor", lambda _, template: template.hypervisor),

@@ -102,12 +102,6 @@ def get_user_keys(call: Call) -> User:
 
 
 def _check_self(call: Call, user: User) -> None:
-    """Keys of administrators are for root administrators and themselves."""
-    caller = call.caller
-    if caller.is_root_admin or user.id == caller.user.id:
-        return
-    if caller.account.role is Role.USER:
-        raise denied(f"User {caller.user.username} may not have the keys of user {user.id}")
-    owner = call.snapshot.need(type(caller.account), user.account_id)
-    if owner.role is Role.ROOT_ADMIN:
-        raise denied(f"User {caller.user.username} may not have the keys of user {user.id}")
+    """Keys are for the user and those above: not for others of the account."""
+    if call.caller.account.role is Role.USER and user.id != call.caller.user.id:
+        raise denied(f"User {call.caller.user.username} may not have the keys of user {user.id}")

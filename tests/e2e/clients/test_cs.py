@@ -1,0 +1,156 @@
+"""The client `cs`, unmodified, as an administrator and two tenants would use it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cs import CloudStack, CloudStackApiException
+
+from sdn_orch.intent.model import Machine, Network, Nic, Vpc
+from tests.e2e.clients.conftest import Api
+
+
+def connect(api: Api, key: str, secret: str, method: str = "get") -> CloudStack:
+    """A client that waits for jobs and answers with their results."""
+    return CloudStack(
+        endpoint=api.endpoint, key=key, secret=secret, method=method, fetch_result=True, poll_interval=0.01
+    )
+
+
+class Cloud:
+    """A zone made by the administrator, and what to choose from in it."""
+
+    def __init__(self, api: Api, method: str) -> None:
+        self.api = api
+        self.method = method
+        self.admin = connect(api, api.keys.api_key, api.keys.secret_key, method)
+        zone = self.admin.createZone(
+            name="zone1", networktype="Advanced", dns1="192.0.2.53", internaldns1="192.0.2.53",
+            allocationstate="Enabled",
+        )["zone"]  # fmt: skip
+        self.zone = zone["id"]
+        physical = self.admin.createPhysicalNetwork(
+            name="fabric", zoneid=self.zone, isolationmethods=["VLAN"], vlan="100-199"
+        )["physicalnetwork"]
+        self.admin.updatePhysicalNetwork(id=physical["id"], state="Enabled")
+        offerings = self.admin.listNetworkOfferings(fetch_list=True)
+        self.offerings = {offering["name"]: offering["id"] for offering in offerings}
+
+    def tenant(self, name: str) -> CloudStack:
+        """A new account's user."""
+        account = self.admin.createAccount(
+            account=name, username=name, password=f"{name} ~ secret*", email=f"{name}@example.org",
+            firstname=name, lastname="Tenant", accounttype=0,
+        )["account"]  # fmt: skip
+        keys = self.admin.registerUserKeys(id=account["user"][0]["id"])["userkeys"]
+        return connect(self.api, keys["apikey"], keys["secretkey"], self.method)
+
+    def network(self, tenant: CloudStack, name: str, offering: str, **more: Any) -> dict[str, Any]:
+        """A new network."""
+        made: dict[str, Any] = tenant.createNetwork(
+            name=name, displaytext=name, zoneid=self.zone, networkofferingid=self.offerings[offering], **more
+        )["network"]
+        return made
+
+    def machine(self, tenant: CloudStack, name: str, networks: list[str], **more: Any) -> dict[str, Any]:
+        """A new machine."""
+        made: dict[str, Any] = tenant.deployVirtualMachine(
+            name=name,
+            zoneid=self.zone,
+            serviceofferingid=tenant.listServiceOfferings()["serviceoffering"][0]["id"],
+            templateid=tenant.listTemplates(templatefilter="executable")["template"][0]["id"],
+            networkids=networks,
+            **more,
+        )["virtualmachine"]
+        return made
+
+
+ISOLATED = "DefaultIsolatedNetworkOfferingWithSourceNatService"
+TIER = "DefaultIsolatedNetworkOfferingForVpcNetworks"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_two_tenants_side_by_side(api: Api, method: str) -> None:
+    cloud = Cloud(api, method)
+    red, blue = cloud.tenant("red"), cloud.tenant("blue")
+
+    # The same prefix and the same address twice.
+    red_net = cloud.network(red, "red-net", ISOLATED, ip6cidr="2001:db8:1::/64")
+    blue_net = cloud.network(blue, "blue-net", ISOLATED, ip6cidr="2001:db8:2::/64")
+    assert red_net["cidr"] == blue_net["cidr"] == "10.1.1.0/24"
+    red1 = cloud.machine(red, "red1", [red_net["id"]], ipaddress="10.1.1.10")
+    blue1 = cloud.machine(blue, "blue1", [blue_net["id"]], ipaddress="10.1.1.10")
+    assert red1["nic"][0]["ipaddress"] == blue1["nic"][0]["ipaddress"] == "10.1.1.10"
+
+    # A VPC of two tiers.
+    offering = blue.listVPCOfferings()["vpcoffering"][0]["id"]
+    vpc = blue.createVPC(
+        name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=cloud.zone
+    )["vpc"]
+    netmask = "255.255.255.0"
+    web = cloud.network(blue, "web", TIER, vpcid=vpc["id"], gateway="10.20.1.1", netmask=netmask)
+    data = cloud.network(blue, "data", TIER, vpcid=vpc["id"], gateway="10.20.2.1", netmask=netmask)
+    middle = cloud.machine(blue, "middle", [web["id"], data["id"]])
+    assert [nic["ipaddress"] for nic in middle["nic"]] == ["10.20.1.2", "10.20.2.2"]
+
+    # A network for all, and one without addresses.
+    shared = cloud.network(
+        cloud.admin, "shared", "DefaultSharedNetworkOffering", gateway="198.51.100.1", netmask=netmask,
+        startip="198.51.100.10", endip="198.51.100.99", vlan=900, acltype="Domain",
+    )  # fmt: skip
+    flat = cloud.network(red, "flat", "DefaultL2NetworkOffering")
+    red2 = cloud.machine(red, "red2", [shared["id"], flat["id"]])
+    assert [nic.get("ipaddress") for nic in red2["nic"]] == ["198.51.100.10", None]
+
+    # Each sees his own and what is shared.
+    assert [network["name"] for network in red.listNetworks(fetch_list=True)] == ["red-net", "shared", "flat"]
+    assert [vm["name"] for vm in blue.listVirtualMachines(fetch_list=True)] == ["blue1", "middle"]
+    with pytest.raises(CloudStackApiException) as denied:
+        red.listNetworks(id=blue_net["id"])
+    assert denied.value.error["errorcode"] == 531
+
+    # Wrong order first: the job fails and tells why.
+    with pytest.raises(CloudStackApiException) as in_use:
+        blue.deleteVPC(id=vpc["id"])
+    assert "used by 2 networks" in str(in_use.value)
+    for tenant in (red, blue):
+        for vm in tenant.listVirtualMachines(fetch_list=True):
+            assert tenant.destroyVirtualMachine(id=vm["id"], expunge=True)["virtualmachine"]["id"] == vm["id"]
+    for tenant in (red, blue, cloud.admin):
+        for network in tenant.listNetworks(fetch_list=True, listall=False):
+            if network["type"] != "Shared" or tenant is cloud.admin:
+                assert tenant.deleteNetwork(id=network["id"]) == {"success": True}
+    assert blue.deleteVPC(id=vpc["id"]) == {"success": True}
+    for kind in (Machine, Network, Nic, Vpc):
+        assert api.service.snapshot.count(kind) == 0
+    with pytest.raises(CloudStackApiException) as gone:
+        red.listNetworks(id=red_net["id"])
+    wanted = f"id value={red_net['id']} due to incorrect long value format, or entity does not exist"
+    assert f"Invalid parameter {wanted}" in gone.value.error["errortext"]
+
+
+def test_lists_in_pages(api: Api) -> None:
+    cloud = Cloud(api, "get")
+    red = cloud.tenant("red")
+    network = cloud.network(red, "net", ISOLATED)
+    assert red.listVirtualMachines(fetch_list=True) == []
+    names = [f"vm{index}" for index in range(7)]
+    for name in names:
+        cloud.machine(red, name, [network["id"]])
+    assert [vm["name"] for vm in red.listVirtualMachines(fetch_list=True, pagesize=3)] == names
+    assert red.listVirtualMachines(page=2, pagesize=3)["count"] == 7
+
+
+def test_administrators_lists(api: Api) -> None:
+    cloud = Cloud(api, "get")
+    cloud.tenant("red")
+    assert cloud.admin.getUser(userapikey=api.keys.api_key)["user"]["account"] == "admin"
+    assert [account["name"] for account in cloud.admin.listAccounts(listall=True, fetch_list=True)] == [
+        "admin", "red",
+    ]  # fmt: skip
+    assert cloud.admin.listDomains()["domain"][0]["path"] == "ROOT"
+    assert cloud.admin.listCapabilities()["capability"]["cloudstackversion"]
+    assert {event["type"] for event in cloud.admin.listEvents(fetch_list=True)} >= {
+        "ZONE.CREATE", "PHYSICAL.NETWORK.CREATE", "ACCOUNT.CREATE",
+    }  # fmt: skip
