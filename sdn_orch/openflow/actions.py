@@ -83,6 +83,8 @@ def _canonical(action: SetField) -> tuple[int, int | None]:
 def _set_field(action: SetField) -> bytes:
     value, mask = _canonical(action)
     if action.field == "in_port":
+        if value > 0xFFFF or mask is not None:
+            raise ValueError(f"in_port: it can be set to 16 bits without a mask only, not to {value:#x}")
         field = _IN_PORT_HEADER + value.to_bytes(2, "big")
     else:
         field = encode_field(action.field, value, mask)
