@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import configparser
 import os
-from pathlib import Path
 
 from sdn_orch.config import Config
 from sdn_orch.errors import Invalid

@@ -20,7 +20,7 @@ from sdn_orch.store.transact import transact
 
 log = logging.getLogger(__name__)
 
-#: Observations that may wait; beyond it LLDP frames and first packets are dropped, they come again.
+#: How many may wait before LLDP frames and first packets are dropped; they come again.
 CAPACITY = 10_000
 
 #: A decision: from the newest snapshot to the changes that an observation asks for.
@@ -35,7 +35,7 @@ class Facts:
         self._store = store
         self._tick = tick
         self._interval = interval
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(CAPACITY)
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="facts", daemon=True)
         self.dropped = 0
 
@@ -49,14 +49,14 @@ class Facts:
         self._thread.join(timeout=5)
 
     def do(self, action: Callable[[], None]) -> None:
-        """Run `action` on the thread, in order. Waits while the queue is full."""
+        """Run `action` on the thread, in order. Never blocks."""
         self._queue.put(action)
 
     def offer(self, action: Callable[[], None]) -> None:
-        """Like `do`, but dropped (and counted) when the queue is full: for what tenants can cause."""
-        try:
-            self._queue.put_nowait(action)
-        except queue.Full:
+        """Like `do`, but dropped (and counted) when too much waits: for what tenants can cause."""
+        if self._queue.qsize() < CAPACITY:
+            self._queue.put(action)
+        else:
             self.dropped += 1
 
     def commit(self, decide: Decision, why: str) -> None:

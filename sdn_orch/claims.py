@@ -1,0 +1,141 @@
+"""Who says where NICs are, and what follows from it: attachments.
+
+Claims come from the configuration, from OVSDB, and from first packets. A claim names a NIC by its id or
+by its MAC address; it may be there before the NIC is registered. Of several claims for one NIC the most
+trusted source wins, and of one source the newest: during a live migration that is the destination.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from sdn_orch.intent.model import Attachment, Nic, Source, Switch
+from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
+
+log = logging.getLogger(__name__)
+
+#: The most trusted first.
+_TRUST = {source: rank for rank, source in enumerate(Source)}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Somebody says that a NIC is at a port; of `nic_id` and `mac` one may be empty.
+
+    `origin` tells claims of one source apart: an OVSDB endpoint, for example.
+    """
+
+    source: Source
+    origin: str
+    dpid: int
+    port: int
+    vlan: int | None = None
+    nic_id: str = ""
+    mac: str = ""
+
+
+class Claims:
+    """All claims as they stand. Not for several threads."""
+
+    def __init__(self) -> None:
+        # Dictionaries for their order: the newest claim stands last.
+        self._by_nic_id: defaultdict[str, dict[Claim, None]] = defaultdict(dict)
+        self._by_mac: defaultdict[str, dict[Claim, None]] = defaultdict(dict)
+        self._told: set[str] = set()
+
+    def put(self, claim: Claim) -> None:
+        """Add a claim as the newest."""
+        for index, key in self._indexes(claim):
+            index[key].pop(claim, None)
+            index[key][claim] = None
+
+    def drop(self, claim: Claim) -> None:
+        """Take a claim back."""
+        for index, key in self._indexes(claim):
+            index[key].pop(claim, None)
+            if not index[key]:
+                del index[key]
+
+    def of_origin(self, origin: str) -> tuple[Claim, ...]:
+        """Every claim of one origin."""
+        known = {claim for claims in (*self._by_nic_id.values(), *self._by_mac.values()) for claim in claims}
+        return tuple(claim for claim in known if claim.origin == origin)
+
+    def concerned(self, snapshot: Snapshot, claim: Claim) -> set[str]:
+        """The NICs that a claim may be about."""
+        found = {nic.id for nic in snapshot.where(Nic, "mac", claim.mac)} if claim.mac else set()
+        return found | ({claim.nic_id} if snapshot.get(Nic, claim.nic_id) else set())
+
+    def settle(self, snapshot: Snapshot, nic_ids: Iterable[str], settled: frozenset[Source]) -> list[Change]:
+        """The attachments of these NICs as the claims have them.
+
+        Where nobody claims a NIC any more its attachment goes, but only if its source is in `settled`:
+        one that has told all it knows.
+        """
+        changes: list[Change] = []
+        for nic_id in nic_ids:
+            nic = snapshot.get(Nic, nic_id)
+            if nic is None:
+                continue
+            there = next(iter(snapshot.where(Attachment, "nic_id", nic_id)), None)
+            claim = self._best(snapshot, nic)
+            switch = next(iter(snapshot.where(Switch, "dpid", claim.dpid)), None) if claim else None
+            if claim is None or switch is None:
+                if there is not None and claim is None and there.source in settled:
+                    changes.append(Delete(Attachment, there.id))
+                continue
+            if (
+                there is not None
+                and _TRUST[there.source] < _TRUST[claim.source]
+                and there.source not in settled
+            ):
+                continue
+            before = there or Attachment(id=str(uuid4()), nic_id=nic_id, switch_id=switch.id, port=claim.port)
+            after = replace(
+                before, switch_id=switch.id, port=claim.port, vlan=claim.vlan, source=claim.source
+            )
+            if after != there:
+                changes.append(Put(after))
+        return changes
+
+    def _best(self, snapshot: Snapshot, nic: Nic) -> Claim | None:
+        """The claim that counts for a NIC: the most trusted, by id before by MAC address, the newest."""
+        ranked = [(_TRUST[claim.source], False, claim) for claim in self._by_nic_id.get(nic.id, ())]
+        ranked += [(_TRUST[claim.source], True, claim) for claim in self._claims_by_mac(snapshot, nic)]
+        if not ranked:
+            return None
+        first = min(rank[:2] for rank in ranked)
+        return [rank[2] for rank in ranked if rank[:2] == first][-1]
+
+    def _claims_by_mac(self, snapshot: Snapshot, nic: Nic) -> list[Claim]:
+        """The claims to a MAC address, if it can mean no other NIC.
+
+        Whoever set a port up may have names of its own for NICs: an id that no NIC has does not count.
+        """
+        found = [
+            claim
+            for claim in self._by_mac.get(nic.mac, ())
+            if claim.nic_id == nic.id or snapshot.get(Nic, claim.nic_id) is None
+        ]
+        rivals = [other for other in snapshot.where(Nic, "mac", nic.mac) if other.active] if found else []
+        if len(rivals) < 2:
+            return found
+        if nic.id not in self._told:
+            self._told.add(nic.id)
+            log.warning(
+                "MAC address %s is that of %d NICs: NIC %s is found by its id as iface-id only",
+                nic.mac,
+                len(rivals),
+                nic.id,
+            )
+        return []
+
+    def _indexes(self, claim: Claim) -> Iterator[tuple[defaultdict[str, dict[Claim, None]], str]]:
+        if claim.nic_id:
+            yield self._by_nic_id, claim.nic_id
+        if claim.mac:
+            yield self._by_mac, claim.mac
