@@ -117,10 +117,12 @@ def test_trace_agrees_with_open_vswitch(
         if not ports:
             assert actions == "drop", output
             continue
+        if "recirc(" in actions:
+            # A select group: Open vSwitch hashes the packet first, and looks it up again with the hash.
+            assert any("type=select" in step.get("group", "") for step in hop["steps"]), output
+            continue
         names = {name_of_port(bridge, int(port)) for port in ports}
-        spines = {interface for interface in actions.split(",") if interface.startswith(bridge)}
-        # Of several equal ways the switch may take another one than trace, but a cable is a cable.
-        assert names & spines or ("group" in json.dumps(hop["steps"]) and spines), output
+        assert names == {name for name in actions.split(",") if name.startswith(bridge)}, output
 
 
 def name_of_port(bridge: str, number: int) -> str:
