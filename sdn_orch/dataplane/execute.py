@@ -292,7 +292,8 @@ def _settable(name: str, fields: dict[str, int]) -> bool:
     if name in ("vlan_vid", "vlan_pcp"):
         return bool(fields["vlan_vid"])
     if name == "ipv6_nd_sll":
-        return fields.get("icmpv6_type") == 135
+        return fields.get("icmpv6_type") == 135 and fields["ipv6_nd_options_type"] != 0
     if name == "ipv6_nd_tll":
-        return fields.get("icmpv6_type") == 136
-    return True
+        return fields.get("icmpv6_type") == 136 and fields["ipv6_nd_options_type"] != 0
+    # Where a frame has no option, there is nothing to write into.
+    return name != "ipv6_nd_options_type" or fields[name] != 0

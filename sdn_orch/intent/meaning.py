@@ -37,6 +37,8 @@ from sdn_orch.intent.snapshot import Snapshot
 _ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
 _ECHO4, _ECHO6 = (8, 0), (128, 129)
 _TARGET_OPTION = 2
+#: Of packets that the network itself makes.
+_TTL = 64
 
 
 class Service(StrEnum):
@@ -72,6 +74,8 @@ class Verdict:
 
 #: Whether frames get from one switch (by id) to another.
 Connected = Callable[[str, str], bool]
+#: Whether frames of a network do.
+_Reach = Callable[[Network, str, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +88,18 @@ class _Sender:
 def delivers(snapshot: Snapshot, sender: Nic, packet: Packet, connected: Connected | None = None) -> Verdict:
     """What becomes of a frame that a NIC sends (on a trunk: behind its VLAN, which is not in the packet).
 
-    `connected` says which switches the fabric joins at the moment; by default all that share a transport.
+    `connected` says which switches the fabric joins at the moment, given their ids; by default all.
     """
     network = snapshot.need(Network, sender.network_id)
+    if packet["eth_type"] == LLDP:
+        return Verdict(answer=Answer(Service.DISCOVERY))
     place = place_of(snapshot, sender)
     if place is None:
         return Verdict(reason="the NIC is not active or not attached anywhere")
-    if packet["eth_type"] == LLDP and "vlan_vid" not in packet:
-        return Verdict(answer=Answer(Service.DISCOVERY))
     if (reason := refuse(network, sender, packet)) is not None:
         return Verdict(reason=reason)
     source = _Sender(sender, network, place)
-    reach = connected or _share_transport(snapshot)
+    reach = _reach(snapshot, connected)
     if network.kind == NetworkKind.L2:
         return _forward(snapshot, source, packet, reach)
     if (service := _controller_service(packet)) is not None:
@@ -172,9 +176,10 @@ def _resolve6(snapshot: Snapshot, source: _Sender, packet: Packet) -> Verdict:
         ipv6_dst=packet["ipv6_src"],
         icmpv6_type=NEIGHBOUR_ADVERTISEMENT,
         ipv6_nd_reserved=_SOLICITED | _OVERRIDE | (_ROUTER if mac == gateway else 0),
-        ipv6_nd_options_type=_TARGET_OPTION,
+        # The option of the solicitation becomes that of the answer; who sends none gets none.
+        ipv6_nd_options_type=_TARGET_OPTION if packet["ipv6_nd_sll"] else 0,
         ipv6_nd_sll=0,
-        ipv6_nd_tll=mac,
+        ipv6_nd_tll=mac if packet["ipv6_nd_sll"] else 0,
     )
     return Verdict(answer=Answer(Service.NEIGHBOUR, reply))
 
@@ -194,7 +199,7 @@ def _owner(
     return None
 
 
-def _route(snapshot: Snapshot, source: _Sender, packet: Packet, reach: Connected) -> Verdict:
+def _route(snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach) -> Verdict:
     if "ipv4_dst" not in packet and "ipv6_dst" not in packet:
         return Verdict(reason="the gateway takes IP only")
     tiers = router(snapshot, source.network)
@@ -224,9 +229,9 @@ def _has(tier: Network, address: IPv4Address | IPv6Address) -> bool:
 
 
 def _hand_over(
-    source: _Sender, target: Network, nic: Nic, place: Attachment, packet: Packet, reach: Connected
+    source: _Sender, target: Network, nic: Nic, place: Attachment, packet: Packet, reach: _Reach
 ) -> Verdict:
-    if not reach(source.place.switch_id, place.switch_id):
+    if not reach(target, source.place.switch_id, place.switch_id):
         return Verdict(reason="the receiver's switch cannot be reached")
     routed = packet.replace(
         eth_src=mac_number(target.gateway_mac), eth_dst=mac_number(nic.mac), ip_ttl=packet["ip_ttl"] - 1
@@ -248,7 +253,7 @@ def _echo(network: Network, tiers: tuple[Network, ...], packet: Packet) -> Packe
         changes = {"ipv6_src": packet["ipv6_dst"], "ipv6_dst": packet["ipv6_src"], "icmpv6_type": _ECHO6[1]}
     else:
         return None
-    return packet.replace(eth_src=packet["eth_dst"], eth_dst=packet["eth_src"], **changes)
+    return packet.replace(eth_src=packet["eth_dst"], eth_dst=packet["eth_src"], ip_ttl=_TTL, **changes)
 
 
 def _destination(packet: Packet) -> IPv4Address | IPv6Address:
@@ -256,7 +261,7 @@ def _destination(packet: Packet) -> IPv4Address | IPv6Address:
     return IPv4Address(ipv4) if ipv4 is not None else IPv6Address(packet["ipv6_dst"])
 
 
-def _forward(snapshot: Snapshot, source: _Sender, packet: Packet, reach: Connected) -> Verdict:
+def _forward(snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach) -> Verdict:
     """Within the network: to the NIC with the destination MAC, or to all for a group address."""
     received: set[tuple[str, Packet]] = set()
     reason = "no active NIC of the network has the destination MAC"
@@ -271,7 +276,7 @@ def _forward(snapshot: Snapshot, source: _Sender, packet: Packet, reach: Connect
             continue
         if (place.switch_id, place.port) == (source.place.switch_id, source.place.port):
             reason = "the receiver is behind the sender's own port"
-        elif not reach(source.place.switch_id, place.switch_id):
+        elif not reach(source.network, source.place.switch_id, place.switch_id):
             reason = "the receiver's switch cannot be reached"
         elif (arriving := _carried(snapshot, source.place, place, packet)) is None:
             reason = "labels carry no group addresses but broadcast and those of IP"
@@ -304,10 +309,15 @@ def _carried(snapshot: Snapshot, here: Attachment, there: Attachment, packet: Pa
     return packet if packet["eth_dst"] == BROADCAST else None
 
 
-def _share_transport(snapshot: Snapshot) -> Connected:
-    def connected(here: str, there: str) -> bool:
-        return here == there or (
-            snapshot.need(Switch, here).transport == snapshot.need(Switch, there).transport
+def _reach(snapshot: Snapshot, connected: Connected | None) -> _Reach:
+    def reach(network: Network, here: str, there: str) -> bool:
+        if here == there:
+            return True
+        transport = snapshot.need(Switch, here).transport
+        return (
+            transport == snapshot.need(Switch, there).transport
+            and (transport != Transport.VLAN or network.vlan is not None)
+            and (connected is None or connected(here, there))
         )
 
-    return connected
+    return reach
