@@ -99,7 +99,7 @@ def fabric(size: Size) -> Iterator[Record]:
             )
 
 
-def network(number: int, size: Size) -> Network:
+def network(number: int, size: Size, account_id: str = "account") -> Network:
     """One network, with prefixes that hold its NICs and as many again."""
     bits = max(4, (2 * size.network_size + 4).bit_length())
     # All networks may have the same prefixes; different ones are easier to read in a dump.
@@ -107,7 +107,7 @@ def network(number: int, size: Size) -> Network:
     ipv6 = IPv6Network((0x20010DB8 << 96 | number << 64, 64))
     return Network(
         id=f"network{number}",
-        account_id="account",
+        account_id=account_id,
         name=f"network{number}",
         kind=NetworkKind.ISOLATED,
         ipv4=ipv4,
