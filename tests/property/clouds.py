@@ -49,6 +49,11 @@ _SHAPES: dict[str, tuple[int, int, tuple[tuple[str, str], ...]]] = {
     "ring": (4, 0, (("e1", "e2"), ("e2", "e3"), ("e3", "e4"), ("e1", "e4"))),
     "leaf-spine": (3, 2, tuple((e, f) for e in ("e1", "e2", "e3") for f in ("f1", "f2"))),
     "full": (3, 1, (("e1", "e2"), ("e1", "e3"), ("e2", "e3"), ("e1", "f1"), ("e2", "f1"), ("e3", "f1"))),
+    "mesh": (
+        3,
+        3,
+        (*((a, b) for a in ("e1", "e2", "e3") for b in ("f1", "f2", "f3")), ("e1", "e2"), ("f1", "f3")),
+    ),
     "islands": (2, 0, ()),
 }
 
