@@ -212,7 +212,8 @@ PYTHON_TYPES = {
 def check(item: dict[str, Any], fields: list[dict[str, Any]]) -> None:
     declared = {field["name"]: field for field in fields}
     for name, value in item.items():
-        assert type(value) is PYTHON_TYPES[declared[name]["type"]], name
+        kind = type(value)
+        assert kind is PYTHON_TYPES[declared[name]["type"]], name
         if declared[name]["response"]:
             for inner in value:
                 check(inner, declared[name]["response"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import TypeVar
 
 from sdn_orch.intent.model import Account, Domain, Record, Role
@@ -70,12 +71,16 @@ def named_account(call: Call, name: str, domain: Domain | None) -> Account:
 
 def owned(call: Call, kind: type[R]) -> Iterable[R]:
     """The records of a kind with `account_id` that the caller may see, by account, domain and listall."""
-    snapshot = call.snapshot
     account = only_account(call)
     if account is not None:
-        return snapshot.where(kind, "account_id", account.id)
-    shown = in_scope(call)
-    return (record for record in snapshot.all(kind) if shown(owner_id(snapshot, record) or ""))
+        return call.snapshot.where(kind, "account_id", account.id)
+    return visible(call, call.snapshot.all(kind))
+
+
+def visible(call: Call, records: Iterable[R]) -> Iterator[R]:
+    """Those of the records that belong to accounts which the list shows."""
+    shows = _shown_accounts(call)
+    return (record for record in records if shows(owner_id(call.snapshot, record) or ""))
 
 
 def only_account(call: Call) -> Account | None:
@@ -88,27 +93,24 @@ def only_account(call: Call) -> Account | None:
     return None if domain is not None or call.get(LIST_ALL) else call.caller.account
 
 
-def in_scope(call: Call) -> Callable[[str], bool]:
-    """Whether a list that shows several accounts shows what this account owns. Judged once an account."""
-    snapshot, domain = call.snapshot, call.get(DOMAIN)
-    judged: dict[str, bool] = {}
+def _shown_accounts(call: Call) -> Callable[[str], bool]:
+    """Whether the list shows what an account owns; judged once an account."""
+    snapshot, domain, only = call.snapshot, call.get(DOMAIN), only_account(call)
+    if only is not None:
+        return lambda account_id: account_id == only.id
 
-    def judge(account_id: str) -> bool:
+    @cache
+    def shown(account_id: str) -> bool:
         if not may_act_for(snapshot, call.caller, account_id):
             return False
-        account = snapshot.get(Account, account_id)
         if domain is None:
             return True
+        account = snapshot.get(Account, account_id)
         if account is None:
             return False
         if call.get(IS_RECURSIVE):
             return lies_in(snapshot, account.domain_id, domain)
         return account.domain_id == domain.id
-
-    def shown(account_id: str) -> bool:
-        if account_id not in judged:
-            judged[account_id] = judge(account_id)
-        return judged[account_id]
 
     return shown
 

@@ -24,9 +24,8 @@ from sdn_orch.northbound.cloudstack.scope import (
     IS_RECURSIVE,
     LIST_ALL,
     chosen,
-    in_scope,
     one_or,
-    only_account,
+    visible,
 )
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 
@@ -50,19 +49,11 @@ def list_accounts(call: Call) -> Iterable[Account]:
     """The accounts that the caller may see."""
     kind, state = call.get(ACCOUNT_TYPE), call.get(STATE)
     return chosen(
-        one_or(call, ID, lambda: _seen(call)),
+        one_or(call, ID, lambda: visible(call, call.snapshot.all(Account))),
         (call.get(NAME), lambda account: account.name),
         (None if kind is None else _ROLES[kind], lambda account: account.role),
         (state.lower() if state else None, lambda _: "enabled"),
     )
-
-
-def _seen(call: Call) -> Iterable[Account]:
-    account = only_account(call)
-    if account is not None:
-        return (account,)
-    shown = in_scope(call)
-    return (each for each in call.snapshot.all(Account) if shown(each.id))
 
 
 @changes(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable
 
 from sdn_orch.northbound.cloudstack.answers.history import EVENT, JOB
 from sdn_orch.northbound.cloudstack.declare import Call, lists, shows
 from sdn_orch.northbound.cloudstack.model import Event, Job
 from sdn_orch.northbound.cloudstack.parameters import date, entity, required, text
-from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, in_scope, one_or, only_account
-
-R = TypeVar("R", Job, Event)
+from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or, visible
 
 JOB_ID = entity("jobid", Job, "the id of the job")
 EVENT_ID = entity("id", Event, "the id of the event")
@@ -36,7 +33,7 @@ def list_async_jobs(call: Call) -> Iterable[Job]:
     """Jobs by owner and time."""
     start = call.get(START_DATE)
     return chosen(
-        _visible(call, call.snapshot.all(Job)),
+        visible(call, call.snapshot.all(Job)),
         (True if start else None, lambda job: start is not None and job.created >= start),
         (call.get(RESOURCE_ID), lambda job: job.resource_id),
         (call.get(RESOURCE_TYPE), lambda job: job.resource_type),
@@ -62,7 +59,7 @@ def list_events(call: Call) -> Iterable[Event]:
     """Events by owner, time and kind."""
     start, end, first = call.get(START_DATE), call.get(END_DATE), call.get(START_ID)
     level, state = call.get(LEVEL), call.get(STATE)
-    found = one_or(call, EVENT_ID, lambda: _visible(call, call.snapshot.all(Event)))
+    found = one_or(call, EVENT_ID, lambda: visible(call, call.snapshot.all(Event)))
     events = chosen(
         found,
         (call.get(TYPE), lambda event: event.type),
@@ -75,12 +72,3 @@ def list_events(call: Call) -> Iterable[Event]:
         (call.get(RESOURCE_TYPE), lambda event: event.resource_type),
     )
     return reversed(list(events))
-
-
-def _visible(call: Call, records: Iterable[R]) -> Iterator[R]:
-    """What the accounts in scope did."""
-    account = only_account(call)
-    shown = in_scope(call)
-    for record in records:
-        if record.account_id == account.id if account is not None else shown(record.account_id):
-            yield record

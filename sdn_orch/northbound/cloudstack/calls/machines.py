@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
-from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import machines
 from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.machines import machine_details
@@ -20,7 +19,7 @@ from sdn_orch.northbound.cloudstack.parameters import (
     required,
     text,
 )
-from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or, owned
+from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or, owned, visible
 from sdn_orch.northbound.service import Transaction
 
 ID = entity("id", Machine, "the id of the machine")
@@ -56,9 +55,8 @@ def list_virtual_machines(call: Call) -> Iterable[Machine]:
     """Machines by owner, by place and by what they are."""
     snapshot, zone, template, size = call.snapshot, call.get(ZONE), call.get(TEMPLATE), call.get(SIZE)
     state = (call.get(STATE) or "present").lower()
-    networks = _networks(call)
     return chosen(
-        call.get(IDS) or one_or(call, ID, lambda: owned(call, Machine)),
+        call.get(IDS) or one_or(call, ID, lambda: _seen(call)),
         (call.get(NAME), lambda machine: machine.name),
         (
             None if state == "present" else state,
@@ -68,23 +66,27 @@ def list_virtual_machines(call: Call) -> Iterable[Machine]:
         (template.id if template else None, lambda m: machine_details(snapshot, m).template_id),
         (size.id if size else None, lambda m: machine_details(snapshot, m).service_offering_id),
         (call.get(DISPLAY_VM), lambda machine: machine_details(snapshot, machine).display_vm),
-        (
-            None if networks is None else True,
-            lambda machine: networks is not None and _is_in(snapshot, machine, networks),
-        ),
     )
 
 
-def _networks(call: Call) -> set[str] | None:
-    """The networks that machines are looked for in; None: anywhere."""
-    network, vpc = call.get(NETWORK), call.get(VPC)
-    if network is not None:
-        return {network.id}
-    return {tier.id for tier in call.snapshot.where(Network, "vpc_id", vpc.id)} if vpc is not None else None
-
-
-def _is_in(snapshot: Snapshot, machine: Machine, networks: set[str]) -> bool:
-    return any(nic.network_id in networks for nic in snapshot.where(Nic, "machine_id", machine.id))
+def _seen(call: Call) -> Iterable[Machine]:
+    """The machines in scope, those in the network or VPC that is asked for."""
+    snapshot, network, vpc = call.snapshot, call.get(NETWORK), call.get(VPC)
+    if vpc is not None:
+        networks = snapshot.where(Network, "vpc_id", vpc.id)
+    elif network is not None:
+        networks = (network,)
+    else:
+        return owned(call, Machine)
+    ids = {
+        nic.machine_id
+        for each in networks
+        if network is None or each.id == network.id
+        for nic in snapshot.where(Nic, "network_id", each.id)
+        if nic.machine_id is not None
+    }
+    found = (snapshot.need(Machine, id) for id in ids)
+    return visible(call, sorted(found, key=lambda machine: machine.number))
 
 
 @changes(

@@ -38,7 +38,7 @@ from sdn_orch.northbound.cloudstack.parameters import (
     text,
     words,
 )
-from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, in_scope, one_or, only_account
+from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or, only_account, visible
 from sdn_orch.northbound.cloudstack.services import service
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 from sdn_orch.northbound.service import Transaction
@@ -118,8 +118,7 @@ def _seen(call: Call) -> Iterator[Network]:
     if vpc is not None:
         yield from snapshot.where(Network, "vpc_id", vpc.id)
     elif account is None:
-        shown = in_scope(call)
-        yield from (network for network in snapshot.all(Network) if shown(network.account_id))
+        yield from visible(call, snapshot.all(Network))
     else:
         own = snapshot.where(Network, "account_id", account.id)
         open_ones = snapshot.where(NetworkDetails, "acl_type", AclType.DOMAIN)
