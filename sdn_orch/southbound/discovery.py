@@ -323,8 +323,7 @@ class Discovery:
 
     def _frame(self, end: End, port: _Port) -> bytes:
         self._sequence += 1
-        last = next(iter(port.sent.items()), None)
-        port.sent = {self._sequence: None} | dict([last] if last else [])
+        port.sent = {self._sequence: None, **dict(list(port.sent.items())[:1])}
         port.frames += 1
         return lldp.write(port.head, self._key, *end, self._sequence)
 

@@ -156,7 +156,7 @@ def shown(nic: str, reply: PacketOut | None) -> Any:
 def rebuilt(frame: bytes) -> bytes:
     """The frame as scapy writes it when it computes lengths and checksums itself."""
     packet = Ether(frame)
-    layer = packet
+    layer: Any = packet
     while layer:
         for field in ("chksum", "cksum"):
             if field in layer.fields:
