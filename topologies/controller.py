@@ -55,7 +55,7 @@ class Controller:
         """Start the daemon and wait until it answers. Raises RuntimeError with the end of its log."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command("controller"), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                self.command_line("controller"), stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
         self.wait(self._answers, "the controller to answer", patience)
 
@@ -83,7 +83,7 @@ class Controller:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `sdn-orch` with this daemon's configuration."""
-        return subprocess.run(self._command(*words), capture_output=True, text=True, check=False)
+        return subprocess.run(self.command_line(*words), capture_output=True, text=True, check=False)
 
     def wait(self, condition: Callable[[], object], what: str, patience: float = 20.0) -> None:
         """Until the condition is true. Raises RuntimeError with the end of the log when it takes too long."""
@@ -96,7 +96,8 @@ class Controller:
                 raise RuntimeError(f"waiting for {what}: the controller {happened}; its log:\n{tail}")
             time.sleep(0.05)
 
-    def _command(self, *words: str) -> list[str]:
+    def command_line(self, *words: str) -> list[str]:
+        """The words that run a command of `sdn-orch` with this daemon's configuration."""
         return [sys.executable, "-m", "sdn_orch.cli", *words, "--config", str(self.configuration)]
 
     def _answers(self) -> bool:

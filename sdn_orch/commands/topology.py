@@ -41,7 +41,8 @@ def to_tree(switch: dict[str, Any], links: list[dict[str, Any]]) -> Tree:
     for nic in switch["nics"]:
         place = nic["place"].rpartition(":")[2]
         port, _, vlan = place.partition(",")
-        text = Text(f"{port}: NIC {nic['mac']}" + (f" in VLAN {vlan}" if vlan else ""))
+        text = Text(f"{port}: {nic['machine'] or 'NIC'} {nic['mac']}" + (f" in VLAN {vlan}" if vlan else ""))
+        text += Text(f"  {nic['network']}", "dim")
         branches.append((int(port), nic["mac"], text))
     title = Text(switch["name"], "bold") + Text(f"  {switch['role']}, dpid {switch['dpid']}  ", "dim")
     tree = Tree(title + styled(switch["phase"]))

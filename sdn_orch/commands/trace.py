@@ -47,8 +47,11 @@ def to_tree(hop: dict[str, Any]) -> Tree:
     tree = Tree(Text(f"{hop['switch']}, in at port {hop['port']}  ", "bold") + Text(hop["packet"], "dim"))
     for step in hop["steps"]:
         if "group" in step:
-            buckets = ", ".join(map(str, step["buckets"])) or "none"
-            tree.add(Text(f"{step['group']}: bucket {buckets}"))
+            taken = ", ".join(map(str, step["buckets"])) or "none"
+            kind = step["type"].replace("_", " ")
+            tree.add(
+                Text(f"   group {step['group']}", "cyan") + Text(f"  {kind}: bucket {taken} of {step['of']}")
+            )
             continue
         name = Text(f"{step['table']:2} {step['table_name']:16} ", "cyan")
         if step["match"] is None:

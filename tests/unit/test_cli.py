@@ -147,8 +147,8 @@ TOPOLOGY: dict[str, list[dict[str, Any]]] = {
         {
             "name": "leaf1", "role": "edge", "dpid": "01", "phase": "in-sync", "connected": True,
             "nics": [
-                {"place": "leaf1:10", "mac": "02:00:00:00:00:02"},
-                {"place": "leaf1:2,7", "mac": "02:00:00:00:00:01"},
+                {"place": "leaf1:10", "mac": "02:00:00:00:00:02", "machine": None, "network": "n"},
+                {"place": "leaf1:2,7", "mac": "02:00:00:00:00:01", "machine": "web1", "network": "n"},
             ],
         },
         {
@@ -164,9 +164,9 @@ def test_a_switch_s_tree_is_in_the_order_of_its_ports() -> None:
     switches, links = TOPOLOGY["switches"], TOPOLOGY["links"]
     labels = [str(branch.label) for branch in to_tree(switches[0], links).children]
     assert labels == [
-        "2: NIC 02:00:00:00:00:01 in VLAN 7",
+        "2: web1 02:00:00:00:00:01 in VLAN 7  n",
         "4: spine1:1  2.5 Gbit/s  down  discovery",
-        "10: NIC 02:00:00:00:00:02",
+        "10: NIC 02:00:00:00:00:02  n",
     ]
     assert str(to_tree(switches[1], links).children[0].label).startswith("1: leaf1:4")
 

@@ -168,7 +168,7 @@ def test_topology(cloud: Cloud) -> None:
     answer = cloud.json("topology")
     assert {(row["a"], row["b"]) for row in answer["links"] if not row["up"]} == {("leaf1:2", "spine2:1")}
     shown = cloud.run("topology").stdout
-    assert "leaf1  edge, dpid 0000000000000201" in shown and "11: NIC 06:00:00:00:00:0a" in shown
+    assert "leaf1  edge, dpid 0000000000000201" in shown and "11: web1 06:00:00:00:00:0a  red" in shown
     assert cloud.run("topology", "--dot").stdout.count(" -- ") == 4 + 3
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -136,8 +137,7 @@ class Prompt(CLI):  # type: ignore[misc]
 
     def do_sdn(self, line: str) -> None:
         """sdn COMMAND: run sdn-orch for this cloud."""
-        done = self.cloud.controller.command(*line.split())
-        print(done.stdout + done.stderr, end="")
+        subprocess.run(self.cloud.controller.command_line(*line.split()), check=False)
 
 
 @contextmanager

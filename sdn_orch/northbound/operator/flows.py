@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from typing import Any
 
@@ -157,7 +158,7 @@ def _by_cookie(view: View, text: str) -> list[JSON]:
 
 
 def _fields(record: Record) -> dict[str, Any]:
-    values = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
     return {
         name: value if value is None or isinstance(value, bool | int) else _plain(value)
         for name, value in values.items()

@@ -94,7 +94,13 @@ def topology(view: View) -> JSON:
                 **_switch(view, switch),
                 "ports": [asdict(port) for port in datapath.ports()] if datapath else [],
                 "nics": [
-                    {"place": place(snapshot, nic), "mac": nic.mac, "id": nic.id}
+                    {
+                        "place": place(snapshot, nic),
+                        "mac": nic.mac,
+                        "id": nic.id,
+                        "network": snapshot.need(Network, nic.network_id).name,
+                        "machine": _machine(snapshot, nic),
+                    }
                     for nic in (snapshot.need(Nic, attachment.nic_id) for attachment in attachments)
                 ],
             }
@@ -140,6 +146,11 @@ def _switch(view: View, switch: Switch) -> JSON:
         "capabilities": asdict(datapath.capabilities if datapath else switch.capabilities),
         **asdict(view.switch_status(switch.id)),
     }
+
+
+def _machine(snapshot: Snapshot, nic: Nic) -> str | None:
+    machine = snapshot.get(Machine, nic.machine_id) if nic.machine_id else None
+    return machine.name if machine else None
 
 
 def _text(value: object) -> str | None:

@@ -197,7 +197,13 @@ def _hop(view: View, snapshot: Snapshot, hop: Hop) -> JSON:
 
 def _step(snapshot: Snapshot, owners: Mapping[FlowKey, Owner], switch: Switch, step: Visit | Choice) -> JSON:
     if isinstance(step, Choice):
-        return {"group": group_to_ofctl(step.group, table_name), "buckets": list(step.buckets)}
+        return {
+            "group": f"{step.group.number:#x}",
+            "type": step.group.type.name.lower(),
+            "buckets": list(step.buckets),
+            "of": len(step.group.buckets),
+            "text": group_to_ofctl(step.group, table_name),
+        }
     if step.entry is None:
         return {"table": step.table, "table_name": table_name(step.table), "match": None}
     owner = owners.get(step.entry.key)
