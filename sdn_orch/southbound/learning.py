@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from sdn_orch.guest.worker import Allowance
 from sdn_orch.intent.model import Attachment, Network, Nic, Source, Switch
 from sdn_orch.intent.snapshot import Change, Put, Snapshot
-from sdn_orch.southbound.base import PacketIn
-
-log = logging.getLogger(__name__)
 
 _VLAN_TAG = b"\x81\x00"
-#: Whoever is at a learn port decides how often there is something to complain about.
-_complaints = Allowance(10, 60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +19,7 @@ class Learned:
     refusal: str = ""
 
 
-def learn(packet: PacketIn, snapshot: Snapshot) -> list[Change]:
-    """The changes that a first packet brings; a refusal is logged, at most a few times a minute."""
-    learned = judge(snapshot, packet.dpid, packet.in_port, packet.frame)
-    if learned.refusal and _complaints.take(time.monotonic()):
-        log.warning("%s (%d more not shown)", learned.refusal, _complaints.refused())
-    return list(learned.changes)
-
-
-def judge(snapshot: Snapshot, dpid: int, port: int, frame: bytes) -> Learned:
+def learn(snapshot: Snapshot, dpid: int, port: int, frame: bytes) -> Learned:
     """What a frame that came in at a learn port, and belongs to nobody there, says of where a NIC is.
 
     Its source MAC must be that of exactly one active NIC that a better source has not put elsewhere. Where

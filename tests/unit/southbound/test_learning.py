@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from scapy.layers.l2 import Dot1Q, Ether
 
 from sdn_orch.intent.model import Account, Attachment, Domain, Network, NetworkKind, Nic, Source, Switch
 from sdn_orch.intent.snapshot import Delete, Put, Snapshot
 from sdn_orch.intent.validate import check
-from sdn_orch.southbound.base import PacketIn
-from sdn_orch.southbound.learning import Learned, judge, learn
+from sdn_orch.southbound.learning import Learned, learn
 
 M1, M2, M3, M4 = (f"02:00:00:00:00:0{n}" for n in range(1, 5))
 
@@ -37,7 +34,7 @@ WORLD = Snapshot.of(
 
 def first(mac: str, port: int = 1, vlan: int | None = None, world: Snapshot = WORLD) -> Learned:
     frame = Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / (Dot1Q(vlan=vlan) if vlan else b"") / (b"x" * 46)
-    learned = judge(world, 7, port, bytes(frame))
+    learned = learn(world, 7, port, bytes(frame))
     check(world, list(learned.changes))
     return learned
 
@@ -86,15 +83,11 @@ def test_a_place_of_another_network_is_refused() -> None:
 
 def test_ports_that_are_not_open_for_it_and_rubbish_are_nothing() -> None:
     assert first(M1, port=3) == Learned()
-    assert judge(WORLD, 8, 1, bytes(60)) == Learned()
-    assert judge(WORLD, 7, 1, b"\x00" * 13) == Learned()
+    assert learn(WORLD, 8, 1, bytes(60)) == Learned()
+    assert learn(WORLD, 7, 1, b"\x00" * 13) == Learned()
 
 
-def test_learning_twice_is_learning_once() -> None:
-    frame = bytes(Ether(src=M1, dst=M2) / (b"x" * 46))
-    packet = PacketIn(dpid=7, in_port=1, table=0, cookie=0, metadata=0, reason=1, frame=frame)
-    world = WORLD.change(learn(packet, WORLD))
-    assert learn(packet, world) == []
+def test_a_nic_that_was_forgotten_is_learned_again() -> None:
+    world = WORLD.change(list(first(M1).changes))
     gone = world.change([Delete(Attachment, found.id) for found in world.where(Attachment, "nic_id", "one")])
-    assert len(learn(packet, gone)) == 1
-    assert learn(replace(packet, frame=b""), world) == []
+    assert places(gone, first(M1, world=gone)) == {"four": (4, None), "one": (1, None)}
