@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from topologies.cloud import Cloud
-from topologies.demo.failover import BAR, across, cut_under_ping
+from topologies.demo.failover import BAR, across, cut_under_ping, is_used
 from topologies.demo.machines import Machine, take_addresses
 from topologies.demo.reach import LEGEND, differences, expected, matrix, observe
 from topologies.demo.tenants import make_tenants
@@ -105,9 +105,13 @@ def show_failover(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
     with step(f"{source.name} pings {target.name}, 1,000 a second; its cable to the spine is cut"):
         outcome = cut_under_ping(cloud, source, target)
     cable = "–".join(outcome.cable)
-    console.print(f"    {cable} was cut: {outcome.lost} of {outcome.sent} lost (at most {BAR} may be)")
-    with step(f"{cable} is mended"):
-        cloud.controller.wait(cloud.in_sync, "the mended cable to be seen and used")
+    known = f"the controller's tables were without it after {outcome.known_after * 1000:.0f} ms"
+    console.print(
+        f"    {cable} was cut: {outcome.lost} of {outcome.sent} lost (at most {BAR} may be); {known}"
+    )
+    with step(f"{cable} is mended and used again"):
+        cloud.controller.wait(cloud.in_sync, "the mended cable to be seen")
+        cloud.controller.wait(lambda: is_used(cloud, source, target, outcome.cable), "it to be used")
     console.print()
     return [] if outcome.holds else [f"{outcome.lost} of {outcome.sent} pings lost, at most {BAR} may be"]
 

@@ -27,6 +27,8 @@ class Outcome:
     cable: tuple[str, str]
     sent: int
     received: int
+    #: Seconds until the controller knew of the cut and every switch held tables without the cable.
+    known_after: float = 0.0
 
     @property
     def lost(self) -> int:
@@ -51,14 +53,37 @@ def cut_under_ping(cloud: Cloud, source: Machine, target: Machine) -> Outcome:
     cable = busiest(cloud, leaf_of(cloud, source.host))
     time.sleep(0.5)
     cloud.set_cable(*cable, up=False)
+    cut = time.monotonic()
     try:
+        cloud.controller.wait(lambda: is_without(cloud, cable), f"the cut of {cable} to be known")
+        known_after = time.monotonic() - cut
         output, _ = ping.communicate(timeout=60)
     finally:
         cloud.set_cable(*cable, up=True)
     found = re.search(r"(\d+) packets transmitted, (\d+) received", output)
     if found is None:
         raise RuntimeError(f"ping said something else: {output}")
-    return Outcome(source, target, cable, int(found[1]), int(found[2]))
+    return Outcome(source, target, cable, int(found[1]), int(found[2]), known_after)
+
+
+def is_without(cloud: Cloud, cable: tuple[str, str]) -> bool:
+    """Whether the controller takes a cable as cut, and all switches hold what follows from that."""
+    answer = cloud.controller.ask("/v1/topology")
+    down = [
+        {link["a"].partition(":")[0], link["b"].partition(":")[0]}
+        for link in answer["links"]
+        if not link["up"]
+    ]
+    return down == [set(cable)] and {switch["phase"] for switch in answer["switches"]} == {"in-sync"}
+
+
+def is_used(cloud: Cloud, source: Machine, target: Machine, cable: tuple[str, str]) -> bool:
+    """Whether a short ping takes the cable, as the one did that it was cut under."""
+    near = next(end for end in cable if end == leaf_of(cloud, source.host))
+    far = next(end for end in cable if end != near)
+    before = _sent(cloud.interface(near, far))
+    cloud.node(source.host).cmd(f"ping -n -q -i 0.01 -c 20 -W 1 {target.ipv4}")
+    return _sent(cloud.interface(near, far)) - before >= 20
 
 
 def across(cloud: Cloud, machines: Sequence[Machine]) -> tuple[Machine, Machine]:
