@@ -59,6 +59,10 @@ def sample(cloud: Cloud, parameter: Parameter[Any]) -> str:
         return next(iter(cloud.snapshot.all(parameter.kind))).id
     named = {
         "accounttype": "0",
+        "acltype": "Account",
+        "availability": "Optional",
+        "state": "Enabled",
+        "type": "Isolated",
         "cidr": "10.9.0.0/16",
         "guestcidraddress": "10.9.0.0/16",
         "guestiptype": "Isolated",
@@ -263,6 +267,35 @@ def test_unknown_commands(cloud: Cloud, name: str, format: str) -> None:
 def test_names_of_parameters_have_no_case_and_unknown_ones_are_ignored(cloud: Cloud) -> None:
     shown = cloud.admin.call("listZones", ID=cloud.zone, nonsense="x", filter="name")
     assert [zone["id"] for zone in shown["zone"]] == [cloud.zone]
+
+
+@every_parameter
+def test_lists_take_each_of_their_parameters(
+    cloud: Cloud, command: Command, parameter: Parameter[Any]
+) -> None:
+    if command.is_write or parameter.name in ("page", "pagesize", "userapikey"):
+        return
+    given = required(cloud, command) | {parameter.name: sample(cloud, parameter)}
+    if parameter.type_name == "map":
+        del given[parameter.name]
+        given |= {f"{parameter.name}[0].key": "k", f"{parameter.name}[0].value": "v"}
+    if parameter.name == "projectid":
+        given["projectid"] = "-1"
+    if parameter.name == "account":
+        given["account"] = "tenant"
+    if parameter.name in ("supportedservices", "service"):
+        given[parameter.name] = "Dhcp"
+    if command.name == "getUser":
+        given["userapikey"] = cloud.admin.keys.api_key
+    cloud.admin.call(command.name, **given)
+
+
+def test_none_is_nothing_except_in_texts(cloud: Cloud) -> None:
+    """As libcloud and others send what they were not given."""
+    assert cloud.admin.call("listZones", id="None", ids="None", available="None")["count"] == 1
+    assert cloud.admin.call("listZones", name="None") == {}
+    error = refusal(cloud.admin, "deleteNetwork", id="None", forced="None")
+    assert error.text.endswith("due to missing parameter id")
 
 
 def test_pages(cloud: Cloud) -> None:

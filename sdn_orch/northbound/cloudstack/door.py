@@ -194,7 +194,7 @@ def _page(call: Call, found: Iterable[object]) -> dict[str, object]:
 
 def _tags(call: Call) -> dict[str, str] | None:
     """The tags that objects must have; raises a fault if one has no key or value."""
-    entries = call.get(TAGS)
+    entries = call.get(TAGS) if call.command.shape.is_taggable else None
     if entries is None:
         return None
     for entry in entries:

@@ -29,6 +29,8 @@ E = TypeVar("E", bound=StrEnum)
 Entry = Mapping[str, str]
 
 _LENGTH = 255
+#: What clients that are written in Python send where they mean nothing; texts may really read so.
+_NONE = "None"
 _ENTRY = re.compile(r"\[(\d{1,4})\]\.(.+)")
 _ENTRY_LIMIT = 1000
 
@@ -74,10 +76,11 @@ def _scalar(
     *,
     length: int = _LENGTH,
     since: str = "",
+    is_text: bool = False,
 ) -> Parameter[T]:
     def read(request: Request) -> T | None:
         value = request.given.get(name, "")
-        if not value:
+        if not value or (value == _NONE and not is_text):
             return None
         if len(value) > length:
             raise WrongValue(f"Value greater than max allowed length {length} for param: {name}")
@@ -96,7 +99,7 @@ def text(name: str, description: str, *, length: int = _LENGTH, since: str = "")
             raise WrongValue(f"Invalid value for parameter {name}: it contains control characters")
         return value
 
-    return _scalar(name, "string", description, convert, length=length, since=since)
+    return _scalar(name, "string", description, convert, length=length, since=since, is_text=True)
 
 
 def boolean(name: str, description: str, *, since: str = "") -> Parameter[bool]:
@@ -234,7 +237,7 @@ def entity(
 
     def read(request: Request) -> R | None:
         value = request.given.get(name, "")
-        return _find(request, name, kind, value, access) if value else None
+        return None if value in ("", _NONE) else _find(request, name, kind, value, access)
 
     return Parameter(name=name, type_name="uuid", description=description, read=read, since=since, kind=kind)
 
@@ -245,7 +248,8 @@ def entities(
     """UUIDs of objects joined by commas."""
 
     def read(request: Request) -> tuple[R, ...] | None:
-        values = [value.strip() for value in request.given.get(name, "").split(",") if value.strip()]
+        given = request.given.get(name, "")
+        values = [] if given == _NONE else [value.strip() for value in given.split(",") if value.strip()]
         if len(values) > _ENTRY_LIMIT:
             raise WrongValue(f"Invalid value for parameter {name}: more than {_ENTRY_LIMIT} values")
         return tuple(_find(request, name, kind, value, access) for value in values) or None
