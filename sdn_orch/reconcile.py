@@ -24,8 +24,8 @@ from sdn_orch.errors import Disconnected
 from sdn_orch.intent.model import Attachment, Network, Nic, Switch
 from sdn_orch.openflow.values import FlowEntry, FlowKey, State
 from sdn_orch.southbound.base import Datapath
-from sdn_orch.store.base import Commit, Store
 from sdn_orch.status import Condition, ObjectStatus, Phase, SwitchStatus
+from sdn_orch.store.base import Commit, Store
 from sdn_orch.switch_loop import SwitchLoop
 
 log = logging.getLogger(__name__)

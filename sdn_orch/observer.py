@@ -1,0 +1,257 @@
+"""Eyes and ears: what switches, databases and packets tell, taken to whom it concerns.
+
+Handlers come in on receiving threads and only enqueue. What is a fact is committed by `Facts`, in order;
+guests' packets go to the guest worker; sessions go to the reconciler once their facts are in the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from sdn_orch.claims import Claim, Claims
+from sdn_orch.config import Config
+from sdn_orch.dataplane.pipeline import Punt, punt_of
+from sdn_orch.errors import Disconnected
+from sdn_orch.facts import Facts
+from sdn_orch.guest.service import Advertiser
+from sdn_orch.guest.worker import Allowance, Worker
+from sdn_orch.intent.model import Attachment, Capabilities, Nic, Source, Switch
+from sdn_orch.intent.snapshot import Change, Put, Snapshot
+from sdn_orch.openflow.values import CONTROLLER, Output
+from sdn_orch.reconcile import Reconciler
+from sdn_orch.southbound.base import Datapath, PacketIn, Port
+from sdn_orch.southbound.bindings import Binding
+from sdn_orch.southbound.channel import Tls
+from sdn_orch.southbound.discovery import Discovery, Seen
+from sdn_orch.southbound.learning import learn
+from sdn_orch.southbound.links import discovered, is_tenants, link_changes
+from sdn_orch.southbound.ovsdb import Database, use_tls
+from sdn_orch.store.base import Store
+
+log = logging.getLogger(__name__)
+
+
+class Observer:
+    """The southbound's listener; see the module."""
+
+    def __init__(self, store: Store, reconciler: Reconciler, guests: Worker, config: Config) -> None:
+        self._store = store
+        self._reconciler = reconciler
+        self._guests = guests
+        self._facts = Facts(store, tick=self._tick)
+        self._claims = Claims()
+        self._settled = {Source.CONFIGURATION}
+        #: NICs whose claims have changed, and whether it is on the queue to settle them.
+        self._unsettled: set[str] = set()
+        self._settling = False
+        self._refusals = Allowance(6, 60.0)
+        self._datapaths: dict[int, Datapath] = {}
+        self._discovery = Discovery(
+            config.discovery.interval,
+            config.discovery.lost_after,
+            lambda dpid, port: is_tenants(store.snapshot(), dpid, port),
+            enabled=config.discovery.enabled,
+        )
+        self._discovery.expect(discovered(store.snapshot()))
+        self._advertiser = Advertiser(store.snapshot, self._datapaths.get)
+        self._databases = [self._database(row.endpoint) for row in config.ovsdb]
+        self._silent = {database.remote for database in self._databases}
+        tls = next((row.tls for row in config.ovsdb if row.tls), None)
+        if tls is not None and tls.authority is not None:
+            use_tls(Tls(tls.certificate, tls.key, tls.authority))
+        dpids = {row.name: row.dpid for row in config.switches}
+        for row in config.attachments:
+            place = row.port
+            self._claims.put(
+                Claim(
+                    Source.CONFIGURATION,
+                    "configuration",
+                    dpids[place.switch],
+                    place.port,
+                    place.vlan,
+                    row.nic or "",
+                    row.mac or "",
+                )
+            )
+
+    def start(self) -> None:
+        """Start observing."""
+        revision = self._store.snapshot().revision
+        follower = threading.Thread(target=self._follow, args=(revision,), name="observer-feed", daemon=True)
+        self._facts.start()
+        self._facts.do(lambda: self._note_nics(nic.id for nic in self._store.snapshot().all(Nic)))
+        follower.start()
+        for database in self._databases:
+            database.start()
+
+    def stop(self) -> None:
+        """Stop observing, with what was seen committed."""
+        for database in self._databases:
+            database.stop()
+        self._facts.stop()
+
+    # --- switches: called on receiving threads ------------------------------------------------------
+
+    def connected(self, datapath: Datapath) -> None:
+        """See `base.Listener`."""
+        self._facts.do(lambda: self._take_in(datapath))
+
+    def disconnected(self, datapath: Datapath) -> None:
+        """See `base.Listener`."""
+        self._facts.do(lambda: self._let_go(datapath))
+
+    def port_changed(self, datapath: Datapath, port: Port, removed: bool) -> None:
+        """See `base.Listener`."""
+        self._facts.do(lambda: self._note_port(datapath, port, removed))
+
+    def packet_in(self, datapath: Datapath, packet: PacketIn) -> None:
+        """See `base.Listener`."""
+        try:
+            reason = punt_of(packet.table, packet.metadata)
+        except ValueError:
+            return
+        if reason is Punt.DISCOVERY:
+            self._facts.offer(lambda: self._note_lldp(packet))
+        elif reason is Punt.FIRST_PACKET:
+            self._facts.offer(lambda: self._note_first_packet(packet))
+        else:
+            self._guests.offer(datapath, packet)
+
+    # --- on the facts' thread -----------------------------------------------------------------------
+
+    def _take_in(self, datapath: Datapath) -> None:
+        """A switch is there: note what it can, then let the reconciler have it."""
+        switch = switch_of(self._store.snapshot(), datapath.dpid)
+        if switch is None:
+            log.warning(
+                "switch %016x is not configured and is left as it is: add it under [[switches]]",
+                datapath.dpid,
+            )
+            return
+        self._datapaths[datapath.dpid] = datapath
+        capabilities = datapath.capabilities
+        self._facts.commit(
+            partial(_note_capabilities, switch.id, capabilities), f"switch {switch.name} changed"
+        )
+        self._note_links(self._discovery.switch_up(datapath.dpid, datapath.ports(), time.monotonic()))
+        self._reconciler.attach(switch.id, datapath, self._store.snapshot().revision)
+
+    def _let_go(self, datapath: Datapath) -> None:
+        if self._datapaths.get(datapath.dpid) is not datapath:
+            return
+        del self._datapaths[datapath.dpid]
+        self._discovery.switch_down(datapath.dpid)
+        if (switch := switch_of(self._store.snapshot(), datapath.dpid)) is not None:
+            self._reconciler.detach(switch.id, datapath)
+
+    def _note_port(self, datapath: Datapath, port: Port, removed: bool) -> None:
+        self._note_links(self._discovery.port_changed(datapath.dpid, port, removed, time.monotonic()))
+
+    def _note_lldp(self, packet: PacketIn) -> None:
+        now = time.monotonic()
+        self._note_links(self._discovery.lldp_received(packet.dpid, packet.in_port, packet.frame, now))
+
+    def _note_links(self, seen: Sequence[Seen]) -> None:
+        if seen:
+            port_up = self._discovery.port_up
+            self._facts.commit(lambda snapshot: link_changes(snapshot, seen, port_up), "links changed")
+
+    def _tick(self, now: float) -> None:
+        frames, seen = self._discovery.tick(now)
+        for dpid, port, frame in frames:
+            self._send(dpid, port, frame)
+        self._note_links(seen)
+        self._advertiser.tick(time.time())
+
+    def _send(self, dpid: int, port: int, frame: bytes) -> None:
+        datapath = self._datapaths.get(dpid)
+        if datapath is not None:
+            try:
+                datapath.packet_out((Output(port),), frame, CONTROLLER)
+            except Disconnected:
+                return
+
+    # --- where NICs are -----------------------------------------------------------------------------
+
+    def _database(self, endpoint: str) -> Database:
+        def changed(before: Binding | None, after: Binding | None) -> None:
+            self._facts.do(lambda: self._note_binding(endpoint, before, after))
+
+        def synchronised() -> None:
+            self._facts.do(lambda: self._note_synchronised(endpoint))
+
+        return Database(endpoint, changed, synchronised)
+
+    def _note_binding(self, endpoint: str, before: Binding | None, after: Binding | None) -> None:
+        for binding, note in ((before, self._claims.drop), (after, self._claims.put)):
+            if binding is not None:
+                claim = claim_of(endpoint, binding)
+                note(claim)
+                self._unsettled |= self._claims.concerned(self._store.snapshot(), claim)
+        self._settle_soon()
+
+    def _note_synchronised(self, endpoint: str) -> None:
+        """The whole database has been read: NICs that none of them claims any more are nowhere."""
+        self._silent.discard(endpoint)
+        if not self._silent and Source.OVSDB not in self._settled:
+            self._settled |= {Source.OVSDB}
+            self._unsettled |= {found.nic_id for found in self._store.snapshot().all(Attachment)}
+            self._settle_soon()
+
+    def _note_first_packet(self, packet: PacketIn) -> None:
+        def decide(snapshot: Snapshot) -> Sequence[Change]:
+            learned = learn(snapshot, packet.dpid, packet.in_port, packet.frame)
+            if learned.refusal and self._refusals.take(time.monotonic()):
+                log.warning("a first packet binds nobody: %s", learned.refusal)
+            return learned.changes
+
+        self._facts.commit(decide, f"first packet on port {packet.in_port} of switch {packet.dpid:016x}")
+
+    def _follow(self, revision: int) -> None:
+        """Claims may be older than the NICs that they are about."""
+        for commit in self._store.watch(revision):
+            if not commit.changes:
+                self._facts.do(lambda: self._note_nics(nic.id for nic in self._store.snapshot().all(Nic)))
+            elif nics := [new.id for _, new in commit.changes if isinstance(new, Nic)]:
+                self._facts.do(partial(self._note_nics, nics))
+
+    def _note_nics(self, nic_ids: Iterable[str]) -> None:
+        self._unsettled |= set(nic_ids)
+        self._settle_soon()
+
+    def _settle_soon(self) -> None:
+        """Behind everything that waits already, so that many observations make one commit."""
+        if self._unsettled and not self._settling:
+            self._settling = True
+            self._facts.do(self._settle)
+
+    def _settle(self) -> None:
+        self._settling = False
+        nic_ids, self._unsettled = self._unsettled, set()
+        settled = frozenset(self._settled)
+        self._facts.commit(
+            lambda snapshot: self._claims.settle(snapshot, nic_ids, settled),
+            f"attachments of {len(nic_ids)} NICs settled",
+        )
+
+
+def switch_of(snapshot: Snapshot, dpid: int) -> Switch | None:
+    """The switch with this datapath id, if it is configured."""
+    return next(iter(snapshot.where(Switch, "dpid", dpid)), None)
+
+
+def claim_of(endpoint: str, binding: Binding) -> Claim:
+    """What a database says, as a claim."""
+    return Claim(Source.OVSDB, endpoint, binding.dpid, binding.port, None, binding.interface_id, binding.mac)
+
+
+def _note_capabilities(switch_id: str, capabilities: Capabilities, snapshot: Snapshot) -> list[Change]:
+    switch = snapshot.get(Switch, switch_id)
+    if switch is None or switch.capabilities == capabilities:
+        return []
+    return [Put(replace(switch, capabilities=capabilities))]
