@@ -7,6 +7,7 @@ a dialect and no `Site` makes rules that are compiled once for all these switche
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import NETWORK, ROUTER
@@ -27,6 +28,10 @@ class Dialect:
     transport: Transport
 
 
+#: One object for each of the few that there are.
+_dialect = cache(Dialect)
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A switch, and the world around it."""
@@ -39,7 +44,7 @@ class Site:
     def of(cls, world: World, switch: Switch) -> Site:
         """The site of a switch."""
         can = switch.capabilities
-        return cls(world, switch, Dialect(can.version, can.open_vswitch, can.meters, switch.transport))
+        return cls(world, switch, _dialect(can.version, can.open_vswitch, can.meters, switch.transport))
 
     @property
     def is_edge(self) -> bool:

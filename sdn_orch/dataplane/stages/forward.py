@@ -109,11 +109,20 @@ def _remote_buckets(site: Site, network: NetworkView) -> Iterator[Bucket]:
 
 
 def _label_bucket(site: Site, network: NetworkView, other: Switch) -> Iterator[Bucket]:
-    relabel = SetField("eth_dst", label.to_network(other.number, network.number))
     if site.dialect.open_vswitch:
-        yield Bucket((relabel, Resubmit(Table.TRANSIT)))
+        # The same on every switch, so that there need not be more than one of it.
+        key = ("flood", other.id, network.record.id)
+        found = site.world.recall(key, Bucket)
+        yield found or site.world.remember(key, Bucket((_relabel(network, other), _SEND)))
         return
     # Without coming back from TRANSIT, the first of the shortest ways must do until it is compiled anew.
     way = site.world.topology.way(site.switch.number, other.number)
     if way is not None:
-        yield Bucket((relabel, Output(way.shortest[0][0])))
+        yield Bucket((_relabel(network, other), Output(way.shortest[0][0])))
+
+
+_SEND = Resubmit(Table.TRANSIT)
+
+
+def _relabel(network: NetworkView, other: Switch) -> SetField:
+    return SetField("eth_dst", label.to_network(other.number, network.number))
