@@ -1,0 +1,165 @@
+"""Whatever bytes a guest sends: no exception, an answer only to the guest itself, and that quickly."""
+
+from __future__ import annotations
+
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+from scapy.layers.dhcp6 import DUID_LL, DHCP6_Solicit, DHCP6OptClientId, DHCP6OptIA_NA
+from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet6 import (
+    ICMPv6EchoRequest,
+    ICMPv6ND_NS,
+    ICMPv6ND_RS,
+    ICMPv6NDOptSrcLLAddr,
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+)
+from scapy.layers.l2 import ARP, Dot1Q, Ether
+
+from sdn_orch.dataplane.pipeline import NETWORK, REASON, Punt
+from sdn_orch.guest.dispatch import LONGEST_FRAME, answer
+from sdn_orch.guest.frame import read_frame
+from sdn_orch.intent.model import Attachment, Network, Nic
+from sdn_orch.openflow.values import CONTROLLER, Output
+from sdn_orch.southbound.base import PacketIn
+from tests.unit.guest.test_dhcp4 import message
+from tests.unit.guest.world import AUTONOMOUS1, DPID, LINK_LOCAL1, MAC1, MAC2, WORLD
+
+#: Seconds for one packet, with a wide margin for a busy machine.
+BOUND = 0.25
+
+_OWN6 = IPv6(src=LINK_LOCAL1, dst="ff02::1:2")
+SEEDS = tuple(
+    bytes(frame)
+    for frame in (
+        message(("message-type", "discover")),
+        message(
+            ("message-type", "request"), ("requested_addr", "10.1.1.11"), ("param_req_list", [1, 3, 121])
+        ),
+        message(("message-type", "inform"), ciaddr="10.1.1.11", src="10.1.1.11"),
+        message(("message-type", "discover"), mac=MAC2),
+        Ether(src=MAC1) / ARP(hwsrc=MAC1, psrc="10.1.1.11", pdst="10.1.1.1"),
+        Ether(src=MAC1)
+        / _OWN6
+        / UDP(sport=546, dport=547)
+        / DHCP6_Solicit()
+        / DHCP6OptClientId(duid=DUID_LL(lladdr=MAC1))
+        / DHCP6OptIA_NA(iaid=1),
+        Ether(src=MAC1)
+        / IPv6(src=LINK_LOCAL1, dst="ff02::2", hlim=255)
+        / ICMPv6ND_RS()
+        / ICMPv6NDOptSrcLLAddr(lladdr=MAC1),
+        Ether(src=MAC1)
+        / IPv6(src=AUTONOMOUS1, dst="ff02::1:ff00:1", hlim=255)
+        / ICMPv6ND_NS(tgt="fd00:1::1")
+        / ICMPv6NDOptSrcLLAddr(lladdr=MAC1),
+        Ether(src=MAC1) / IP(src="10.1.1.11", dst="10.1.1.1") / ICMP(type=8) / bytes(1400),
+        Ether(src=MAC1) / IPv6(src=AUTONOMOUS1, dst="fd00:1::1") / ICMPv6EchoRequest(data=bytes(9000)),
+        Ether(src=MAC1)
+        / IPv6(src=AUTONOMOUS1, dst="fd00:2::13")
+        / IPv6ExtHdrHopByHop()
+        / IPv6ExtHdrDestOpt()
+        / IPv6ExtHdrFragment(m=1)
+        / UDP(),
+        Ether(src=MAC2) / Dot1Q(vlan=100) / IP(src="10.1.1.12", dst="10.1.2.13", ttl=1) / UDP() / bytes(1400),
+    )
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A frame that was right, with octets changed, cut out, doubled or added."""
+    frame = bytearray(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(0, 6))):
+        at = draw(st.integers(0, max(0, min(len(frame) - 1, 400))))
+        match draw(st.integers(0, 3)):
+            case 0:
+                frame[at : at + 1] = bytes((draw(st.integers(0, 255)),))
+            case 1:
+                del frame[at : at + draw(st.integers(1, 40))]
+            case 2:
+                frame[at:at] = draw(st.binary(max_size=40))
+            case _:
+                frame[at:at] = frame[at : at + draw(st.integers(1, 300))]
+    return bytes(frame)
+
+
+FRAMES = st.one_of(
+    mutated(),
+    st.binary(max_size=400),
+    # Behind a header that gets far into the parsers.
+    st.builds(
+        lambda seed, cut, rest: seed[:cut] + rest, st.sampled_from(SEEDS), st.integers(14, 300), st.binary()
+    ),
+)
+PACKETS = st.builds(
+    lambda port, number, reason, table, frame: PacketIn(
+        dpid=DPID,
+        in_port=port,
+        table=table,
+        cookie=0,
+        metadata=NETWORK.of(number)[0] | REASON.of(reason)[0],
+        reason=1,
+        frame=frame,
+    ),
+    st.integers(0, 7),
+    st.integers(0, 6),
+    st.integers(0, 15),
+    st.sampled_from([8, 13]),
+    FRAMES,
+)
+
+
+def check(packet: PacketIn) -> bool:
+    """Whether there is an answer; fails where it goes to anybody but an active NIC of this very port."""
+    start = time.perf_counter()
+    reply = answer(WORLD, packet)
+    assert time.perf_counter() - start < BOUND
+    if reply is None:
+        return False
+    assert (reply.actions, reply.in_port) == ((Output(packet.in_port),), CONTROLLER)
+    there = WORLD.where(Attachment, "ports", ("s1", packet.in_port))
+    frame = read_frame(reply.frame)
+    assert frame is not None
+    assert len(reply.frame) <= LONGEST_FRAME
+    nics = [WORLD.need(Nic, one.nic_id) for one in there if one.vlan == frame.vlan]
+    receivers = [
+        nic for nic in nics if nic.active and frame.destination.hex(":") in (nic.mac, "ff:ff:ff:ff:ff:ff")
+    ]
+    assert receivers
+    # And from the receiver's own network: its gateway or a NIC of it.
+    network = WORLD.need(Network, receivers[0].network_id)
+    known = {network.gateway_mac} | {nic.mac for nic in WORLD.where(Nic, "network_id", network.id)}
+    assert frame.source.hex(":") in known
+    return True
+
+
+@given(PACKETS)
+def test_any_packet_is_answered_to_its_sender_or_not_at_all(packet: PacketIn) -> None:
+    check(packet)
+
+
+@given(mutated(), st.sampled_from(Punt))
+def test_damaged_packets_of_a_known_guest(frame: bytes, reason: Punt) -> None:
+    number = WORLD.need(Network, "web").number
+    metadata = NETWORK.of(number)[0] | REASON.of(reason)[0]
+    for port in (1, 2):
+        check(PacketIn(DPID, port, 13, 0, metadata, 1, frame))
+
+
+def test_the_seeds_are_answered() -> None:
+    """Otherwise nothing above would get far."""
+    answered = set()
+    for seed in SEEDS:
+        for reason in Punt:
+            for network in ("web", "db"):
+                metadata = NETWORK.of(WORLD.need(Network, network).number)[0] | REASON.of(reason)[0]
+                for port in (1, 2):
+                    if check(PacketIn(DPID, port, 13, 0, metadata, 1, seed)):
+                        answered.add((seed, reason))
+    assert {seed for seed, _ in answered} == set(SEEDS)
+    assert {reason for _, reason in answered} == set(Punt) - {Punt.DISCOVERY, Punt.FIRST_PACKET}
