@@ -22,14 +22,15 @@ class FlowWatch:
         for bridge in bridges:
             process = subprocess.Popen(
                 ["ovs-ofctl", "-O", "OpenFlow13", "monitor", bridge, "watch:!initial"],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                # That is where it prints what it is told.
+                stderr=subprocess.PIPE,
             )
             self._processes.append(process)
-            if process.stdout is None:
+            if process.stderr is None:
                 raise RuntimeError("a pipe was asked for")
-            os.set_blocking(process.stdout.fileno(), False)
-            self._selector.register(process.stdout, selectors.EVENT_READ)
+            os.set_blocking(process.stderr.fileno(), False)
+            self._selector.register(process.stderr, selectors.EVENT_READ)
 
     def __enter__(self) -> FlowWatch:
         self.drain(1.0)
