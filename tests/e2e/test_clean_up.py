@@ -2,110 +2,86 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from topologies.footprint import remove_leftovers
+from tests.e2e.traces import Run
+from topologies.footprint import BASE, remove_leftovers
 
 pytestmark = pytest.mark.mininet
 
-#: A leaf-spine fabric without controller, a daemon inside a host, and then the end that the argument names.
+#: A leaf-spine fabric without controller, with a daemon inside a host; stopped when its input ends.
 RUN = """
-import os, signal, sys, time
-from pathlib import Path
+import sys
 from topologies.footprint import claim
 from topologies.leaf_spine import LeafSpine
 from topologies.parts import MarkedNetwork
-footprint = claim(Path(sys.argv[2]))
+footprint = claim()
 network = MarkedNetwork(LeafSpine(2, 2, 1, prefix=footprint.prefix), footprint, 9)
 network.start()
 network["h1"].cmd("setsid sleep 1000 >/dev/null 2>&1 &")
-print(footprint.prefix, network["h1"].pid, flush=True)
-if sys.argv[1] == "stop":
-    sys.stdin.readline()
-    network.stop()
-else:
-    time.sleep(1000)
+print("made", flush=True)
+sys.stdin.readline()
+network.stop()
 """
 
 OTHERS_BRIDGE, OTHERS_LINK = "e2e-others", "e2e-others-v"
 
 
-def bridges() -> set[str]:
-    output = subprocess.run(["ovs-vsctl", "list-br"], check=True, capture_output=True, text=True).stdout
-    return set(output.split())
-
-
-def interfaces() -> set[str]:
-    return {entry.name for entry in Path("/sys/class/net").iterdir()}
-
-
-def processes_in(namespace: int) -> list[str]:
-    """Command lines of the processes in a network namespace, given by its inode."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and (entry / "ns/net").readlink() == Path(f"net:[{namespace}]"):
-                found.append((entry / "cmdline").read_text())
-        except OSError:
-            continue
-    return found
+def ovs_vsctl(*words: str) -> str:
+    return subprocess.run(["ovs-vsctl", *words], check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture
 def others() -> Iterator[None]:
-    """A bridge and a veth pair that somebody else made."""
-    subprocess.run(["ovs-vsctl", "add-br", OTHERS_BRIDGE, "--", "set", "bridge", OTHERS_BRIDGE,
-                    "datapath_type=netdev"], check=True)  # fmt: skip
-    subprocess.run(
-        ["ip", "link", "add", OTHERS_LINK, "type", "veth", "peer", "name", f"{OTHERS_LINK}p"], check=True
-    )
+    """A bridge and a veth pair that somebody else made, and a look whether they are still there."""
+    ovs_vsctl("add-br", OTHERS_BRIDGE, "--", "set", "bridge", OTHERS_BRIDGE, "datapath_type=netdev")
+    link = ["ip", "link", "add", OTHERS_LINK, "type", "veth", "peer", "name", f"{OTHERS_LINK}p"]
+    subprocess.run(link, check=True)
     yield
-    subprocess.run(["ovs-vsctl", "--if-exists", "del-br", OTHERS_BRIDGE], check=True)
-    subprocess.run(["ip", "link", "delete", OTHERS_LINK], check=False)
+    assert OTHERS_BRIDGE in ovs_vsctl("list-br").split()
+    ovs_vsctl("del-br", OTHERS_BRIDGE)
+    subprocess.run(["ip", "link", "delete", OTHERS_LINK], check=True)
 
 
-def start(end: str, base: Path) -> tuple[subprocess.Popen[str], str, int]:
-    """A run, the prefix of its names, and the inode of its host's network namespace."""
-    run = subprocess.Popen(
-        [sys.executable, "-c", RUN, end, str(base)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+def start() -> tuple[subprocess.Popen[str], Run]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert run.stdout
-    prefix, pid = run.stdout.readline().split()
-    inode = Path(f"/proc/{pid}/ns/net").stat().st_ino
-    return run, prefix, inode
+    assert process.stdout
+    assert process.stdout.readline() == "made\n"
+    return process, Run.of(process.pid, BASE)
+
+
+def check_that_it_is_there(run: Run) -> None:
+    prefix = f"{run.file.stem}-"
+    bridges = {f"{prefix}{name}" for name in ("leaf1", "leaf2", "spine1", "spine2")}
+    assert bridges <= set(ovs_vsctl("list-br").split())
+    assert bridges | {f"{prefix}leaf1-eth1", f"{prefix}leaf2-eth3"} <= run.interfaces()
+    assert any("sleep 1000" in line for line in run.processes())
 
 
 @pytest.mark.usefixtures("others")
-@pytest.mark.parametrize("end", ["stop", "kill"])
-def test_exactly_what_was_made_is_removed(end: str, tmp_path: Path) -> None:
-    before = bridges(), interfaces()
-    run, prefix, namespace = start(end, tmp_path)
-    assert bridges() - before[0] == {f"{prefix}{name}" for name in ("leaf1", "leaf2", "spine1", "spine2")}
-    assert {f"{prefix}leaf1-eth1", f"{prefix}leaf2-eth3"} <= interfaces() - before[1]
-    assert any("sleep" in line for line in processes_in(namespace))
-    if end == "stop":
-        print(file=run.stdin, flush=True)
-        assert run.wait(30) == 0
-    else:
-        run.send_signal(signal.SIGKILL)
-        run.wait()
-        assert any("sleep" in line for line in processes_in(namespace))
-        assert remove_leftovers(tmp_path) == [prefix.rstrip("-")]
-    assert (bridges(), interfaces()) == before
-    assert processes_in(namespace) == []
-    assert list(tmp_path.iterdir()) == []
+def test_a_run_that_stops_removes_exactly_what_it_made() -> None:
+    process, run = start()
+    check_that_it_is_there(run)
+    process.communicate("\n", timeout=30)
+    assert process.returncode == 0
+    assert run.left() == []
 
 
-def test_a_live_run_is_left_alone(tmp_path: Path) -> None:
-    run, prefix, namespace = start("stop", tmp_path)
-    assert remove_leftovers(tmp_path) == []
-    assert f"{prefix}leaf1" in bridges()
-    assert processes_in(namespace)
-    print(file=run.stdin, flush=True)
-    assert run.wait(30) == 0
+@pytest.mark.usefixtures("others")
+def test_what_a_killed_run_made_is_removed_by_the_next() -> None:
+    alive, other = start()
+    process, run = start()
+    process.kill()
+    process.communicate()
+    check_that_it_is_there(run)
+    remove_leftovers()
+    assert run.left() == []
+    check_that_it_is_there(other)
+    alive.communicate("\n", timeout=30)
+    assert other.left() == []

@@ -6,11 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_clean_up import bridges, interfaces
+from tests.e2e.traces import Run
 from topologies.footprint import BASE, remove_leftovers
 
 pytestmark = pytest.mark.mininet
@@ -25,52 +24,49 @@ def start() -> subprocess.Popen[str]:
     )
 
 
-def wait_for(run: subprocess.Popen[str], text: str) -> None:
-    """Until the demonstration says it."""
-    assert run.stdout
+def wait_for(process: subprocess.Popen[str], text: str) -> str:
+    """What the demonstration says until it says this."""
+    assert process.stdout
     said = ""
-    for line in run.stdout:
+    for line in process.stdout:
         said += line
         if text in line:
-            return
+            return said
     raise AssertionError(f"it ended without saying {text!r}:\n{said}")
 
 
-def slots() -> set[Path]:
-    return set(BASE.glob("*"))
-
-
 def test_it_ends_well_and_leaves_nothing_behind() -> None:
-    before = bridges(), interfaces(), slots()
     started = time.monotonic()
-    run = start()
-    output, _ = run.communicate(timeout=120)
-    assert run.returncode == 0, output
+    process = start()
+    said = wait_for(process, "controller with")
+    run = Run.of(process.pid, BASE)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said + output
     assert output.rstrip().endswith("all was as expected")
     for line in ("IPv4 expected", "IPv6 expected", "was cut: "):
         assert line in output
     assert time.monotonic() - started < 60
-    assert (bridges(), interfaces(), slots()) == before
+    assert run.left() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["controller with", "leaf-spine fabric", "plugged in"])
 def test_interrupted_it_leaves_nothing_behind(number: signal.Signals, moment: str) -> None:
-    before = bridges(), interfaces(), slots()
-    run = start()
-    wait_for(run, moment)
-    run.send_signal(number)
-    run.communicate(timeout=30)
-    assert run.returncode != 0
-    assert (bridges(), interfaces(), slots()) == before
+    process = start()
+    wait_for(process, moment)
+    run = Run.of(process.pid, BASE)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode not in (0, None)
+    assert run.left() == []
 
 
 def test_killed_it_is_cleaned_up_by_the_next() -> None:
-    before = bridges(), interfaces(), slots()
-    run = start()
-    wait_for(run, "plugged in")
-    run.kill()
-    run.communicate()
-    assert bridges() > before[0]
-    assert len(remove_leftovers()) == 1
-    assert (bridges(), interfaces(), slots()) == before
+    process = start()
+    wait_for(process, "plugged in")
+    run = Run.of(process.pid, BASE)
+    process.kill()
+    process.communicate()
+    assert run.interfaces() and run.processes()
+    remove_leftovers()
+    assert run.left() == []
