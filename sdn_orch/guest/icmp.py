@@ -36,6 +36,8 @@ _ECHO4, _ECHO_REPLY4, _ECHO6, _ECHO_REPLY6 = 8, 0, 128, 129
 
 def time_exceeded(guest: Guest, ip: Ip) -> bytes | None:
     """The error to the sender of a packet that the router may not forward any further, or None."""
+    if ip.hops > 1:
+        return None
     if ip.version == 4:
         return _error4(guest, ip, _TIME_EXCEEDED4, 0, bytes(4))
     return _error6(guest, ip, _TIME_EXCEEDED6, bytes(4))

@@ -34,7 +34,6 @@ ADVERTISEMENT: Final = 136
 _ARP_HEADER = b"\x00\x01\x08\x00\x06\x04"
 _REQUEST, _REPLY = b"\x00\x01", b"\x00\x02"
 _ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
-_UNSPECIFIED = bytes(16)
 _TARGET = 2
 
 
@@ -58,7 +57,7 @@ def answer_solicitation(snapshot: Snapshot, guest: Guest, frame: Frame, ip: Ip) 
     message = ip.payload
     if ip.protocol != ICMPV6 or ip.fragment or ip.hops != 255 or len(message) < 24:
         return None
-    if message[0] != SOLICITATION or message[1] or ip.source == _UNSPECIFIED or frame.source != guest.mac:
+    if message[0] != SOLICITATION or message[1] or frame.source != guest.mac:
         return None
     if read_options(message[24:]) is None or not _is_own6(guest, ip.source):
         return None
