@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
-import threading
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,21 +17,20 @@ from starlette.applications import Starlette
 
 from sdn_orch import admin_keys, seed
 from sdn_orch.config import Config
-from sdn_orch.config import Tls as TlsFiles
-from sdn_orch.errors import Invalid
 from sdn_orch.guest.service import respond
 from sdn_orch.guest.worker import Worker
 from sdn_orch.northbound.cloudstack import app as cloudstack
 from sdn_orch.northbound.cloudstack.bootstrap import bootstrap
-from sdn_orch.northbound.cloudstack.door import Door as CloudStackDoor
-from sdn_orch.northbound.operator.door import Door as OperatorDoor
-from sdn_orch.northbound.server import Server, listen_tcp
+from sdn_orch.northbound.cloudstack.door import Door
+from sdn_orch.northbound.operator import door as operator
+from sdn_orch.northbound.server import Server, listen_tcp, listen_unix
 from sdn_orch.northbound.service import Service
 from sdn_orch.observer import Observer
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.channel import Channel, Endpoint, Tls
 from sdn_orch.store.sqlite import SqliteStore
 from sdn_orch.store.transact import transact
+from sdn_orch.threads import Watch
 
 log = logging.getLogger(__name__)
 
@@ -40,19 +39,22 @@ def run(config: Config, applications: Sequence[Path] = ()) -> None:
     """Run until an exception (KeyboardInterrupt, for one) ends it; the switches keep what they hold.
 
     `applications` are files of Ryu applications to run beside ours. Raises SdnOrchError and OSError for
-    what prevents the start, with everything stopped again.
+    what prevents the start, with everything stopped again, and ThreadEnded (see `threads`).
     """
-    with ExitStack() as running:
+    with Watch() as watch, ExitStack() as running:
         start(config, applications, running)
-        log.info("ready")
-        threading.Event().wait()
+        watch.wait()
 
 
 def start(config: Config, applications: Sequence[Path], running: ExitStack) -> Reconciler:
     """Start everything; leaving `running` stops it, the doors first."""
+    # Threads hand each other work that takes microseconds; by default one waits 5 ms for its turn.
+    sys.setswitchinterval(0.0005)
     store = SqliteStore(config.store.path)
     running.callback(store.close)
-    service = Service(store)
+    # Whatever another daemon has is found out before anything is done.
+    sockets = listen(config, running)
+    service = Service(store, fabric_mtu=config.fabric.mtu)
     admin_keys.write(config, bootstrap(service, admin_keys.read(config)))
     transact(store, lambda snapshot: tuple(seed.switches(snapshot, config)))
     transact(store, lambda snapshot: tuple(seed.links(snapshot, config)))
@@ -77,18 +79,42 @@ def start(config: Config, applications: Sequence[Path], running: ExitStack) -> R
     begin(running, guests.start, guests.stop)
     begin(running, observer.start, observer.stop)
     begin(running, channel.start, channel.stop)
-    api = config.api
-    server = Server(
-        Starlette(routes=cloudstack.routes(CloudStackDoor(service))),
-        listen_tcp(api.listen.host, api.listen.port),
-        certificate=api.tls.certificate if api.tls else None,
-        private_key=api.tls.key if api.tls else None,
-        client_authority=api.tls.authority if api.tls else None,
+    for server in servers(config, service, reconciler, sockets):
+        begin(running, server.start, server.stop)
+    log.info(
+        "ready: switches connect to %s%s, CloudStack's API at %s%s, sdn-orch's commands at %s",
+        config.openflow.listen,
+        " (TLS)" if config.openflow.tls else "",
+        config.api.listen,
+        " (TLS)" if config.api.tls else "",
+        config.socket,
     )
-    begin(running, server.start, server.stop)
-    operator = OperatorDoor(reconciler, config.socket)
-    begin(running, operator.start, operator.stop)
     return reconciler
+
+
+def listen(config: Config, running: ExitStack) -> tuple[socket.socket, socket.socket]:
+    """The sockets of CloudStack's API and of the operator. Raises OSError when one cannot be had."""
+    api = running.enter_context(listen_tcp(config.api.listen.host, config.api.listen.port))
+    config.socket.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    door = running.enter_context(listen_unix(config.socket))
+    running.callback(config.socket.unlink, missing_ok=True)
+    return api, door
+
+
+def servers(
+    config: Config, service: Service, reconciler: Reconciler, sockets: tuple[socket.socket, socket.socket]
+) -> tuple[Server, Server]:
+    """CloudStack's API and the operator's door, each with its thread."""
+    tls = config.api.tls
+    api = Server(
+        Starlette(routes=cloudstack.routes(Door(service))),
+        sockets[0],
+        certificate=tls.certificate if tls else None,
+        private_key=tls.key if tls else None,
+        client_authority=tls.authority if tls else None,
+        name="api",
+    )
+    return api, Server(operator.application(reconciler), sockets[1], name="operator-door")
 
 
 def begin(running: ExitStack, begin_it: Callable[[], object], end_it: Callable[[], None]) -> None:
@@ -100,11 +126,6 @@ def begin(running: ExitStack, begin_it: Callable[[], object], end_it: Callable[[
 def endpoint(config: Config) -> Endpoint:
     """Where switches connect."""
     listen, files = config.openflow.listen, config.openflow.tls
-    return Endpoint(listen.host, listen.port, None if files is None else mutual(files))
-
-
-def mutual(files: TlsFiles) -> Tls:
-    """TLS towards switches, which is always mutual."""
-    if files.authority is None:
-        raise Invalid("openflow.tls.authority: say whose certificates switches must show")
-    return Tls(files.certificate, files.key, files.authority)
+    return Endpoint(
+        listen.host, listen.port, Tls(files.certificate, files.key, files.authority) if files else None
+    )
