@@ -60,7 +60,7 @@ SEEDS = tuple(
         Ether(src=MAC1) / IP(src="10.1.1.11", dst="10.1.1.1") / ICMP(type=8) / bytes(1400),
         Ether(src=MAC1) / IPv6(src=AUTONOMOUS1, dst="fd00:1::1") / ICMPv6EchoRequest(data=bytes(9000)),
         Ether(src=MAC1)
-        / IPv6(src=AUTONOMOUS1, dst="fd00:2::13")
+        / IPv6(src=AUTONOMOUS1, dst="fd00:2::13", hlim=1)
         / IPv6ExtHdrHopByHop()
         / IPv6ExtHdrDestOpt()
         / IPv6ExtHdrFragment(m=1)
