@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from mininet.link import Intf
 from mininet.topo import Topo
 
-from topologies.controller import Controller, Sections
+from sdn_orch.config import Switch as SwitchRow
+from topologies.controller import SYSTEM_DATABASE, Controller, Sections
 from topologies.footprint import claim, remove_leftovers
 from topologies.parts import MarkedNetwork, bind_port, ovs_vsctl
 
@@ -37,16 +38,32 @@ esac
 
 
 class Cloud:
-    """See the module. `settings` are sections of the controller's configuration."""
+    """See the module. `settings` are sections of the controller's configuration, `attachments` rows of it.
 
-    def __init__(self, topology: Callable[..., Topo], settings: Sections | None = None) -> None:
+    A switch of the topology is the controller's if it has a role; what else its node says that the
+    configuration has a name for (`transport`, `underlay`, …) is configured too.
+    """
+
+    def __init__(
+        self,
+        topology: Callable[..., Topo],
+        settings: Sections | None = None,
+        attachments: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         remove_leftovers()
         self._footprint = claim()
         self.directory = self._footprint.directory
         self.topo = topology(prefix=self._footprint.prefix)
-        infos = {self._plain(switch): self.topo.nodeInfo(switch) for switch in self.topo.switches()}
-        rows = [{"dpid": info["dpid"], "name": name, "role": info["role"]} for name, info in infos.items()]
-        self.controller = Controller(self.directory, rows, settings or {})
+        #: The switches that the controller has to do with, by their whole names.
+        self._managed = [switch for switch in self.topo.switches() if "role" in self.topo.nodeInfo(switch)]
+        self.controller = Controller(
+            self.directory,
+            [self._row(switch) for switch in self._managed],
+            settings or {},
+            databases=self._databases(),
+            attachments=attachments,
+            openflow_host=self._openflow_host(),
+        )
         self._network: MarkedNetwork | None = None
 
     def __enter__(self) -> Cloud:
@@ -84,9 +101,10 @@ class Cloud:
         hooks = self.directory / "dhclient-enter-hooks.d"
         hooks.mkdir()
         (hooks / "sdn-orch").write_text(_HOOK.format(directory=self.directory))
-        self._network = MarkedNetwork(self.topo, self._footprint, self.controller.openflow_port)
-        self._network.start()
-        for host in self._network.hosts:
+        if self._network is None:
+            self._build()
+        self.network.start()
+        for host in self.network.hosts:
             # A host has a mount namespace of its own.
             host.cmd(f"mount --bind {hooks} /etc/dhcp/dhclient-enter-hooks.d")
         self.controller.wait(self.in_sync, "all switches to be in sync and all cables to be seen", 30)
@@ -95,16 +113,16 @@ class Cloud:
         """Whether every switch holds what it should, and every cable is known and up."""
         answer = self.controller.ask("/v1/topology")
         phases = [switch["phase"] for switch in answer["switches"]]
-        ready = len(phases) == len(self.topo.switches()) and set(phases) <= {"in-sync"}
+        ready = len(phases) == len(self._managed) and set(phases) <= {"in-sync"}
         return ready and sum(link["up"] for link in answer["links"]) >= len(self.cables())
 
     def switches(self) -> list[str]:
-        """The switches, without the footprint's prefix."""
-        return [self._plain(switch) for switch in self.topo.switches()]
+        """The switches of the controller, without the footprint's prefix."""
+        return [self._plain(switch) for switch in self._managed]
 
     def cables(self) -> list[tuple[str, str]]:
-        """The links between switches."""
-        switches = set(self.topo.switches())
+        """The links between switches of the controller."""
+        switches = set(self._managed)
         pairs = [(a, b) for a, b in self.topo.links() if a in switches and b in switches]
         return [(self._plain(a), self._plain(b)) for a, b in pairs]
 
@@ -122,24 +140,46 @@ class Cloud:
         """Cut or mend the cable between two switches."""
         subprocess.run(["ip", "link", "set", self.interface(a, b), "up" if up else "down"], check=True)
 
+    def _build(self) -> None:
+        """Make the nodes and what lies between them."""
+        self._network = MarkedNetwork(self.topo, self._footprint, self.controller.openflow_port)
+
+    def _databases(self) -> Sequence[str]:
+        """Where the controller hears whose a port is."""
+        return (SYSTEM_DATABASE,)
+
+    def _openflow_host(self) -> str:
+        """The address at which switches reach the controller."""
+        return "127.0.0.1"
+
+    def _row(self, switch: str) -> dict[str, Any]:
+        """A switch as the configuration names it."""
+        info = self.topo.nodeInfo(switch)
+        return {"name": self._plain(switch)} | {
+            key: info[key] for key in SwitchRow.model_fields if key in info
+        }
+
     def _plain(self, name: str) -> str:
         return str(name).removeprefix(self._footprint.prefix)
 
     # --- machines ---------------------------------------------------------------------------------
 
     def plug(self, plugs: Iterable[tuple[str, str, str]]) -> None:
-        """Make hosts the machines behind NICs, given as (host, NIC's id, MAC), in one transaction."""
-        words: list[str] = []
+        """Make hosts the machines behind NICs, given as (host, NIC id, MAC): one transaction a database."""
+        words: dict[str, list[str]] = {}
         for name, nic_id, mac in plugs:
             interface = self.node(name).defaultIntf()
             # Down and up again, so that the host asks for routers anew under its address.
             interface.node.cmd(f"ip link set {interface} down; ip link set {interface} address {mac} up")
-            words += bind_port(_far_end(interface).name, nic_id, mac)
-        ovs_vsctl(*words)
+            far = _far_end(interface)
+            words.setdefault(far.node.database, []).extend(bind_port(far.name, nic_id, mac))
+        for database, told in words.items():
+            ovs_vsctl(f"--db={database}", *told)
 
     def unplug(self, host: str) -> None:
         """Take the NIC's place away, as libvirt does when a machine leaves."""
-        ovs_vsctl("clear", "Interface", _far_end(self.node(host).defaultIntf()).name, "external_ids")
+        far = _far_end(self.node(host).defaultIntf())
+        ovs_vsctl(f"--db={far.node.database}", "clear", "Interface", far.name, "external_ids")
 
     def wait_realised(self, nic_ids: Iterable[str], patience: float = 20.0) -> None:
         """Until the switches hold the rules of all these NICs."""

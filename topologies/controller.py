@@ -13,14 +13,27 @@ from typing import Any
 
 import httpx
 
+#: Where the machine's own Open vSwitch has its database.
+SYSTEM_DATABASE = "unix:/var/run/openvswitch/db.sock"
+
 Sections = Mapping[str, Mapping[str, Any]]
 
 
 class Controller:
     """One daemon, everything of which is in `directory`. Stopped and started again it is the same one."""
 
-    def __init__(self, directory: Path, switches: Sequence[Mapping[str, Any]], settings: Sections) -> None:
-        """`switches` are rows of the configuration, `settings` sections of it that differ from loopback's."""
+    def __init__(
+        self,
+        directory: Path,
+        switches: Sequence[Mapping[str, Any]],
+        settings: Sections,
+        *,
+        databases: Sequence[str] = (SYSTEM_DATABASE,),
+        attachments: Sequence[Mapping[str, Any]] = (),
+        openflow_host: str = "127.0.0.1",
+    ) -> None:
+        """`switches` and `attachments` are rows of the configuration, `databases` endpoints of OVSDB, and
+        `settings` sections of it that differ from loopback's."""
         self.openflow_port, self.api_port = free_ports(2)
         self.configuration = directory / "sdn-orch.toml"
         self.admin_keys = directory / "admin.keys"
@@ -29,7 +42,7 @@ class Controller:
         self._socket = directory / "sdn-orch.sock"
         self._process: subprocess.Popen[bytes] | None = None
         sections: dict[str, dict[str, Any]] = {
-            "openflow": {"listen": f"127.0.0.1:{self.openflow_port}"},
+            "openflow": {"listen": f"{openflow_host}:{self.openflow_port}"},
             "api": {"listen": f"127.0.0.1:{self.api_port}", "admin_keys": str(self.admin_keys)},
             "store": {"path": str(self.store)},
             "discovery": {"interval": 1.0, "lost_after": 4.0},
@@ -39,9 +52,14 @@ class Controller:
         lines = [f'run_directory = "{directory}"']
         for name, section in sections.items():
             lines += [f"[{name}]", *_pairs(section)]
-        lines += ["[[ovsdb]]", 'endpoint = "unix:/var/run/openvswitch/db.sock"']
-        for switch in switches:
-            lines += ["[[switches]]", *_pairs(switch)]
+        tables: dict[str, Sequence[Mapping[str, Any]]] = {
+            "ovsdb": [{"endpoint": endpoint} for endpoint in databases],
+            "switches": switches,
+            "attachments": attachments,
+        }
+        for name, rows in tables.items():
+            for row in rows:
+                lines += [f"[[{name}]]", *_pairs(row)]
         self.configuration.write_text("\n".join(lines) + "\n")
 
     @property

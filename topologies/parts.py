@@ -14,12 +14,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
+from mininet.link import Intf
 from mininet.net import Mininet
 from mininet.node import Host, Node, OVSSwitch, RemoteController
 from mininet.topo import Topo
 
+from topologies.controller import SYSTEM_DATABASE
 from topologies.footprint import Footprint
 
 VERSIONS = "OpenFlow13,OpenFlow14,OpenFlow15"
@@ -27,6 +30,9 @@ VERSIONS = "OpenFlow13,OpenFlow14,OpenFlow15"
 
 class UserspaceSwitch(OVSSwitch):  # type: ignore[misc]
     """A bridge of Open vSwitch in userspace. All switches of a network are started by one transaction."""
+
+    #: Where its ports are described.
+    database = SYSTEM_DATABASE
 
     def __init__(self, name: str, **params: Any) -> None:
         defaults = {"datapath": "user", "failMode": "secure", "protocols": VERSIONS, "batch": True}
@@ -36,6 +42,26 @@ class UserspaceSwitch(OVSSwitch):  # type: ignore[misc]
     def isOldOVS(cls) -> bool:  # noqa: N802 (Mininet's name)
         """Older than 1.10, of 2013? No; Mininet would ask a part of Python that is going away."""
         return False
+
+
+class DumbSwitch(UserspaceSwitch):
+    """A learning switch that no controller knows: an underlay, or what stands before a trunk port.
+
+    `tags` gives the VLANs of access ports; the other ports are trunks.
+    """
+
+    def __init__(self, name: str, tags: Mapping[int, int] | None = None, **params: Any) -> None:
+        super().__init__(name, **(params | {"failMode": "standalone"}))
+        self._tags = tags or {}
+
+    def start(self, _controllers: object) -> None:
+        """Called by Mininet."""
+        super().start([])
+
+    def intfOpts(self, intf: Intf) -> str:  # noqa: N802 (Mininet's name)
+        """Words of ovs-vsctl for one port."""
+        tag = self._tags.get(self.ports[intf])
+        return str(super().intfOpts(intf)) + ("" if tag is None else f" -- set Port {intf} tag={tag}")
 
 
 class TenantHost(Host):  # type: ignore[misc]
