@@ -89,10 +89,10 @@ class Client:
 class Cloud:
     """A store with what every installation starts with, an enabled zone and a physical network."""
 
-    def __init__(self, store: Store | None = None, vlan: str | None = "100-199") -> None:
+    def __init__(self, store: Store | None = None, vlan: str | None = "100-199", mtu: int = 1500) -> None:
         self.store = store or MemoryStore()
         self.clock = Clock()
-        self.service = Service(self.store, self.clock)
+        self.service = Service(self.store, self.clock, fabric_mtu=mtu)
         self.admin = Client(Door(self.service), bootstrap(self.service))
         zone = self.admin.call(
             "createZone",

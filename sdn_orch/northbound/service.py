@@ -25,12 +25,14 @@ R = TypeVar("R", bound=Record)
 class Transaction:
     """Changes on top of one snapshot, made for good only when the use case returns.
 
-    `now` is the time of the transaction, in UTC.
+    `now` is the time of the transaction, in UTC; `fabric_mtu` the bytes of the largest guest's IP packet
+    that the fabric carries.
     """
 
-    def __init__(self, before: Snapshot, now: datetime) -> None:
+    def __init__(self, before: Snapshot, now: datetime, fabric_mtu: int = 1500) -> None:
         self.changes: list[Change] = []
         self.now = now
+        self.fabric_mtu = fabric_mtu
         self._snapshot = before
         self._seen = 0
 
@@ -55,9 +57,16 @@ class Transaction:
 class Service:
     """Runs use cases against a store. Methods may be called from any thread."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        fabric_mtu: int = 1500,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._fabric_mtu = fabric_mtu
         # Writers of this process queue here rather than race and retry; other writers are met by retries.
         self._writing = Lock()
 
@@ -80,7 +89,7 @@ class Service:
         answers: list[T] = []
 
         def decide(snapshot: Snapshot) -> list[Change]:
-            transaction = Transaction(snapshot, self._clock())
+            transaction = Transaction(snapshot, self._clock(), self._fabric_mtu)
             answers[:] = [use_case(transaction)]
             return transaction.changes
 

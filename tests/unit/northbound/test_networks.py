@@ -259,12 +259,23 @@ def test_deleted_network_leaves_nothing_behind(cloud: Cloud) -> None:
     assert [block.taken for block in cloud.snapshot.all(PoolBlock)] == ["0"]
 
 
+def test_guests_mtu_is_the_fabrics_unless_a_smaller_one_is_given() -> None:
+    cloud = Cloud(mtu=1450)
+    red = cloud.account("red")
+    assert cloud.network(red, "plain")["privatemtu"] == 1450
+    assert cloud.network(red, "small", privatemtu=1400)["privatemtu"] == 1400
+    large = cloud.network(red, "large", privatemtu=9000)
+    assert large["privatemtu"] == 1450
+    shown = red.job("updateNetwork", id=large["id"], privatemtu=1500)["network"]
+    assert shown["privatemtu"] == 1450
+
+
 def test_update_and_restart(cloud: Cloud, red: Client) -> None:
     network = cloud.network(red, "n", dns2="192.0.2.9", ip6dns1="2001:db8::53")
     shown = red.job(
-        "updateNetwork", id=network["id"], name="m", displaytext="text", dns1="192.0.2.8", privatemtu=9000
+        "updateNetwork", id=network["id"], name="m", displaytext="text", dns1="192.0.2.8", privatemtu=1400
     )["network"]
-    wanted = {"name": "m", "displaytext": "text", "dns1": "192.0.2.8", "privatemtu": 9000}
+    wanted = {"name": "m", "displaytext": "text", "dns1": "192.0.2.8", "privatemtu": 1400}
     assert shown.items() >= wanted.items()
     assert cloud.snapshot.need(Network, network["id"]).dns == ("192.0.2.8", "2001:db8::53")
     job = red.failed_or_done("restartNetwork", id=network["id"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sdn_orch.northbound.cloudstack.callers import Access
+from sdn_orch.northbound.cloudstack.declare import Call
 from sdn_orch.northbound.cloudstack.model import Enabled, Zone
 from sdn_orch.northbound.cloudstack.parameters import (
     choice,
@@ -26,3 +27,12 @@ DNS = (
 )
 PUBLIC_MTU = integer("publicmtu", "the MTU of the public side, bytes", 576, 9216)
 PRIVATE_MTU = integer("privatemtu", "the MTU of guests, bytes", 576, 9216)
+
+
+def guest_mtu(call: Call, otherwise: int) -> int:
+    """The MTU of guests that a call gives, but no more than the fabric carries; else `otherwise`.
+
+    CloudStack too takes the largest it has for one that is too large (`vr.private.interface.max.mtu`).
+    """
+    given = call.get(PRIVATE_MTU)
+    return otherwise if given is None else min(given, call.transaction.fabric_mtu)

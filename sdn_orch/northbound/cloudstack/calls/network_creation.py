@@ -19,6 +19,7 @@ from sdn_orch.northbound.cloudstack.calls.common import (
     PRIVATE_MTU,
     PUBLIC_MTU,
     ZONE,
+    guest_mtu,
 )
 from sdn_orch.northbound.cloudstack.calls.networks import (
     ACL_TYPE,
@@ -119,7 +120,7 @@ def create_network(call: Call) -> Network:
         gateway6=addressing.gateway6,
         domain_name=call.get(NETWORK_DOMAIN) or (vpc.domain_name if vpc else domain_name(call, owner, zone)),
         dns=merge_dns(call, vpc.dns if vpc else (*zone.dns, *zone.ip6_dns)),
-        mtu=call.get(PRIVATE_MTU) or 1500,
+        mtu=guest_mtu(call, call.transaction.fabric_mtu),
     )
     if network.kind is NetworkKind.L2:
         network = replace(network, domain_name="", dns=())

@@ -19,6 +19,7 @@ from sdn_orch.northbound.cloudstack.calls.common import (
     PRIVATE_MTU,
     PUBLIC_MTU,
     ZONE,
+    guest_mtu,
 )
 from sdn_orch.northbound.cloudstack.calls.network_offerings import TRAFFIC_TYPE, fits
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
@@ -169,7 +170,7 @@ def update_network(call: Call) -> Network:
             network,
             name=call.get(NAME) or network.name,
             domain_name=call.get(NETWORK_DOMAIN) or network.domain_name,
-            mtu=call.get(PRIVATE_MTU) or network.mtu,
+            mtu=guest_mtu(call, network.mtu),
             dns=merge_dns(call, network.dns),
         )
     )
