@@ -124,11 +124,17 @@ class Tls(_Section):
         return self
 
 
+class MutualTls(Tls):
+    """Where both sides always show a certificate."""
+
+    authority: Path
+
+
 class OpenFlow(_Section):
     """Where switches connect."""
 
     listen: Annotated[Endpoint, PlainValidator(_endpoint)] = Endpoint("127.0.0.1", 6653)
-    tls: Tls | None = None
+    tls: MutualTls | None = None
 
 
 class Api(_Section):
@@ -203,7 +209,13 @@ class Ovsdb(_Section):
     """A database of Open vSwitch in which hypervisors say whose a port is (`external_ids:iface-id`)."""
 
     endpoint: Annotated[str, PlainValidator(_remote)]
-    tls: Tls | None = None
+    tls: MutualTls | None = None
+
+    @model_validator(mode="after")
+    def _safe(self) -> Ovsdb:
+        if self.endpoint.startswith("ssl:") != (self.tls is not None):
+            raise ValueError('tls is for endpoints that begin with "ssl:", and these need it')
+        return self
 
 
 class Switch(_Section):
@@ -291,6 +303,16 @@ def contradictions(raw: Mapping[str, Any]) -> Iterator[Misfit]:
         for end, port in (("a", link.a), ("b", link.b)):
             yield from _unknown((*place, end), port, known)
             yield from _twice((*place, end), port, ends, str(port))
+    first: tuple[Place, MutualTls] | None = None
+    endpoints: dict[str, str] = {}
+    for place, database in _well_formed(Ovsdb, raw, "ovsdb"):
+        yield from _twice((*place, "endpoint"), database.endpoint, endpoints, database.endpoint)
+        if database.tls is None:
+            continue
+        first = first or ((*place, "tls"), database.tls)
+        if database.tls != first[1]:
+            # The library keeps the files for the whole process.
+            yield (*place, "tls"), f"all databases share one set of files, and {dotted(first[0])} has others"
     places: dict[PortName, str] = {}
     for place, attachment in _well_formed(Attachment, raw, "attachments"):
         port = attachment.port

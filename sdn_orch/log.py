@@ -75,5 +75,5 @@ def configure(level: str = "info", form: str = "human", stream: TextIO | None = 
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # Libraries report every packet and request at these levels; ours say what matters of it.
-    for chatty in ("os_ken", "ryu", "ovsdbapp", "httpx", "httpcore", "uvicorn.access"):
+    for chatty in ("os_ken", "ryu", "ovsdbapp", "httpx", "httpcore", "uvicorn"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

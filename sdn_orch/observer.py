@@ -62,7 +62,7 @@ class Observer:
         self._databases = [self._database(row.endpoint) for row in config.ovsdb]
         self._silent = {database.remote for database in self._databases}
         tls = next((row.tls for row in config.ovsdb if row.tls), None)
-        if tls is not None and tls.authority is not None:
+        if tls is not None:
             use_tls(Tls(tls.certificate, tls.key, tls.authority))
         dpids = {row.name: row.dpid for row in config.switches}
         for row in config.attachments:

@@ -44,8 +44,8 @@ def controller(config: ConfigOption = None, app: AppOption = None) -> None:
         daemon.run(loaded, app or [])
     except KeyboardInterrupt:
         return
-    except SdnOrchError as error:
-        fail(REFUSED, str(error))
+    except (SdnOrchError, OSError) as error:
+        fail(REFUSED, _reason(error))
 
 
 def check(file: FileArgument = None, config: ConfigOption = None) -> None:
@@ -57,6 +57,13 @@ def check(file: FileArgument = None, config: ConfigOption = None) -> None:
     console().print(
         f"right ({source}): {counts}, OpenFlow on {loaded.openflow.listen}, API on {loaded.api.listen}"
     )
+
+
+def _reason(error: Exception) -> str:
+    """What stands in the way; an error of the system without its number, with its file."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 #: Seconds that requests under way get when the server stops.
-_GRACE = 3
+_GRACE = 1
 _START_TIMEOUT = 10.0
 
 
@@ -26,8 +26,12 @@ class Server:
         certificate: Path | None = None,
         private_key: Path | None = None,
         client_authority: Path | None = None,
+        name: str = "http",
     ) -> None:
-        """Serve `app`; with `certificate` over TLS, and with `client_authority` only to clients it signed."""
+        """Serve `app`; with `certificate` over TLS, and with `client_authority` only to clients it signed.
+
+        `name` is the thread's.
+        """
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -45,7 +49,7 @@ class Server:
             config.load()  # Reads certificate and key now: a wrong one is told to the caller.
         self._listener = listener
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -66,9 +70,10 @@ class Server:
         raise TimeoutError("the HTTP server did not start")
 
     def stop(self) -> None:
-        """Finish what is under way, for some seconds, and close the socket."""
+        """Finish what is under way, for a second at most, and close the socket."""
         self._server.should_exit = True
-        self._thread.join(_GRACE + 5)
+        if self._thread.is_alive():
+            self._thread.join(_GRACE + 1)
         self._listener.close()
 
     def _serve(self) -> None:
@@ -84,9 +89,9 @@ def listen_tcp(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(1024)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise OSError(error.errno, f"{error.strerror} (listening on {host} port {port})") from None
     return listener
 
 
@@ -99,10 +104,11 @@ def listen_unix(path: Path) -> socket.socket:
         except (FileNotFoundError, ConnectionRefusedError):
             path.unlink(missing_ok=True)
         else:
-            raise FileExistsError(f"{path}: another server answers there")
+            raise FileExistsError(f"another sdn-orch runs: it answers at {path}")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(str(path))
+        # Nobody can connect before it listens.
         path.chmod(0o600)
         listener.listen(128)
     except OSError:

@@ -155,17 +155,55 @@ def test_faults_of_the_environment_name_the_variable(tmp_path: Path) -> None:
     ]
 
 
-def test_tls_files_are_tried(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "k.pem", tmp_path / "c.pem"
+def identity(tmp_path: Path, name: str) -> str:
+    """A certificate of its own, as the value of a `tls` key."""
+    key, certificate = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
          "-subj", "/CN=x", "-keyout", key, "-out", certificate],
         check=True, capture_output=True,
     )  # fmt: skip
+    return f'{{ certificate = "{certificate}", key = "{key}", authority = "{certificate}" }}'
+
+
+def test_tls_files_are_tried(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
-    path.write_text(f'[openflow]\ntls = {{ certificate = "{certificate}", key = "{key}" }}\n')
+    path.write_text(f"[openflow]\ntls = {identity(tmp_path, 'a')}\n")
     tls = load(path, {}).openflow.tls
-    assert tls is not None and tls.key == key
-    key.write_text("no key")
+    assert tls is not None and tls.key == tmp_path / "a.key"
+    tls.key.write_text("no key")
     with pytest.raises(Invalid, match=r"x\.toml:2: openflow\.tls: these files do not make a TLS server"):
         load(path, {})
+
+
+def test_towards_switches_and_databases_tls_is_mutual(tmp_path: Path) -> None:
+    tls = identity(tmp_path, "a").partition(", authority")[0] + " }"
+    text = f'[openflow]\ntls = {tls}\n[[ovsdb]]\nendpoint = "ssl:192.0.2.1:6640"\ntls = {tls}\n'
+    assert faults(tmp_path, text) == [
+        "x.toml:2: openflow.tls.authority: is missing",
+        "x.toml:5: ovsdb[1].tls.authority: is missing",
+    ]
+
+
+def test_databases_share_their_tls_files_and_have_them_exactly_with_tls(tmp_path: Path) -> None:
+    a, b = identity(tmp_path, "a"), identity(tmp_path, "b")
+    rows = [("ssl:192.0.2.1:6640", a), ("ssl:192.0.2.2:6640", a)]
+
+    def text() -> str:
+        return "".join(
+            f'[[ovsdb]]\nendpoint = "{endpoint}"\n' + (f"tls = {tls}\n" if tls else "")
+            for endpoint, tls in rows
+        )
+
+    path = tmp_path / "x.toml"
+    path.write_text(text())
+    assert len(load(path, {}).ovsdb) == 2
+    rows.append(("ssl:192.0.2.3:6640", b))
+    assert faults(tmp_path, text()) == [
+        "x.toml:9: ovsdb[3].tls: all databases share one set of files, and ovsdb[1].tls has others"
+    ]
+    rows[:] = [("ssl:192.0.2.1:6640", ""), ("tcp:192.0.2.1:6640", a)]
+    assert [fault.partition(": tls is for")[0] for fault in faults(tmp_path, text())] == [
+        "x.toml:1: ovsdb[1]",
+        "x.toml:3: ovsdb[2]",
+    ]

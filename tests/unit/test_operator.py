@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
 from sdn_orch.cli import app
-from sdn_orch.errors import Invalid
 from sdn_orch.intent.model import Link, Machine, Nic
 from sdn_orch.intent.snapshot import Put, Snapshot
-from sdn_orch.northbound.operator.door import Door
+from sdn_orch.northbound.operator.door import application
+from sdn_orch.northbound.server import Server, listen_unix
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, PacketIn, Port
 from sdn_orch.southbound.fake import OPEN_VSWITCH, FakeSwitch
@@ -98,7 +97,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     store = MemoryStore(records())
     reconciler = Reconciler(store, audit_interval=0, keep_foreign=False)
     reconciler.start()
-    door = Door(reconciler, tmp_path / "sdn-orch.sock")
+    door = Server(application(reconciler), listen_unix(tmp_path / "sdn-orch.sock"))
     door.start()
     switches = {name: FakeSwitch(dpid) for name, dpid in DPIDS.items()}
     listener = Attaching(reconciler, store.snapshot().revision)
@@ -111,22 +110,11 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     door.stop()
     reconciler.stop()
     store.close()
-    assert not door.path.exists()
 
 
 def test_only_the_daemon_s_user_may_ask(cloud: Cloud) -> None:
     path = cloud.config.parent / "sdn-orch.sock"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_second_daemon_is_refused_and_a_dead_one_s_socket_replaced(cloud: Cloud, tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match="another sdn-orch runs"):
-        Door(cloud.reconciler, tmp_path / "sdn-orch.sock").start()
-    door = Door(cloud.reconciler, tmp_path / "other.sock")
-    door.start()
-    transport = httpx.HTTPTransport(uds=str(door.path))
-    wait(lambda: httpx.Client(transport=transport).get("http://x/v1/status").status_code == 200)
-    door.stop()
 
 
 def test_status(cloud: Cloud) -> None:

@@ -58,7 +58,7 @@ def test_unix_socket(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as client:
         assert client.get("http://sdn-orch/").text == "hello http"
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FileExistsError, match="another sdn-orch runs: it answers at"):
         listen_unix(path)
     server.stop()
     # What a dead server left does not stand in the way.
