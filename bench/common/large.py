@@ -75,9 +75,7 @@ class LargeCloud:
             if self.size.network_size > 200:
                 raise ValueError("a network that is made through the API is a /24")
             self.networks.append(
-                self.cloudstack.network(
-                    self.tenant, f"open{number}", ISOLATED, gateway, prefix
-                )
+                self.cloudstack.network(self.tenant, f"open{number}", ISOLATED, gateway, prefix)
             )
         for number in range(1, min(len(self.networks) * self.size.network_size, self.size.nics) + 1):
             self.deploy(number, (number - 1) // self.size.network_size + 1)
