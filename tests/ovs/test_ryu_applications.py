@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ import pytest
 from sdn_orch.dataplane.plan import Operation, Plan, Verb
 from sdn_orch.openflow.codec import encode_flow
 from sdn_orch.openflow.values import CONTROLLER, NO_BUFFER, OPENFLOW_13, Flow, Match, Output
-from sdn_orch.southbound.channel import Endpoint
-from sdn_orch.southbound.launcher import launch
+from sdn_orch.southbound.applications import RyuApplications
+from sdn_orch.southbound.channel import Channel, Endpoint
 from tests.ovs.bridges import Bridge, bridge
 from tests.southbound import Recorder, wait_until
 
@@ -26,25 +25,13 @@ MAC_1, MAC_2, MAC_BUG = "020000000001", "020000000002", "020000000066"
 
 
 class Launched:
-    """The launcher on a thread of its own, with the application loaded."""
+    """A channel with the application loaded."""
 
     def __init__(self) -> None:
         self.recorder = Recorder()
-        self.port = 0
-        self._stop = threading.Event()
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        assert self._started.wait(20)
-
-    def _run(self) -> None:
-        def told(ports: tuple[int, ...]) -> None:
-            (self.port,) = ports
-            self._started.set()
-
-        launch(
-            [Endpoint("127.0.0.1", 0)], self.recorder, self._stop, applications=[APPLICATION], started=told
-        )
+        self._applications = RyuApplications([APPLICATION])
+        self._channel = Channel([Endpoint("127.0.0.1", 0)], self.recorder, applications=self._applications)
+        (self.port,) = self._channel.start()
 
     @property
     def application(self) -> Any:
@@ -53,9 +40,8 @@ class Launched:
         return lookup_service_brick("LearningSwitch")
 
     def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(20)
-        assert not self._thread.is_alive()
+        self._channel.stop()
+        self._applications.stop()
 
 
 @pytest.fixture
