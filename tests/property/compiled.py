@@ -12,7 +12,7 @@ from sdn_orch.dataplane.simulate import Trace, explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.admission import mac_number
-from sdn_orch.intent.meaning import Verdict, place_of
+from sdn_orch.intent.meaning import Verdict
 from sdn_orch.intent.model import Attachment, Link, Nic, Switch
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Snapshot
@@ -33,11 +33,7 @@ def send(
     snapshot: Snapshot, tables: dict[str, Tables], wires: Wires, nic: Nic, packet: Packet, limit: int = 24
 ) -> list[Trace]:
     """Every trace that a frame of a NIC can have, one per choice of ECMP."""
-    place = place_of(snapshot, nic)
-    if place is None:
-        attachment = snapshot.where(Attachment, "nic_id", nic.id)[0]
-    else:
-        attachment = place
+    attachment = snapshot.where(Attachment, "nic_id", nic.id)[0]
     if attachment.vlan is not None:
         if "vlan_vid" in packet:
             return []  # two tags: not a packet that can be said here
@@ -69,8 +65,7 @@ def _nics_at(snapshot: Snapshot, end: End, vlan: int | None) -> Iterable[Nic]:
 
 def speaker(snapshot: Snapshot, nic: Nic, packet: Packet) -> Nic:
     """For whom a switch takes the sender: NICs at one place are told apart by their MAC address only."""
-    place = place_of(snapshot, nic)
-    if place is not None:
+    for place in snapshot.where(Attachment, "nic_id", nic.id):
         for other in _nics_at(snapshot, (place.switch_id, place.port), place.vlan):
             if mac_number(other.mac) == packet["eth_src"]:
                 return other

@@ -1,0 +1,145 @@
+"""Open vSwitch judges the simulator: both must do the same with the same rules and the same frames."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from random import Random
+
+import pytest
+
+from sdn_orch.dataplane.compiler import compile_switch
+from sdn_orch.dataplane.lookup import Tables
+from sdn_orch.dataplane.plan import pointed_at_first
+from sdn_orch.dataplane.simulate import Trace, explore
+from sdn_orch.dataplane.wires import End, Wires
+from sdn_orch.dataplane.world import World
+from sdn_orch.intent.frames import read_frame, write_frame
+from sdn_orch.intent.model import Attachment, Link, Switch, Transport
+from sdn_orch.intent.packet import Packet
+from sdn_orch.openflow.codec import decode_flow
+from sdn_orch.openflow.text import flow_to_ofctl, group_to_ofctl, meter_to_ofctl
+from sdn_orch.openflow.values import State
+from tests.ovs.bridges import Bridge, bridge, run
+from tests.ovs.datapath_actions import Effect
+from tests.property.clouds import Cloud, make_cloud
+from tests.property.packets import Packets
+
+pytestmark = pytest.mark.ovs
+
+#: Seed, transport, shape, and the switch that is compared.
+CASES = [
+    (0, Transport.LABEL, "single", "e1"),
+    (1, Transport.LABEL, "two", "e1"),
+    (2, Transport.LABEL, "leaf-spine", "e1"),
+    (3, Transport.LABEL, "leaf-spine", "f1"),
+    (4, Transport.LABEL, "full", "e2"),
+    (5, Transport.LABEL, "mesh", "e1"),
+    (6, Transport.LABEL, "ring", "e2"),
+    (7, Transport.VLAN, "islands", "e1"),
+]
+PACKETS = 300
+
+
+def ports_of(cloud: Cloud, switch: Switch) -> set[int]:
+    """All ports that a switch needs."""
+    ports = {each.port for each in cloud.snapshot.where(Attachment, "switch_id", switch.id)}
+    ports |= {port for link in cloud.snapshot.all(Link) for id, port in link.ports if id == switch.id}
+    return ports if switch.underlay is None else ports | {switch.underlay}
+
+
+@contextmanager
+def programmed(state: State, version: int, ports: Iterable[int]) -> Iterator[tuple[Bridge, dict[int, int]]]:
+    """A bridge with these rules and ports, and its OpenFlow ports by datapath port number."""
+    with bridge() as made:
+        names = {made.add_port(f"p{port}", port): port for port in sorted(ports)}
+        for meter in state.meters.values():
+            made.ofctl("add-meter", meter_to_ofctl(meter))
+        # Tracing does not follow a packet through dp_hash: another method chooses among the same buckets.
+        groups = [group_to_ofctl(state.groups[number]) for number in pointed_at_first(state.groups)]
+        _push(
+            made, "add-groups", [line.replace("=dp_hash", "=hash,fields(eth_src,eth_dst)") for line in groups]
+        )
+        _push(made, "add-flows", [flow_to_ofctl(decode_flow(each, version)) for each in state.flows.values()])
+        shown = run("ovs-appctl", "dpif/show")
+        numbers = re.findall(r"^\s+(\S+) (\d+)/(\d+):", shown, re.MULTILINE)
+        yield made, {int(datapath): names[name] for name, _, datapath in numbers if name in names}
+
+
+def _push(to: Bridge, command: str, lines: list[str]) -> None:
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("\n".join(lines) + "\n")
+        file.flush()
+        run("ovs-ofctl", "-O", "OpenFlow15", "--bundle", command, to.name, file.name)
+
+
+def arrivals(
+    cloud: Cloud, tables: dict[str, Tables], wires: Wires, switch_id: str, random: Random
+) -> Iterator[tuple[int, Packet]]:
+    """Frames that come to a switch: from its NICs, and from other switches as these send them."""
+    packets = Packets(cloud, random, forgery=0.06)
+    for _ in range(100 * PACKETS):
+        nic = random.choice(cloud.nics)
+        place = cloud.snapshot.where(Attachment, "nic_id", nic.id)[0]
+        packet = packets.make(nic)
+        if place.vlan is not None:
+            if "vlan_vid" in packet:
+                continue
+            packet = packet.replace(vlan_vid=0x1000 | place.vlan, vlan_pcp=0)
+        for trace in explore(tables, wires, (place.switch_id, place.port), packet, 4):
+            for hop in trace.hops:
+                if hop.end[0] == switch_id and hop.tunnel is None:
+                    yield hop.end[1], read_frame(write_frame(hop.packet))
+
+
+def ends(trace: Trace) -> tuple[tuple[tuple[int, Packet], ...], tuple[Packet, ...]]:
+    """What a switch alone does: the frames that leave it by port, and those for the controller."""
+    frames = sorted(((port, packet) for (_, port), packet in trace.exits), key=repr)
+    return tuple(frames), tuple(punt.packet for _, punt in trace.punts)
+
+
+@pytest.mark.parametrize(("seed", "transport", "shape", "switch_id"), CASES)
+def test_open_vswitch_does_what_the_simulator_says(
+    seed: int, transport: Transport, shape: str, switch_id: str
+) -> None:
+    random = Random(seed)
+    cloud = make_cloud(random, transport=transport, shape=shape)
+    world = World.of(cloud.snapshot)
+    switches = list(cloud.snapshot.all(Switch))
+    states = {switch.id: compile_switch(world, switch.id).state for switch in switches}
+    tables = {switch.id: Tables(states[switch.id], switch.capabilities.version) for switch in switches}
+    switch = cloud.snapshot.need(Switch, switch_id)
+    cables = sorted(port for id, port in Wires.of(cloud.snapshot).cables if id == switch.id)
+    dead: frozenset[End] = frozenset()
+    with programmed(states[switch.id], switch.capabilities.version, ports_of(cloud, switch)) as (made, ports):
+        compared = 0
+        for index, (port, packet) in enumerate(
+            arrivals(cloud, tables, Wires.of(cloud.snapshot), switch.id, random)
+        ):
+            if index == PACKETS:
+                break
+            if index == PACKETS // 2 and cables:
+                # From here on one link is dead, where the packet does not come in.
+                dead = frozenset({(switch.id, cables[0])})
+                run("ip", "link", "set", f"{made.name}p{cables[0]}", "down")
+            if (switch.id, port) in dead:
+                continue
+            compared += 1
+            said = run("ovs-appctl", "ofproto/trace", made.name, f"in_port={port}", write_frame(packet).hex())
+            (actions,) = re.findall(r"^Datapath actions: (.*)$", said, re.MULTILINE)
+            real = Effect(ports)
+            real.run(actions, packet)
+            # Open vSwitch puts frames on a dead port as well; they get nowhere.
+            real.frames = [(port, frame) for port, frame in real.frames if (switch.id, port) not in dead]
+            expected = {
+                ends(trace)
+                for trace in explore(
+                    {switch.id: tables[switch.id]}, Wires({}, down=dead), (switch.id, port), packet
+                )
+            }
+            assert (tuple(sorted(real.frames, key=repr)), tuple(real.punts)) in expected, (
+                f"{packet}\n{said}\n{expected}"
+            )
+        assert compared > PACKETS // 3
