@@ -228,6 +228,8 @@ class Switch(_Section):
     underlay: int | None = Field(default=None, gt=0, lt=0xFFFFFF00)
     tunnel_address: IPv4Address | None = None
     learn_ports: tuple[Annotated[int, Field(gt=0, lt=0xFFFFFF00)], ...] = ()
+    #: False: used as a plain OpenFlow 1.3 switch, without extensions, even if it says it is Open vSwitch.
+    open_vswitch: bool = True
 
 
 class Link(_Section):

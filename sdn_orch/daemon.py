@@ -75,7 +75,8 @@ def start(config: Config, applications: Sequence[Path], running: ExitStack) -> R
 
         loaded = RyuApplications([str(path) for path in applications])
         running.callback(loaded.stop)
-    channel = Channel([endpoint(config)], observer, applications=loaded)
+    plain = [row.dpid for row in config.switches if not row.open_vswitch]
+    channel = Channel([endpoint(config)], observer, applications=loaded, plain=plain)
     begin(running, reconciler.start, reconciler.stop)
     begin(running, guests.start, guests.stop)
     begin(running, observer.start, observer.stop)

@@ -6,7 +6,7 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,11 +60,14 @@ class Channel:
         *,
         timing: Timing | None = None,
         applications: Applications | None = None,
+        plain: Collection[int] = (),
     ) -> None:
+        """`plain` are datapath ids of switches not to be taken for Open vSwitch, whatever they say."""
         self._endpoints = tuple(endpoints)
         self._listener = listener
         self._timing = timing or Timing()
         self._applications = applications
+        self._forced_plain = frozenset(plain)
         self._lock = threading.Lock()
         self._sessions: set[Session] = set()
         self._by_dpid: dict[int, Session] = {}
@@ -129,6 +132,10 @@ class Channel:
         """Offer the next session from this address OpenFlow 1.3 only."""
         with self._lock:
             self._plain.add(session.connection.host)
+
+    def is_plain(self, dpid: int) -> bool:
+        """Whether a switch is to be treated as a plain one, whatever it says of itself."""
+        return dpid in self._forced_plain
 
     def admit(self, session: Session) -> bool:
         """Let the session stand for its datapath id, unless a live one does already.

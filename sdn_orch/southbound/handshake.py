@@ -66,11 +66,13 @@ def introduce(
     send: Callable[[bytes], None],
     receive: Callable[[], bytes],
     *,
+    is_plain: Callable[[int], bool],
     flow_removed: bool,
 ) -> Introduction:
     """Ask for all that we need to know, and have invalid-TTL packets sent up.
 
-    `receive` gives the next message that is not an echo. Raises MalformedMessage for a switch that
+    `receive` gives the next message that is not an echo; `is_plain` tells of a datapath id whether it is
+    to be used as a plain switch even if it is Open vSwitch. Raises MalformedMessage for a switch that
     does not tell its identity or tells nonsense, Disconnected and TimeoutError as `receive` does.
     """
     parts = (Part.DESCRIPTION, Part.GROUP_FEATURES, Part.METER_FEATURES, Part.PORT_DESCRIPTION)
@@ -109,7 +111,7 @@ def introduce(
             break
     if features is None or Part.PORT_DESCRIPTION not in answers:
         raise MalformedMessage("switch does not tell its datapath id and ports")
-    return _introduction(version, features, answers, tuple(kept))
+    return _introduction(version, features, answers, tuple(kept), is_plain(features.dpid))
 
 
 def _request_name(asked: dict[int, Part], xid: int, text: str) -> str:
@@ -117,12 +119,17 @@ def _request_name(asked: dict[int, Part], xid: int, text: str) -> str:
 
 
 def _introduction(
-    version: int, features: SwitchFeatures, answers: dict[Part, bytes], kept: tuple[bytes, ...]
+    version: int,
+    features: SwitchFeatures,
+    answers: dict[Part, bytes],
+    kept: tuple[bytes, ...],
+    is_plain: bool,
 ) -> Introduction:
     description = Description("", "", "", "", "")
     if Part.DESCRIPTION in answers:
         description = parse_description(answers[Part.DESCRIPTION])
-    open_vswitch = description.hardware == "Open vSwitch" or description.manufacturer.startswith("Nicira")
+    is_named = description.hardware == "Open vSwitch" or description.manufacturer.startswith("Nicira")
+    open_vswitch = is_named and not is_plain
     types = chaining = 0
     if Part.GROUP_FEATURES in answers:
         groups = parse_group_features(answers[Part.GROUP_FEATURES])

@@ -193,6 +193,7 @@ class Session:
             self.exchanges.xid,
             self.send,
             lambda: next(incoming),
+            is_plain=self._registry.is_plain,
             flow_removed=self._applications is not None,
         )
         plain = not self.introduction.capabilities.open_vswitch

@@ -48,6 +48,9 @@ class Registry(Protocol):
     def speak_13(self, session: Session) -> None:
         """The next session from this switch's address is to be offered OpenFlow 1.3 only."""
 
+    def is_plain(self, dpid: int) -> bool:
+        """Whether a switch is to be treated as a plain one, whatever it says of itself."""
+
     def admit(self, session: Session) -> bool:
         """Let the session stand for its datapath id, or refuse it because another one lives; may block."""
 

@@ -20,6 +20,7 @@ from sdn_orch.openflow.text import flow_to_ofctl
 from sdn_orch.openflow.values import (
     CONTROLLER,
     NO_BUFFER,
+    OPENFLOW_13,
     OPENFLOW_15,
     Action,
     DecrementTtl,
@@ -221,3 +222,18 @@ def _seconds(body: Callable[[], object]) -> float:
     started = time.perf_counter()
     body()
     return time.perf_counter() - started
+
+
+def test_an_open_vswitch_can_be_used_as_a_plain_switch(recorder: Recorder) -> None:
+    with bridge() as made:
+        channel = Channel([Endpoint("127.0.0.1", 0)], recorder, plain=[made.dpid])
+        (port,) = channel.start()
+        try:
+            made.control(f"tcp:127.0.0.1:{port}")
+            datapath = recorder.datapath()
+            assert not datapath.capabilities.open_vswitch
+            assert datapath.capabilities.version == OPENFLOW_13
+            (session,) = channel.sessions()
+            assert not session.introduction.has_bundles
+        finally:
+            channel.stop()
