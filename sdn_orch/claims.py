@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from sdn_orch.intent.model import Attachment, Nic, Source, Switch
+from sdn_orch.intent.model import Attachment, Link, Nic, Source, Switch
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 
 log = logging.getLogger(__name__)
@@ -99,8 +99,9 @@ class Claims:
                 before, switch_id=switch.id, port=claim.port, vlan=claim.vlan, source=claim.source
             )
             if after != there:
+                changes += _free(snapshot, switch.id, claim.port)
                 changes.append(Put(after))
-        return changes
+        return list(dict.fromkeys(changes))
 
     def _best(self, snapshot: Snapshot, nic: Nic) -> Claim | None:
         """The claim that counts for a NIC: the most trusted, by id before by MAC address, the newest."""
@@ -139,3 +140,10 @@ class Claims:
             yield self._by_nic_id, claim.nic_id
         if claim.mac:
             yield self._by_mac, claim.mac
+
+
+def _free(snapshot: Snapshot, switch_id: str, port: int) -> Iterator[Change]:
+    """A NIC's port leads to no other switch: a link that was discovered there goes, whoever made it up."""
+    for link in snapshot.where(Link, "ports", (switch_id, port)):
+        if link.source is Source.DISCOVERY:
+            yield Delete(Link, link.id)

@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sdn_orch.claims import Claim, Claims
-from sdn_orch.intent.model import Account, Attachment, Domain, Network, NetworkKind, Nic, Source, Switch
-from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.model import (
+    Account,
+    Attachment,
+    Domain,
+    Link,
+    Network,
+    NetworkKind,
+    Nic,
+    Source,
+    Switch,
+)
+from sdn_orch.intent.snapshot import Put, Snapshot
 
 NIC = Nic(id="nic", network_id="net", mac="02:00:00:00:00:01")
 CLOUD = Snapshot.of(
@@ -83,3 +93,10 @@ def test_a_switch_that_is_not_configured_attaches_nothing() -> None:
     assert places(settle(CLOUD, replace(TAP, dpid=99))) == []
     attached = settle(CLOUD, TAP)
     assert places(settle(attached, replace(TAP, dpid=99), settled=EVERYBODY)) == places(attached)
+
+
+def test_a_link_that_somebody_made_up_does_not_keep_a_nic_from_its_port() -> None:
+    forged = Link(id="link", a_switch_id="leaf1", a_port=7, b_switch_id="leaf2", b_port=1)
+    attached = settle(CLOUD.change([Put(forged)]), TAP)
+    assert places(attached) == [("leaf1", 7, None, Source.OVSDB)]
+    assert not list(attached.all(Link))
