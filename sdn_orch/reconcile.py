@@ -40,6 +40,22 @@ class _Attach:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Detach:
+    """A session is over."""
+
+    switch_id: str
+    datapath: Datapath
+
+
+#: Commits that may wait here; a watcher that falls far behind is told to start again, which costs less.
+_BACKLOG = 256
+#: Shortest and longest pause between two attempts to begin anew, in seconds.
+_PAUSES = (0.5, 30.0)
+#: Seconds that the loops have, together, to end.
+_STOP_TIMEOUT = 1.0
+
+
 class Reconciler:
     """See the module. Follows `store` from `start` to `stop`."""
 
@@ -51,8 +67,10 @@ class Reconciler:
         self._keep_foreign = keep_foreign
         self._world = World.of(store.snapshot())
         self._loops: dict[str, SwitchLoop] = {}
-        self._events: queue.Queue[Commit | _Attach | None] = queue.Queue()
+        self._events: queue.SimpleQueue[Commit | _Attach | _Detach | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(_BACKLOG)
         self._waiting: list[_Attach] = []
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconcile", daemon=True)
         self._feed = threading.Thread(target=self._follow, name="reconcile-feed", daemon=True)
 
@@ -63,10 +81,15 @@ class Reconciler:
 
     def stop(self) -> None:
         """End all loops; switches keep what they hold."""
+        self._stopping.set()
         self._events.put(None)
-        self._thread.join(timeout=5)
-        for loop in tuple(self._loops.values()):
+        deadline = time.monotonic() + _STOP_TIMEOUT
+        self._thread.join(_STOP_TIMEOUT)
+        loops = tuple(self._loops.values())
+        for loop in loops:
             loop.stop()
+        for loop in loops:
+            loop.join(max(0.0, deadline - time.monotonic()))
 
     def attach(self, switch_id: str, datapath: Datapath, revision: int) -> None:
         """A session is up, its facts committed at `revision`: bring the switch to what it should hold."""
@@ -74,28 +97,50 @@ class Reconciler:
 
     def detach(self, switch_id: str, datapath: Datapath) -> None:
         """The session is over."""
-        self._waiting = [attach for attach in self._waiting if attach.datapath is not datapath]
-        if loop := self._loops.get(switch_id):
-            loop.detach(datapath)
+        # In line behind its attach, which may not have been looked at yet.
+        self._events.put(_Detach(switch_id, datapath))
 
     # --- the loop ---------------------------------------------------------------------------------
 
     def _follow(self) -> None:
         for commit in self._store.watch(self._world.snapshot.revision):
+            self._room.acquire()
             self._events.put(commit)
 
     def _run(self) -> None:
         while (event := self._events.get()) is not None:
             try:
-                if isinstance(event, _Attach):
-                    self._waiting.append(event)
-                else:
-                    self._advance(event)
-                self._attach_waiting()
+                self._take(event)
             except Exception:
                 # The world of before stands; a compile from nothing of the newest one mends all.
                 log.exception("reconciling failed, starting again from the newest snapshot")
+                self._begin_anew()
+
+    def _take(self, event: Commit | _Attach | _Detach) -> None:
+        if isinstance(event, _Attach):
+            self._waiting.append(event)
+        elif isinstance(event, _Detach):
+            self._waiting = [attach for attach in self._waiting if attach.datapath is not event.datapath]
+            if loop := self._loops.get(event.switch_id):
+                loop.detach(event.datapath)
+        else:
+            self._room.release()
+            self._advance(event)
+        self._attach_waiting()
+
+    def _begin_anew(self) -> None:
+        """Until it succeeds: switches keep what they hold, and what happens meanwhile waits."""
+        pause = _PAUSES[0]
+        while not self._stopping.is_set():
+            try:
                 self._restart()
+                self._attach_waiting()
+            except Exception:
+                log.exception("the newest snapshot cannot be taken up; trying again in %g s", pause)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, _PAUSES[1])
+            else:
+                return
 
     def _advance(self, commit: Commit) -> None:
         if commit.revision <= self._world.snapshot.revision:
@@ -110,13 +155,16 @@ class Reconciler:
         for owner, switch_id in touched(before, after, commit.changes):
             by_switch[switch_id].add(owner)
         first = {new.switch_id for _, new in commit.changes if isinstance(new, Attachment)} & by_switch.keys()
-        arrived = tuple(
-            self._loops[switch_id].refresh(after, by_switch.pop(switch_id))
-            for switch_id in first & self._loops.keys()
-        )
+        arrived: list[threading.Event] = []
+        for switch_id in first & self._loops.keys():
+            first_loop = self._loops[switch_id]
+            done = first_loop.refresh(after, by_switch.pop(switch_id))
+            # Nobody waits for one that has trouble.
+            if first_loop.status.phase is Phase.IN_SYNC:
+                arrived.append(done)
         for switch_id, owners in by_switch.items():
             if loop := self._loops.get(switch_id):
-                loop.refresh(after, owners, arrived)
+                loop.refresh(after, owners, tuple(arrived))
 
     def _restart(self) -> None:
         self._world = World.of(self._store.snapshot())
@@ -124,24 +172,26 @@ class Reconciler:
             loop.refresh(self._world, None)
 
     def _attach_waiting(self) -> None:
-        ready = [attach for attach in self._waiting if attach.revision <= self._world.snapshot.revision]
-        self._waiting = [attach for attach in self._waiting if attach not in ready]
-        for attach in ready:
-            switch = self._world.snapshot.get(Switch, attach.switch_id)
-            if switch is None:
-                continue
-            loop = self._loops.get(switch.id)
-            if loop is None:
-                loop = SwitchLoop(
-                    switch.id,
-                    switch.name,
-                    self._world,
-                    audit_interval=self._audit_interval,
-                    keep_foreign=self._keep_foreign,
-                )
-                self._loops[switch.id] = loop
-                loop.start()
-            loop.attach(attach.datapath, self._world)
+        """Give each session whose facts the world has to the loop of its switch."""
+        for attach in tuple(self._waiting):
+            if attach.revision <= self._world.snapshot.revision:
+                if switch := self._world.snapshot.get(Switch, attach.switch_id):
+                    self._loop(switch).attach(attach.datapath, self._world)
+                self._waiting.remove(attach)
+
+    def _loop(self, switch: Switch) -> SwitchLoop:
+        loop = self._loops.get(switch.id)
+        if loop is None:
+            loop = SwitchLoop(
+                switch.id,
+                switch.name,
+                self._world,
+                audit_interval=self._audit_interval,
+                keep_foreign=self._keep_foreign,
+            )
+            loop.start()
+            self._loops = {**self._loops, switch.id: loop}
+        return loop
 
     # --- what can be seen from outside ------------------------------------------------------------
 
@@ -161,7 +211,9 @@ class Reconciler:
 
     def desired(self, switch_id: str) -> State:
         """What the switch should hold by the newest compile; compiled now if it is not connected."""
-        return self._compiled(switch_id).state
+        state = self._compiled(switch_id).state
+        # The loop goes on changing its own.
+        return State(dict(state.flows), dict(state.groups), dict(state.meters))
 
     def owners(self, switch_id: str) -> Mapping[FlowKey, Owner]:
         """Whose each flow is that the switch should hold."""

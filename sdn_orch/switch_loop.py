@@ -84,11 +84,14 @@ class SwitchLoop:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the loop; the switch keeps what it holds."""
+        """Let the loop end after what it does now; the switch keeps what it holds."""
         with self._condition:
             self._stopping = True
             self._condition.notify()
-        self._thread.join(timeout=5)
+
+    def join(self, timeout: float) -> None:
+        """Wait for the loop's end, for so many seconds."""
+        self._thread.join(timeout)
 
     def attach(self, datapath: Datapath, world: World) -> None:
         """A session is up: read the switch and bring it to what it should hold."""
@@ -141,23 +144,10 @@ class SwitchLoop:
     # --- the loop ---------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while (notes := self._wait()) is not None:
-            datapath = self.datapath
+        while (work := self._wait()) is not None:
+            notes, datapath = work
             try:
-                if notes.attached:
-                    self.compiled = None
-                    self.rejected.clear()
-                if datapath is None:
-                    self.compiled = None
-                elif notes.full or self.compiled is None:
-                    self._synchronise(datapath, notes)
-                else:
-                    self._update(datapath, self.compiled, notes)
-                self._failures = 0
-            except Disconnected:
-                self.compiled = None
-            except SwitchRefused as refusal:
-                self._reject(refusal)
+                self._take(notes, datapath)
             except Exception as error:
                 log.exception("switch %s: reconciling failed", self.name)
                 self.compiled = None
@@ -166,8 +156,32 @@ class SwitchLoop:
                 for done in notes.done:
                     done.set()
 
-    def _wait(self) -> _Notes | None:
-        """What is to be done next: notes, or an audit that is due; None at the end."""
+    def _take(self, notes: _Notes, datapath: Datapath | None) -> None:
+        try:
+            if notes.attached:
+                self.compiled = None
+                self.rejected.clear()
+            if datapath is None:
+                self._rest()
+            elif notes.full or self.compiled is None:
+                self._synchronise(datapath, notes)
+            else:
+                self._update(datapath, self.compiled, notes)
+            self._failures = 0
+        except Disconnected:
+            self.compiled = None
+        except SwitchRefused as refusal:
+            self._reject(refusal)
+
+    def _rest(self) -> None:
+        """Nobody is there: once somebody is, all is read and compiled anew."""
+        self.compiled = None
+        with self._condition:
+            if self.datapath is None:
+                self.pending.clear()
+
+    def _wait(self) -> tuple[_Notes, Datapath | None] | None:
+        """What is to be done next, and with which session: notes, or an audit; None at the end."""
         with self._condition:
             while not self._stopping:
                 now = time.monotonic()
@@ -183,7 +197,7 @@ class SwitchLoop:
                 self._condition.wait(due - now if due != math.inf else None)
             notes, self._notes = self._notes, _Notes()
             self._world = notes.world or self._world
-            return None if self._stopping else notes
+            return None if self._stopping else (notes, self.datapath)
 
     def _synchronise(self, datapath: Datapath, notes: _Notes) -> None:
         """Read everything and repair what differs; compile from nothing where something has changed."""
@@ -210,12 +224,14 @@ class SwitchLoop:
         taken = time.monotonic() - started
         if is_first:
             log.info("switch %s: in sync after %.3f s: %s", self.name, taken, counts)
-        self.status = replace(
-            self.status,
-            synced_in=taken if is_first else self.status.synced_in,
-            repaired=self.status.repaired + (sum(1 for _ in plan) if is_audit else 0),
-            foreign=foreign if self._keep_foreign else 0,
-        )
+        with self._condition:
+            if self.datapath is datapath:
+                self.status = replace(
+                    self.status,
+                    synced_in=taken if is_first else self.status.synced_in,
+                    repaired=self.status.repaired + (sum(1 for _ in plan) if is_audit else 0),
+                    foreign=foreign if self._keep_foreign else 0,
+                )
 
     def _update(self, datapath: Datapath, compiled: Compiled, notes: _Notes) -> None:
         """Compile again what may have changed, and send the difference."""
