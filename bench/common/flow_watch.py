@@ -33,7 +33,7 @@ class FlowWatch:
             self._selector.register(process.stderr, selectors.EVENT_READ)
 
     def __enter__(self) -> FlowWatch:
-        self.drain(1.0)
+        self.count(1.0)
         return self
 
     def __exit__(
@@ -43,10 +43,12 @@ class FlowWatch:
             process.kill()
             process.wait()
 
-    def drain(self, quiet: float) -> None:
-        """Pass over what is told until nothing is for `quiet` seconds."""
-        while self._read(quiet):
-            pass
+    def count(self, quiet: float) -> int:
+        """How many changes are told until none is for `quiet` seconds."""
+        changes = 0
+        while more := self._read(quiet):
+            changes += more
+        return changes
 
     def last_change(self, quiet: float, patience: float = 120.0) -> tuple[float, int]:
         """When the last change was told (`time.perf_counter`), and how many, once `quiet` seconds passed.
