@@ -172,6 +172,8 @@ class Cloud:
             # Down and up again, so that the host asks for routers anew under its address.
             interface.node.cmd(f"ip link set {interface} down; ip link set {interface} address {mac} up")
             far = _far_end(interface)
+            if far.node.name not in self._managed:
+                continue  # behind a trunk: the configuration says where
             words.setdefault(far.node.database, []).extend(bind_port(far.name, nic_id, mac))
         for database, told in words.items():
             ovs_vsctl(f"--db={database}", *told)

@@ -41,7 +41,8 @@ class Tenant:
 class Cloudstack:
     """What the administrator has made: the zone, and the offerings that tenants choose from."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, **physical_network: Any) -> None:
+        """`physical_network` are further parameters of createPhysicalNetwork."""
         keys = configparser.ConfigParser()
         keys.read(controller.admin_keys)
         self._controller = controller
@@ -51,7 +52,7 @@ class Cloudstack:
             name="demo", networktype="Advanced", dns1="192.0.2.53", internaldns1="192.0.2.53"
         )
         self.zone = zone["zone"]["id"]
-        physical = call.createPhysicalNetwork(name="fabric", zoneid=self.zone)
+        physical = call.createPhysicalNetwork(name="fabric", zoneid=self.zone, **physical_network)
         call.updatePhysicalNetwork(id=physical["physicalnetwork"]["id"], state="Enabled")
         call.updateZone(id=self.zone, allocationstate="Enabled")
         offerings = call.listNetworkOfferings()["networkoffering"]

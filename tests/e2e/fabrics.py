@@ -1,0 +1,137 @@
+"""The same tenants on every kind of fabric: three edges, two tenants with equal addresses, a VPC across edges.
+
+|        | edge 1 | edge 2 | edge 3 |
+|--------|--------|--------|--------|
+| red    | red1   | red2   | red3   | an isolated network 10.1.1.0/24
+| blue   | blue1  | blue2  | blue3  | the same addresses again
+| blue   | web1   | data1  | data2  | two tiers of a VPC
+|        | free   | free   |        |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mininet.topo import Topo
+
+from topologies.cloud import Cloud
+from topologies.controller import Sections
+from topologies.demo.machines import Machine
+from topologies.demo.tenants import ISOLATED, TIER, Cloudstack
+from topologies.hypervisors import HypervisorCloud, Hypervisors
+from topologies.leaf_spine import LeafSpine
+from topologies.vlan_edges import ACCESS_VLANS, TRUNK, VlanEdges
+
+#: Four hosts on each edge, the fourth free for machines that move; behind a trunk there are three.
+HOSTS = 4
+
+
+class PlainLeafSpine(LeafSpine):
+    """A leaf-spine fabric whose switches know OpenFlow 1.3 and no extension of it."""
+
+    def build(self, **params: Any) -> None:
+        """Called by Mininet with the arguments of the constructor."""
+        super().build(**params)
+        for switch in self.switches():
+            plain = {"open_vswitch": False, "protocols": "OpenFlow13"}
+            self.setNodeInfo(switch, self.nodeInfo(switch) | plain)
+
+
+@dataclass(frozen=True, slots=True)
+class Fabric:
+    """A kind of fabric: how to make a cloud on it, what its guests' MTU is, and that of the tier `data`."""
+
+    name: str
+    cloud: Callable[..., Cloud]
+    topology: type[Topo]
+    size: Mapping[str, int]
+    mtu: int = 1500
+    data_mtu: int = 1300
+    physical_network: Mapping[str, Any] = field(default_factory=dict)
+    attachments: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def settings(self) -> Sections:
+        """Of the controller's configuration."""
+        return {"fabric": {"mtu": self.mtu}}
+
+
+def mac(number: int) -> str:
+    """The MAC address of the machine at host number `number`, which the configuration names too."""
+    return f"02:5d:00:00:00:{number:02x}"
+
+
+VXLAN = Fabric(
+    "vxlan",
+    HypervisorCloud,
+    Hypervisors,
+    {"hypervisors": 3, "hosts": HOSTS},
+    mtu=1450,
+    physical_network={"isolationmethods": "VXLAN", "vlan": "5000-5099"},
+)
+VLAN = Fabric(
+    "vlan",
+    Cloud,
+    VlanEdges,
+    {"hosts": HOSTS},
+    physical_network={"isolationmethods": "VLAN", "vlan": "300-399"},
+    # What is behind the trunk, only the configuration can tell.
+    attachments=tuple(
+        {"mac": mac(2 * HOSTS + port), "port": f"edge3:{TRUNK},{vlan}"}
+        for port, vlan in enumerate(ACCESS_VLANS, start=1)
+    ),
+)
+#: Plain switches cannot tell the MTU of a narrower tier, and refuse routes into it.
+PLAIN = Fabric("plain", Cloud, PlainLeafSpine, {"spines": 2, "leaves": 3, "hosts": HOSTS}, data_mtu=1500)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A cloud on a fabric, with machines by their names, and the free hosts of the first two edges."""
+
+    fabric: Fabric
+    cloud: Cloud
+    cloudstack: Cloudstack
+    machines: dict[str, Machine]
+    free: tuple[str, str] = (f"h{HOSTS}", f"h{2 * HOSTS}")
+
+    def node(self, name: str) -> Any:
+        """The host that plays a machine."""
+        return self.cloud.node(self.machines[name].host)
+
+
+def place(fabric: Fabric, cloud: Cloud) -> Placed:
+    """Make tenants and machines on a running cloud, and plug them in; addresses are still to be taken."""
+    made = Cloudstack(cloud.controller, **fabric.physical_network)
+    red, blue = made.tenant("red"), made.tenant("blue")
+    red_net = made.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
+    blue_net = made.network(blue, "blue-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
+    offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
+    vpc = blue.call.createVPC(
+        name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
+    )["vpc"]["id"]
+    web = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
+    data = made.network(
+        blue, "data", TIER, "10.20.2.1", "2001:db8:12::/64", vpcid=vpc, privatemtu=fabric.data_mtu
+    )
+    rows = [
+        (red, "red-net", red_net, None, ("red1", "red2", "red3"), (0, 1, 2)),
+        (blue, "blue-net", blue_net, None, ("blue1", "blue2", "blue3"), (0, 1, 2)),
+        (blue, "web", web, "shop", ("web1",), (0,)),
+        (blue, "data", data, "shop", ("data1", "data2"), (1, 2)),
+    ]
+    port = [0, 0, 0]
+    machines: dict[str, Machine] = {}
+    for tenant, network, id, realm, names, edges in rows:
+        for address, (name, edge) in enumerate(zip(names, edges, strict=True), start=10):
+            port[edge] += 1
+            number = edge * HOSTS + port[edge]
+            more = {"macaddress": mac(number)}
+            if realm is None:
+                more["ipaddress"] = f"10.1.1.{address}"
+            machines[name] = made.machine(tenant, f"h{number}", name, (network, id), realm, **more)
+    cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
+    cloud.wait_realised(machine.nic_id for machine in machines.values())
+    return Placed(fabric, cloud, made, machines)
