@@ -126,7 +126,8 @@ def _read_transport(fields: dict[str, int], content: bytes, options: bytes) -> P
         return Packet.from_fields(fields, _after(content, 4), options)
     if protocol == ICMPV6 and version6:
         fields |= {"icmpv6_type": _number(content, 0, 1), "icmpv6_code": _number(content, 1, 1)}
-        if fields["icmpv6_type"] in (135, 136) and fields["icmpv6_code"] == 0:
+        is_whole = not fields["ip_frag"]
+        if is_whole and fields["icmpv6_type"] in (135, 136) and fields["icmpv6_code"] == 0:
             return _read_neighbour(fields, content, options)
         return Packet.from_fields(fields, _after(content, 4), options)
     return Packet.from_fields(fields, content, options)
