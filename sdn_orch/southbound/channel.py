@@ -186,7 +186,8 @@ class Channel:
                 continue
             try:
                 self._open(accepted, address, context)
-            except OSError as error:
+            except (OSError, RuntimeError) as error:
+                # RuntimeError: no thread can be had.
                 log.warning("switch at %s:%s: %s", address[0], address[1], error)
                 accepted.close()
 
@@ -203,4 +204,8 @@ class Channel:
                 session.connection.dispose()
                 return
             self._sessions.add(session)
-        session.start()
+        try:
+            session.start()
+        except RuntimeError:
+            self.remove(session)
+            raise

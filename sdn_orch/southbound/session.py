@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sdn_orch.dataplane.plan import Plan
@@ -274,8 +274,15 @@ class Session:
         elif kind == Kind.ERROR and self._applications is None:
             error = parse_error(message)
             log.warning("switch %s: error %s about %s", self._name, error.text, error.data[:16].hex())
-        if self._applications is not None:
-            self._applications.deliver(self, message)
+        if (applications := self._applications) is not None:
+            self._guard("a message by applications", lambda: applications.deliver(self, message))
+
+    def _guard(self, what: str, handle: Callable[[], None]) -> None:
+        """Whoever stumbles over what we tell them takes neither the session nor others along."""
+        try:
+            handle()
+        except Exception:
+            log.exception("switch %s: handling %s failed", self._name, what)
 
     def _packet_in(self, message: bytes) -> None:
         packet = parse_packet_in(message)
@@ -288,10 +295,7 @@ class Session:
             packet.reason,
             packet.frame,
         )
-        try:
-            self._listener.packet_in(self, told)
-        except Exception:
-            log.exception("switch %s: handling a packet-in failed", self._name)
+        self._guard("a packet-in", lambda: self._listener.packet_in(self, told))
 
     def _port_status(self, message: bytes) -> None:
         change, description = parse_port_status(message, self._version)
@@ -302,29 +306,21 @@ class Session:
         else:
             ports[port.number] = port
         self._ports = ports
-        try:
-            self._listener.port_changed(self, port, change == PortChange.DELETE)
-        except Exception:
-            log.exception("switch %s: handling a port change failed", self._name)
+        removed = change == PortChange.DELETE
+        self._guard("a port change", lambda: self._listener.port_changed(self, port, removed))
 
     def _tell_connected(self) -> None:
-        try:
-            self._listener.connected(self)
-        except Exception:
-            log.exception("switch %s: handling its connect failed", self._name)
-        if self._applications is not None:
-            self._applications.opened(self)
+        self._guard("its connect", lambda: self._listener.connected(self))
+        if (applications := self._applications) is not None:
+            self._guard("its connect by applications", lambda: applications.opened(self))
 
     def _end(self, admitted: bool, reason: str) -> None:
         self.connection.close(reason)
         self.exchanges.end(f"{self._name}: {reason}")
         if admitted:
-            try:
-                self._listener.disconnected(self)
-            except Exception:
-                log.exception("switch %s: handling its disconnect failed", self._name)
-            if self._applications is not None:
-                self._applications.closed(self)
+            self._guard("its disconnect", lambda: self._listener.disconnected(self))
+            if (applications := self._applications) is not None:
+                self._guard("its disconnect by applications", lambda: applications.closed(self))
         self._registry.remove(self)
         self.connection.dispose()
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from struct import Struct
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,7 @@ from sdn_orch.openflow.values import (
 )
 from sdn_orch.southbound.base import Datapath, PacketIn, Port
 from sdn_orch.southbound.channel import Channel, Endpoint
+from sdn_orch.southbound.session import Session
 from sdn_orch.southbound.surroundings import Timing
 from tests.scripted_switch import ScriptedSwitch, error, multipart, port_13
 from tests.southbound import Recorder, wait_until
@@ -499,3 +501,42 @@ def test_concurrent_readers_and_writers_share_a_session(recorder: Recorder, port
         for thread in threads:
             thread.join(20)
         assert not faults and not any(thread.is_alive() for thread in threads)
+
+
+class Clumsy(Recorder):
+    """Stumbles over everything, as a listener and as applications."""
+
+    versions = frozenset({OPENFLOW_13})
+
+    def _keep(self, name: str, kept: list[Any], value: object) -> None:
+        super()._keep(name, kept, value)
+        raise RuntimeError(f"a bug in {name}")
+
+    def opened(self, session: Session) -> None:
+        self._keep("opened", [], session)
+
+    def deliver(self, session: Session, message: bytes) -> None:
+        self._keep("delivered", [], message)
+
+    def closed(self, session: Session) -> None:
+        self._keep("closed", [], session)
+
+
+def test_who_stumbles_over_a_switch_s_news_takes_nothing_else_along(caplog: pytest.LogCaptureFixture) -> None:
+    clumsy = Clumsy()
+    channel = Channel([Endpoint("127.0.0.1", 0)], clumsy, applications=clumsy)
+    (port,) = channel.start()
+    try:
+        for _ in range(2):
+            clumsy.order.clear()
+            with ScriptedSwitch(port).serve() as switch:
+                clumsy.wait(lambda told: "opened" in told.order)
+                switch.send(message(OPENFLOW_13, Kind.PORT_STATUS, 0, b"\2" + bytes(7) + port_13(9)))
+                clumsy.wait(lambda told: {"port", "delivered"} <= set(told.order))
+                assert clumsy.connects[-1].read().flows == {}
+            clumsy.wait(lambda told: "closed" in told.order)
+        assert caplog.text.count("a bug in closed") == 2
+        assert clumsy.order == ["connected", "opened", "port", "delivered", "disconnected", "closed"]
+    finally:
+        channel.stop()
+    assert channel.sessions() == ()
