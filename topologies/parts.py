@@ -94,8 +94,15 @@ class MarkedNetwork(Mininet):  # type: ignore[misc]
     inited = True
 
     def __init__(self, topo: Topo, footprint: Footprint, port: int, **params: Any) -> None:
-        """`topo` was made with the footprint's prefix; `port` is where the controller listens on loopback."""
+        """`topo` was made with the footprint's prefix; `port` is where the controller listens on loopback.
+
+        Raises RuntimeError where the machine gives us no network namespaces.
+        """
         Mininet.inited = True
+        # Mininet would wait for ever for the shell of a host that could not be made.
+        trial = subprocess.run(["mnexec", "-n", "true"], capture_output=True, text=True, check=False)
+        if trial.returncode:
+            raise RuntimeError(f"no network namespaces can be made here: {trial.stderr.strip()}")
         self.footprint = footprint
         interfaces = [f"{switch}-eth{number}" for switch in topo.switches() for number in topo.ports[switch]]
         footprint.note(topo.switches(), interfaces)
