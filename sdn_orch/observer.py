@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -35,6 +35,9 @@ from sdn_orch.store.base import Store
 
 log = logging.getLogger(__name__)
 
+#: Seconds until what the store did not take is tried again.
+_TRY_AGAIN = 1.0
+
 
 class Observer:
     """The southbound's listener; see the module."""
@@ -51,6 +54,9 @@ class Observer:
         self._settling = False
         self._refusals = Allowance(6, 60.0)
         self._datapaths: dict[int, Datapath] = {}
+        #: What the store did not take, to be tried again.
+        self._later: list[Callable[[], None]] = []
+        self._try_at = 0.0
         self._discovery = Discovery(
             config.discovery.interval,
             config.discovery.lost_after,
@@ -58,7 +64,7 @@ class Observer:
             enabled=config.discovery.enabled,
         )
         self._discovery.expect(discovered(store.snapshot()))
-        self._advertiser = Advertiser(store.snapshot, self._datapaths.get)
+        self._advertiser = Advertiser(store.snapshot, self._datapaths.get, time.monotonic())
         self._databases = [self._database(row.endpoint) for row in config.ovsdb]
         self._silent = {database.remote for database in self._databases}
         tls = next((row.tls for row in config.ovsdb if row.tls), None)
@@ -116,9 +122,9 @@ class Observer:
         except ValueError:
             return
         if reason is Punt.DISCOVERY:
-            self._facts.offer(lambda: self._note_lldp(packet))
+            self._facts.offer((packet.dpid, packet.in_port), lambda: self._note_lldp(packet))
         elif reason is Punt.FIRST_PACKET:
-            self._facts.offer(lambda: self._note_first_packet(packet))
+            self._facts.offer((packet.dpid, packet.in_port), lambda: self._note_first_packet(packet))
         else:
             self._guests.offer(datapath, packet)
 
@@ -134,12 +140,24 @@ class Observer:
             )
             return
         self._datapaths[datapath.dpid] = datapath
-        capabilities = datapath.capabilities
-        self._facts.commit(
-            partial(_note_capabilities, switch.id, capabilities), f"switch {switch.name} changed"
-        )
         self._note_links(self._discovery.switch_up(datapath.dpid, datapath.ports(), time.monotonic()))
-        self._reconciler.attach(switch.id, datapath, self._store.snapshot().revision)
+        self._hand_over(switch, datapath)
+
+    def _hand_over(self, switch: Switch, datapath: Datapath) -> None:
+        """The reconciler gets the session with what it can, and not before: it would compile for less."""
+        noted = self._facts.commit(
+            partial(_note_capabilities, switch.id, datapath.capabilities),
+            f"switch {switch.name}: what it can has changed",
+        )
+        if noted:
+            self._reconciler.attach(switch.id, datapath, self._store.snapshot().revision)
+        else:
+            self._later.append(partial(self._hand_over_if_there, switch.id, datapath))
+
+    def _hand_over_if_there(self, switch_id: str, datapath: Datapath) -> None:
+        switch = self._store.snapshot().get(Switch, switch_id)
+        if switch is not None and self._datapaths.get(datapath.dpid) is datapath:
+            self._hand_over(switch, datapath)
 
     def _let_go(self, datapath: Datapath) -> None:
         if self._datapaths.get(datapath.dpid) is not datapath:
@@ -162,11 +180,16 @@ class Observer:
             self._facts.commit(lambda snapshot: link_changes(snapshot, seen, port_up), "links changed")
 
     def _tick(self, now: float) -> None:
+        if self._later and now >= self._try_at:
+            self._try_at = now + _TRY_AGAIN
+            later, self._later = self._later, []
+            for action in later:
+                self._facts.do(action)
         frames, seen = self._discovery.tick(now)
         for dpid, port, frame in frames:
             self._send(dpid, port, frame)
         self._note_links(seen)
-        self._advertiser.tick(time.time())
+        self._advertiser.tick(now)
 
     def _send(self, dpid: int, port: int, frame: bytes) -> None:
         datapath = self._datapaths.get(dpid)
@@ -234,10 +257,12 @@ class Observer:
         self._settling = False
         nic_ids, self._unsettled = self._unsettled, set()
         settled = frozenset(self._settled)
-        self._facts.commit(
+        taken = self._facts.commit(
             lambda snapshot: self._claims.settle(snapshot, nic_ids, settled),
             f"attachments of {len(nic_ids)} NICs settled",
         )
+        if not taken:
+            self._later.append(lambda: self._note_nics(nic_ids))
 
 
 def switch_of(snapshot: Snapshot, dpid: int) -> Switch | None:

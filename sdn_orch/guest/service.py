@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from sdn_orch.errors import Disconnected
@@ -27,15 +26,19 @@ class Advertiser:
     """Sends the unsolicited router advertisements that have come due, when `tick` is called."""
 
     def __init__(
-        self, snapshot: Callable[[], Snapshot], datapath_of: Callable[[int], Datapath | None]
+        self, snapshot: Callable[[], Snapshot], datapath_of: Callable[[int], Datapath | None], now: float
     ) -> None:
-        """`datapath_of` gives the session of a switch by its dpid, if there is one."""
+        """`datapath_of` gives the session of a switch by its dpid, if there is one.
+
+        `now` is the time by a clock that never goes back, in seconds: by one that does, guests would hear
+        nothing until it has caught up.
+        """
         self._snapshot = snapshot
         self._datapath_of = datapath_of
-        self._until = int(time.time())
+        self._until = int(now)
 
     def tick(self, now: float) -> int:
-        """Send what is due by `now` (seconds since the epoch); how many."""
+        """Send what is due by `now`; how many."""
         after, self._until = self._until, max(self._until, int(now))
         snapshot = self._snapshot()
         sent = 0

@@ -123,14 +123,14 @@ def test_a_switch_that_has_gone_is_no_error() -> None:
     with pytest.raises(Disconnected):
         gone.packet_out((), b"", CONTROLLER)
     respond(lambda: WORLD, gone, DISCOVER)
-    Advertiser(lambda: WORLD, {DPID: gone}.get).tick(time.time() + INTERVAL)
+    Advertiser(lambda: WORLD, {DPID: gone}.get, 0.0).tick(INTERVAL)
 
 
 def test_everybody_is_advertised_to_once_an_interval() -> None:
     SWITCH.sent.clear()
-    advertiser = Advertiser(lambda: WORLD, {DPID: DATAPATH}.get)
-    start = time.time()
-    sent = sum(advertiser.tick(start + second) for second in range(INTERVAL))
+    start = 77.5
+    advertiser = Advertiser(lambda: WORLD, {DPID: DATAPATH}.get, start)
+    sent = sum(advertiser.tick(start + second) for second in range(INTERVAL + 1))
     assert sent == len(SWITCH.sent) == 3
     assert sorted(one.actions[0].port for one in SWITCH.sent if isinstance(one.actions[0], Output)) == [
         1,
@@ -138,7 +138,7 @@ def test_everybody_is_advertised_to_once_an_interval() -> None:
         2,
     ]
     nobody: dict[int, Datapath] = {}
-    assert Advertiser(lambda: WORLD, nobody.get).tick(start + 2 * INTERVAL) == 0
+    assert Advertiser(lambda: WORLD, nobody.get, start).tick(start + INTERVAL) == 0
 
 
 def test_three_thousand_dhcp_answers_a_second() -> None:
