@@ -205,7 +205,7 @@ def _nics(random: Random, networks: list[Network], edges: list[Switch]) -> list[
                 active=random.random() < 0.93,
             )
             records.append(nic)
-            if random.random() < 0.05:
+            if index and random.random() < 0.05:
                 continue
             switch = random.choice(edges).id
             kind = random.random()

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import networkx
 
 from sdn_orch.dataplane.compiler import compile_switch
+from sdn_orch.dataplane.execute import Visit
 from sdn_orch.dataplane.lookup import Tables
+from sdn_orch.dataplane.pipeline import Punt, punt_of
 from sdn_orch.dataplane.simulate import Trace, explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.admission import mac_number
-from sdn_orch.intent.meaning import Verdict
+from sdn_orch.intent.meaning import Service, Verdict
 from sdn_orch.intent.model import Attachment, Link, Nic, Switch
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Snapshot
 
+_PUNTS = {
+    Service.DISCOVERY: Punt.DISCOVERY,
+    Service.DHCP4: Punt.DHCP4,
+    Service.DHCP6: Punt.DHCP6,
+    Service.ROUTER_SOLICITATION: Punt.ROUTER_SOLICITATION,
+    Service.TIME_EXCEEDED: Punt.TTL_EXCEEDED,
+    Service.TOO_BIG: Punt.TOO_BIG,
+}
 Received = frozenset[tuple[str, Packet]]
 
 
@@ -72,6 +82,21 @@ def speaker(snapshot: Snapshot, nic: Nic, packet: Packet) -> Nic:
     return nic
 
 
+def reasons(trace: Trace) -> set[Punt]:
+    """Why the controller gets a packet."""
+    return {punt_of(table, metadata) for table, metadata in _last_visits(trace)}
+
+
+def _last_visits(trace: Trace) -> Iterator[tuple[int, int]]:
+    """Table and metadata with which packets were sent up."""
+    for hop in trace.hops:
+        for punt in hop.outcome.punts:
+            visits = [
+                step for step in hop.outcome.steps if isinstance(step, Visit) and step.entry is punt.entry
+            ]
+            yield punt.table, visits[-1].metadata
+
+
 def disagreement(snapshot: Snapshot, nic: Nic, meant: Verdict, trace: Trace) -> str:
     """How a trace differs from what is meant, or nothing."""
     got = received(snapshot, trace)
@@ -86,7 +111,10 @@ def disagreement(snapshot: Snapshot, nic: Nic, meant: Verdict, trace: Trace) -> 
         return "the controller gets it" if punted else ""
     reply = meant.answer.reply
     if reply is None:
-        return "" if punted and not got else f"not (only) sent to the controller: {punted=}, {_names(got)}"
+        if not punted or got:
+            return f"not (only) sent to the controller: {punted=}, {_names(got)}"
+        expected_reason = {_PUNTS[meant.answer.service]}
+        return "" if reasons(trace) == expected_reason else f"sent up for another reason: {reasons(trace)}"
     expected = frozenset({(nic.id, reply)})
     if punted or got != expected:
         return f"answer differs: {punted=}, got {got - expected}, missing {expected - got}"
