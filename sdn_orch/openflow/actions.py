@@ -80,7 +80,21 @@ def _canonical(action: SetField) -> tuple[int, int | None]:
     return action.value & mask, mask
 
 
+def _set_whole(field: str) -> tuple[bytes, int, bytes]:
+    """What stands before and after the value of a whole field that is set, and how wide the value is."""
+    width = FIELDS[field].length
+    length = (8 + width + 7) & ~7
+    return _HEAD.pack(_SET_FIELD, length) + header(field), width, bytes(length - 8 - width)
+
+
+#: Most of what is set are whole fields, a few for each rule of a cloud. `in_port` is another matter.
+_SET_WHOLE = {field: _set_whole(field) for field in FIELDS if field != "in_port"}
+
+
 def _set_field(action: SetField) -> bytes:
+    if action.mask is None and (whole := _SET_WHOLE.get(action.field)):
+        before, width, after = whole
+        return before + action.value.to_bytes(width, "big") + after
     value, mask = _canonical(action)
     if action.field == "in_port":
         if value > 0xFFFF or mask is not None:

@@ -6,6 +6,8 @@ packet registers of 64 bits (1.5.1, section 7.2.3.10), since that is how Open vS
 
 from __future__ import annotations
 
+from functools import cache
+
 from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.fields import FIELDS, NXM, PACKET_REGISTERS, Field
 from sdn_orch.openflow.values import OPENFLOW_13, OPENFLOW_15, Match
@@ -14,12 +16,14 @@ _REGISTERS = {f"reg{number}": number for number in range(4)}
 _ONES_32 = 0xFFFFFFFF
 
 
+@cache
 def header(field: str, masked: bool = False) -> bytes:
     """The four-byte OXM header of a field: class, code, mask bit, payload length."""
     known = FIELDS[field]
     return _header(known.oxm_class, known.code, known.length, masked)
 
 
+@cache
 def nxm_header(field: str, masked: bool = False) -> bytes:
     """The header with the field's older code where it has one, else the OXM header."""
     oxm_class, code = NXM.get(field, (FIELDS[field].oxm_class, FIELDS[field].code))
