@@ -75,8 +75,11 @@ def claim(base: Path = BASE) -> Footprint:
         file = _lock(path)
         if file is None:
             continue
-        if file.read() or any(name.startswith(f"n{slot}-") for name in _interfaces()):
-            file.close()  # left by a killed run that could not be cleaned up yet, or names that others use
+        is_left = bool(file.read())  # by a killed run that could not be cleaned up yet
+        if is_left or any(name.startswith(f"n{slot}-") for name in _interfaces()):
+            if not is_left:
+                path.unlink()
+            file.close()
             continue
         footprint = Footprint(file, path, uuid.uuid4().hex)
         footprint.note()

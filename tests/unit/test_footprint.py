@@ -47,11 +47,11 @@ def start_run(base: Path) -> tuple[subprocess.Popen[str], str, int]:
 
 def test_runs_side_by_side_have_names_of_their_own(tmp_path: Path) -> None:
     first, second = claim(tmp_path), claim(tmp_path)
-    assert (first.prefix, second.prefix) == ("n1-", "n2-")
+    assert first.prefix != second.prefix
     assert first.run != second.run
     first.remove()
     third = claim(tmp_path)
-    assert third.prefix == "n1-"
+    assert third.prefix == first.prefix
     second.remove()
     third.remove()
     assert list(tmp_path.iterdir()) == []
@@ -74,30 +74,31 @@ def test_a_run_removes_its_processes_and_directory(tmp_path: Path) -> None:
 def test_the_next_run_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     dead, prefix, daemon = start_run(tmp_path)
     alive, other_prefix, other_daemon = start_run(tmp_path)
-    assert (prefix, other_prefix) == ("n1-", "n2-")
+    slot, other_slot = prefix.rstrip("-"), other_prefix.rstrip("-")
     dead.send_signal(signal.SIGKILL)
     dead.wait()
     assert running(daemon)
-    assert remove_leftovers(tmp_path) == ["n1"]
+    assert remove_leftovers(tmp_path) == [slot]
     deadline = time.monotonic() + 5
     while running(daemon) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not running(daemon)
-    assert not (tmp_path / "n1").exists()
-    assert running(other_daemon) and (tmp_path / "n2" / "file").exists()
+    assert not (tmp_path / slot).exists()
+    assert running(other_daemon) and (tmp_path / other_slot / "file").exists()
     alive.kill()
     alive.wait()
-    assert remove_leftovers(tmp_path) == ["n2"]
+    assert remove_leftovers(tmp_path) == [other_slot]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_note_cut_off_by_a_crash_falls_back_to_the_one_before(tmp_path: Path) -> None:
-    run, _, daemon = start_run(tmp_path)
+    run, prefix, daemon = start_run(tmp_path)
+    slot = prefix.rstrip("-")
     run.kill()
     run.wait()
-    with (tmp_path / "n1.jsonl").open("a") as file:
+    with (tmp_path / f"{slot}.jsonl").open("a") as file:
         file.write('{"run": "half')
-    assert remove_leftovers(tmp_path) == ["n1"]
+    assert remove_leftovers(tmp_path) == [slot]
     assert not running(daemon)
 
 
