@@ -42,7 +42,8 @@ class OpenVSwitch:
 
     def start_switch(self) -> None:
         self.vsctl("--no-wait", "init")
-        self._start("ovs-vswitchd", self.remote, f"--unixctl={self.folder}/vswitchd.ctl")
+        options = ("--enable-dummy", f"--unixctl={self.folder}/vswitchd.ctl")
+        self._start("ovs-vswitchd", self.remote, *options)
 
     def stop(self, program: str, how: signal.Signals = signal.SIGTERM) -> None:
         """Stop one daemon and wait for its end."""
@@ -71,8 +72,11 @@ class OpenVSwitch:
         return int(port)
 
     def add_bridge(self, name: str, *columns: str) -> int:
-        """A userspace bridge; gives its datapath id."""
-        settings = ("datapath_type=netdev", "fail_mode=secure", "protocols=OpenFlow13,OpenFlow14,OpenFlow15")
+        """A bridge; gives its datapath id.
+
+        It has no devices of the machine: a second userspace datapath would need one that the first has.
+        """
+        settings = ("datapath_type=dummy", "fail_mode=secure", "protocols=OpenFlow13,OpenFlow14,OpenFlow15")
         self.vsctl("add-br", name, "--", "set", "bridge", name, *settings, *columns)
         return int(self.vsctl("get", "bridge", name, "datapath_id").strip('"'), 16)
 
