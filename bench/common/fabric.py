@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
+
+from mininet.topo import Topo
 
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine
@@ -15,14 +16,25 @@ from topologies.leaf_spine import LeafSpine
 
 #: Hosts of each leaf, and leaves.
 HOSTS, LEAVES = 2, 2
-TOPOLOGY = partial(LeafSpine, spines=2, leaves=LEAVES, hosts=HOSTS)
+SHAPE = {"spines": 2, "leaves": LEAVES, "hosts": HOSTS}
+TOPOLOGY = partial(LeafSpine, **SHAPE)
 _USED = ("h1", "h2", "h3")
 
 
+class PlainLeafSpine(LeafSpine):
+    """A leaf-spine fabric whose switches the controller is to take for plain OpenFlow 1.3 ones."""
+
+    def build(self, *arguments: Any, **options: Any) -> None:
+        """Called by Mininet."""
+        super().build(*arguments, **options)
+        for switch in self.switches():
+            self.nodeInfo(switch)["open_vswitch"] = False
+
+
 @contextmanager
-def fabric() -> Iterator[tuple[Cloud, Sequence[Machine]]]:
+def fabric(topology: Callable[..., Topo] = TOPOLOGY) -> Iterator[tuple[Cloud, Sequence[Machine]]]:
     """The fabric with its controller, made through CloudStack's API, the machines with their addresses."""
-    with Cloud(TOPOLOGY) as cloud:
+    with Cloud(topology) as cloud:
         cloud.start()
         cloudstack = Cloudstack(cloud.controller)
         tenant = cloudstack.tenant("tenant")
@@ -34,25 +46,3 @@ def fabric() -> Iterator[tuple[Cloud, Sequence[Machine]]]:
             node = cloud.node(machine.host)
             node.cmd(f"ip address add {machine.ipv4}/24 dev {node.defaultIntf()}")
         yield cloud, machines
-
-
-class Ping:
-    """A ping that runs meanwhile, at 1,000 packets a second."""
-
-    def __init__(self, cloud: Cloud, source: Machine, target: Machine, seconds: float) -> None:
-        count = int(seconds * 1000)
-        self._process: subprocess.Popen[str] = cloud.node(source.host).popen(
-            ["ping", "-n", "-q", "-i", "0.001", "-c", str(count), "-W", "1", target.ipv4],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def lost(self) -> tuple[int, int]:
-        """Wait for its end: how many packets were sent, and how many of them got no answer."""
-        output, _ = self._process.communicate(timeout=120)
-        found = re.search(r"(\d+) packets transmitted, (\d+) received", output)
-        if found is None:
-            raise RuntimeError(f"ping said something else: {output}")
-        sent, received = int(found[1]), int(found[2])
-        return sent, sent - received
