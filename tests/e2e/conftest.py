@@ -1,4 +1,4 @@
-"""One running cloud for all end-to-end tests: the demonstration's fabric, tenants and machines."""
+"""Running clouds for all end-to-end tests: the demonstration's, and the same tenants on other fabrics."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from tests.e2e.fabrics import PLAIN, VLAN, VXLAN, Fabric, Placed, place
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine, take_addresses
 from topologies.demo.tenants import make_tenants
@@ -37,3 +38,14 @@ def running() -> Iterator[Running]:
         cloud.wait_realised(machine.nic_id for machine in machines)
         take_addresses(cloud, machines)
         yield Running(cloud, {machine.name: machine for machine in machines}, free)
+
+
+@pytest.fixture(scope="session", params=[VXLAN, VLAN, PLAIN], ids=lambda fabric: fabric.name)
+def placed(request: pytest.FixtureRequest) -> Iterator[Placed]:
+    fabric: Fabric = request.param
+    topology = partial(fabric.topology, **fabric.size)
+    with fabric.cloud(topology, fabric.settings, fabric.attachments) as cloud:
+        cloud.start()
+        made = place(fabric, cloud)
+        take_addresses(cloud, list(made.machines.values()))
+        yield made

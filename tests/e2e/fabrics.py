@@ -1,4 +1,4 @@
-"""The same tenants on every kind of fabric: three edges, two tenants with equal addresses, a VPC across edges.
+"""The same tenants on every kind of fabric: three edges, two tenants with equal addresses, a VPC across them.
 
 |        | edge 1 | edge 2 | edge 3 |
 |--------|--------|--------|--------|
@@ -16,6 +16,7 @@ from typing import Any
 
 from mininet.topo import Topo
 
+from sdn_orch.dataplane import addresses
 from topologies.cloud import Cloud
 from topologies.controller import Sections
 from topologies.demo.machines import Machine
@@ -100,6 +101,26 @@ class Placed:
     def node(self, name: str) -> Any:
         """The host that plays a machine."""
         return self.cloud.node(self.machines[name].host)
+
+    def nodes(self) -> dict[str, Any]:
+        """The hosts by the names of their machines, and the free ones by their own."""
+        free = {name: self.cloud.node(name) for name in self.free}
+        return free | {name: self.node(name) for name in self.machines}
+
+    def ping(self, source: str, address: str | None, *options: str) -> str:
+        """What ping says, three times unless the options say otherwise."""
+        words = " ".join(("-n -c3 -i0.1 -W1", *options, str(address)))
+        return str(self.node(source).cmd(f"ping {words}"))
+
+    def gateway_mac(self, network: str) -> str:
+        """The MAC address of a network's gateway."""
+        rows = {row["name"]: row["number"] for row in self.cloud.controller.ask("/v1/networks")}
+        return addresses.gateway_mac(rows[network]).to_bytes(6).hex(":")
+
+    def places(self) -> dict[str, str | None]:
+        """Where the controller knows each machine to be."""
+        rows = {row["id"]: row["place"] for row in self.cloud.controller.ask("/v1/ports")}
+        return {name: rows[machine.nic_id] for name, machine in self.machines.items()}
 
 
 def place(fabric: Fabric, cloud: Cloud) -> Placed:

@@ -1,51 +1,23 @@
-"""VXLAN between hypervisors, a VLAN underlay with a trunk, and plain OpenFlow 1.3 switches: all the same to tenants."""
+"""VXLAN between hypervisors, VLANs with a trunk, plain OpenFlow 1.3 switches: all the same to tenants."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from functools import partial
-from typing import Any
 
 import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
-from tests.e2e.fabrics import PLAIN, VLAN, VXLAN, Fabric, Placed, place
+from tests.e2e.fabrics import PLAIN, Placed
 from tests.e2e.wire import exchange
-from topologies.demo.machines import take_addresses
 from topologies.demo.reach import differences, expected, observe
 
 pytestmark = pytest.mark.mininet
-
-
-@pytest.fixture(scope="module", params=[VXLAN, VLAN, PLAIN], ids=lambda fabric: fabric.name)
-def placed(request: pytest.FixtureRequest) -> Iterator[Placed]:
-    fabric: Fabric = request.param
-    topology = partial(fabric.topology, **fabric.size)
-    with fabric.cloud(topology, fabric.settings, fabric.attachments) as cloud:
-        cloud.start()
-        made = place(fabric, cloud)
-        take_addresses(cloud, list(made.machines.values()))
-        yield made
 
 
 def test_every_machine_reaches_its_own_realm_and_nobody_else(placed: Placed) -> None:
     machines = list(placed.machines.values())
     assert differences(machines, expected(machines), observe(placed.cloud, machines)) == []
     assert placed.machines["red1"].ipv4 == placed.machines["blue1"].ipv4
-
-
-def nodes(placed: Placed) -> dict[str, Any]:
-    """The hosts by the names of their machines, and the free ones by their own."""
-    free = {name: placed.cloud.node(name) for name in placed.free}
-    return free | {name: placed.node(name) for name in placed.machines}
-
-
-def ping(placed: Placed, source: str, address: str | None, *options: str) -> str:
-    """What ping says, three times unless the options say otherwise."""
-    words = " ".join(("-n -c3 -i0.1 -W1", *options, str(address)))
-    return str(placed.node(source).cmd(f"ping {words}"))
 
 
 def test_hosts_are_told_the_mtu_and_use_all_of_it(placed: Placed) -> None:
@@ -57,8 +29,8 @@ def test_hosts_are_told_the_mtu_and_use_all_of_it(placed: Placed) -> None:
         assert f" mtu {wanted} " in host.cmd(f"ip link show {interface}")
     for version, headers in ((4, 28), (6, 48)):
         address = placed.machines["red3"].address(version)
-        assert " 3 received" in ping(placed, "red1", address, f"-M do -s {mtu - headers}")
-        assert " 0 received" in ping(placed, "red1", address, f"-M do -s {mtu - headers + 1}")
+        assert " 3 received" in placed.ping("red1", address, f"-M do -s {mtu - headers}")
+        assert " 0 received" in placed.ping("red1", address, f"-M do -s {mtu - headers + 1}")
 
 
 def test_a_narrower_tier_is_told_to_the_sender(placed: Placed) -> None:
@@ -67,25 +39,25 @@ def test_a_narrower_tier_is_told_to_the_sender(placed: Placed) -> None:
         pytest.skip("the tiers are equally wide here")
     for name in ("data1", "data2"):
         data = placed.machines[name]
-        told = ping(placed, "web1", data.ipv4, f"-M do -s {mtu - 28 + 1}")
+        told = placed.ping("web1", data.ipv4, f"-M do -s {mtu - 28 + 1}")
         assert f"Frag needed and DF set (mtu = {mtu})" in told or f"mtu={mtu}" in told, told
-        told = ping(placed, "web1", data.ipv6, f"-M do -s {mtu - 48 + 1}")
+        told = placed.ping("web1", data.ipv6, f"-M do -s {mtu - 48 + 1}")
         assert f"Packet too big: mtu={mtu}" in told or f"mtu: {mtu}" in told, told
         # Senders that may, fragment from now on.
-        assert " 3 received" in ping(placed, "web1", data.ipv4, "-M want -s 1400")
-        assert " 3 received" in ping(placed, "web1", data.ipv6, "-M want -s 1400")
+        assert " 3 received" in placed.ping("web1", data.ipv4, "-M want -s 1400")
+        assert " 3 received" in placed.ping("web1", data.ipv6, "-M want -s 1400")
 
 
 def test_gateways_answer_and_exhausted_packets_are_reported(placed: Placed) -> None:
     for gateway in ("10.20.1.1", "10.20.2.1", "2001:db8:11::1", "2001:db8:12::1"):
-        assert " 3 received" in ping(placed, "web1", gateway), gateway
+        assert " 3 received" in placed.ping("web1", gateway), gateway
     for name in ("data1", "data2"):
         data = placed.machines[name]
         for address in (data.ipv4, data.ipv6):
-            assert "ttl=63" in ping(placed, "web1", address)
-        told = ping(placed, "web1", data.ipv4, "-t1")
+            assert "ttl=63" in placed.ping("web1", address)
+        told = placed.ping("web1", data.ipv4, "-t1")
         assert "From 10.20.1.1 icmp_seq=1 Time to live exceeded" in told and " 0 received" in told
-        told = ping(placed, "web1", data.ipv6, "-t1")
+        told = placed.ping("web1", data.ipv6, "-t1")
         assert "From 2001:db8:11::1 icmp_seq=1 Time exceeded: Hop limit" in told and " 0 received" in told
 
 
@@ -119,7 +91,7 @@ def test_group_addresses_reach_the_networks_members_once(placed: Placed) -> None
         / b"token-multicast6",
     }
     frames = {name: bytes(frame) for name, frame in sent.items()}
-    got = exchange(nodes(placed), {"red1": frames.values()})
+    got = exchange(placed.nodes(), {"red1": frames.values()})
     for name, frame in frames.items():
         found = {machine: received.count(frame) for machine, received in got.items() if frame in received}
         members = {"red2": 1, "red3": 1}
