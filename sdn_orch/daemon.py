@@ -44,6 +44,7 @@ def run(config: Config, applications: Sequence[Path] = ()) -> None:
     """
     with Watch() as watch, ExitStack() as running:
         start(config, applications, running)
+        running.callback(log.info, "stopping, the switches keep their rules")
         watch.wait()
 
 

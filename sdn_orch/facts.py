@@ -19,6 +19,7 @@ from sdn_orch.guest.worker import Allowance
 from sdn_orch.intent.snapshot import Change, Snapshot
 from sdn_orch.store.base import Store
 from sdn_orch.store.transact import transact
+from sdn_orch.tidings import tell
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,8 @@ class Facts:
             log.error("%s: not taken over: %s", why, error)
             return True
         if commit.changes:
-            log.info("%s (revision %d)", why, commit.revision)
+            log.debug("%s (revision %d)", why, commit.revision)
+            tell(commit)
         return True
 
     def _take_offer(self, place: tuple[int, int], action: Callable[[], None]) -> None:

@@ -77,3 +77,5 @@ def configure(level: str = "info", form: str = "human", stream: TextIO | None = 
     # Libraries report every packet and request at these levels; ours say what matters of it.
     for chatty in ("os_ken", "ryu", "ovsdbapp", "httpx", "httpcore", "uvicorn"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    # It says at every attempt what we say once.
+    logging.getLogger("ovsdbapp.backend.ovs_idl.idlutils").setLevel(logging.CRITICAL)

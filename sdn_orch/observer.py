@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds until what the store did not take is tried again.
 _TRY_AGAIN = 1.0
+#: Seconds that the databases have, together, to be left.
+_STOP_TIMEOUT = 0.3
 
 
 class Observer:
@@ -97,8 +99,9 @@ class Observer:
 
     def stop(self) -> None:
         """Stop observing, with what was seen committed."""
+        deadline = time.monotonic() + _STOP_TIMEOUT
         for database in self._databases:
-            database.stop()
+            database.stop(max(0.0, deadline - time.monotonic()))
         self._facts.stop()
 
     # --- switches: called on receiving threads ------------------------------------------------------
@@ -147,7 +150,7 @@ class Observer:
         """The reconciler gets the session with what it can, and not before: it would compile for less."""
         noted = self._facts.commit(
             partial(_note_capabilities, switch.id, datapath.capabilities),
-            f"switch {switch.name}: what it can has changed",
+            f"what switch {switch.name} can",
         )
         if noted:
             self._reconciler.attach(switch.id, datapath, self._store.snapshot().revision)
@@ -177,7 +180,7 @@ class Observer:
     def _note_links(self, seen: Sequence[Seen]) -> None:
         if seen:
             port_up = self._discovery.port_up
-            self._facts.commit(lambda snapshot: link_changes(snapshot, seen, port_up), "links changed")
+            self._facts.commit(lambda snapshot: link_changes(snapshot, seen, port_up), "cables")
 
     def _tick(self, now: float) -> None:
         if self._later and now >= self._try_at:
@@ -259,7 +262,7 @@ class Observer:
         settled = frozenset(self._settled)
         taken = self._facts.commit(
             lambda snapshot: self._claims.settle(snapshot, nic_ids, settled),
-            f"attachments of {len(nic_ids)} NICs settled",
+            f"places of {len(nic_ids)} NICs",
         )
         if not taken:
             self._later.append(lambda: self._note_nics(nic_ids))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import warnings
 from pathlib import Path
 from types import FrameType
@@ -70,5 +69,4 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     """The first signal ends the daemon in order; the second at once."""
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: os._exit(128 + number))
-    print("sdn-orch: stopping; once more to stop at once", file=sys.stderr)
     raise KeyboardInterrupt

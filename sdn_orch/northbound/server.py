@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from asyncio import CancelledError
 from pathlib import Path
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Seconds that requests under way get when the server stops.
 _GRACE = 1
@@ -33,7 +35,7 @@ class Server:
         `name` is the thread's.
         """
         config = uvicorn.Config(
-            app,
+            _ending(app),
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -78,6 +80,26 @@ class Server:
 
     def _serve(self) -> None:
         self._server.run(sockets=[self._listener])
+
+
+def _ending(app: ASGIApp) -> ASGIApp:
+    """The application, whose requests that the end cuts off are told so."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await app(scope, receive, watch)
+        except CancelledError:
+            if not started:
+                await PlainTextResponse("the server stops", status_code=503)(scope, receive, send)
+
+    return serve
 
 
 def listen_tcp(host: str, port: int) -> socket.socket:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -73,12 +74,17 @@ class Database:
         """Start connecting."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Disconnect; nothing is told any more afterwards."""
+    def stop(self, timeout: float = _TIMEOUT) -> None:
+        """Disconnect; nothing is told any more afterwards.
+
+        What does not end within `timeout` seconds, because a server does not answer, ends by itself later.
+        """
         self._stop.set()
-        self._thread.join(_TIMEOUT)
+        deadline = time.monotonic() + timeout
+        if self._thread.is_alive():
+            self._thread.join(timeout)
         if self._connection is not None:
-            self._connection.stop(_TIMEOUT)
+            self._connection.stop(max(0.0, deadline - time.monotonic()))
 
     def bindings(self) -> tuple[Binding, ...]:
         """All bindings as last told."""
@@ -132,6 +138,8 @@ class Database:
                 self._stop.wait(pause)
                 pause = min(pause * 2, _BACKOFF[1])
             else:
+                if self._stop.is_set():
+                    self._connection.stop(_TIMEOUT)
                 return
 
     def _open(self) -> None:

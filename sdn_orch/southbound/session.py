@@ -66,6 +66,7 @@ class Session:
         self._applying = threading.Lock()
         self._thread: threading.Thread | None = None
         self._name = connection.peer
+        self._closing = False
 
     # What the reconciler calls (base.Datapath).
 
@@ -115,6 +116,7 @@ class Session:
 
     def close(self) -> None:
         """End the session."""
+        self._closing = True
         self.connection.close("closed by us")
 
     # What the southbound's own modules call.
@@ -163,9 +165,9 @@ class Session:
                 self._tell_connected()
                 self._serve()
         except (Disconnected, TimeoutError) as end:
-            reason = str(end)
-            level = logging.INFO if admitted else logging.WARNING
-            log.log(level, "switch %s: session ended: %s", self._name, end)
+            reason = str(end).removeprefix(f"{self.connection.peer}: ")
+            level = logging.INFO if self._closing else logging.WARNING
+            log.log(level, "switch %s: session ended: %s", self._name, reason)
         except MalformedMessage as fault:
             reason = str(fault)
             log.error("switch %s sent what is not proper OpenFlow, disconnecting it: %s", self._name, fault)

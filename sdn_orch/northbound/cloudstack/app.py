@@ -20,6 +20,10 @@ PATH = "/client/api"
 #: Enough for the largest call, machines with 1 MB of user data in Base64; more is refused unread.
 LARGEST_BODY = 2 * 1024 * 1024
 _MOST_PARAMETERS = 2000
+_QUESTIONS = ("list", "query", "get")
+_OK = 200
+#: From this status on, errors are ours and not the client's; CloudStack's own numbers begin at 530.
+_OURS = 530
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -36,17 +40,29 @@ def routes(door: Door) -> list[Route]:
             answer = refuse(fault, {name.lower(): value for name, value in pairs})
         else:
             answer = await run_in_threadpool(door.answer, pairs)
-        # The command is the only parameter that is ever logged: others may be secrets.
-        command = next((value for name, value in pairs if name.lower() == "command"), "")
-        log.info(
-            "%s %s",
-            request.method,
-            command[:64] if command.isalnum() else "(no command)",
-            extra={"status": answer.status, "ms": round((time.monotonic() - started) * 1000, 1)},
-        )
+        _tell(request, pairs, answer, time.monotonic() - started)
         return _response(answer)
 
     return [Route(PATH, endpoint, methods=["GET", "POST"])]
+
+
+def _tell(request: Request, pairs: list[tuple[str, str]], answer: Answer, seconds: float) -> None:
+    """What was asked, of parameters only the command, because others may be secrets.
+
+    Questions, which pollers ask all day, are told only where they fail.
+    """
+    command = next((value for name, value in pairs if name.lower() == "command"), "")
+    command = command[:64] if command.isalnum() else "(no command)"
+    extra: dict[str, object] = {
+        "status": answer.status,
+        "ms": round(seconds * 1000, 1),
+        "client": request.client.host if request.client else "",
+    }
+    level = logging.DEBUG if command.startswith(_QUESTIONS) and answer.status == _OK else logging.INFO
+    if answer.status >= _OURS:
+        level = logging.ERROR
+        extra["error"] = answer.description
+    log.log(level, "%s %s", request.method, command, extra=extra)
 
 
 def _decode(text: bytes) -> list[tuple[str, str]]:

@@ -535,8 +535,8 @@ def test_who_stumbles_over_a_switch_s_news_takes_nothing_else_along(caplog: pyte
                 clumsy.wait(lambda told: {"port", "delivered"} <= set(told.order))
                 assert clumsy.connects[-1].read().flows == {}
             clumsy.wait(lambda told: "closed" in told.order)
-        assert caplog.text.count("a bug in closed") == 2
-        assert clumsy.order == ["connected", "opened", "port", "delivered", "disconnected", "closed"]
     finally:
         channel.stop()
+    assert caplog.text.count("a bug in closed") == 2
+    assert clumsy.order == ["connected", "opened", "port", "delivered", "disconnected", "closed"]
     assert channel.sessions() == ()
