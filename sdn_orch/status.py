@@ -59,3 +59,15 @@ class ObjectStatus:
     realised: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
     refusals: tuple[tuple[str, str], ...] = ()
+
+    def along_with(self, other: ObjectStatus) -> ObjectStatus:
+        """The status of both together: what is wrong with either is wrong."""
+        refusals = (*self.refusals, *other.refusals)
+        pending = tuple(dict.fromkeys((*self.pending, *other.pending)))
+        wrong = {*pending, *(switch_id for switch_id, _ in refusals)}
+        realised = tuple(switch_id for switch_id in self.realised if switch_id not in wrong)
+        worst = min(self.condition, other.condition, key=_WORST.index)
+        return ObjectStatus(worst, realised, pending, refusals)
+
+
+_WORST = (Condition.REFUSED, Condition.PENDING, Condition.REALISED, Condition.IDLE)

@@ -6,8 +6,9 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from sdn_orch.dataplane.compiler import router_of
 from sdn_orch.dataplane.rules import Owner, OwnerKind
-from sdn_orch.intent.model import Account, Attachment, Link, Machine, Network, Nic, Switch, Vpc
+from sdn_orch.intent.model import Account, Attachment, Link, Machine, Network, NetworkKind, Nic, Switch, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.operator.find import place
 from sdn_orch.northbound.operator.view import View
@@ -48,10 +49,18 @@ def networks(view: View) -> list[JSON]:
                 "gateway6": _text(network.gateway6),
                 "mtu": network.mtu,
                 "nics": len(snapshot.where(Nic, "network_id", network.id)),
-                **status_row(snapshot, view.status(Owner(OwnerKind.NETWORK, network.id))),
+                **status_row(snapshot, _network_status(view, network)),
             }
         )
     return rows
+
+
+def _network_status(view: View, network: Network) -> ObjectStatus:
+    """How far a network's own rules have come, and those of its router."""
+    own = view.status(Owner(OwnerKind.NETWORK, network.id))
+    if network.kind is NetworkKind.L2:
+        return own
+    return own.along_with(view.status(router_of(network)))
 
 
 def ports(view: View) -> list[JSON]:
@@ -145,6 +154,7 @@ def _switch(view: View, switch: Switch) -> JSON:
         "connected": datapath is not None,
         "capabilities": asdict(datapath.capabilities if datapath else switch.capabilities),
         **asdict(view.switch_status(switch.id)),
+        "refusals": [reason for _, reason in view.status(Owner(OwnerKind.SWITCH, switch.id)).refusals],
     }
 
 
