@@ -40,7 +40,7 @@ def running() -> Iterator[Running]:
         yield Running(cloud, {machine.name: machine for machine in machines}, free)
 
 
-@pytest.fixture(scope="session", params=[VXLAN, VLAN, PLAIN], ids=lambda fabric: fabric.name)
+@pytest.fixture(scope="session", params=[VXLAN, VLAN, PLAIN], ids=["vxlan", "vlan", "plain"])
 def placed(request: pytest.FixtureRequest) -> Iterator[Placed]:
     fabric: Fabric = request.param
     topology = partial(fabric.topology, **fabric.size)

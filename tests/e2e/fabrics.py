@@ -20,7 +20,7 @@ from sdn_orch.dataplane import addresses
 from topologies.cloud import Cloud
 from topologies.controller import Sections
 from topologies.demo.machines import Machine
-from topologies.demo.tenants import ISOLATED, TIER, Cloudstack
+from topologies.demo.tenants import ISOLATED, TIER, Cloudstack, Tenant
 from topologies.hypervisors import HypervisorCloud, Hypervisors
 from topologies.leaf_spine import LeafSpine
 from topologies.vlan_edges import ACCESS_VLANS, TRUNK, VlanEdges
@@ -32,9 +32,11 @@ HOSTS = 4
 class PlainLeafSpine(LeafSpine):
     """A leaf-spine fabric whose switches know OpenFlow 1.3 and no extension of it."""
 
-    def build(self, **params: Any) -> None:
+    def build(
+        self, spines: int = 2, leaves: int = 4, hosts: int = 3, prefix: str = "", **params: Any
+    ) -> None:
         """Called by Mininet with the arguments of the constructor."""
-        super().build(**params)
+        super().build(spines, leaves, hosts, prefix, **params)
         for switch in self.switches():
             plain = {"open_vswitch": False, "protocols": "OpenFlow13"}
             self.setNodeInfo(switch, self.nodeInfo(switch) | plain)
@@ -96,6 +98,7 @@ class Placed:
     cloud: Cloud
     cloudstack: Cloudstack
     machines: dict[str, Machine]
+    tenants: tuple[Tenant, ...] = ()
     free: tuple[str, str] = (f"h{HOSTS}", f"h{2 * HOSTS}")
 
     def node(self, name: str) -> Any:
@@ -155,4 +158,4 @@ def place(fabric: Fabric, cloud: Cloud) -> Placed:
             machines[name] = made.machine(tenant, f"h{number}", name, (network, id), realm, **more)
     cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
     cloud.wait_realised(machine.nic_id for machine in machines.values())
-    return Placed(fabric, cloud, made, machines)
+    return Placed(fabric, cloud, made, machines, (red, blue))

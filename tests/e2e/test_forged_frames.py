@@ -114,13 +114,10 @@ def forged(placed: Placed, sender: Machine) -> Iterator[tuple[str, Any]]:
         "to a MAC address of blue",
         Ether(src=mac, dst=blue2.mac) / IP(src=sender.ipv4, dst=red2.ipv4) / ping,
     )
-    for switch in range(1, 7):
-        for destination in range(1, 12):
-            to = colons(label.to_nic(switch, destination))
-            yield f"to label {to}", Ether(src=mac, dst=to) / truthful
-        for network in range(1, 6):
-            to = colons(label.to_network(switch, network))
-            yield f"to label {to}", Ether(src=mac, dst=to) / truthful
+    labels = [label.to_nic(switch, number) for switch in range(1, 7) for number in range(1, 12)]
+    labels += [label.to_network(switch, number) for switch in range(1, 7) for number in range(1, 6)]
+    for way in map(colons, labels):
+        yield f"to label {way}", Ether(src=mac, dst=way) / truthful
     for vlan in (0, 1, 11, 12, 13, *range(300, 306), 4095):
         tag = Dot1Q(vlan=vlan)
         yield f"tagged {vlan}", Ether(src=mac, dst=blue2.mac) / tag / truthful
