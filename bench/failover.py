@@ -1,8 +1,9 @@
 """Packets lost when a spine's cable, or a whole spine, fails under 1,000 packets a second.
 
-A ping runs between two leaves. Of the spine that carries its packets the cable to either leaf is cut, at
-either end, or all its cables at once, as when it loses its power; then it is mended again. A lost packet is
-a millisecond without connection, in the one direction or the other. Bar: at most 50 of them, each time.
+Datagrams go both ways between two leaves, 1,000 a second each way whether they arrive or not. Of the spine
+that carries those of one way, the cable to either leaf is cut, at either end, or all its cables at once, as
+when it loses its power; then it is mended again. Counted is the way that loses more: a lost packet is a
+millisecond without connection. Bar: at most 50 of them, each time.
 
 The peer is the same fabric and controller with `open_vswitch = false`: the switches are used as plain
 OpenFlow 1.3 ones, which cannot turn a packet round to a detour. They choose among their own live cables
@@ -23,10 +24,10 @@ from mininet.topo import Topo
 from bench.common import report
 from bench.common.fabric import SHAPE, TOPOLOGY, PlainLeafSpine, fabric
 from bench.common.sandbox import inside, start_open_vswitch
-from bench.common.traffic import Ping
 from topologies.cloud import Cloud
 from topologies.demo.failover import BAR, busiest, leaf_of
 from topologies.demo.machines import Machine
+from topologies.stream import Stream
 
 #: Ends of cables, as (switch, neighbour).
 Ends = list[tuple[str, str]]
@@ -43,7 +44,10 @@ _FAILURES: dict[str, Ends] = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Packets lost at the failure and when it was mended, and seconds until all tables were without it."""
+    """Packets lost at the failure and when it was mended, and seconds until all tables were without it.
+
+    Of the two ways the one that lost more.
+    """
 
     lost: int
     lost_when_mended: int
@@ -51,8 +55,9 @@ class Outcome:
 
 
 def fail(cloud: Cloud, source: Machine, target: Machine, failure: Ends) -> Outcome:
-    """Let something fail under a ping, wait until the tables are without it, mend it, and wait again."""
-    ping = Ping(cloud, source, target)
+    """Let something fail under traffic, wait until the tables are without it, mend it, and wait again."""
+    one, other = cloud.node(source.host), cloud.node(target.host)
+    streams = [Stream(one, other, target.ipv4), Stream(other, one, source.ipv4)]
     time.sleep(0.5)
     place = {"source": leaf_of(cloud, source.host), "target": leaf_of(cloud, target.host)}
     [place["spine"]] = {end for end in busiest(cloud, place["source"]) if end != place["source"]}
@@ -68,8 +73,12 @@ def fail(cloud: Cloud, source: Machine, target: Machine, failure: Ends) -> Outco
         set_ends(cloud, ends, up=True)
     cloud.controller.wait(cloud.in_sync, "what was mended to be seen")
     time.sleep(0.5)
-    heard = ping.finish()
-    return Outcome(heard.lost(until=mended), heard.lost(since=mended), known_after)
+    heard = [stream.finish() for stream in streams]
+    return Outcome(
+        max(way.lost(until=mended) for way in heard),
+        max(way.lost(since=mended) for way in heard),
+        known_after,
+    )
 
 
 def set_ends(cloud: Cloud, ends: Ends, *, up: bool) -> None:
