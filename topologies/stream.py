@@ -2,7 +2,7 @@
 
 A ping would not do: while it has no answers it sends fewer, so that its losses tell little of an outage.
 
-    python -m topologies.stream send ADDRESS        in one host, until standard input ends
+    python -m topologies.stream send ADDRESS PORT   in one host, until standard input ends
     python -m topologies.stream receive             in the other
 """
 
@@ -43,12 +43,15 @@ class Heard:
 class Stream:
     """Runs from its making until it is finished."""
 
-    def __init__(self, source: Any, target: Any, address: str) -> None:
-        """From one Mininet host to another's address."""
+    def __init__(self, source: Any, target: Any, address: str, port: int = 0) -> None:
+        """From one Mininet host to another's address.
+
+        Streams from one `port` take the same of several equal ways; with 0 it may be another each time.
+        """
         self._receiver = _start(target, "receive")
         # It says when it listens.
         _line(self._receiver)
-        self._sender = _start(source, "send", address)
+        self._sender = _start(source, "send", address, str(port))
 
     def finish(self) -> Heard:
         """Stop sending, and wait for what is under way."""
@@ -81,11 +84,15 @@ def _end(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def send(address: str) -> list[float]:
-    """Send until standard input ends; when each datagram was sent. One that is late is sent at once."""
+def send(address: str, port: int) -> list[float]:
+    """Send from a port until standard input ends; when each datagram was sent.
+
+    One that is late is sent at once.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     moments: list[float] = []
     with socket.socket(family, socket.SOCK_DGRAM) as outgoing:
+        outgoing.bind(("", port))
         started = time.monotonic()
         while True:
             due = started + len(moments) / RATE - time.monotonic()
@@ -117,4 +124,4 @@ def receive() -> list[int]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(send(sys.argv[2]) if sys.argv[1] == "send" else receive()))
+    print(json.dumps(send(sys.argv[2], int(sys.argv[3])) if sys.argv[1] == "send" else receive()))

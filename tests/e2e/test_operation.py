@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Running
-from topologies.demo.failover import across, cut_under_ping, is_used
+from topologies.demo.failover import across, cut_under_traffic, is_used
 from topologies.demo.machines import Machine
 from topologies.parts import ovs_vsctl
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.mininet
 
 def test_a_cut_cable_costs_at_most_fifty_milliseconds(running: Running) -> None:
     source, target = across(running.cloud, list(running.machines.values()))
-    outcome = cut_under_ping(running.cloud, source, target)
+    outcome = cut_under_traffic(running.cloud, source, target)
     assert outcome.holds, f"{outcome.lost} of {outcome.sent} lost when {outcome.cable} was cut"
     assert outcome.known_after < 2
     running.cloud.controller.wait(running.cloud.in_sync, "the mended cable to be seen")

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from topologies.cloud import Cloud
-from topologies.demo.failover import BAR, across, cut_under_ping, is_used
+from topologies.demo.failover import BAR, across, cut_under_traffic, is_used
 from topologies.demo.machines import Machine, take_addresses
 from topologies.demo.reach import LEGEND, differences, expected, matrix, observe
 from topologies.demo.tenants import make_tenants
@@ -100,10 +100,12 @@ def show_reach(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
 
 
 def show_failover(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
-    """A cable cut under a ping; gives what was not as expected."""
+    """A cable cut under traffic; gives what was not as expected."""
     source, target = across(cloud, machines)
-    with step(f"{source.name} pings {target.name}, 1,000 a second; its cable to the spine is cut"):
-        outcome = cut_under_ping(cloud, source, target)
+    with step(
+        f"{source.name} and {target.name} send each other 1,000 packets a second; a cable of theirs is cut"
+    ):
+        outcome = cut_under_traffic(cloud, source, target)
     cable = "–".join(outcome.cable)
     known = f"the controller's tables were without it after {outcome.known_after * 1000:.0f} ms"
     console.print(
@@ -113,7 +115,7 @@ def show_failover(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
         cloud.controller.wait(cloud.in_sync, "the mended cable to be seen")
         cloud.controller.wait(lambda: is_used(cloud, source, target, outcome.cable), "it to be used")
     console.print()
-    return [] if outcome.holds else [f"{outcome.lost} of {outcome.sent} pings lost, at most {BAR} may be"]
+    return [] if outcome.holds else [f"{outcome.lost} of {outcome.sent} packets lost, at most {BAR} may be"]
 
 
 class Prompt(CLI):  # type: ignore[misc]

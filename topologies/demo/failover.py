@@ -1,9 +1,7 @@
-"""A cable is cut under a running ping: how many packets were lost, and whether the cable is used again."""
+"""A cable is cut under traffic: how many packets were lost, and whether the cable is used again."""
 
 from __future__ import annotations
 
-import re
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +9,22 @@ from pathlib import Path
 
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine
+from topologies.stream import RATE, Stream
 
-#: Packets a second, and how many.
-RATE, COUNT = 1000, 4000
+#: How many packets are sent, each way.
+COUNT = 4000
+#: From where they are sent, so that they can be sent again on the same way.
+_PORT = 7009
 #: At most this many milliseconds of packets may be lost.
 BAR = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Which cable was cut under which ping, and what became of its packets."""
+    """Which cable was cut between which machines, and what became of the packets.
+
+    They go both ways; told is of the way that lost more.
+    """
 
     source: Machine
     target: Machine
@@ -32,7 +36,7 @@ class Outcome:
 
     @property
     def lost(self) -> int:
-        """Packets without an answer; at 1,000 a second also the milliseconds of outage."""
+        """Packets that did not arrive; at 1,000 a second also the milliseconds of outage."""
         return self.sent - self.received
 
     @property
@@ -41,14 +45,12 @@ class Outcome:
         return self.sent >= COUNT and self.lost <= BAR * RATE // 1000
 
 
-def cut_under_ping(cloud: Cloud, source: Machine, target: Machine) -> Outcome:
-    """Ping for four seconds and, after one, cut the cable of the source's switch that carries the packets."""
-    ping: subprocess.Popen[str] = cloud.node(source.host).popen(
-        ["ping", "-n", "-q", "-i", str(1 / RATE), "-c", str(COUNT), "-W", "1", target.ipv4],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def cut_under_traffic(cloud: Cloud, source: Machine, target: Machine) -> Outcome:
+    """Send for four seconds and, after one, cut the cable of the source's switch that carries the packets."""
+    one, other = cloud.node(source.host), cloud.node(target.host)
+    streams = [Stream(one, other, target.ipv4, _PORT), Stream(other, one, source.ipv4, _PORT)]
+    # The sender may be some packets behind.
+    end = time.monotonic() + COUNT / RATE + 0.1
     time.sleep(0.5)
     cable = busiest(cloud, leaf_of(cloud, source.host))
     time.sleep(0.5)
@@ -57,13 +59,11 @@ def cut_under_ping(cloud: Cloud, source: Machine, target: Machine) -> Outcome:
     try:
         cloud.controller.wait(lambda: is_without(cloud, cable), f"the cut of {cable} to be known")
         known_after = time.monotonic() - cut
-        output, _ = ping.communicate(timeout=60)
+        time.sleep(max(0.0, end - time.monotonic()))
+        heard = max((stream.finish() for stream in streams), key=lambda way: way.lost())
     finally:
         cloud.set_cable(*cable, up=True)
-    found = re.search(r"(\d+) packets transmitted, (\d+) received", output)
-    if found is None:
-        raise RuntimeError(f"ping said something else: {output}")
-    return Outcome(source, target, cable, int(found[1]), int(found[2]), known_after)
+    return Outcome(source, target, cable, len(heard.sent), len(heard.sent) - heard.lost(), known_after)
 
 
 def is_without(cloud: Cloud, cable: tuple[str, str]) -> bool:
@@ -78,12 +78,14 @@ def is_without(cloud: Cloud, cable: tuple[str, str]) -> bool:
 
 
 def is_used(cloud: Cloud, source: Machine, target: Machine, cable: tuple[str, str]) -> bool:
-    """Whether a short ping takes the cable, as the one did that it was cut under."""
+    """Whether packets take the cable, as those did under which it was cut."""
     near = next(end for end in cable if end == leaf_of(cloud, source.host))
     far = next(end for end in cable if end != near)
     before = _sent(cloud.interface(near, far))
-    cloud.node(source.host).cmd(f"ping -n -q -i 0.01 -c 20 -W 1 {target.ipv4}")
-    return _sent(cloud.interface(near, far)) - before >= 20
+    stream = Stream(cloud.node(source.host), cloud.node(target.host), target.ipv4, _PORT)
+    time.sleep(0.2)
+    sent = len(stream.finish().sent)
+    return _sent(cloud.interface(near, far)) - before >= sent
 
 
 def across(cloud: Cloud, machines: Sequence[Machine]) -> tuple[Machine, Machine]:
