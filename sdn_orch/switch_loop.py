@@ -24,6 +24,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.openflow.values import State
 from sdn_orch.southbound.base import Datapath
+from sdn_orch.southbound.transfer import describe
 from sdn_orch.southbound.uncollected import uncollected
 from sdn_orch.status import Phase, SwitchStatus
 
@@ -218,7 +219,7 @@ class SwitchLoop:
         counts = _summary(plan)
         if plan and is_audit:
             log.warning("switch %s: audit repairs what differs: %s", self.name, counts)
-            self._tell_repairs(self.compiled, plan)
+            self._tell_repairs(self.compiled, plan, datapath.capabilities.version)
         self._apply(datapath, self.compiled, plan, confirmed=None)
         self._audit_at = time.monotonic() + self._audit_interval
         taken = time.monotonic() - started
@@ -299,11 +300,11 @@ class SwitchLoop:
         if not at_once:
             log.error("switch %s: %s; trying again in %.2f s", self.name, error, pause)
 
-    def _tell_repairs(self, compiled: Compiled, plan: Plan) -> None:
+    def _tell_repairs(self, compiled: Compiled, plan: Plan, version: int) -> None:
         for operation in islice(plan, REPAIRS_TOLD):
             owner = compiled.owner_of(operation.subject)
             what = f"of {owner}" if owner else "which is nobody's"
-            log.warning("switch %s: %s %r, %s", self.name, operation.verb.value, operation.subject, what)
+            log.warning("switch %s: %s, %s", self.name, describe(operation, version), what)
 
 
 def _ours(actual: State, desired: State) -> State:

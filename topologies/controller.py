@@ -40,6 +40,8 @@ class Controller:
         self.store = directory / "store.db"
         self.log = directory / "controller.log"
         self._socket = directory / "sdn-orch.sock"
+        #: Further words behind `sdn-orch controller`.
+        self.arguments: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         sections: dict[str, dict[str, Any]] = {
             "openflow": {"listen": f"{openflow_host}:{self.openflow_port}"},
@@ -73,7 +75,10 @@ class Controller:
         """Start the daemon and wait until it answers. Raises RuntimeError with the end of its log."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command_line("controller"), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                self.command_line("controller", *self.arguments),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
             )
         self.wait(self._answers, "the controller to answer", patience)
 

@@ -36,7 +36,7 @@ class Site:
         self.red: Tenant
         self.network: tuple[str, str]
 
-    def start(self) -> None:
+    def start(self, scheme: str = "tcp") -> None:
         """Start the daemon and the edges, and wait until all is in sync and the cable seen."""
         self.controller.start()
         for name, bridge in self.bridges.items():
@@ -44,7 +44,7 @@ class Site:
         a, b = self.bridges.values()
         for near, far in ((a, b), (b, a)):
             self.patch(near, f"{near}-up", f"{far}-up", 100)
-            self.connect(near)
+            self.connect(near, scheme)
         self.settle()
         self.controller.wait(lambda: self.links() == [True], "the cable to be seen")
 
@@ -54,6 +54,15 @@ class Site:
 
     def in_sync(self) -> bool:
         return set(self.phases().values()) == {"in-sync"}
+
+    def stranger(self, suffix: str, dpid: int) -> None:
+        """One more bridge, connected to the daemon, with a flow of its own."""
+        bridge = self.bridges["leaf1"][:-1] + suffix
+        self.ovs.add_bridge(bridge, f"other-config:datapath-id={dpid:016x}")
+        self.bridges[suffix] = bridge
+        self.connect(bridge)
+        # Open vSwitch empties a bridge that is given its first controller.
+        self.ofctl(suffix, "add-flow", "table=3,priority=7,ip,actions=drop")
 
     def connect(self, bridge: str, scheme: str = "tcp") -> None:
         """Give a bridge our controller, to be sought again often."""
@@ -144,15 +153,22 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, **settings: Mapping[str, Any]) -> Iterator[Site]:
-    """A site that has been started; all of it goes in the end."""
+def prepared(folder: Path, **settings: Mapping[str, Any]) -> Iterator[Site]:
+    """A site that is to be started; all of it goes in the end."""
     with open_vswitch(folder) as ovs:
         made = Site(folder, ovs, settings)
         try:
-            made.start()
             yield made
         finally:
             made.controller.stop()
+
+
+@contextmanager
+def site(folder: Path, **settings: Mapping[str, Any]) -> Iterator[Site]:
+    """A site that has been started."""
+    with prepared(folder, **settings) as made:
+        made.start()
+        yield made
 
 
 def refused(controller: Controller) -> subprocess.CompletedProcess[str]:
