@@ -60,11 +60,6 @@ class Claims:
             if not index[key]:
                 del index[key]
 
-    def of_origin(self, origin: str) -> tuple[Claim, ...]:
-        """Every claim of one origin."""
-        known = {claim for claims in (*self._by_nic_id.values(), *self._by_mac.values()) for claim in claims}
-        return tuple(claim for claim in known if claim.origin == origin)
-
     def concerned(self, snapshot: Snapshot, claim: Claim) -> set[str]:
         """The NICs that a claim may be about."""
         found = {nic.id for nic in snapshot.where(Nic, "mac", claim.mac)} if claim.mac else set()

@@ -23,7 +23,6 @@ class Blocks:
     """The biconnected components of a graph, from which the trees towards any root are made."""
 
     def __init__(self, graph: networkx.Graph) -> None:
-        self._graph = graph
         self._blocks: list[frozenset[int]] = sorted(
             (frozenset(block) for block in networkx.biconnected_components(graph)), key=sorted
         )

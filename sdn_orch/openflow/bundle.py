@@ -13,7 +13,6 @@ from __future__ import annotations
 from enum import IntEnum
 from struct import Struct
 
-from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.messages import Kind, message
 from sdn_orch.openflow.values import OPENFLOW_13
 
@@ -28,16 +27,12 @@ _PUT_ADD = Struct("!BBHII2xH").pack
 
 
 class BundleStep(IntEnum):
-    """The type of a bundle control message; replies are one more than requests."""
+    """The type of a bundle control message; the reply's is one more than the request's."""
 
     OPEN_REQUEST = 0
-    OPEN_REPLY = 1
     CLOSE_REQUEST = 2
-    CLOSE_REPLY = 3
     COMMIT_REQUEST = 4
-    COMMIT_REPLY = 5
     DISCARD_REQUEST = 6
-    DISCARD_REPLY = 7
 
 
 def bundle_control(
@@ -63,26 +58,3 @@ def bundle_add(inner: bytes, bundle: int, flags: int = ATOMIC | ORDERED) -> byte
         length = 24 + len(inner)
         return _PUT_ADD_13(version, Kind.EXPERIMENTER, length, xid, ONF, _ADD_MESSAGE, bundle, flags) + inner
     return _PUT_ADD(version, Kind.BUNDLE_ADD_MESSAGE, 16 + len(inner), xid, bundle, flags) + inner
-
-
-def parse_bundle_control(data: bytes) -> tuple[int, BundleStep] | None:
-    """Bundle and step of a bundle control message; None for any other message.
-
-    Raises MalformedMessage for one that is cut short or has an unknown step.
-    """
-    if len(data) < 8:
-        raise MalformedMessage(f"message is cut short: {data.hex()}")
-    offset = 8
-    if data[1] == Kind.EXPERIMENTER:
-        if data[8:16] != Struct("!II").pack(ONF, _CONTROL):
-            return None
-        offset = 16
-    elif data[1] != Kind.BUNDLE_CONTROL:
-        return None
-    if len(data) < offset + 8:
-        raise MalformedMessage(f"bundle control is cut short: {data.hex()}")
-    bundle, step, _ = _BODY.unpack_from(data, offset)
-    try:
-        return bundle, BundleStep(step)
-    except ValueError:
-        raise MalformedMessage(f"bundle control of type {step}") from None

@@ -1,6 +1,6 @@
-"""What a switch says by itself or in answer: features, configuration, packet-ins, errors.
+"""What a switch says by itself or in answer: features, packet-ins, errors.
 
-OpenFlow Switch Specification 1.3.5, sections 7.3.1, 7.3.2, 7.4.1 and 7.4.4. Frames inside are from
+OpenFlow Switch Specification 1.3.5, sections 7.3.1, 7.4.1 and 7.4.4. Frames inside are from
 tenants: they are passed on as bytes, never looked into here.
 """
 
@@ -11,7 +11,7 @@ from struct import Struct
 
 from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.error_names import error_text
-from sdn_orch.openflow.messages import Kind, Role
+from sdn_orch.openflow.messages import Kind
 
 _PACKET_IN = Struct("!IHBBQHH")
 _OXM = Struct("!HBB")
@@ -36,25 +36,6 @@ def parse_features(data: bytes) -> SwitchFeatures:
     if len(data) < 32 or data[1] != Kind.FEATURES_REPLY:
         raise MalformedMessage(f"not a features reply: {data[:32].hex()}")
     return SwitchFeatures(*Struct("!QIBB2xI").unpack_from(data, 8))
-
-
-def parse_config(data: bytes) -> tuple[int, int]:
-    """Flags (fragment handling in the low two bits) and miss length. Raises MalformedMessage."""
-    if len(data) < 12 or data[1] != Kind.GET_CONFIG_REPLY:
-        raise MalformedMessage(f"not a configuration reply: {data[:16].hex()}")
-    flags, length = Struct("!HH").unpack_from(data, 8)
-    return flags, length
-
-
-def parse_role(data: bytes) -> tuple[Role, int]:
-    """Our role and the generation, from a role reply. Raises MalformedMessage."""
-    if len(data) < 24 or data[1] != Kind.ROLE_REPLY:
-        raise MalformedMessage(f"not a role reply: {data[:24].hex()}")
-    role, generation = Struct("!I4xQ").unpack_from(data, 8)
-    try:
-        return Role(role), generation
-    except ValueError:
-        raise MalformedMessage(f"role reply says {role}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from sdn_orch.openflow.actions import decode_actions, encode_actions
 from sdn_orch.openflow.messages import Kind, message
 from sdn_orch.openflow.values import ANY, OPENFLOW_13, OPENFLOW_15, Bucket, Group, GroupType
 
-_ALL_GROUPS = 0xFFFFFFFC
 _ALL_BUCKETS = 0xFFFFFFFF
 _WEIGHT, _WATCH_PORT, _WATCH_GROUP = 0, 1, 2
 _BUCKET_13 = Struct("!HHII4x")
@@ -43,19 +42,10 @@ def group_mod(group: Group, change: Change, version: int, xid: int) -> bytes:
     if change != Change.DELETE:
         encode = _bucket_13 if version == OPENFLOW_13 else _bucket_15
         buckets = b"".join(encode(group.type, number, item) for number, item in enumerate(group.buckets))
-    return _group_mod(group.number, group.type, change, buckets, version, xid)
-
-
-def delete_all_groups(version: int, xid: int) -> bytes:
-    """Remove every group, and with them the flows that use one."""
-    return _group_mod(_ALL_GROUPS, GroupType.ALL, Change.DELETE, b"", version, xid)
-
-
-def _group_mod(number: int, kind: GroupType, change: Change, buckets: bytes, version: int, xid: int) -> bytes:
-    head = Struct("!HBxI").pack(change, kind, number)
+    head = Struct("!HBxI").pack(change, group.type, group.number)
     if version != OPENFLOW_13:
         head += Struct("!H2xI").pack(len(buckets), _ALL_BUCKETS)
-        if kind == GroupType.SELECT and change != Change.DELETE:
+        if group.type == GroupType.SELECT and change != Change.DELETE:
             buckets += _DP_HASH
     return message(version, Kind.GROUP_MOD, xid, head + buckets)
 

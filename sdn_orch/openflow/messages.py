@@ -6,7 +6,7 @@ What a switch answers is read in `multipart.py`, `events.py`, `groups.py`, `mete
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from enum import IntEnum
 from struct import Struct
 
@@ -18,7 +18,6 @@ from sdn_orch.openflow.values import ANY, OPENFLOW_13, Action, FlowEntry
 HEADER = Struct("!BBHI")
 #: OFP_NO_BUFFER: the packet is not stored on the switch.
 _NO_BUFFER_ID = 0xFFFFFFFF
-_ALL_TABLES = 0xFF
 
 
 class Kind(IntEnum):
@@ -68,15 +67,6 @@ class FlowCommand(IntEnum):
     DELETE_STRICT = 4
 
 
-class Role(IntEnum):
-    """What one of several controllers may do (1.3.5, section 7.3.9)."""
-
-    NO_CHANGE = 0
-    EQUAL = 1
-    MASTER = 2
-    SLAVE = 3
-
-
 class FragmentHandling(IntEnum):
     """How a switch treats IP fragments; NX_MATCH (Open vSwitch) matches later fragments without ports."""
 
@@ -103,22 +93,6 @@ def message(version: int, kind: int, xid: int, body: bytes = b"") -> bytes:
     if length > 0xFFFF:
         raise ValueError(f"OpenFlow message of type {kind} would be {length} bytes long")
     return HEADER.pack(version, kind, length, xid) + body
-
-
-def split_messages(buffer: bytes) -> Iterator[bytes]:
-    """The complete messages at the start of a stream; what is left over is the caller's to keep.
-
-    Raises MalformedMessage for a length that no message can have.
-    """
-    offset = 0
-    while len(buffer) - offset >= 8:
-        length = int.from_bytes(buffer[offset + 2 : offset + 4], "big")
-        if length < 8:
-            raise MalformedMessage(f"OpenFlow message with length {length}")
-        if len(buffer) - offset < length:
-            return
-        yield buffer[offset : offset + length]
-        offset += length
 
 
 def hello(versions: Collection[int], xid: int) -> bytes:
@@ -166,19 +140,9 @@ def features_request(version: int, xid: int) -> bytes:
     return message(version, Kind.FEATURES_REQUEST, xid)
 
 
-def get_config_request(version: int, xid: int) -> bytes:
-    """Ask for fragment handling and miss length."""
-    return message(version, Kind.GET_CONFIG_REQUEST, xid)
-
-
 def set_config(version: int, xid: int, fragments: FragmentHandling, miss_send_length: int = 0xFFFF) -> bytes:
     """Say how fragments are handled, and how much of an invalid-TTL packet comes up."""
     return message(version, Kind.SET_CONFIG, xid, Struct("!HH").pack(fragments, miss_send_length))
-
-
-def role_request(version: int, xid: int, role: Role, generation: int) -> bytes:
-    """Claim a role; the generation makes stale claims fail."""
-    return message(version, Kind.ROLE_REQUEST, xid, Struct("!I4xQ").pack(role, generation))
 
 
 def set_async(
@@ -243,11 +207,6 @@ def flow_mod(entry: FlowEntry, command: FlowCommand, version: int, xid: int) -> 
             instructions,
         )
     )
-
-
-def delete_all_flows(version: int, xid: int) -> bytes:
-    """Empty every table."""
-    return flow_mod(FlowEntry(_ALL_TABLES, 0, b"", b"", 0), FlowCommand.DELETE, version, xid)
 
 
 def packet_out(actions: Sequence[Action], frame: bytes, in_port: int, version: int, xid: int) -> bytes:

@@ -13,7 +13,6 @@ from sdn_orch.openflow.groups import Change
 from sdn_orch.openflow.messages import Kind, message
 from sdn_orch.openflow.values import Meter
 
-_ALL_METERS = 0xFFFFFFFF
 _KILOBITS, _PACKETS, _BURST = 1, 2, 4
 _DROP = 1
 _DROP_HEAD = Struct("!HH").pack(_DROP, 16)
@@ -28,11 +27,6 @@ def meter_mod(meter: Meter, change: Change, version: int, xid: int) -> bytes:
         flags |= _BURST if meter.burst else 0
         band = _BAND.pack(_DROP, 16, meter.rate, meter.burst)
     return message(version, Kind.METER_MOD, xid, Struct("!HHI").pack(change, flags, meter.number) + band)
-
-
-def delete_all_meters(version: int, xid: int) -> bytes:
-    """Remove every meter, and with them the flows that use one."""
-    return meter_mod(Meter(_ALL_METERS, 0, 0), Change.DELETE, version, xid)
 
 
 def parse_meters(body: bytes) -> Iterator[Meter]:

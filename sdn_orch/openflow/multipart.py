@@ -13,7 +13,7 @@ from struct import Struct, error
 
 from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.messages import Kind, message
-from sdn_orch.openflow.values import ANY, OPENFLOW_13, FlowEntry, GroupType
+from sdn_orch.openflow.values import ANY, OPENFLOW_13, FlowEntry
 
 
 class Part(IntEnum):
@@ -21,15 +21,10 @@ class Part(IntEnum):
 
     DESCRIPTION = 0
     FLOW = 1
-    TABLE = 3
-    PORT_STATS = 4
-    GROUP_STATS = 6
     GROUP_DESCRIPTION = 7
     GROUP_FEATURES = 8
-    METER_STATS = 9
     METER_CONFIG = 10
     METER_FEATURES = 11
-    TABLE_FEATURES = 12
     PORT_DESCRIPTION = 13
 
 
@@ -43,11 +38,11 @@ def multipart_request(part: Part, version: int, xid: int) -> bytes:
     body = b""
     if part == Part.FLOW:
         body = Struct("!B3xII4xQQHH4x").pack(_ALL_TABLES, ANY, ANY, 0, 0, 1, 4)
-    elif part == Part.GROUP_STATS or (part == Part.GROUP_DESCRIPTION and version != OPENFLOW_13):
+    elif part == Part.GROUP_DESCRIPTION and version != OPENFLOW_13:
         body = Struct("!I4x").pack(_ALL_GROUPS)
-    elif part in (Part.METER_CONFIG, Part.METER_STATS):
+    elif part == Part.METER_CONFIG:
         body = Struct("!I4x").pack(_ALL_METERS)
-    elif part == Part.PORT_STATS or (part == Part.PORT_DESCRIPTION and version != OPENFLOW_13):
+    elif part == Part.PORT_DESCRIPTION and version != OPENFLOW_13:
         body = Struct("!I4x").pack(ANY)
     return message(version, Kind.MULTIPART_REQUEST, xid, Struct("!HH4x").pack(part, 0) + body)
 
@@ -160,65 +155,39 @@ def parse_description(body: bytes) -> Description:
 
 @dataclass(frozen=True, slots=True)
 class GroupFeatures:
-    """What groups the switch can have; `types` and `actions[type]` are bitmaps by type and action number."""
+    """What groups the switch can have: a bitmap by group type, and OFPGFC_ flags."""
 
     types: int
     capabilities: int
-    limits: tuple[int, int, int, int]
-    actions: tuple[int, int, int, int]
-
-    def knows(self, kind: GroupType) -> bool:
-        """Whether there are groups of a type."""
-        return bool(self.types >> kind & 1)
-
-    @property
-    def chains(self) -> bool:
-        """Whether a bucket may point at another group (OFPGFC_CHAINING)."""
-        return bool(self.capabilities & 4)
-
-    @property
-    def watches_liveness(self) -> bool:
-        """Whether select groups skip dead buckets (OFPGFC_SELECT_LIVENESS)."""
-        return bool(self.capabilities & 2)
 
 
 def parse_group_features(body: bytes) -> GroupFeatures:
     """Group features (1.3.5, section 7.3.5.11). Raises MalformedMessage."""
     try:
-        types, capabilities, *rest = Struct("!10I").unpack_from(body)
+        return GroupFeatures(*Struct("!II32x").unpack_from(body))
     except error:
         raise MalformedMessage(f"group features of {len(body)} bytes") from None
-    return GroupFeatures(types, capabilities, tuple(rest[:4]), tuple(rest[4:]))
 
 
 @dataclass(frozen=True, slots=True)
 class MeterFeatures:
-    """What meters the switch can have; zero `limit` is a switch without meters."""
+    """What meters the switch can have: how many, a bitmap by band type, and OFPMF_ flags."""
 
     limit: int
     band_types: int
     capabilities: int
-    max_bands: int
 
     @property
-    def drops(self) -> bool:
-        """Whether there are meters with a drop band."""
-        return self.limit > 0 and bool(self.band_types & 2)
-
-    @property
-    def counts_packets(self) -> bool:
-        """Whether rates may be in packets per second."""
-        return bool(self.capabilities & 2)
-
-    @property
-    def has_burst(self) -> bool:
-        """Whether a band may have a burst size."""
-        return bool(self.capabilities & 4)
+    def suffices(self) -> bool:
+        """Whether meters such as ours can be had: a drop band, packets per second, a burst."""
+        drop_band, packets_and_burst = 1 << 1, 0b110
+        has_flags = self.capabilities & packets_and_burst == packets_and_burst
+        return self.limit > 0 and bool(self.band_types & drop_band) and has_flags
 
 
 def parse_meter_features(body: bytes) -> MeterFeatures:
     """Meter features (1.3.5, section 7.3.5.14). Raises MalformedMessage."""
     try:
-        return MeterFeatures(*Struct("!IIIB").unpack_from(body))
+        return MeterFeatures(*Struct("!III4x").unpack_from(body))
     except error:
         raise MalformedMessage(f"meter features of {len(body)} bytes") from None

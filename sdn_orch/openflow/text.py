@@ -1,7 +1,7 @@
-"""Flows, groups, meters and packets as text, in the syntax that ovs-ofctl and ofproto/trace read.
+"""Flows, groups and meters as text, in the syntax that ovs-ofctl reads.
 
-`flow_to_ofctl` is good for `ovs-ofctl -O OpenFlow15 add-flow`, the others likewise for add-group,
-add-meter and ofproto/trace. For people, table numbers can be replaced by names.
+`flow_to_ofctl` is good for `ovs-ofctl -O OpenFlow15 add-flow`, the others likewise for add-group and
+add-meter. For people, table numbers can be replaced by names.
 """
 
 from __future__ import annotations
@@ -190,21 +190,3 @@ def meter_to_ofctl(meter: Meter) -> str:
     unit = "pktps" if meter.packets else "kbps"
     burst, size = (",burst", f",burst_size={meter.burst}") if meter.burst else ("", "")
     return f"meter={meter.number},{unit}{burst},bands=type=drop,rate={meter.rate}{size}"
-
-
-def packet_to_trace(packet: Match) -> str:
-    """A packet for `ovs-appctl ofproto/trace BRIDGE`, described by the exact values of its fields.
-
-    Raises ValueError for a field with a mask, since a packet has whole values.
-    """
-    parts: list[str] = []
-    for field, value, mask in packet:
-        if mask is not None:
-            raise ValueError(f"{field}: a packet has whole values, not {value:#x}/{mask:#x}")
-        if field == "vlan_vid":
-            # The tag is one field there; its priority comes with it.
-            pcp = packet.get("vlan_pcp")
-            parts.append(f"vlan_tci={value | (pcp[0] << 13 if pcp else 0):#x}")
-        elif field != "vlan_pcp":
-            parts.append(f"{_NAMES.get(field, field)}={format_value(field, value)}")
-    return ",".join(parts)

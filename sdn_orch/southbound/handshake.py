@@ -134,7 +134,7 @@ def _introduction(
     if Part.GROUP_FEATURES in answers:
         groups = parse_group_features(answers[Part.GROUP_FEATURES])
         types, chaining = groups.types, groups.capabilities & _GROUP_CHAINING
-    meters = Part.METER_FEATURES in answers and parse_meter_features(answers[Part.METER_FEATURES]).drops
+    meters = Part.METER_FEATURES in answers and parse_meter_features(answers[Part.METER_FEATURES]).suffices
     if not features.tables:
         raise MalformedMessage("switch says that it has no tables")
     capabilities = Capabilities(

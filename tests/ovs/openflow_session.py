@@ -15,19 +15,17 @@ from typing import Self
 import pytest
 
 from sdn_orch.openflow.events import parse_error
-from sdn_orch.openflow.groups import delete_all_groups, parse_groups
-from sdn_orch.openflow.messages import (
-    Kind,
-    barrier_request,
-    delete_all_flows,
-    echo_reply,
-    hello,
-    split_messages,
-)
-from sdn_orch.openflow.meters import delete_all_meters, parse_meters
+from sdn_orch.openflow.groups import Change, group_mod, parse_groups
+from sdn_orch.openflow.messages import FlowCommand, Kind, barrier_request, echo_reply, flow_mod, hello
+from sdn_orch.openflow.meters import meter_mod, parse_meters
 from sdn_orch.openflow.multipart import Counters, Part, multipart_request, parse_flows, parse_multipart
-from sdn_orch.openflow.values import FlowEntry, Group, Meter
+from sdn_orch.openflow.values import FlowEntry, Group, GroupType, Meter
+from sdn_orch.southbound.framing import Framing
 
+#: All tables, groups and meters (1.3.5, section 7.3.4.1 to 7.3.4.4).
+EVERY_FLOW = FlowEntry(0xFF, 0, b"", b"", 0)
+EVERY_GROUP = Group(0xFFFFFFFC, GroupType.ALL, ())
+EVERY_METER = Meter(0xFFFFFFFF, 0, 0)
 RUN_DIRECTORY = Path(os.environ.get("OVS_RUNDIR", "/var/run/openvswitch"))
 
 
@@ -84,7 +82,7 @@ class Session:
         self.version = version
         self.events: list[bytes] = []
         self._xids = count(1)
-        self._buffer = b""
+        self._framing = Framing()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(10)
         self._socket.connect(str(RUN_DIRECTORY / f"{bridge_name}.mgmt"))
@@ -103,14 +101,11 @@ class Session:
 
     def _messages(self) -> Iterator[bytes]:
         while True:
-            whole = list(split_messages(self._buffer))
-            for item in whole:
-                self._buffer = self._buffer[len(item) :]
+            while (item := self._framing.next()) is not None:
                 yield item
-            if not whole:
-                received = self._socket.recv(1 << 16)
-                assert received, "the switch closed the session"
-                self._buffer += received
+            received = self._socket.recv(1 << 16)
+            assert received, "the switch closed the session"
+            self._framing.feed(received)
 
     def ask(self, *messages: bytes) -> list[bytes]:
         """Send messages and a barrier; the answers, errors among them, up to the barrier's."""
@@ -155,8 +150,13 @@ class Session:
 
     def clear(self) -> None:
         """Remove all flows, groups and meters."""
-        for delete in (delete_all_flows, delete_all_groups, delete_all_meters):
-            self.tell(delete(self.version, self.xid()))
+        self.clear_flows()
+        self.tell(group_mod(EVERY_GROUP, Change.DELETE, self.version, self.xid()))
+        self.tell(meter_mod(EVERY_METER, Change.DELETE, self.version, self.xid()))
+
+    def clear_flows(self) -> None:
+        """Remove all flows."""
+        self.tell(flow_mod(EVERY_FLOW, FlowCommand.DELETE, self.version, self.xid()))
 
     def flows(self) -> list[tuple[FlowEntry, Counters]]:
         """All flows with their counters."""

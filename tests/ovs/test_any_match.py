@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sdn_orch.openflow.codec import decode_match, encode_flow
 from sdn_orch.openflow.fields import FIELDS
-from sdn_orch.openflow.messages import FlowCommand, delete_all_flows, flow_mod
+from sdn_orch.openflow.messages import FlowCommand, flow_mod
 from sdn_orch.openflow.values import OPENFLOW_13, OPENFLOW_15, Flow, Match
 from tests.ovs.openflow_session import Session, bridge
 
@@ -86,7 +86,7 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
 @given(matches=st.lists(possible_matches(), min_size=1, max_size=20))
 def test_any_match_is_shown_as_it_was_sent(session: Session, matches: list[Match]) -> None:
     version = session.version
-    session.tell(delete_all_flows(version, session.xid()))
+    session.clear_flows()
     sent = {number: encode_flow(Flow(0, number, match), version) for number, match in enumerate(matches)}
     session.tell(*(flow_mod(entry, FlowCommand.ADD, version, session.xid()) for entry in sent.values()))
     shown = {entry.priority: entry for entry, _ in session.flows()}

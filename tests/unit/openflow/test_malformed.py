@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.actions import decode_actions
-from sdn_orch.openflow.bundle import parse_bundle_control
 from sdn_orch.openflow.codec import decode_flow, decode_instructions, encode_flow
-from sdn_orch.openflow.events import parse_config, parse_error, parse_features, parse_packet_in, parse_role
+from sdn_orch.openflow.events import parse_error, parse_features, parse_packet_in
 from sdn_orch.openflow.groups import Change, group_mod, parse_groups
-from sdn_orch.openflow.messages import hello, hello_versions, split_messages
+from sdn_orch.openflow.messages import hello, hello_versions
 from sdn_orch.openflow.meters import parse_meters
 from sdn_orch.openflow.multipart import (
     parse_description,
@@ -27,9 +26,18 @@ from sdn_orch.openflow.multipart import (
 from sdn_orch.openflow.oxm import decode_match, encode_match
 from sdn_orch.openflow.ports import parse_port_status, parse_ports
 from sdn_orch.openflow.values import FlowEntry, Match
+from sdn_orch.southbound.framing import Framing
 from tests.unit.openflow.strategies import VERSIONS, flows, groups, matches
 
 Parser = Callable[[bytes], object]
+
+
+def _frame(data: bytes) -> None:
+    framing = Framing()
+    framing.feed(data)
+    while framing.next() is not None:
+        pass
+
 
 PARSERS: dict[str, Parser] = {
     "match": decode_match,
@@ -37,12 +45,9 @@ PARSERS: dict[str, Parser] = {
     "error": parse_error,
     "packet-in": parse_packet_in,
     "features": parse_features,
-    "config": parse_config,
-    "role": parse_role,
     "hello": hello_versions,
-    "stream": lambda data: list(split_messages(data)),
+    "stream": _frame,
     "multipart": parse_multipart,
-    "bundle": parse_bundle_control,
     "meters": lambda data: list(parse_meters(data)),
     "description": parse_description,
     "group features": parse_group_features,
@@ -66,11 +71,8 @@ TYPES = {
     "error": 1,
     "packet-in": 10,
     "features": 6,
-    "config": 8,
-    "role": 25,
     "hello": 0,
     "multipart": 19,
-    "bundle": 33,
 }
 TYPES |= {f"port status {version}": 12 for version in VERSIONS}
 

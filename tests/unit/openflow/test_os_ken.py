@@ -25,14 +25,11 @@ from sdn_orch.openflow.messages import (
     FlowCommand,
     FragmentHandling,
     PacketInReason,
-    Role,
     barrier_request,
     echo_request,
     features_request,
     flow_mod,
-    get_config_request,
     packet_out,
-    role_request,
     set_async,
     set_config,
 )
@@ -288,16 +285,9 @@ def test_small_messages(version: int) -> None:
     assert barrier_request(version, XID) == _bytes(parser.OFPBarrierRequest(datapath))
     assert echo_request(version, XID, b"ping") == _bytes(parser.OFPEchoRequest(datapath, b"ping"))
     assert features_request(version, XID) == _bytes(parser.OFPFeaturesRequest(datapath))
-    assert get_config_request(version, XID) == _bytes(parser.OFPGetConfigRequest(datapath))
     assert set_config(version, XID, FragmentHandling.DROP, 128) == _bytes(
         parser.OFPSetConfig(datapath, ofproto.OFPC_FRAG_DROP, 128)
     )
-
-
-@parametrize_version
-def test_role_requests(version: int) -> None:
-    theirs = MODULES[version][1].OFPRoleRequest(DATAPATHS[version], 2, generation_id=5)
-    assert role_request(version, XID, Role.MASTER, 5) == _bytes(theirs)
 
 
 def test_asynchronous_messages() -> None:
@@ -340,7 +330,6 @@ def test_multipart_requests(version: int) -> None:
         Part.GROUP_FEATURES: parser.OFPGroupFeaturesStatsRequest(datapath, 0),
         Part.METER_CONFIG: meters(datapath, 0, ofproto.OFPM_ALL),
         Part.METER_FEATURES: parser.OFPMeterFeaturesStatsRequest(datapath, 0),
-        Part.TABLE_FEATURES: parser.OFPTableFeaturesStatsRequest(datapath, 0),
     }
     if newer:
         theirs[Part.GROUP_DESCRIPTION] = parser.OFPGroupDescStatsRequest(datapath, 0, ofproto.OFPG_ALL)

@@ -9,20 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdn_orch.openflow.actions import decode_actions, encode_actions
-from sdn_orch.openflow.bundle import BundleStep, bundle_add, bundle_control, parse_bundle_control
+from sdn_orch.openflow.bundle import bundle_add
 from sdn_orch.openflow.codec import decode_flow, encode_flow, normalise
 from sdn_orch.openflow.groups import Change, group_mod, parse_groups
 from sdn_orch.openflow.messages import (
     FlowCommand,
     Kind,
-    barrier_request,
     echo_reply,
     echo_request,
     flow_mod,
     hello,
     hello_versions,
     packet_out,
-    split_messages,
 )
 from sdn_orch.openflow.meters import meter_mod, parse_meters
 from sdn_orch.openflow.multipart import parse_flows
@@ -177,13 +175,6 @@ def test_deleting_says_nothing_but_the_identity(version: int) -> None:
     assert flow_mod(entry, FlowCommand.ADD, version, 1) != flow_mod(other, FlowCommand.ADD, version, 1)
 
 
-@given(st.binary(max_size=60), st.lists(st.binary(max_size=40), max_size=5))
-def test_a_stream_is_cut_into_messages(rest: bytes, bodies: list[bytes]) -> None:
-    whole = [echo_request(OPENFLOW_15, number, body) for number, body in enumerate(bodies)]
-    cut = echo_request(OPENFLOW_15, 9, bytes(60))[: len(rest)]
-    assert list(split_messages(b"".join(whole) + cut)) == whole
-
-
 def test_an_echo_reply_has_the_requests_xid_and_data() -> None:
     assert echo_reply(echo_request(4, 77, b"data")) == pack("!BBHI", 4, Kind.ECHO_REPLY, 12, 77) + b"data"
 
@@ -195,13 +186,6 @@ def test_a_hello_offers_its_versions(offered: set[int], xid: int) -> None:
 
 def test_a_hello_without_a_bitmap_offers_all_versions_up_to_its_own() -> None:
     assert hello_versions(pack("!BBHI", 4, 0, 8, 1)) == {1, 2, 3, 4}
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("step", BundleStep)
-def test_a_bundle_control_reads_back(version: int, step: BundleStep) -> None:
-    assert parse_bundle_control(bundle_control(step, 9, version, 1)) == (9, step)
-    assert parse_bundle_control(barrier_request(version, 1)) is None
 
 
 @pytest.mark.parametrize("version", VERSIONS)

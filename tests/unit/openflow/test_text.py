@@ -1,4 +1,4 @@
-"""Flows, groups, meters and packets as people and ovs-ofctl read them."""
+"""Flows, groups and meters as people and ovs-ofctl read them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sdn_orch.openflow.text import (
     format_match,
     group_to_ofctl,
     meter_to_ofctl,
-    packet_to_trace,
 )
 from sdn_orch.openflow.values import (
     CONTROLLER,
@@ -111,10 +110,3 @@ def test_groups() -> None:
 def test_meters() -> None:
     assert meter_to_ofctl(Meter(1, 10, 5)) == "meter=1,pktps,burst,bands=type=drop,rate=10,burst_size=5"
     assert meter_to_ofctl(Meter(2, 10, 0, False)) == "meter=2,kbps,bands=type=drop,rate=10"
-
-
-def test_a_packet_has_whole_values_and_one_tag() -> None:
-    packet = Match.of(in_port=3, vlan_vid=0x1005, vlan_pcp=3, eth_type=0x0800, ipv4_dst=0x0A000001)
-    assert packet_to_trace(packet) == "in_port=3,eth_type=0x800,vlan_tci=0x7005,ip_dst=10.0.0.1"
-    with pytest.raises(ValueError, match="ipv4_dst"):
-        packet_to_trace(Match.of(ipv4_dst=(0, 1)))
