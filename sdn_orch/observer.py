@@ -18,6 +18,7 @@ from sdn_orch.config import Config
 from sdn_orch.dataplane.pipeline import Punt, punt_of
 from sdn_orch.errors import Disconnected
 from sdn_orch.facts import Facts
+from sdn_orch.guest.announcement import Announcer
 from sdn_orch.guest.service import Advertiser
 from sdn_orch.guest.worker import Allowance, Worker
 from sdn_orch.intent.model import Attachment, Capabilities, Nic, Source, Switch
@@ -54,6 +55,8 @@ class Observer:
         #: NICs whose claims have changed, and whether it is on the queue to settle them.
         self._unsettled: set[str] = set()
         self._settling = False
+        #: Those of them that a database has let go, which counts whatever others have yet to say.
+        self._left: set[str] = set()
         self._refusals = Allowance(6, 60.0)
         self._datapaths: dict[int, Datapath] = {}
         #: What the store did not take, to be tried again.
@@ -66,6 +69,7 @@ class Observer:
             enabled=config.discovery.enabled,
         )
         self._discovery.expect(discovered(store.snapshot()))
+        self._announcer = Announcer(store.snapshot, self._datapaths.get)
         self._advertiser = Advertiser(store.snapshot, self._datapaths.get, time.monotonic())
         self._databases = [self._database(row.endpoint) for row in config.ovsdb]
         self._silent = {database.remote for database in self._databases}
@@ -193,6 +197,7 @@ class Observer:
             self._send(dpid, port, frame)
         self._note_links(seen)
         self._advertiser.tick(now)
+        self._announcer.tick(now)
 
     def _send(self, dpid: int, port: int, frame: bytes) -> None:
         datapath = self._datapaths.get(dpid)
@@ -218,7 +223,10 @@ class Observer:
             if binding is not None:
                 claim = claim_of(endpoint, binding)
                 note(claim)
-                self._unsettled |= self._claims.concerned(self._store.snapshot(), claim)
+                concerned = self._claims.concerned(self._store.snapshot(), claim)
+                self._unsettled |= concerned
+                if binding is before:
+                    self._left |= concerned
         self._settle_soon()
 
     def _note_synchronised(self, endpoint: str) -> None:
@@ -239,12 +247,15 @@ class Observer:
         self._facts.commit(decide, f"first packet on port {packet.in_port} of switch {packet.dpid:016x}")
 
     def _follow(self, revision: int) -> None:
-        """Claims may be older than the NICs that they are about."""
+        """Claims may be older than the NICs that they are about; NICs that come are announced."""
         for commit in self._store.watch(revision):
             if not commit.changes:
                 self._facts.do(lambda: self._note_nics(nic.id for nic in self._store.snapshot().all(Nic)))
-            elif nics := [new.id for _, new in commit.changes if isinstance(new, Nic)]:
+                continue
+            if nics := [new.id for _, new in commit.changes if isinstance(new, Nic)]:
                 self._facts.do(partial(self._note_nics, nics))
+            if places := [new.id for _, new in commit.changes if isinstance(new, Attachment)]:
+                self._facts.do(partial(self._announcer.note, places, time.monotonic()))
 
     def _note_nics(self, nic_ids: Iterable[str]) -> None:
         self._unsettled |= set(nic_ids)
@@ -259,12 +270,15 @@ class Observer:
     def _settle(self) -> None:
         self._settling = False
         nic_ids, self._unsettled = self._unsettled, set()
+        left, self._left = self._left, set()
         settled = frozenset(self._settled)
-        taken = self._facts.commit(
-            lambda snapshot: self._claims.settle(snapshot, nic_ids, settled),
-            f"places of {len(nic_ids)} NICs",
-        )
-        if not taken:
+
+        def decide(snapshot: Snapshot) -> list[Change]:
+            changes = self._claims.settle(snapshot, nic_ids - left, settled)
+            return changes + self._claims.settle(snapshot, left, settled | {Source.OVSDB})
+
+        if not self._facts.commit(decide, f"places of {len(nic_ids)} NICs"):
+            self._left |= left
             self._later.append(lambda: self._note_nics(nic_ids))
 
 

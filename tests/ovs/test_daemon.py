@@ -103,6 +103,42 @@ def test_killed_at_any_moment_nothing_acknowledged_is_lost(tmp_path: Path) -> No
         assert here.differences() == []
 
 
+def test_killed_while_switches_are_written_leaves_nothing_wrong(tmp_path: Path) -> None:
+    chance = random.Random(11)
+    with site(tmp_path) as here:
+        here.populate(12)
+        right = {name: here.flows(name) for name in here.bridges}
+        for _ in range(5):
+            here.controller.kill()
+            for name in here.bridges:
+                here.ofctl(name, "del-flows")
+                here.ofctl(name, "del-groups")
+            here.controller.start()
+            here.controller.wait(lambda: "connected" in here.log(), "the daemon to begin")
+            time.sleep(chance.uniform(0.0, 0.5))
+        here.controller.kill()
+        here.controller.start()
+        here.settle()
+        assert {name: here.flows(name) for name in here.bridges} == right
+        assert here.differences() == []
+
+
+def test_a_locked_database_is_told_to_clients_and_survived(tmp_path: Path) -> None:
+    with site(tmp_path) as here:
+        here.populate(2)
+        with closing(sqlite3.connect(here.controller.store, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(cs.CloudStackApiException) as caught:
+                here.machine(7)
+            assert caught.value.error["errorcode"] == 530
+            assert "locked" in caught.value.error["errortext"]
+            other.execute("ROLLBACK")
+        here.wait_log("error", "GET deployVirtualMachine status=530", "locked")
+        new = here.machine(8)
+        here.plug("leaf1", new)
+        here.wait_realised(new)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of a megabyte and a half."""

@@ -22,7 +22,7 @@ def test_what_was_changed_by_hand_is_repaired_and_told_with_its_owner(tmp_path: 
         first = here.populate(4)[0]
         right = here.flows("leaf1")
         mac = f"dl_src={first.mac}"
-        # The very flow that lets a NIC in, two that deliver to it, and one of somebody else: four differences.
+        # Four differences: the flow that lets a NIC in, two that deliver to it, and one of somebody else.
         here.ofctl("leaf1", "del-flows", f"table=0,{mac}")
         here.ofctl("leaf1", "mod-flows", f"table=12,dl_dst={first.mac},actions=drop")
         here.ofctl("leaf1", "add-flow", FOREIGN)
@@ -70,6 +70,24 @@ def test_a_database_that_is_restarted_detaches_nobody(tmp_path: Path) -> None:
         new = here.machine(9)
         here.plug("leaf1", new)
         here.wait_realised(new)
+
+
+def test_a_nic_that_is_unplugged_is_nowhere_though_another_database_is_silent(tmp_path: Path) -> None:
+    with site(tmp_path) as here:
+        first, second, *_ = here.populate(4)
+        here.controller.stop()
+        with here.controller.configuration.open("a") as file:
+            file.write('[[ovsdb]]\nendpoint = "unix:/nonexistent/db.sock"\n')
+        # While we are away: what the silent database might say of this one we cannot know.
+        here.ovs.vsctl("del-port", f"{here.bridges['leaf2']}-{second.name}")
+        here.controller.start()
+        here.settle()
+        here.wait_log("OVSDB unix:/nonexistent/db.sock", "trying on")
+        here.ovs.vsctl("del-port", f"{here.bridges['leaf1']}-{first.name}")
+        here.wait_log(first.nic_id, "is nowhere, was at leaf1:1")
+        places = {row["id"]: row["place"] for row in here.controller.ask("/v1/ports")}
+        assert places[second.nic_id] == "leaf2:2"
+        assert sum("nonexistent" in line for line in here.log().splitlines()) == 1
 
 
 def test_a_switch_that_is_not_configured_is_left_as_it_is_and_told(tmp_path: Path) -> None:
