@@ -94,8 +94,11 @@ class Bindings:
             return None
         if port not in bridge.ports or row not in port.interfaces:
             return None
-        # Both are empty until ovs-vswitchd has made the port, and -1 when it could not.
+        # Both are empty until ovs-vswitchd has made the port, and the number is -1 when it could not.
         datapath, number = _one(bridge.datapath_id), _one(row.ofport)
+        if not datapath and key in self._told:
+            # A database that was restarted has lost it, until ovs-vswitchd comes back: nothing has moved.
+            datapath = f"{self._told[key].dpid:x}"
         identifier = row.external_ids.get("iface-id", "")
         mac = row.external_ids.get("attached-mac", "").lower()
         if not datapath or number is None or number <= 0 or not (identifier or mac):

@@ -1,23 +1,21 @@
-"""Bindings and settings, on a real ovsdb-server that comes, goes and comes back."""
+"""Bindings, on a real ovsdb-server that comes, goes and comes back."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sdn_orch.errors import NotFound
 from sdn_orch.southbound.bindings import Binding
-from sdn_orch.southbound.channel import Channel, Endpoint, Tls
-from sdn_orch.southbound.ovsdb import Database, Unreachable, use_tls
+from sdn_orch.southbound.channel import Tls
+from sdn_orch.southbound.ovsdb import Database, use_tls
 from tests.ovs.authority import Authority
 from tests.ovs.private import OpenVSwitch, open_vswitch
-from tests.southbound import Recorder, wait_until
+from tests.southbound import wait_until
 
 pytestmark = pytest.mark.ovs
 
@@ -75,14 +73,12 @@ def test_bindings_appear_change_and_disappear(switch: OpenVSwitch, database: Dat
     add_port(switch, "db1", 4, "external_ids:iface-id=nic-1", 'external_ids:attached-mac="02:AA:00:00:00:01"')
     first = Binding(dpid, 4, "nic-1", "02:aa:00:00:00:01", "db1")
     assert heard.take(1) == [(None, first)]
-    assert database.bindings() == (first,)
     switch.vsctl("set", "interface", "db1", "external_ids:iface-id=nic-2")
     second = Binding(dpid, 4, "nic-2", "02:aa:00:00:00:01", "db1")
     assert heard.take(1) == [(first, second)]
     switch.vsctl("set", "interface", "db1", "external_ids:unrelated=1")
     switch.vsctl("del-port", "db1")
     assert heard.take(1) == [(second, None)]
-    assert database.bindings() == ()
 
 
 def test_a_port_nobody_claims_is_no_binding(switch: OpenVSwitch, database: Database, heard: Heard) -> None:
@@ -152,11 +148,9 @@ def test_it_follows_the_server_through_a_restart(
     add_port(switch, "db2", 2, "external_ids:iface-id=nic-2")
     heard.take(2)
     switch.stop("ovsdb-server", signal.SIGKILL)
-    # What was known stays: nothing is removed while nobody can say so.
-    assert {binding.interface_id for binding in database.bindings()} == {"nic-1", "nic-2"}
-    wait_until(lambda: _refuses(database))
     switch.start_database()
     wait_until(lambda: heard.synchronised == 2, 20)
+    # What was known stays: nothing is removed while nobody can say so.
     assert heard.changes == []
     switch.vsctl("del-port", "db2")
     assert heard.take(1) == [(Binding(dpid, 2, "nic-2", "", "db2"), None)]
@@ -183,12 +177,11 @@ def test_a_server_that_is_not_there_yet(tmp_path: Path, caplog: pytest.LogCaptur
     database = Database(f"unix:{tmp_path}/db.sock", heard.changed, heard.complete)
     database.start()
     wait_until(lambda: "trying on" in caplog.text)
-    with pytest.raises(Unreachable, match="not connected"):
-        database.set_controller("any", "tcp:127.0.0.1:1")
     with open_vswitch(tmp_path) as switch:
         wait_until(lambda: heard.synchronised == 1, 20)
         switch.add_bridge(BRIDGE)
-        database.set_fail_mode(BRIDGE)
+        add_port(switch, "db1", 1, "external_ids:iface-id=nic-1")
+        heard.take(1)
         database.stop()
     assert caplog.text.count("trying on") == 1
 
@@ -218,55 +211,9 @@ def test_two_databases_do_not_mix(tmp_path: Path) -> None:
             "external_ids:iface-id=nic-1",
         )
         one.take(1)
-        with pytest.raises(NotFound, match="bridge dbone"):
-            databases[1].set_fail_mode("dbone")
         for database in databases:
             database.stop()
         assert two.changes == []
-
-
-def test_settings(switch: OpenVSwitch, database: Database) -> None:
-    switch.add_bridge(BRIDGE, "fail_mode=standalone")
-    wait_until(lambda: _known(database, BRIDGE))
-    database.set_fail_mode(BRIDGE)
-    assert switch.vsctl("get", "bridge", BRIDGE, "fail_mode") == "secure"
-    recorder = Recorder()
-    channel = Channel([Endpoint("127.0.0.1", 0)], recorder)
-    (port,) = channel.start()
-    try:
-        database.set_controller(BRIDGE, f"tcp:127.0.0.1:{port}")
-        recorder.datapath()
-        database.tune_connection(BRIDGE, 30_000, 1000)
-        assert switch.vsctl("get", "controller", BRIDGE, "inactivity_probe", "max_backoff") == "30000\n1000"
-        database.tune_connection(BRIDGE, 30_000, 1000)
-        assert switch.vsctl("get", "controller", BRIDGE, "inactivity_probe", "max_backoff") == "30001\n1001"
-        row = switch.vsctl("get", "controller", BRIDGE, "_uuid")
-        database.set_controller(BRIDGE, f"tcp:127.0.0.1:{port}")
-        assert switch.vsctl("get", "controller", BRIDGE, "_uuid") == row
-        assert recorder.order == ["connected"]
-        database.set_controller(BRIDGE)
-        recorder.wait(lambda told: told.disconnects)
-    finally:
-        channel.stop()
-    with pytest.raises(NotFound, match="bridge nowhere"):
-        database.set_fail_mode("nowhere")
-
-
-def _refuses(database: Database) -> bool:
-    started = time.monotonic()
-    try:
-        database.set_fail_mode(BRIDGE)
-    except Unreachable:
-        return time.monotonic() - started < 1
-    return False
-
-
-def _known(database: Database, bridge: str) -> bool:
-    try:
-        database.set_fail_mode(bridge, "standalone")
-    except NotFound:
-        return False
-    return True
 
 
 def test_a_handler_that_raises_is_logged(switch: OpenVSwitch, caplog: pytest.LogCaptureFixture) -> None:
