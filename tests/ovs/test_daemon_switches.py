@@ -59,7 +59,8 @@ def test_a_database_that_is_restarted_detaches_nobody(tmp_path: Path) -> None:
         here.populate(4)
         rows, sent = here.controller.ask("/v1/ports"), here.sent()
         here.ovs.stop("ovsdb-server")
-        time.sleep(1.5)
+        here.wait_log("warning", "OVSDB", "connection lost")
+        time.sleep(1.0)
         assert here.controller.ask("/v1/ports") == rows
         here.ovs.start_database()
         here.controller.wait(lambda: here.log().count("connected, 4 bindings") == 1, "it to be read again")
