@@ -165,13 +165,19 @@ class Cloud:
     # --- machines ---------------------------------------------------------------------------------
 
     def plug(self, plugs: Iterable[tuple[str, str, str]]) -> None:
-        """Make hosts the machines behind NICs, given as (host, NIC id, MAC): one transaction a database."""
-        words: dict[str, list[str]] = {}
-        for name, nic_id, mac in plugs:
+        """Make hosts the machines behind NICs, given as (host, NIC id, MAC)."""
+        plugs = list(plugs)
+        for name, _, mac in plugs:
             interface = self.node(name).defaultIntf()
             # Down and up again, so that the host asks for routers anew under its address.
             interface.node.cmd(f"ip link set {interface} down; ip link set {interface} address {mac} up")
-            far = _far_end(interface)
+        self.bind(plugs)
+
+    def bind(self, plugs: Iterable[tuple[str, str, str]]) -> None:
+        """Tell Open vSwitch whose the hosts' ports are, in one transaction a database."""
+        words: dict[str, list[str]] = {}
+        for name, nic_id, mac in plugs:
+            far = _far_end(self.node(name).defaultIntf())
             if far.node.name not in self._managed:
                 continue  # behind a trunk: the configuration says where
             words.setdefault(far.node.database, []).extend(bind_port(far.name, nic_id, mac))

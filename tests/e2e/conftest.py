@@ -43,8 +43,7 @@ def running() -> Iterator[Running]:
 @pytest.fixture(scope="session", params=[VXLAN, VLAN, PLAIN], ids=["vxlan", "vlan", "plain"])
 def placed(request: pytest.FixtureRequest) -> Iterator[Placed]:
     fabric: Fabric = request.param
-    topology = partial(fabric.topology, **fabric.size)
-    with fabric.cloud(topology, fabric.settings, fabric.attachments) as cloud:
+    with fabric.cloud(fabric.made, fabric.settings, fabric.attachments) as cloud:
         cloud.start()
         made = place(fabric, cloud)
         take_addresses(cloud, list(made.machines.values()))

@@ -48,12 +48,21 @@ class Fabric:
 
     name: str
     cloud: Callable[..., Cloud]
-    topology: type[Topo]
+    topology: Callable[..., Topo]
     size: Mapping[str, int]
     mtu: int = 1500
     data_mtu: int = 1300
     physical_network: Mapping[str, Any] = field(default_factory=dict)
     attachments: tuple[Mapping[str, Any], ...] = ()
+
+    def made(self, **params: Any) -> Topo:
+        """The topology, with the ports of free hosts open for NICs that show themselves by a first packet."""
+        topo = self.topology(**self.size, **params)
+        for switch in topo.switches():
+            info = topo.nodeInfo(switch)
+            if info.get("role") == "edge" and not switch.endswith("3"):
+                topo.setNodeInfo(switch, info | {"learn_ports": [HOSTS]})
+        return topo
 
     @property
     def settings(self) -> Sections:
