@@ -19,7 +19,6 @@ from sdn_orch.dataplane.pipeline import Punt, punt_of
 from sdn_orch.errors import Disconnected
 from sdn_orch.facts import Facts
 from sdn_orch.guest.announcement import Announcer
-from sdn_orch.guest.announcement import Announcer
 from sdn_orch.guest.service import Advertiser
 from sdn_orch.guest.worker import Allowance, Worker
 from sdn_orch.intent.model import Attachment, Capabilities, Nic, Source, Switch
@@ -70,7 +69,6 @@ class Observer:
             enabled=config.discovery.enabled,
         )
         self._discovery.expect(discovered(store.snapshot()))
-        self._announcer = Announcer(store.snapshot, self._datapaths.get)
         self._announcer = Announcer(store.snapshot, self._datapaths.get)
         self._advertiser = Advertiser(store.snapshot, self._datapaths.get, time.monotonic())
         self._databases = [self._database(row.endpoint) for row in config.ovsdb]
@@ -199,7 +197,6 @@ class Observer:
             self._send(dpid, port, frame)
         self._note_links(seen)
         self._advertiser.tick(now)
-        self._announcer.tick(now)
         self._announcer.tick(now)
 
     def _send(self, dpid: int, port: int, frame: bytes) -> None:
