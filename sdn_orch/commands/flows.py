@@ -15,7 +15,8 @@ WhatArgument = Annotated[
     str,
     typer.Argument(
         metavar="COOKIE|PORT|NETWORK",
-        help="A cookie (0x…); a NIC by MAC, UUID or machine; a network, VPC or switch by name or UUID.",
+        help="A cookie (0x…); a port as switch:port, or its NIC by MAC, UUID or machine; "
+        "a network, VPC or switch by name or UUID.",
     ),
 ]
 TableOption = Annotated[str | None, typer.Option("--table", "-t", help="Only this table, by name or number.")]
@@ -79,6 +80,18 @@ def explain(what: WhatArgument, config: ConfigOption = None, as_json: JsonOption
                 row["switch"], row["table_name"], str(row["priority"]), row["match"], row["actions"], owner
             )
         return out.print(rows)
+    if "port" not in answer:
+        return _show_object(out, answer)
+    to = [f"a cable to {end}" for end in answer["leads_to"]]
+    to += ["NICs are learnt here"] if answer["learns"] else []
+    to += [] if to or answer["nics"] else ["nothing is attached here"]
+    out.print(Text(f"port {answer['port']}  ", "bold") + Text(", ".join(to)))
+    for nic in answer["nics"]:
+        _show_object(out, nic)
+    return None
+
+
+def _show_object(out: Console, answer: dict[str, Any]) -> None:
     out.print(Text(answer["what"] + "  ", "bold") + styled(answer["condition"]))
     rows = table("", "")
     for name, value in answer["record"].items():
@@ -93,7 +106,6 @@ def explain(what: WhatArgument, config: ConfigOption = None, as_json: JsonOption
     for rules in answer["rules"]:
         counts = ", ".join(f"{count} in {name}" for name, count in rules["by_table"].items())
         _show_flows(out, f"{rules['switch']}: {counts}", rules["flows"])
-    return None
 
 
 def _show_table(out: Console, title: str, rows: list[dict[str, Any]]) -> None:

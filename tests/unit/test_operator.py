@@ -211,6 +211,20 @@ def test_explain_leads_from_a_cookie_to_its_owner_and_back(cloud: Cloud) -> None
     assert cloud.run("explain", "nobody").exit_code == 1
 
 
+def test_explain_tells_what_is_at_a_port(cloud: Cloud) -> None:
+    answer = cloud.json("explain", "leaf1:11")
+    assert (answer["port"], answer["leads_to"], answer["learns"]) == ("leaf1:11", [], False)
+    assert answer["nics"] == [cloud.json("explain", "web1")]
+    on_trunk = cloud.json("explain", "leaf2:12")
+    assert on_trunk["nics"] == cloud.json("explain", "0x202:12,7")["nics"] != []
+    assert cloud.json("explain", "leaf2:12,8")["nics"] == []
+    assert cloud.json("explain", "leaf1:2")["leads_to"] == ["spine2:1"]
+    assert "nic 06:00:00:00:00:0a of web1  realised" in cloud.run("explain", "leaf1:11").stdout
+    assert "port leaf1:2  a cable to spine2:1" in cloud.run("explain", "leaf1:2").stdout
+    assert "nothing is attached here" in cloud.run("explain", "leaf1:40").stdout
+    assert "there is no " in cloud.run("explain", "leaf9:1").stderr
+
+
 def test_trace_follows_a_packet_to_its_receiver(cloud: Cloud) -> None:
     answer = cloud.json("trace", "--from", "web1", "--to", "10.1.0.11")
     assert answer["verdict"] == "delivered"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -30,6 +31,15 @@ def find_owner(snapshot: Snapshot, text: str) -> Owner:
     owners += [Owner(OwnerKind.ROUTER, vpc.id) for vpc in _named(snapshot, Vpc, text)]
     owners += [Owner(OwnerKind.SWITCH, switch.id) for switch in _switches(snapshot, text)]
     return _one(text, "NIC, network, VPC or switch", iter(owners))
+
+
+def find_port(snapshot: Snapshot, text: str) -> tuple[Switch, int, int | None] | None:
+    """Switch, port and VLAN of `switch:port` or `switch:port,vlan`; None where that names no switch."""
+    parts = re.fullmatch(r"(.+):(\d{1,10})(?:,(\d{1,4}))?", text, re.ASCII)
+    switch = next(_switches(snapshot, parts[1]), None) if parts else None
+    if parts is None or switch is None:
+        return None
+    return switch, int(parts[2]), int(parts[3]) if parts[3] else None
 
 
 def describe(snapshot: Snapshot, owner: Owner) -> str:

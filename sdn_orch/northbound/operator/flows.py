@@ -7,9 +7,18 @@ from collections import Counter
 from typing import Any
 
 from sdn_orch.dataplane.pipeline import Table
+from sdn_orch.dataplane.rules import Owner, OwnerKind
 from sdn_orch.errors import Disconnected, NotFound
-from sdn_orch.intent.model import Nic, Record, Switch
-from sdn_orch.northbound.operator.find import describe, find_owner, find_switch, place, record_of
+from sdn_orch.intent.model import Attachment, Link, Nic, Record, Switch
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.northbound.operator.find import (
+    describe,
+    find_owner,
+    find_port,
+    find_switch,
+    place,
+    record_of,
+)
 from sdn_orch.northbound.operator.lists import JSON, status_row
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.openflow.codec import decode_flow
@@ -77,13 +86,36 @@ def plan(view: View) -> list[JSON]:
 
 
 def explain(view: View, text: str) -> JSON:
-    """What is behind a cookie (0x…), or what a NIC, network, VPC or switch has become. Raises NotFound."""
+    """What is behind a cookie (0x…), or what a NIC, network, VPC or switch has become. Raises NotFound.
+
+    Of a switch port: what it leads to, and each NIC there.
+    """
+    snapshot = view.world().snapshot
+    if (port := find_port(snapshot, text)) is not None:
+        return _explain_port(view, snapshot, *port)
     if text.startswith("0x"):
         found = _by_cookie(view, text)
         if found:
             return {"cookie": text, "flows": found}
-    snapshot = view.world().snapshot
-    owner = find_owner(snapshot, text)
+    return _explain_owner(view, snapshot, find_owner(snapshot, text))
+
+
+def _explain_port(view: View, snapshot: Snapshot, switch: Switch, port: int, vlan: int | None) -> JSON:
+    end = (switch.id, port)
+    cables = snapshot.where(Link, "ports", end)
+    far = [other for link in cables for other in link.ports if other != end]
+    attachments = [
+        found for found in snapshot.where(Attachment, "ports", end) if vlan is None or found.vlan == vlan
+    ]
+    return {
+        "port": f"{switch.name}:{port}" + ("" if vlan is None else f",{vlan}"),
+        "leads_to": [f"{snapshot.need(Switch, id).name}:{number}" for id, number in far],
+        "learns": port in switch.learn_ports,
+        "nics": [_explain_owner(view, snapshot, Owner(OwnerKind.NIC, found.nic_id)) for found in attachments],
+    }
+
+
+def _explain_owner(view: View, snapshot: Snapshot, owner: Owner) -> JSON:
     record = record_of(snapshot, owner)
     found_status = view.status(owner)
     switches = [snapshot.need(Switch, id) for id in (*found_status.realised, *found_status.pending)]
