@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sdn_orch.dataplane.topology import Topology, Way
 from sdn_orch.intent.model import Link, Switch, SwitchRole
 from sdn_orch.intent.snapshot import Snapshot
+from tests.effort import examples
 
 
 @st.composite
@@ -74,7 +75,7 @@ def ports(way: Way, colour: int) -> tuple[int, ...]:
     return (tuple(port for port, _ in way.shortest), way.first_detour, way.second_detour)[colour]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(fabrics(), st.data())
 def test_single_failures(snapshot: Snapshot, data: st.DataObject) -> None:
     topology = Topology.of(snapshot)

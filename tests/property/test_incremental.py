@@ -31,6 +31,7 @@ from sdn_orch.intent.model import (
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 from sdn_orch.openflow.values import State
 from sdn_orch.southbound.fake import FakeSwitch
+from tests.effort import examples
 from tests.unit.dataplane.worlds import (
     OPEN_VSWITCH,
     PLAIN,
@@ -79,9 +80,12 @@ def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
 @st.composite
 def _nic(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     home = draw(st.sampled_from(list(snapshot.all(Network)) or [NETWORKS[0]]))
-    record = nic(home, draw(st.integers(10, 14)), active=draw(st.integers(0, 4)) > 0)
+    number = draw(st.integers(10, 14))
+    record = nic(home, number, active=draw(st.integers(0, 4)) > 0)
     if home.ipv4 is not None and draw(st.booleans()):
-        record = dataclasses.replace(record, secondary4=(home.ipv4[draw(st.integers(100, 101))],))
+        # Of its own: no two NICs of a network are let in with one address.
+        secondary = home.ipv4[10 * number + draw(st.integers(0, 1))]
+        record = dataclasses.replace(record, secondary4=(secondary,))
     if draw(st.integers(0, 20)) == 0:
         record = dataclasses.replace(record, mac="0e:5d:00:00:00:01")
     return _numbered(snapshot, record)
@@ -182,7 +186,9 @@ def assert_same(one: Compiled, other: Compiled) -> None:
 
 
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(120),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(st.sampled_from(CAPABILITIES), st.data())
 def test_incremental_is_from_scratch(capabilities: Capabilities, data: st.DataObject) -> None:

@@ -23,6 +23,7 @@ from sdn_orch.intent.model import (
 )
 from sdn_orch.intent.snapshot import Change, Put
 from sdn_orch.intent.validate import RULES, faults
+from tests.effort import examples
 from tests.unit.intent.cloud import CLOUD
 
 ADDRESSES4 = st.sampled_from(
@@ -62,7 +63,7 @@ VALUES: dict[type[Record], dict[str, st.SearchStrategy[Any]]] = {
 }
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.data())
 def test_looking_around_a_change_finds_what_looking_at_everything_finds(data: st.DataObject) -> None:
     snapshot = CLOUD

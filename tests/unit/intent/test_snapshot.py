@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sdn_orch.errors import Exhausted, InUse, Invalid, NotFound
 from sdn_orch.intent.model import Account, Domain, Machine, Network, NetworkKind, Nic, Record
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
+from tests.effort import examples
 from tests.unit.intent.kinds import Team
 
 ROOT = Domain(id="root", name="ROOT", path="/")
@@ -301,4 +302,4 @@ def compare(snapshot: Snapshot, content: Content) -> None:
 
 
 TestSnapshotsEqualDicts = SnapshotsEqualDicts.TestCase
-TestSnapshotsEqualDicts.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestSnapshotsEqualDicts.settings = settings(max_examples=examples(100), stateful_step_count=40, deadline=None)

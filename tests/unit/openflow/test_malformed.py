@@ -27,6 +27,7 @@ from sdn_orch.openflow.oxm import decode_match, encode_match
 from sdn_orch.openflow.ports import parse_port_status, parse_ports
 from sdn_orch.openflow.values import FlowEntry, Match
 from sdn_orch.southbound.framing import Framing
+from tests.effort import examples
 from tests.unit.openflow.strategies import VERSIONS, flows, groups, matches
 
 Parser = Callable[[bytes], object]
@@ -84,7 +85,7 @@ def _survives(parse: Parser, data: bytes) -> None:
         assert str(refused)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=examples(1500))
 @given(st.sampled_from(sorted(PARSERS)), st.binary(max_size=300))
 def test_noise(name: str, data: bytes) -> None:
     _survives(PARSERS[name], data)
@@ -101,7 +102,7 @@ words = st.lists(
 )
 
 
-@settings(max_examples=1500)
+@settings(max_examples=examples(1500))
 @given(st.sampled_from(sorted(PARSERS)), words)
 def test_plausible_noise(name: str, data: list[int]) -> None:
     raw = pack(f"!{len(data)}H", *data)
@@ -110,7 +111,7 @@ def test_plausible_noise(name: str, data: list[int]) -> None:
         _survives(PARSERS[name], pack("!BBHI", 4, TYPES[name], 8 + len(raw), 1) + raw)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.data(), st.sampled_from(VERSIONS))
 def test_true_bytes_with_a_fault(data: st.DataObject, version: int) -> None:
     """One changed byte, or a cut anywhere, in what would be right."""

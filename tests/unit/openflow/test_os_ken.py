@@ -60,6 +60,7 @@ from sdn_orch.openflow.values import (
     SetField,
     UseMeter,
 )
+from tests.effort import examples
 from tests.unit.openflow.strategies import VERSIONS, matches
 
 XID = 0x1234
@@ -70,7 +71,7 @@ MODULES: dict[int, tuple[Any, Any]] = {
 DATAPATHS = {version: ProtocolDesc(version) for version in VERSIONS}
 #: Fields that os-ken calls otherwise, and extensions of Open vSwitch that it does not know.
 OS_KEN_NAMES = {"tun_src": "tun_ipv4_src", "tun_dst": "tun_ipv4_dst"}
-UNKNOWN = {"ip_ttl", "ipv6_nd_reserved", "ipv6_nd_options_type", "reg0", "reg1", "reg2", "reg3"}
+UNKNOWN = {"ip_ttl", "ip_frag", "ipv6_nd_reserved", "ipv6_nd_options_type"} | {f"reg{i}" for i in range(4)}
 ADDRESSES = {name for name, field in FIELDS.items() if field.bits in (48, 128)} | {
     name for name in FIELDS if name.startswith(("ipv4", "arp_spa", "arp_tpa", "tun_"))
 }
@@ -97,7 +98,7 @@ def _os_ken_match(version: int, match: Match) -> Any:
     return MODULES[version][1].OFPMatch(_ordered_fields=fields)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(matches(), st.sampled_from(VERSIONS))
 def test_matches(match: Match, version: int) -> None:
     known = Match(tuple(item for item in match if item[0] not in UNKNOWN))
