@@ -21,7 +21,7 @@ from bench.common.cloud import Size, build
 from sdn_orch.dataplane.compiler import compile_switch
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.model import Switch
-from sdn_orch.southbound.uncollected import uncollected
+from sdn_orch.uncollected import uncollected
 
 BAR = 1.1
 _SIZES = (1_000, 3_000, 10_000)

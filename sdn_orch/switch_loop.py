@@ -25,8 +25,8 @@ from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.openflow.values import State
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.southbound.transfer import describe
-from sdn_orch.southbound.uncollected import uncollected
 from sdn_orch.status import Phase, SwitchStatus
+from sdn_orch.uncollected import uncollected
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from sdn_orch.southbound.framing import Framing
 from sdn_orch.southbound.handshake import Introduction, choose_version, introduce
 from sdn_orch.southbound.surroundings import Applications, Registry, Timing
 from sdn_orch.southbound.transfer import transfer
-from sdn_orch.southbound.uncollected import uncollected
+from sdn_orch.uncollected import uncollected
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from sdn_orch.southbound.uncollected import uncollected
+from sdn_orch.uncollected import uncollected
 
 
 def test_the_last_one_turns_it_on_again() -> None:
