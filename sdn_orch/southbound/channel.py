@@ -25,18 +25,18 @@ _STOP_TIMEOUT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """PEM files: our certificate and key, and the CA whose switches we accept (mutual authentication)."""
+    """PEM files: our certificate and key, and the authority whose switches we accept (mutual authentication)."""
 
     certificate: Path
     key: Path
-    ca: Path
+    authority: Path
 
     def context(self) -> ssl.SSLContext:
         """The server's side. Raises OSError (ssl.SSLError) for files that are missing or do not fit."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.certificate, self.key)
-        context.load_verify_locations(self.ca)
+        context.load_verify_locations(self.authority)
         context.verify_mode = ssl.CERT_REQUIRED
         return context
 

@@ -38,7 +38,7 @@ def use_tls(tls: Tls) -> None:
     """Certificates for `ssl:` databases. One set for the whole process: the library has no other way."""
     ovs.stream.Stream.ssl_set_private_key_file(str(tls.key))
     ovs.stream.Stream.ssl_set_certificate_file(str(tls.certificate))
-    ovs.stream.Stream.ssl_set_ca_cert_file(str(tls.ca))
+    ovs.stream.Stream.ssl_set_ca_cert_file(str(tls.authority))
 
 
 class Database:
