@@ -108,6 +108,8 @@ class Reconciler:
             self._events.put(commit)
 
     def _run(self) -> None:
+        for switch in self._world.snapshot.all(Switch):
+            self._loop(switch).refresh(self._world, None)
         while (event := self._events.get()) is not None:
             try:
                 self._take(event)
@@ -154,6 +156,11 @@ class Reconciler:
         by_switch: dict[str, set[Owner]] = defaultdict(set)
         for owner, switch_id in touched(before, after, commit.changes):
             by_switch[switch_id].add(owner)
+        for old, new in commit.changes:
+            if isinstance(new, Switch) and old is None:
+                self._loop(new).refresh(after, None)
+            elif isinstance(old, Switch) and new is None and old.id in self._loops:
+                self._loops.pop(old.id).stop()
         first = {new.switch_id for _, new in commit.changes if isinstance(new, Attachment)} & by_switch.keys()
         arrived: list[threading.Event] = []
         for switch_id in first & self._loops.keys():

@@ -2,7 +2,8 @@
 
 Each switch has a thread of its own, so that a slow or failing switch never delays another. Other threads
 only leave notes (`attach`, `refresh`, `detach`); all reading, compiling, planning and applying happens on
-the loop's thread, and always as: compile, diff, plan, apply, confirm.
+the loop's thread, and always as: compile, diff, plan, apply, confirm. What a switch should hold is compiled
+and kept up also while the switch is away, so that only the reading is left to do when it comes.
 """
 
 from __future__ import annotations
@@ -40,17 +41,22 @@ REPAIRS_TOLD = 20
 
 @dataclass(slots=True)
 class _Notes:
-    """What other threads left for the loop; `later` waits for its event, briefly."""
+    """What other threads left for the loop; `later` waits for its event, briefly.
+
+    `attached`: there is a new session. `check`: the switch is to be read and compared. `anew`: everything
+    is to be compiled, from nothing.
+    """
 
     world: World | None = None
     attached: bool = False
-    full: bool = False
+    check: bool = False
+    anew: bool = False
     owners: set[Owner] = field(default_factory=set)
     done: list[threading.Event] = field(default_factory=list)
     later: list[tuple[set[Owner], tuple[threading.Event, ...]]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return self.full or self.world is not None
+        return self.check or self.world is not None
 
 
 class SwitchLoop:
@@ -62,7 +68,7 @@ class SwitchLoop:
         self.switch_id = switch_id
         self.name = name
         self.status = SwitchStatus()
-        #: What the switch should hold; None until it is first connected.
+        #: What the switch should hold; None until it is first compiled.
         self.compiled: Compiled | None = None
         #: Owners whose newest rules are not confirmed.
         self.pending: set[Owner] = set()
@@ -77,6 +83,7 @@ class SwitchLoop:
         self._failures = 0
         self._not_before = 0.0
         self._audit_at = 0.0
+        self._attached_at = 0.0
         self._world = world
         self._thread = threading.Thread(target=self._run, name=f"switch-{name}", daemon=True)
 
@@ -99,7 +106,8 @@ class SwitchLoop:
         with self._condition:
             self.datapath = datapath
             self._failures, self._not_before = 0, 0.0
-            self._notes.world, self._notes.attached = world, True
+            self._attached_at = time.monotonic()
+            self._notes.world, self._notes.attached, self._notes.check = world, True, True
             self.status = replace(self.status, phase=Phase.SYNCING, error=None, synced_in=None)
             self._audit_at = math.inf
             self._condition.notify()
@@ -124,7 +132,7 @@ class SwitchLoop:
             notes = self._notes
             notes.world = world
             if owners is None:
-                notes.full = True
+                notes.anew = notes.check = True
             else:
                 owners = set(owners)
                 self.pending |= owners
@@ -159,59 +167,65 @@ class SwitchLoop:
 
     def _take(self, notes: _Notes, datapath: Datapath | None) -> None:
         try:
-            if notes.attached:
+            if notes.attached and self.rejected:
+                # It may be another switch by now: what the last one refused is tried again.
                 self.compiled = None
                 self.rejected.clear()
             if datapath is None:
-                self._rest()
-            elif notes.full or self.compiled is None:
-                self._synchronise(datapath, notes)
+                self._compile(notes)
+                with self._condition:
+                    if self.datapath is None:
+                        self.pending.clear()
+            elif notes.check or self.compiled is None:
+                self._synchronise(datapath, self._compile(notes), notes)
             else:
                 self._update(datapath, self.compiled, notes)
             self._failures = 0
-        except Disconnected:
-            self.compiled = None
+        except Disconnected as end:
+            # What it should hold is known; what it holds is read when it comes back.
+            log.debug("switch %s: %s", self.name, end)
         except SwitchRefused as refusal:
             self._reject(refusal)
 
-    def _rest(self) -> None:
-        """Nobody is there: once somebody is, all is read and compiled anew."""
-        self.compiled = None
-        with self._condition:
-            if self.datapath is None:
-                self.pending.clear()
+    def _compile(self, notes: _Notes) -> Compiled:
+        """What the switch should hold, with everything noted; nothing is sent."""
+        owners = notes.owners.union(*(owners for owners, _ in notes.later))
+        if self.compiled is not None and not notes.anew:
+            for owner in owners:
+                self.rejected.pop(owner, None)
+            self.compiled.replace(self._world, owners)
+            return self.compiled
+        with uncollected():
+            self.compiled = compile_switch(self._world, self.switch_id)
+            # It stays: the collector need not look at it again and again, which takes up to a second.
+            gc.freeze()
+        self.compiled.leave_out(self.rejected.keys())
+        return self.compiled
 
     def _wait(self) -> tuple[_Notes, Datapath | None] | None:
         """What is to be done next, and with which session: notes, or an audit; None at the end."""
         with self._condition:
             while not self._stopping:
                 now = time.monotonic()
-                if self.datapath is None:
-                    if self._notes:
-                        break
-                    self._condition.wait()
-                    continue
-                due = self._not_before if self._notes else max(self._not_before, self._audit_at)
+                if self._notes:
+                    due = self._not_before
+                elif self.datapath is not None:
+                    due = max(self._not_before, self._audit_at)
+                else:
+                    due = math.inf
                 if now >= due:
-                    self._notes.full |= not self._notes
+                    self._notes.check |= not self._notes
                     break
                 self._condition.wait(due - now if due != math.inf else None)
             notes, self._notes = self._notes, _Notes()
             self._world = notes.world or self._world
             return None if self._stopping else (notes, self.datapath)
 
-    def _synchronise(self, datapath: Datapath, notes: _Notes) -> None:
-        """Read everything and repair what differs; compile from nothing where something has changed."""
-        started = time.monotonic()
+    def _synchronise(self, datapath: Datapath, compiled: Compiled, notes: _Notes) -> None:
+        """Read everything and repair what differs."""
         is_first = self.status.synced_in is None
         is_audit = not is_first and notes.world is None and self._failures == 0
-        if self.compiled is None or notes.world is not None:
-            with uncollected():
-                self.compiled = compile_switch(self._world, self.switch_id)
-                # It stays: the collector need not look at it again and again, which takes up to a second.
-                gc.freeze()
-            self.compiled.leave_out(self.rejected.keys())
-        desired, actual = self.compiled.state, datapath.read()
+        desired, actual = compiled.state, datapath.read()
         foreign = sum(1 for key in actual.flows if key not in desired.flows)
         if self._keep_foreign:
             actual = _ours(actual, desired)
@@ -219,10 +233,11 @@ class SwitchLoop:
         counts = _summary(plan)
         if plan and is_audit:
             log.warning("switch %s: audit repairs what differs: %s", self.name, counts)
-            self._tell_repairs(self.compiled, plan, datapath.capabilities.version)
-        self._apply(datapath, self.compiled, plan, confirmed=None)
-        self._audit_at = time.monotonic() + self._audit_interval
-        taken = time.monotonic() - started
+            self._tell_repairs(compiled, plan, datapath.capabilities.version)
+        self._apply(datapath, compiled, plan, confirmed=None)
+        now = time.monotonic()
+        self._audit_at = now + self._audit_interval
+        taken = now - self._attached_at
         if is_first:
             log.info("switch %s: in sync after %.3f s: %s", self.name, taken, counts)
         with self._condition:
@@ -285,15 +300,16 @@ class SwitchLoop:
         for owner, reasons in culprits.items():
             log.error("switch %s refused rules of %s: %s", self.name, owner, "; ".join(reasons))
         self.rejected |= culprits
-        self.compiled = None
+        if self.compiled is not None:
+            self.compiled.leave_out(culprits)
         self._retry(str(refusal), at_once=bool(culprits))
 
     def _retry(self, error: str, *, at_once: bool = False) -> None:
-        """Read and compile everything again, after a pause that grows with each failure in a row."""
+        """Read and compare everything, after a pause that grows with each failure in a row."""
         pause = 0.0 if at_once else min(BACKOFF[0] * 2 ** min(self._failures, 16), BACKOFF[1])
         self._failures += 1
         with self._condition:
-            self._notes.full = True
+            self._notes.check = True
             self._not_before = time.monotonic() + pause
             if self.datapath is not None:
                 self.status = replace(self.status, phase=Phase.FAILING, error=error)

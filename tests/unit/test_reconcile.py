@@ -246,3 +246,25 @@ def test_foreign_rules_stay_where_they_are_to_be_kept() -> None:
         assert foreign.key in fabric.switches["leaf1"].state.flows
     finally:
         fabric.reconciler.stop()
+
+
+def test_what_an_absent_switch_should_hold_is_compiled_and_kept_up(fabric: Fabric) -> None:
+    def is_kept_up() -> bool:
+        world = World.of(fabric.store.snapshot())
+        wanted = compile_switch(world, "leaf2").state.flows
+        return fabric.reconciler.desired("leaf2").flows == wanted
+
+    eventually(is_kept_up)
+    fabric.commit(Put(at(4, "leaf2", 4)))
+    eventually(is_kept_up)
+    assert any(flow.priority for flow in fabric.reconciler.rules(NIC4, "leaf2"))
+    fabric.connect()
+
+
+def test_a_switch_that_is_no_longer_configured_keeps_what_it_holds(fabric: Fabric) -> None:
+    fabric.connect()
+    held = dict(fabric.switches["spine"].state.flows)
+    fabric.commit(Delete(Link, "link1"), Delete(Link, "link2"), Delete(Switch, "spine"))
+    fabric.settle("leaf1", "leaf2")
+    assert fabric.reconciler.switch_status("spine").phase is Phase.DISCONNECTED
+    assert fabric.switches["spine"].state.flows.keys() <= held.keys()
