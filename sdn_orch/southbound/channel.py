@@ -25,7 +25,7 @@ _STOP_TIMEOUT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """PEM files: our certificate and key, and the authority whose switches we accept (mutual authentication)."""
+    """PEM files: our certificate and key, and the authority that those of switches must be signed by."""
 
     certificate: Path
     key: Path
