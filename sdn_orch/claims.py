@@ -1,8 +1,9 @@
 """Who says where NICs are, and what follows from it: attachments.
 
-Claims come from the configuration, from OVSDB, and from first packets. A claim names a NIC by its id or
-by its MAC address; it may be there before the NIC is registered. Of several claims for one NIC the most
-trusted source wins, and of one source the newest: during a live migration that is the destination.
+Claims come from the configuration and from OVSDB. A claim names a NIC by its id or by its MAC address; it
+may be there before the NIC is registered. Of several claims for one NIC the most trusted source wins, and
+of one source the newest: during a live migration that is the destination. Where a first packet has put a
+NIC (`southbound/learning.py`) it stays until it is claimed.
 """
 
 from __future__ import annotations
