@@ -20,7 +20,7 @@ from sdn_orch.openflow.values import Output
 from sdn_orch.southbound.base import Datapath
 
 #: Seconds after the NIC has come at which it is announced.
-AT: Final = (0.0, 0.3, 1.0)
+AT: Final = (0.0, 0.1, 0.2, 0.5, 1.0)
 RARP: Final = 0x8035
 _EVERYBODY = bytes.fromhex("ffffffffffff")
 #: Hardware Ethernet, protocol IPv4, their address lengths, "who am I?" (RFC 903).
