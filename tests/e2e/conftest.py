@@ -40,7 +40,7 @@ def running() -> Iterator[Running]:
         yield Running(cloud, {machine.name: machine for machine in machines}, free)
 
 
-@pytest.fixture(scope="session", params=[VXLAN, VLAN, PLAIN], ids=["vxlan", "vlan", "plain"])
+@pytest.fixture(scope="session", params=[PLAIN, VXLAN, VLAN], ids=["plain", "vxlan", "vlan"])
 def placed(request: pytest.FixtureRequest) -> Iterator[Placed]:
     fabric: Fabric = request.param
     with fabric.cloud(fabric.made, fabric.settings, fabric.attachments) as cloud:

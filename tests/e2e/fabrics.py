@@ -5,7 +5,8 @@
 | red    | red1   | red2   | red3   | an isolated network 10.1.1.0/24
 | blue   | blue1  | blue2  | blue3  | the same addresses again
 | blue   | web1   | data1  | data2  | two tiers of a VPC
-|        | free   | free   |        |
+|        | free   | free   |        | for machines that move, or show themselves by a first packet
+|        | none   | none   |        | a port of which nothing is known
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from topologies.hypervisors import HypervisorCloud, Hypervisors
 from topologies.leaf_spine import LeafSpine
 from topologies.vlan_edges import ACCESS_VLANS, TRUNK, VlanEdges
 
-#: Four hosts on each edge, the fourth free for machines that move; behind a trunk there are three.
-HOSTS = 4
+#: Hosts on each edge; behind a trunk there are three. And the port of the free one.
+HOSTS, FREE_PORT = 5, 4
 
 
 class PlainLeafSpine(LeafSpine):
@@ -61,7 +62,7 @@ class Fabric:
         for switch in topo.switches():
             info = topo.nodeInfo(switch)
             if info.get("role") == "edge" and not switch.endswith("3"):
-                topo.setNodeInfo(switch, info | {"learn_ports": [HOSTS]})
+                topo.setNodeInfo(switch, info | {"learn_ports": [FREE_PORT]})
         return topo
 
     @property
@@ -101,22 +102,23 @@ PLAIN = Fabric("plain", Cloud, PlainLeafSpine, {"spines": 2, "leaves": 3, "hosts
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A cloud on a fabric, with machines by their names, and the free hosts of the first two edges."""
+    """A cloud on a fabric, with machines by their names, and the other hosts of the first two edges."""
 
     fabric: Fabric
     cloud: Cloud
     cloudstack: Cloudstack
     machines: dict[str, Machine]
     tenants: tuple[Tenant, ...] = ()
-    free: tuple[str, str] = (f"h{HOSTS}", f"h{2 * HOSTS}")
+    free: tuple[str, str] = (f"h{FREE_PORT}", f"h{HOSTS + FREE_PORT}")
+    strangers: tuple[str, str] = (f"h{HOSTS}", f"h{2 * HOSTS}")
 
     def node(self, name: str) -> Any:
         """The host that plays a machine."""
         return self.cloud.node(self.machines[name].host)
 
     def nodes(self) -> dict[str, Any]:
-        """The hosts by the names of their machines, and the free ones by their own."""
-        free = {name: self.cloud.node(name) for name in self.free}
+        """The hosts by the names of their machines, and those without one by their own."""
+        free = {name: self.cloud.node(name) for name in (*self.free, *self.strangers)}
         return free | {name: self.node(name) for name in self.machines}
 
     def ping(self, source: str, address: str | None, *options: str) -> str:

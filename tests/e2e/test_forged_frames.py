@@ -148,8 +148,9 @@ def test_forged_frames_reach_nobody_and_change_nothing(placed: Placed) -> None:
     frames = [frame for _, frame in named]
     red2 = placed.machines["red2"]
     true = Ether(src=red1.mac, dst=red2.mac) / IP(src=red1.ipv4, dst=red2.ipv4) / UDP(dport=9) / b"true"
-    # From a port where red1 is, and from one where nobody is.
-    got = exchange(placed.nodes(), {"red1": [*frames, bytes(true)], placed.free[0]: frames})
+    # From red1's port, from one where a first packet would bind a NIC, and from one where nobody is.
+    sent = {"red1": [*frames, bytes(true)], placed.free[0]: frames, placed.strangers[1]: frames}
+    got = exchange(placed.nodes(), sent)
     assert {name for name, received in got.items() if bytes(true) in received} == {"red2"}
     payloads = {frame[14:]: name for name, frame in named}
     seen = {
@@ -180,28 +181,29 @@ def test_replayed_and_made_up_lldp_makes_no_link(placed: Placed) -> None:
     """Where a machine is, no LLDP comes out and none counts; elsewhere, what is not ours does not."""
     controller = placed.cloud.controller
     before = controller.ask("/v1/topology")["links"]
-    free = {name: placed.cloud.node(name) for name in placed.free}
-    nodes = free | {name: placed.node(name) for name in ("red1", "red2")}
+    strangers = {name: placed.cloud.node(name) for name in placed.strangers}
+    tenants = {name: node for name, node in placed.nodes().items() if name in ("red1", "red2", *placed.free)}
+    nodes = strangers | tenants
     heard: dict[str, list[bytes]] = {name: [] for name in nodes}
 
     def listen() -> bool:
         for name, received in exchange(nodes, {}).items():
             heard[name] += [frame for frame in received if frame[12:14] == b"\x88\xcc"]
-        return all(heard[name] for name in free)
+        return all(heard[name] for name in strangers)
 
-    for node in free.values():
+    for node in strangers.values():
         # A port that has just come up says so at once.
         node.cmd(f"ip link set {node.defaultIntf()} down; ip link set {node.defaultIntf()} up")
     controller.wait(listen, "LLDP to come to ports where nobody is")
-    assert not heard["red1"] and not heard["red2"]
-    true = [frame for name in free for frame in heard[name]]
+    assert not [name for name in tenants if heard[name]]
+    true = [frame for name in strangers for frame in heard[name]]
     # For port 1, and with another proof.
     made_up = [
         frame[:at] + bytes((0, 0, 0, 1)) + frame[at + 4 :] for frame in true for at in [said_port(frame)]
     ]
     made_up += [frame[:-6] + bytes(4) + frame[-2:] for frame in true]
     assert not set(made_up) & set(true)
-    sent = {"red1": [*true, *made_up], "red2": [*true, *made_up]} | dict.fromkeys(free, made_up)
+    sent = {name: made_up if name in strangers else [*true, *made_up] for name in nodes}
     got = exchange(nodes, sent)
     assert not [frame for frames in got.values() for frame in frames if frame in made_up]
     assert controller.ask("/v1/topology")["links"] == before
