@@ -51,6 +51,7 @@ class Server:
             config.load()  # Reads certificate and key now: a wrong one is told to the caller.
         self._listener = listener
         self._server = uvicorn.Server(config)
+        self._stopping = False
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
 
     @property
@@ -73,6 +74,7 @@ class Server:
 
     def stop(self) -> None:
         """Finish what is under way, for a second at most, and close the socket."""
+        self._stopping = True
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(_GRACE + 1)
@@ -80,6 +82,8 @@ class Server:
 
     def _serve(self) -> None:
         self._server.run(sockets=[self._listener])
+        if not self._stopping:
+            raise RuntimeError("the HTTP server has ended by itself")
 
 
 def _ending(app: ASGIApp) -> ASGIApp:

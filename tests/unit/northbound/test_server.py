@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import stat
@@ -18,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from sdn_orch.northbound.server import Server, listen_tcp, listen_unix
+from sdn_orch.threads import ThreadEnded, Watch
 
 
 def hello(request: Request) -> PlainTextResponse:
@@ -155,3 +157,36 @@ def test_answers_are_not_delayed() -> None:
         elapsed = time.monotonic() - started
     server.stop()
     assert elapsed < 20 * 0.03
+
+
+def test_what_the_end_cuts_off_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    entered = threading.Event()
+
+    async def endless(_request: Request) -> PlainTextResponse:
+        entered.set()
+        await asyncio.sleep(60)
+        return PlainTextResponse("never")
+
+    server = Server(Starlette(routes=[Route("/", endless)]), listen_tcp("127.0.0.1", 0))
+    server.start()
+    answers: list[httpx.Response] = []
+    url = f"http://127.0.0.1:{server.address[1]}/"
+    asking = threading.Thread(target=lambda: answers.append(httpx.get(url, trust_env=False)))
+    asking.start()
+    assert entered.wait(5)
+    started = time.monotonic()
+    server.stop()
+    assert time.monotonic() - started < 2
+    asking.join(10)
+    assert [(answer.status_code, answer.text) for answer in answers] == [(503, "the server stops")]
+    assert "Traceback" not in caplog.text
+
+
+def test_a_server_that_ends_by_itself_is_noticed() -> None:
+    with Watch() as watch:
+        server = Server(APP, listen_tcp("127.0.0.1", 0), name="api")
+        server.start()
+        server._server.should_exit = True
+        with pytest.raises(ThreadEnded, match="thread api"):
+            watch.wait(5)
+        server.stop()
