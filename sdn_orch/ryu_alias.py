@@ -1,8 +1,8 @@
 """`import ryu…` gives the modules of os-ken, the maintained Ryu, so that Ryu applications load unmodified.
 
-from sdn_orch import ryu_alias
-ryu_alias.install()
-from ryu.base.app_manager import RyuApp    # os_ken's OSKenApp
+    from sdn_orch import ryu_alias
+    ryu_alias.install()
+    from ryu.base.app_manager import RyuApp  # os_ken's OSKenApp
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """From what a switch holds to what it should hold: which messages, in which order.
 
-The order within a plan, and how it is cut into chunks, keep rule 5 of the design: no state between is
-more open than both ends, and what is pointed at (groups, meters, later tables) is there before what
-points at it. A flow that changes is sent as an ADD, which replaces it with its cookie; a MODIFY would
+By the order within a plan, and by how it is cut into chunks, no state between is more open than both ends,
+and what is pointed at (groups, meters, later tables) is there before what points at it. A flow that changes is sent as an ADD, which replaces it with its cookie; a MODIFY would
 leave the old cookie (OpenFlow 1.3.5, section 6.4). Flows that stay are not touched and keep their counters.
 """
 
