@@ -2,7 +2,9 @@
 
     from sdn_orch import ryu_alias
     ryu_alias.install()
-    from ryu.base.app_manager import RyuApp  # os_ken's OSKenApp
+    from ryu.base.app_manager import RyuApp
+
+`RyuApp` is then os-ken's `OSKenApp`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """From what a switch holds to what it should hold: which messages, in which order.
 
 By the order within a plan, and by how it is cut into chunks, no state between is more open than both ends,
-and what is pointed at (groups, meters, later tables) is there before what points at it. A flow that changes is sent as an ADD, which replaces it with its cookie; a MODIFY would
-leave the old cookie (OpenFlow 1.3.5, section 6.4). Flows that stay are not touched and keep their counters.
+and what is pointed at (groups, meters, later tables) is there before what points at it. A flow that changes
+is sent as an ADD, which replaces it with its cookie; a MODIFY would leave the old cookie (OpenFlow 1.3.5,
+section 6.4). Flows that stay are not touched and keep their counters.
 """
 
 from __future__ import annotations
