@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import stat
 from pathlib import Path
 
@@ -53,3 +54,17 @@ def test_a_file_without_keys(tmp_path: Path, text: str) -> None:
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(Invalid, match=r"admin\.keys: needs \[cloudstack\] with key and secret"):
         admin_keys.read(config(path))
+
+
+def test_a_full_disk_leaves_no_half_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "admin.keys"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            admin_keys.write(config(path), Credentials("a", "b"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+    admin_keys.write(config(path), Credentials("a", "b"))
+    assert admin_keys.read(config(path)) == Credentials("a", "b")
