@@ -2,7 +2,7 @@
 
 Every commit advances the world and names the (owner, switch) pairs that may compile differently; the loops
 of those switches do the rest. Switches where packets arrive go first: a NIC's own edge knows it before
-others send to it.
+others send to it, and a cable is taken out of use by those who send over it before its ends forget it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from sdn_orch.dataplane.compiler import Compiled, compile_switch
@@ -21,12 +21,13 @@ from sdn_orch.dataplane.rules import NO_RULES, Owner, OwnerKind, port_id
 from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected
-from sdn_orch.intent.model import Attachment, Network, Nic, Switch
+from sdn_orch.intent.model import Attachment, Link, Network, Nic, Record, Switch
 from sdn_orch.openflow.values import FlowEntry, FlowKey, State
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.status import Condition, ObjectStatus, Phase, SwitchStatus
 from sdn_orch.store.base import Commit, Store
 from sdn_orch.switch_loop import SwitchLoop
+from sdn_orch.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Reconciler:
         self._keep_foreign = keep_foreign
         self._world = World.of(store.snapshot())
         self._loops: dict[str, SwitchLoop] = {}
+        self._turns = Turns()
         self._events: queue.SimpleQueue[Commit | _Attach | _Detach | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(_BACKLOG)
         self._waiting: list[_Attach] = []
@@ -161,7 +163,7 @@ class Reconciler:
                 self._loop(new).refresh(after, None)
             elif isinstance(old, Switch) and new is None and old.id in self._loops:
                 self._loops.pop(old.id).stop()
-        first = {new.switch_id for _, new in commit.changes if isinstance(new, Attachment)} & by_switch.keys()
+        first = leading(commit.changes, by_switch.keys())
         arrived: list[threading.Event] = []
         for switch_id in first & self._loops.keys():
             first_loop = self._loops[switch_id]
@@ -193,6 +195,7 @@ class Reconciler:
                 switch.id,
                 switch.name,
                 self._world,
+                self._turns,
                 audit_interval=self._audit_interval,
                 keep_foreign=self._keep_foreign,
             )
@@ -278,6 +281,23 @@ class Reconciler:
         loop = self._loops.get(switch_id)
         compiled = loop.compiled if loop else None
         return compiled if compiled is not None else compile_switch(self._world, switch_id)
+
+
+def leading(changes: Sequence[tuple[Record | None, Record | None]], switches: Set[str]) -> set[str]:
+    """Which of the touched switches go first, so that no packet comes to one that does not expect it yet.
+
+    A NIC's own edge; the ends of a cable that is there again; and, when a cable is gone, all but its ends.
+    These turn packets round by themselves until nobody sends them any (RFC 6976 is of the same order).
+    """
+    places = {new.switch_id for _, new in changes if isinstance(new, Attachment)}
+    come: set[str] = set()
+    gone: set[str] = set()
+    for old, new in changes:
+        was_up, is_up = (isinstance(link, Link) and link.up for link in (old, new))
+        if was_up != is_up and isinstance(link := new or old, Link):
+            (come if is_up else gone).update(switch_id for switch_id, _ in link.ports)
+    others = switches - gone if gone else frozenset()
+    return (places | come | others) & switches
 
 
 def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
