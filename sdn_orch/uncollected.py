@@ -1,7 +1,8 @@
 """Bulk work without garbage collection.
 
-Reading 100,000 flows makes some hundred thousand objects that all stay; the collector would walk them, and
-everything else that the daemon holds, again and again: a third of the time of a dump.
+Reading 100,000 flows, or a cloud from its store, makes some hundred thousand objects that all stay; the
+collector would walk them, and everything else that the daemon holds, again and again: a third of the time of
+a dump.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ that a process or machine that dies at any moment loses nothing acknowledged and
 from __future__ import annotations
 
 import fcntl
-import gc
 import os
 import sqlite3
 import time
@@ -25,6 +24,7 @@ from sdn_orch.intent.snapshot import Change, Difference, Snapshot
 from sdn_orch.store import codec
 from sdn_orch.store.base import Commit
 from sdn_orch.store.feed import Feed
+from sdn_orch.uncollected import uncollected
 
 #: "sdno", in the header of the file.
 APPLICATION = 0x73646E6F
@@ -64,7 +64,7 @@ class SqliteStore:
                 self._database = undo.enter_context(closing(_connect(path, busy_seconds)))
                 self._inode = path.stat().st_ino
                 self._prepare()
-                with _collector_paused():
+                with uncollected():
                     self._snapshot = self._load()
             self._feed = Feed(self._snapshot)
             self._release = undo.pop_all()
@@ -215,18 +215,6 @@ def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
     # Text that is not UTF-8 must reach the checksum, which names the row.
     database.text_factory = lambda text: text.decode(errors="replace")
     return database
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Loading makes many objects that all stay: to look for garbage among them takes longer than loading."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from sdn_orch.intent.model import Account, Domain, NetworkKind, Role
-from sdn_orch.northbound.cloudstack.jobs import close_interrupted
 from sdn_orch.northbound.cloudstack.model import (
     AccountDetails,
     Availability,
@@ -40,19 +39,14 @@ class Credentials:
 
 
 def bootstrap(service: Service, given: Credentials | None = None) -> Credentials:
-    """Make what is missing; answers the administrator's keys: those given, else those there, else new ones.
-
-    Jobs that the last process left unfinished are closed.
-    """
+    """Make what is missing; answers the administrator's keys: those given, those there, or new ones."""
 
     def prepare(transaction: Transaction) -> Credentials:
         if not transaction.snapshot.where(Domain, "path", "/"):
             _install(transaction)
         return _keys(transaction, given)
 
-    credentials = service.write(prepare)
-    close_interrupted(service)
-    return credentials
+    return service.write(prepare)
 
 
 def _keys(transaction: Transaction, given: Credentials | None) -> Credentials:

@@ -1,30 +1,23 @@
 """Asynchronous jobs and events: durable, committed together with what they tell of.
 
-The work of a job is one transaction, so that a job is complete when its id is told. The newest of each are
-kept; with every new one the one that is too old goes.
+The work of a job is one transaction, so that a job is complete when its id is told, and none is ever pending:
+a crash leaves nothing of it. The newest of each are kept; with every new one the one that is too old goes.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import logging
 from datetime import datetime
 from uuid import uuid4
 
 from sdn_orch.northbound.cloudstack.callers import Caller
 from sdn_orch.northbound.cloudstack.faults import INTERNAL, ApiFault
 from sdn_orch.northbound.cloudstack.model import Event, Job, JobStatus
-from sdn_orch.northbound.service import Service, Transaction
-
-log = logging.getLogger(__name__)
+from sdn_orch.northbound.service import Transaction
 
 #: How many of the newest jobs and events are kept.
 KEPT_JOBS = 20_000
 KEPT_EVENTS = 50_000
-
-#: The text of a job that a crash or a restart has cut off.
-INTERRUPTED = "The management server stopped before the job was done; nothing was changed"
 
 
 def finished(
@@ -71,30 +64,6 @@ def tell(
     oldest = transaction.snapshot.last_number(Event) - KEPT_EVENTS
     if (old := transaction.snapshot.numbered(Event, oldest)) is not None:
         transaction.delete(old)
-
-
-def close_interrupted(service: Service) -> int:
-    """Mark the jobs that were pending when the last process ended as failed; answers how many there were."""
-    waiting = [job for job in service.snapshot.all(Job) if job.status is JobStatus.PENDING]
-    if not waiting:
-        return 0
-
-    def close(transaction: Transaction) -> None:
-        body = ApiFault(INTERNAL, INTERRUPTED).body()
-        for job in waiting:
-            transaction.put(
-                dataclasses.replace(
-                    job,
-                    status=JobStatus.FAILED,
-                    result_code=INTERNAL,
-                    result=json.dumps(body),
-                    completed=transaction.now,
-                )
-            )
-
-    service.write(close)
-    log.warning("%d jobs of the last run were cut off and are marked as failed", len(waiting))
-    return len(waiting)
 
 
 def _job(

@@ -283,9 +283,8 @@ class SecondaryAddress(Record):
 
 
 class JobStatus(IntEnum):
-    """How far a job is."""
+    """What came of a job; 0, pending, is never to be seen."""
 
-    PENDING = 0
     DONE = 1
     FAILED = 2
 
@@ -294,18 +293,18 @@ class JobStatus(IntEnum):
 class Job(Record):
     """An asynchronous call: who asked for it and what came of it.
 
-    `result` is the JSON text of what queryAsyncJobResult shows; empty while pending. Accounts and users
-    are named, not referred to: a job outlives them.
+    `result` is the JSON text of what queryAsyncJobResult shows. Accounts and users are named, not referred
+    to: a job outlives them.
     """
 
     account_id: str
     user_id: str
     command: str
     created: datetime
-    status: JobStatus = JobStatus.PENDING
+    completed: datetime
+    status: JobStatus
+    result: str
     result_code: int = 0
-    result: str = ""
-    completed: datetime | None = None
     resource_type: str = ""
     resource_id: str = ""
 

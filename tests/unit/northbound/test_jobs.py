@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,7 +10,7 @@ import pytest
 from sdn_orch.northbound.cloudstack import jobs
 from sdn_orch.northbound.cloudstack.bootstrap import bootstrap
 from sdn_orch.northbound.cloudstack.door import Door
-from sdn_orch.northbound.cloudstack.model import Event, Job, JobStatus
+from sdn_orch.northbound.cloudstack.model import Event, Job
 from sdn_orch.northbound.service import Service
 from sdn_orch.store.sqlite import SqliteStore
 from tests.cloudstack import Client, Cloud, Refused
@@ -102,20 +101,3 @@ def test_only_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [cloud.admin.call("updateNetwork", id=network, name=f"n{index}")["jobid"] for index in range(9)]
     assert [job.id for job in cloud.snapshot.all(Job)] == ids[-5:]
     assert cloud.snapshot.count(Event) == 7
-
-
-def test_jobs_cut_off_are_closed_at_the_next_start() -> None:
-    cloud = Cloud()
-    network = cloud.network(cloud.admin, "n")["id"]
-    id = cloud.admin.call("updateNetwork", id=network, name="m")["jobid"]
-    done = cloud.snapshot.need(Job, id)
-    waiting = dataclasses.replace(
-        done, id=str(uuid4()), number=0, status=JobStatus.PENDING, result="", completed=None
-    )
-    cloud.service.write(lambda t: t.put(waiting))
-    assert "jobresult" not in cloud.admin.call("queryAsyncJobResult", jobid=waiting.id)
-    bootstrap(cloud.service)
-    closed = cloud.admin.call("queryAsyncJobResult", jobid=waiting.id)
-    assert (closed["jobstatus"], closed["jobresultcode"]) == (2, 530)
-    assert closed["jobresult"]["errortext"] == jobs.INTERRUPTED
-    assert cloud.snapshot.need(Job, id) == done

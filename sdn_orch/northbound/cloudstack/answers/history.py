@@ -6,7 +6,7 @@ import json
 
 from sdn_orch.intent.model import Account, Domain
 from sdn_orch.northbound.cloudstack.answers.owners import domain_path
-from sdn_orch.northbound.cloudstack.model import Event, Job, JobStatus
+from sdn_orch.northbound.cloudstack.model import Event, Job
 from sdn_orch.northbound.cloudstack.shapes import Field, Scene, Shape, always, flag, moment, number, string
 
 
@@ -54,17 +54,8 @@ JOB: Shape[Job] = Shape(
         number("jobstatus", "0 pending, 1 done, 2 failed", lambda _, job: int(job.status)),
         number("jobprocstatus", "how far it is", always(0)),
         number("jobresultcode", "0, or 530 if it failed", lambda _, job: job.result_code),
-        string(
-            "jobresulttype",
-            "object or text",
-            lambda _, job: None if job.status is JobStatus.PENDING else "object",
-        ),
-        Field(
-            "jobresult",
-            "responseobject",
-            "what came of it",
-            lambda _, job: json.loads(job.result) if job.result else None,
-        ),
+        string("jobresulttype", "object or text", always("object")),
+        Field("jobresult", "responseobject", "what came of it", lambda _, job: json.loads(job.result)),
         string("cmd", "the command", lambda _, job: _class_name(job.command)),
         string("accountid", "the account that asked for it", lambda _, job: job.account_id),
         string("account", "the name of the account", _account_name),
