@@ -76,16 +76,17 @@ def restart(cloud: Cloud, source: Machine, target: Machine, client: Machine) -> 
 
 def lease(cloud: Cloud, machine: Machine) -> float:
     """Seconds until a DHCP client that remembers nothing has its address."""
-    files = [cloud.directory / f"{machine.host}.dhclient4.{kind}" for kind in ("leases", "pid")]
+    leases, pid = (cloud.directory / f"{machine.host}.dhclient4.{kind}" for kind in ("leases", "pid"))
     started = time.monotonic()
     output, _ = cloud.lease4(machine.host).communicate(timeout=60)
     taken = time.monotonic() - started
     if machine.ipv4 not in cloud.addresses(machine.host):
         raise RuntimeError(f"{machine.name} has another address than {machine.ipv4}:\n{output}")
-    # It goes on in the background, and would answer for the next one.
+    # It goes on in the background, where it says a little later who it is; the next one is to be without it.
+    cloud.controller.wait(lambda: pid.exists() and pid.read_text().strip(), "the client's process id")
     with contextlib.suppress(ProcessLookupError):
-        os.kill(int(files[1].read_text()), signal.SIGKILL)
-    for file in files:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+    for file in (leases, pid):
         file.unlink()
     return taken
 
