@@ -27,6 +27,7 @@ from sdn_orch.openflow.values import State
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.southbound.transfer import describe
 from sdn_orch.status import Phase, SwitchStatus
+from sdn_orch.turns import Turns
 from sdn_orch.uncollected import uncollected
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,14 @@ class SwitchLoop:
     """See the module. `audit_interval` is in seconds, 0 for never; `keep_foreign` leaves unknown flows."""
 
     def __init__(
-        self, switch_id: str, name: str, world: World, *, audit_interval: float, keep_foreign: bool
+        self,
+        switch_id: str,
+        name: str,
+        world: World,
+        turns: Turns,
+        *,
+        audit_interval: float,
+        keep_foreign: bool,
     ) -> None:
         self.switch_id = switch_id
         self.name = name
@@ -75,6 +83,7 @@ class SwitchLoop:
         #: Owners whose rules the switch answered with an error, until they compile differently.
         self.rejected: dict[Owner, tuple[str, ...]] = {}
         self.datapath: Datapath | None = None
+        self._turns = turns
         self._audit_interval = audit_interval or math.inf
         self._keep_foreign = keep_foreign
         self._condition = threading.Condition()
@@ -172,12 +181,10 @@ class SwitchLoop:
                 self.compiled = None
                 self.rejected.clear()
             if datapath is None:
-                self._compile(notes)
-                with self._condition:
-                    if self.datapath is None:
-                        self.pending.clear()
+                self._compile_ahead(notes)
             elif notes.check or self.compiled is None:
-                self._synchronise(datapath, self._compile(notes), notes)
+                with self._turns.present():
+                    self._synchronise(datapath, self._compile(notes), notes)
             else:
                 self._update(datapath, self.compiled, notes)
             self._failures = 0
@@ -186,6 +193,18 @@ class SwitchLoop:
             log.debug("switch %s: %s", self.name, end)
         except SwitchRefused as refusal:
             self._reject(refusal)
+
+    def _compile_ahead(self, notes: _Notes) -> None:
+        """The switch is away: keep up what it should hold when it comes."""
+        if self.compiled is not None and not notes.anew:
+            self._compile(notes)
+        else:
+            with self._turns.absent():
+                # Once it is there, it is compiled out of turn.
+                self.compiled = None if self.datapath is not None else self._compile(notes)
+        with self._condition:
+            if self.datapath is None:
+                self.pending.clear()
 
     def _compile(self, notes: _Notes) -> Compiled:
         """What the switch should hold, with everything noted; nothing is sent."""
