@@ -171,6 +171,3 @@ class HypervisorCloud(Cloud):
     def _slot(self) -> str:
         """The footprint's number, so that runs side by side have addresses of their own."""
         return self._footprint.prefix.strip("n-")
-
-
-topos = {"hypervisors": Hypervisors}

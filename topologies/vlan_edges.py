@@ -44,6 +44,3 @@ class VlanEdges(Topo):  # type: ignore[misc]
                 host = self.addHost(f"h{index * hosts + port}")
                 self.addLink(host, edge if index < 2 else access, port1=0, port2=port)
         self.addLink(edge, access, port1=TRUNK, port2=len(tags) + 1)
-
-
-topos = {"vlan_edges": VlanEdges}
