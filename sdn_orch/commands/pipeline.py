@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
 from sdn_orch.commands.common import JsonOption, console, show_json
-from sdn_orch.dataplane.pipeline import STAGES
+from sdn_orch.dataplane.pipeline import STAGES, describe
+
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the page docs/pipeline.md.")]
 
 
-def pipeline(as_json: JsonOption = False) -> None:
+def pipeline(markdown: MarkdownOption = False, as_json: JsonOption = False) -> None:
     """The tables that a packet meets, what each is for, where it may go next, and the priorities."""
+    if markdown:
+        return print(describe(), end="")
     if as_json:
         return show_json([{**asdict(stage), "name": stage.table.name.lower()} for stage in STAGES.values()])
     out = console()

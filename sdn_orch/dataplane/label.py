@@ -48,19 +48,6 @@ def encode(label: Label) -> int:
     return _LOCAL | label.path << _PATH_SHIFT | label.switch << _SWITCH_SHIFT | destination
 
 
-def decode(mac: int) -> Label:
-    """What a label says. Raises ValueError for a MAC address that is no label."""
-    if mac & ANY_LABEL[1] != _LOCAL:
-        raise ValueError(f"not a label: {mac:012x}")
-    destination = mac & 0xFFFFFF
-    return Label(
-        path=mac >> _PATH_SHIFT & 0x3F,
-        switch=mac >> _SWITCH_SHIFT & 0xFFFF,
-        destination=destination & ~_FLOOD,
-        flood=bool(destination & _FLOOD),
-    )
-
-
 def to_nic(switch: int, nic: int) -> int:
     """The label of a frame to one NIC on the shortest path."""
     return encode(Label(PRIMARY, switch, nic))

@@ -21,7 +21,6 @@ __all__ = [
     "encode_flow",
     "encode_instructions",
     "encode_match",
-    "normalise",
 ]
 
 _GOTO, _WRITE_METADATA, _APPLY_ACTIONS, _METER = 1, 2, 4, 6
@@ -82,21 +81,6 @@ def decode_flow(entry: FlowEntry, version: int) -> Flow:
     """
     actions, metadata, goto = decode_instructions(entry.instructions, version)
     return Flow(entry.table, entry.priority, decode_match(entry.match), actions, metadata, goto)
-
-
-def normalise(entry: FlowEntry, version: int) -> FlowEntry:
-    """A dumped flow in the form in which we write it, with the cookie that it has.
-
-    For switches that show fields in another order than Open vSwitch does. What we would not have
-    written comes back unchanged.
-    """
-    try:
-        flow = decode_flow(entry, version)
-        match = encode_match(flow.match, version)
-        instructions = encode_instructions(flow.actions, flow.metadata, flow.goto, version)
-    except (MalformedMessage, ValueError):
-        return entry
-    return FlowEntry(entry.table, entry.priority, match, instructions, entry.cookie)
 
 
 def decode_instructions(

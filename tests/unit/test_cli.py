@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from sdn_orch.cli import app
 from sdn_orch.commands.topology import to_dot, to_tree
-from sdn_orch.dataplane.pipeline import Table
+from sdn_orch.dataplane.pipeline import Table, describe
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "sdn-orch.toml"
 
@@ -140,6 +140,7 @@ def test_pipeline_names_every_table_in_order() -> None:
     headings = [line for line in result.stdout.splitlines() if "→" in line and not line.startswith("    ")]
     assert [heading.split()[:2] for heading in headings] == [[str(int(t)), t.name.lower()] for t in Table]
     assert [row["table"] for row in json.loads(run("pipeline", "--json").stdout)] == [int(t) for t in Table]
+    assert run("pipeline", "--markdown").stdout == describe()
 
 
 TOPOLOGY: dict[str, list[dict[str, Any]]] = {

@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "pipeline.md"
 
 
 def test_the_page_is_what_the_code_says() -> None:
-    assert PAGE.read_text() == describe(), "run: sdn-orch pipeline > docs/pipeline.md"
+    assert PAGE.read_text() == describe(), "run: sdn-orch pipeline --markdown > docs/pipeline.md"
 
 
 def test_the_page_names_every_table_and_reason() -> None:
