@@ -191,8 +191,8 @@ def _switch_here(site: Site, id: str) -> Iterator[Said]:
         return
     yield from classify.switch(site)
     if site.is_edge:
-        yield from neighbour_source.switch()
-        yield from service.switch()
+        yield from neighbour_source.switch(site.dialect)
+        yield from service.switch(site.dialect)
         yield from answer.switch(site.dialect)
         yield from route.switch(site.dialect)
         yield from forward.switch()

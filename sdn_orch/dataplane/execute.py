@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sdn_orch.dataplane.lookup import ALWAYS, Tables
 from sdn_orch.dataplane.wires import Tunnel
-from sdn_orch.intent.packet import NAMES, Packet
+from sdn_orch.intent.packet import ICMPV6, NAMES, UDP, Packet
 from sdn_orch.openflow.fields import FIELDS
 from sdn_orch.openflow.values import (
     ANY,
@@ -44,6 +44,10 @@ MAX_DEPTH = 64
 MAX_VISITS = 4096
 
 _TRANSPORT = frozenset(NAMES[NAMES.index("tcp_src") :])
+_FIRST = {
+    UDP: frozenset({"udp_src", "udp_dst"}),
+    ICMPV6: frozenset({"icmpv6_type", "icmpv6_code"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +131,15 @@ class _Run:
         self.tables, self.is_live, self.choose = tables, is_live, choose
         self.source = packet
         self.fields: dict[str, int] = {**dict.fromkeys(ALWAYS, 0), **dict(packet.fields), "in_port": in_port}
-        #: A switch does not match on the ports of fragments.
+        #: Plain switches are taken not to match on the ports of fragments; Open vSwitch (NX_MATCH) does,
+        #: and reads them as 0 where they are not in the first one.
         self.hidden: dict[str, int] = {}
-        if packet.get("ip_frag"):
+        self.unreal: frozenset[str] = frozenset()
+        if not tables.open_vswitch and packet.get("ip_frag"):
             self.hidden = {name: self.fields.pop(name) for name in _TRANSPORT & self.fields.keys()}
+        elif packet.get("ip_frag") == 1:
+            self.unreal = _FIRST.get(packet["ip_proto"], frozenset()) - self.fields.keys()
+            self.fields |= dict.fromkeys(self.unreal, 0)
         if tunnel is not None:
             self.fields |= {
                 "tunnel_id": tunnel.tunnel_id,
@@ -143,6 +152,8 @@ class _Run:
     def packet(self) -> Packet:
         """The packet as it is now."""
         present = {name: self.fields[name] for name in NAMES if name in self.fields}
+        for name in self.unreal:
+            del present[name]
         if not present["vlan_vid"]:
             del present["vlan_vid"]
         return Packet.from_fields({**present, **self.hidden}, self.source.payload, self.source.options)

@@ -31,7 +31,8 @@ class _Group:
 class Tables:
     """The flows and groups of one switch, ready for look-ups. `version` is that of their encoding."""
 
-    def __init__(self, state: State, version: int) -> None:
+    def __init__(self, state: State, version: int, *, open_vswitch: bool = True) -> None:
+        self.open_vswitch = open_vswitch
         self.groups: Mapping[int, Group] = state.groups
         self.version = version
         self._flows: dict[int, list[FlowEntry]] = {}

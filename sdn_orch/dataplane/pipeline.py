@@ -161,14 +161,15 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.NEIGHBOUR_SOURCE,
             "from_port, IPv6: neighbour discovery must speak of the NIC's own MAC and addresses; "
-            "router advertisements and redirects are dropped. Not for L2 networks.",
+            "router advertisements and redirects are dropped, and fragments of any of these or of "
+            "unknown content. Not for L2 networks.",
             (Table.SERVICE,),
-            {"nic": 500, "neighbour discovery": 400, "other": 0},
+            {"fragment": 600, "nic": 500, "neighbour discovery": 400, "other": 0},
         ),
         Stage(
             Table.SERVICE,
             "from_port: DHCP requests and router solicitations go to the controller; what only "
-            "servers say is dropped.",
+            "servers say is dropped, and first fragments that do not tell their ports.",
             (Table.ANSWER, Table.PUNT),
             {"server": 600, "client": 500, "other": 0},
         ),

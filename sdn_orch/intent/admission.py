@@ -10,6 +10,8 @@ from sdn_orch.intent.packet import (
     IPV6,
     NEIGHBOUR_ADVERTISEMENT,
     NEIGHBOUR_SOLICITATION,
+    NO_NEXT_HEADER,
+    UDP,
     Packet,
 )
 
@@ -69,16 +71,26 @@ def _refuse_ipv4(nic: Nic, packet: Packet) -> str | None:
         return None
     if packet["ipv4_src"] not in addresses4(nic):
         return "the source address is not the NIC's"
-    if packet.get("udp_src") == DHCP4_PORTS[0] and not packet["ip_frag"]:
+    if packet.get("udp_src") == DHCP4_PORTS[0]:
         return "a tenant is no DHCP server"
-    return None
+    return _refuse_first_fragment(packet)
+
+
+def _refuse_first_fragment(packet: Packet) -> str | None:
+    """A first fragment must say what it is the first fragment of (RFC 7112)."""
+    if packet["ip_frag"] != 1:
+        return None
+    ports = packet["ip_proto"] == UDP and not (packet.get("udp_src") or packet.get("udp_dst"))
+    kind = "ipv6_src" in packet and packet["ip_proto"] == ICMPV6 and not packet.get("icmpv6_type")
+    none = "ipv6_src" in packet and packet["ip_proto"] == NO_NEXT_HEADER
+    return "a first fragment does not tell its ports or type" if ports or kind or none else None
 
 
 def _refuse_ipv6(nic: Nic, packet: Packet) -> str | None:
     if packet["ipv6_src"] not in addresses6(nic):
         return "the source address is not the NIC's"
-    if packet["ip_frag"]:
-        return None
+    if (reason := _refuse_first_fragment(packet)) is not None or packet["ip_frag"] == 3:
+        return reason
     if packet.get("udp_src") == DHCP6_PORTS[0]:
         return "a tenant is no DHCP server"
     if packet["ip_proto"] != ICMPV6:
@@ -86,6 +98,8 @@ def _refuse_ipv6(nic: Nic, packet: Packet) -> str | None:
     kind = packet["icmpv6_type"]
     if kind in (ROUTER_ADVERTISEMENT, REDIRECT):
         return "a tenant is no router"
+    if packet["ip_frag"] and kind in (ROUTER_SOLICITATION, NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT):
+        return "neighbour discovery is not fragmented"
     if kind in (NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT) and "ipv6_nd_target" not in packet:
         return "neighbour discovery with a code is not known"
     if kind == NEIGHBOUR_SOLICITATION and packet["ipv6_nd_sll"] not in (0, packet["eth_src"]):
@@ -99,9 +113,9 @@ def _refuse_ipv6(nic: Nic, packet: Packet) -> str | None:
 
 def is_dhcp4(packet: Packet) -> bool:
     """Whether a DHCP client speaks."""
-    return not packet.get("ip_frag") and (packet.get("udp_dst"), packet.get("udp_src")) == DHCP4_PORTS
+    return (packet.get("udp_dst"), packet.get("udp_src")) == DHCP4_PORTS
 
 
 def is_dhcp6(packet: Packet) -> bool:
     """Whether a DHCPv6 client speaks."""
-    return not packet.get("ip_frag") and (packet.get("udp_dst"), packet.get("udp_src")) == DHCP6_PORTS
+    return (packet.get("udp_dst"), packet.get("udp_src")) == DHCP6_PORTS

@@ -20,6 +20,8 @@ _SOURCE_OPTION, _TARGET_OPTION = 1, 2
 _EXTENSIONS = frozenset({0, 43, 60})
 _FRAGMENT = 44
 _MAX_EXTENSIONS = 8
+#: Bytes of the headers of UDP, ICMP and ICMPv6.
+_LEAST_TRANSPORT = 8
 #: A frame longer than this is nobody's (jumbo frames are 9,216 bytes at most).
 LARGEST_FRAME = 65_535
 
@@ -110,7 +112,7 @@ def _read_ipv6(fields: dict[str, int], body: bytes) -> Packet:
 
 def _read_transport(fields: dict[str, int], content: bytes, options: bytes) -> Packet:
     protocol, version6 = fields["ip_proto"], "ipv6_src" in fields
-    if fields["ip_frag"] == 3:
+    if fields["ip_frag"] == 3 or (fields["ip_frag"] == 1 and len(content) < _LEAST_TRANSPORT):
         return Packet.from_fields(fields, content, options)
     if protocol == TCP:
         fields |= {"tcp_src": _number(content, 0, 2), "tcp_dst": _number(content, 2, 2)}

@@ -106,7 +106,7 @@ def delivers(snapshot: Snapshot, sender: Nic, packet: Packet, connected: Connect
         return Verdict(answer=Answer(service))
     if packet["eth_type"] == ARP:
         return _resolve4(snapshot, source, packet)
-    if packet.get("icmpv6_type") == NEIGHBOUR_SOLICITATION and not packet["ip_frag"]:
+    if packet.get("icmpv6_type") == NEIGHBOUR_SOLICITATION:
         return _resolve6(snapshot, source, packet)
     if packet["eth_dst"] == mac_number(network.gateway_mac):
         return _route(snapshot, source, packet, reach)
@@ -131,7 +131,7 @@ def _controller_service(packet: Packet) -> Service | None:
         return Service.DHCP4
     if "ipv6_src" in packet and is_dhcp6(packet):
         return Service.DHCP6
-    if packet.get("icmpv6_type") == ROUTER_SOLICITATION and not packet["ip_frag"]:
+    if packet.get("icmpv6_type") == ROUTER_SOLICITATION:
         return Service.ROUTER_SOLICITATION
     return None
 

@@ -2,7 +2,8 @@
 
 Only fields that the frame really has are there, so "has an `ipv4_src`" and "is IPv4" are the same question.
 `vlan_vid` is 0x1000 | VLAN as in OpenFlow and absent from an untagged frame; `ip_frag` is 0, 1 for the
-first and 3 for a later fragment; an absent link-layer address option of neighbour discovery is 0.
+first and 3 for a later fragment; a first fragment without a whole transport header has no fields of it; an
+absent link-layer address option of neighbour discovery is 0.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ ICMP: Final = 1
 TCP: Final = 6
 UDP: Final = 17
 ICMPV6: Final = 58
+NO_NEXT_HEADER: Final = 59
 NEIGHBOUR_SOLICITATION: Final = 135
 NEIGHBOUR_ADVERTISEMENT: Final = 136
 BROADCAST: Final = 0xFFFFFFFFFFFF

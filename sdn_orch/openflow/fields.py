@@ -1,7 +1,8 @@
 """The match fields that sdn-orch uses: OXM class, code and width.
 
 OpenFlow Switch Specification 1.3.5, section 7.2.3.7 for the basic class; ovs-fields(7) for the
-registers, `ip_ttl` and the inside of neighbour discovery of Open vSwitch (classes 0x0001 and 0x1000).
+registers, `ip_ttl`, `ip_frag` and the inside of neighbour discovery of Open vSwitch (classes 0x0001
+and 0x1000).
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (
     ("ipv4_dst", BASIC, 12, 32, True),
     ("ipv6_src", BASIC, 26, 128, True),
     ("ipv6_dst", BASIC, 27, 128, True),
+    ("ip_frag", NICIRA_1, 26, 2, False),
     ("ip_dscp", BASIC, 8, 6, False),
     ("ip_ecn", BASIC, 9, 2, False),
     ("ip_ttl", NICIRA_1, 29, 8, False),

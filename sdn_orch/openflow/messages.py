@@ -68,7 +68,11 @@ class FlowCommand(IntEnum):
 
 
 class FragmentHandling(IntEnum):
-    """How a switch treats IP fragments; NX_MATCH (Open vSwitch) matches later fragments without ports."""
+    """How a switch treats IP fragments.
+
+    NORMAL (in Open vSwitch) matches every fragment without ports; NX_MATCH, an extension, matches the
+    first with them and later ones without, and lets flows match on `ip_frag`.
+    """
 
     NORMAL = 0
     DROP = 1

@@ -40,6 +40,7 @@ TableName = Callable[[int], str]
 #: Fields that Open vSwitch calls otherwise than the OpenFlow specification.
 _NAMES = {
     "ip_ttl": "nw_ttl",
+    "ip_frag": "nw_frag",
     "ip_proto": "nw_proto",
     "ipv4_src": "ip_src",
     "ipv4_dst": "ip_dst",
@@ -58,6 +59,8 @@ _IPV6 = frozenset({"ipv6_src", "ipv6_dst", "ipv6_nd_target"})
 _HEXADECIMAL = frozenset(
     {"metadata", "eth_type", "vlan_vid", "tunnel_id", "ipv6_nd_reserved", "reg0", "reg1", "reg2", "reg3"}
 )
+#: Bit 0: any fragment; bit 1: not the first.
+_FRAGMENTS = {0: "no", 1: "first", 3: "later"}
 _PORTS = {IN_PORT: "IN_PORT", ALL: "ALL", CONTROLLER: "CONTROLLER", LOCAL: "LOCAL", 0xFFFFFFFA: "NORMAL"}
 _GROUP_TYPES = {
     GroupType.ALL: "all",
@@ -80,6 +83,8 @@ def format_value(field: str, value: int) -> str:
         return str(IPv4Address(value))
     if field in _IPV6:
         return str(IPv6Address(value))
+    if field == "ip_frag":
+        return _FRAGMENTS.get(value, str(value))
     if field == "in_port":
         return _PORTS.get(value, str(value))
     return f"{value:#x}" if field in _HEXADECIMAL else str(value)

@@ -86,7 +86,6 @@ def introduce(
             [
                 messages.features_request(version, features_xid),
                 *(multipart_request(part, version, xid) for xid, part in asked.items()),
-                messages.set_config(version, allocate(), FragmentHandling.NORMAL),
                 messages.set_async(version, allocate(), reasons, flow_removed=flow_removed),
                 messages.barrier_request(version, barrier),
             ]
@@ -111,7 +110,13 @@ def introduce(
             break
     if features is None or Part.PORT_DESCRIPTION not in answers:
         raise MalformedMessage("switch does not tell its datapath id and ports")
-    return _introduction(version, features, answers, tuple(kept), is_plain(features.dpid))
+    introduction = _introduction(version, features, answers, tuple(kept), is_plain(features.dpid))
+    # Open vSwitch shows the ports of first fragments to flows, guards among them, only when it is told to.
+    # Not told otherwise before: what it holds already would let fragments pass meanwhile.
+    shown = introduction.capabilities.open_vswitch
+    fragments = FragmentHandling.NX_MATCH if shown else FragmentHandling.NORMAL
+    send(messages.set_config(version, allocate(), fragments))
+    return introduction
 
 
 def _request_name(asked: dict[int, Part], xid: int, text: str) -> str:

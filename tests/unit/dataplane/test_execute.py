@@ -56,10 +56,11 @@ def run(
     dead: frozenset[int] = frozenset(),
     choice: int = 0,
     tunnel: Tunnel | None = None,
+    open_vswitch: bool = True,
 ) -> Outcome:
     entries = [encode_flow(flow, OPENFLOW_15) for flow in flows]
     state = State({entry.key: entry for entry in entries}, {group.number: group for group in groups}, {})
-    tables = Tables(state, OPENFLOW_15)
+    tables = Tables(state, OPENFLOW_15, open_vswitch=open_vswitch)
     return execute(
         tables, 1, packet, tunnel, lambda port: port not in dead, lambda _g, live, _p: live[choice]
     )
@@ -97,10 +98,21 @@ def test_an_untagged_packet_has_vlan_vid_zero() -> None:
     assert not run(untagged, packet=PACKET.replace(vlan_vid=0x1007)).emissions
 
 
-def test_ports_of_fragments_are_not_seen_and_stay() -> None:
+def test_ports_of_fragments_are_not_seen_by_plain_switches_and_stay() -> None:
     by_port = Flow(0, 2, Match.of(eth_type=0x0800, ip_proto=17, udp_dst=53), (Output(3),))
     fragment = PACKET.replace(ip_frag=1)
-    assert sent(run(by_port, Flow(0, 1, Match(), (Output(2),)), packet=fragment)) == {2: fragment}
+    others = Flow(0, 1, Match(), (Output(2),))
+    assert sent(run(by_port, others, packet=fragment, open_vswitch=False)) == {2: fragment}
+    assert sent(run(by_port, others, packet=fragment)) == {3: fragment}
+
+
+def test_ports_that_are_not_in_a_first_fragment_are_zero_and_stay_away() -> None:
+    nowhere = Flow(0, 2, Match.of(eth_type=0x0800, ip_proto=17, udp_src=0, udp_dst=0), (Output(3),))
+    others = Flow(0, 1, Match(), (Output(2),))
+    short = PACKET.replace(ip_frag=1).without("udp_src", "udp_dst")
+    assert sent(run(nowhere, others, packet=short)) == {3: short}
+    later = short.replace(ip_frag=3)
+    assert sent(run(nowhere, others, packet=later)) == {2: later}
 
 
 def test_a_miss_and_an_empty_flow_say_so() -> None:

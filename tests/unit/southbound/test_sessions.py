@@ -358,7 +358,8 @@ def test_a_plain_switch_gets_barriers_where_order_matters(recorder: Recorder, po
         datapath = recorder.datapath()
         start = len(switch.received)
         datapath.apply(add(*groups, flow(1, 3), flow(2, 3), flow(3, 0)))
-        kinds = [item[1] for item in switch.received[start:]]
+        # How it treats fragments is the last that it is told before; it may come in only now.
+        kinds = [item[1] for item in switch.received[start:] if item[1] != Kind.SET_CONFIG]
         group, one, barrier = Kind.GROUP_MOD, Kind.FLOW_MOD, Kind.BARRIER_REQUEST
         assert kinds == [group, barrier, group, barrier, one, one, barrier, one, barrier]
 
