@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import signal
-import statistics
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +12,8 @@ import pytest
 
 from sdn_orch.dataplane.plan import Operation, Plan, Verb
 from sdn_orch.errors import Disconnected
-from sdn_orch.openflow.codec import decode_flow, encode_flow
+from sdn_orch.openflow.codec import encode_flow
 from sdn_orch.openflow.messages import PacketInReason
-from sdn_orch.openflow.text import flow_to_ofctl
 from sdn_orch.openflow.values import (
     CONTROLLER,
     NO_BUFFER,
@@ -30,7 +27,6 @@ from sdn_orch.openflow.values import (
     Output,
     SetField,
 )
-from sdn_orch.southbound.base import Datapath
 from sdn_orch.southbound.channel import Channel, Endpoint
 from sdn_orch.southbound.surroundings import Timing
 from tests.ovs.bridges import bridge
@@ -182,46 +178,13 @@ def test_thousands_of_packets_come_up_in_order(recorder: Recorder, target: str) 
         assert [packet.frame for packet in recorder.packets] == frames
 
 
-def test_a_hundred_thousand_flows_are_no_slower_than_ovs_ofctl(
-    recorder: Recorder, target: str, tmp_path: Path
-) -> None:
+def test_a_hundred_thousand_flows_arrive_in_chunks(recorder: Recorder, target: str) -> None:
     flows = mixed(100_000)
-    plan = adding(flows, 4000)
-    with bridge() as made:
-        text = tmp_path / "flows.txt"
-        made.control(target)
-        datapath = recorder.datapath()
-        text.write_text("".join(f"{flow_to_ofctl(decode_flow(flow, OPENFLOW_15))}\n" for flow in flows))
-        ours, theirs, reads = [], [], []
-        for _ in range(3):
-            made.ofctl("del-flows")
-            ours.append(_seconds(lambda: datapath.apply(plan)))
-            reads.append(_seconds(lambda: _same(datapath, flows)))
-            made.ofctl("del-flows")
-            theirs.append(_seconds(lambda: made.ofctl("add-flows", str(text), "--bundle")))
-    print(f"apply {ours}, ovs-ofctl {theirs}, read {reads}")
-    # The benchmark `program` holds the exact bar; here other tests may run beside us.
-    assert min(ours) <= 1.2 * min(theirs)
-    assert min(reads) < 1
-
-
-def test_one_flow_is_there_within_a_few_milliseconds(recorder: Recorder, target: str) -> None:
     with bridge() as made:
         made.control(target)
         datapath = recorder.datapath()
-        taken = [_seconds(lambda flow=flow: datapath.apply(adding([flow]))) for flow in mixed(300)]  # type: ignore[misc]
-    print(f"one flow: median {statistics.median(taken) * 1e6:.0f} µs, worst {max(taken) * 1e6:.0f} µs")
-    assert statistics.median(taken) < 0.005
-
-
-def _same(datapath: Datapath, flows: list[FlowEntry]) -> None:
-    assert len(datapath.read().flows) == len(flows)
-
-
-def _seconds(body: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    body()
-    return time.perf_counter() - started
+        datapath.apply(adding(flows, 4000))
+        assert datapath.read().flows == {flow.key: flow for flow in flows}
 
 
 def test_an_open_vswitch_can_be_used_as_a_plain_switch(recorder: Recorder) -> None:

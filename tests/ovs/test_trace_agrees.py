@@ -27,6 +27,7 @@ from tests.ovs.bridges import Bridge, bridge, run
 from tests.ovs.datapath_actions import Effect
 from tests.property.clouds import Cloud, make_cloud
 from tests.property.packets import Packets
+from tests.southbound import wait_until
 
 pytestmark = pytest.mark.ovs
 
@@ -102,6 +103,11 @@ def ends(trace: Trace) -> tuple[tuple[tuple[int, Packet], ...], tuple[Packet, ..
     return tuple(frames), tuple(punt.packet for _, punt in trace.punts)
 
 
+def is_up(interface: str) -> bool:
+    """Whether Open vSwitch takes the link of an interface to be up."""
+    return run("ovs-vsctl", "get", "Interface", interface, "link_state").strip() == "up"
+
+
 @pytest.mark.parametrize(("seed", "transport", "shape", "switch_id"), CASES)
 def test_open_vswitch_does_what_the_simulator_says(
     seed: int, transport: Transport, shape: str, switch_id: str
@@ -126,6 +132,7 @@ def test_open_vswitch_does_what_the_simulator_says(
                 # From here on one link is dead, where the packet does not come in.
                 dead = frozenset({(switch.id, cables[0])})
                 run("ip", "link", "set", f"{made.name}p{cables[0]}", "down")
+                wait_until(lambda: not is_up(f"{made.name}p{cables[0]}"))
             if (switch.id, port) in dead:
                 continue
             compared += 1
