@@ -148,10 +148,10 @@ def _gateway(version: str, prefix: Prefix | None, gateway: Address | None) -> It
     elif gateway is None:
         yield f"gateway{version}: a network with the prefix {prefix} needs one"
     else:
-        yield from _host(f"gateway{version}", gateway, prefix)
+        yield from host_in(f"gateway{version}", gateway, prefix)
 
 
-def _host(field: str, address: Address, prefix: Prefix) -> Iterator[str]:
+def host_in(field: str, address: Address, prefix: Prefix) -> Iterator[str]:
     """An address that a host or gateway in the prefix can have."""
     if address not in prefix:
         yield f"{field}: {address} is not inside {prefix}"
@@ -191,7 +191,7 @@ def _addresses(record: Nic, home: Network) -> Iterator[str]:
         elif address == gateway:
             yield f"{field}: {address} is the gateway of network {home.name} ({home.id})"
         else:
-            yield from _host(field, address, prefix)
+            yield from host_in(field, address, prefix)
 
 
 def _field(record: Nic, address: object) -> str:

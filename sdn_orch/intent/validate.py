@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sdn_orch.errors import Invalid
-from sdn_orch.intent import fabric_rules, tenant_rules
+from sdn_orch.intent import fabric_rules, public_rules, tenant_rules
 from sdn_orch.intent.model import (
     Account,
     Attachment,
@@ -23,6 +23,7 @@ from sdn_orch.intent.model import (
     Switch,
     Vpc,
 )
+from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Change, Put, Snapshot, target
 
 #: What must hold of one record of a kind in a snapshot; yields `field: reason`.
@@ -35,6 +36,8 @@ RULES: dict[type[Record], Rule] = {
     Network: tenant_rules.network,
     Nic: tenant_rules.nic,
     Machine: tenant_rules.machine,
+    PublicRange: public_rules.public_range,
+    PublicAddress: public_rules.public_address,
     Switch: fabric_rules.switch,
     Link: fabric_rules.link,
     Attachment: fabric_rules.attachment,
@@ -89,6 +92,8 @@ def _neighbours(after: Snapshot, old: Record, new: Record) -> Iterator[Record]:
             yield from after.where(Network, "vpc_id", new.id)
         case Network(), Network() if _addressing(old) != _addressing(new):
             yield from after.where(Nic, "network_id", new.id)
+        case PublicRange(), PublicRange() if (old.first, old.last) != (new.first, new.last):
+            yield from after.where(PublicAddress, "range_id", new.id)
         case Nic(), Nic() if (old.network_id, old.active) != (new.network_id, new.active):
             yield from after.where(Attachment, "nic_id", new.id)
         case Switch(), Switch() if (old.role, old.underlay) != (new.role, new.underlay):

@@ -1,0 +1,57 @@
+"""Addresses of public networks, which lie outside the gateways, and who has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import ClassVar
+
+from sdn_orch.intent.model import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicRange(Record):
+    """Public IPv4 addresses from `first` to `last`, behind `gateway`, in a VLAN or untagged.
+
+    `ipv6` is routed to us through the same VLAN; tenants' IPv6 networks are announced there, not translated.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account", "domain_id": "Domain"}
+    INDEXES: ClassVar[tuple[str, ...]] = ("vlan",)
+
+    ipv4: IPv4Network
+    gateway: IPv4Address
+    first: IPv4Address
+    last: IPv4Address
+    vlan: int | None = None
+    ipv6: IPv6Network | None = None
+    #: Whom it is kept for: an account, or every account of a domain; None: anybody.
+    account_id: str | None = None
+    domain_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicAddress(Record):
+    """An address that an account has taken, for a network, for a VPC, or for nothing yet.
+
+    `is_source_nat`: what leaves the network or the VPC leaves under it. `nic_id` and `guest` are set while
+    static NAT maps it, all of it, to an address of a NIC.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {
+        "range_id": "PublicRange",
+        "account_id": "Account",
+        "network_id": "Network",
+        "vpc_id": "Vpc",
+        "nic_id": "Nic",
+    }
+    INDEXES: ClassVar[tuple[str, ...]] = ("address",)
+
+    range_id: str
+    account_id: str
+    address: IPv4Address
+    network_id: str | None = None
+    vpc_id: str | None = None
+    is_source_nat: bool = False
+    nic_id: str | None = None
+    guest: IPv4Address | None = None

@@ -1,0 +1,47 @@
+"""Which packets a rule is about: the part that firewall rules, ACL items and security groups share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+
+from sdn_orch.intent.model import Record
+
+Prefix = IPv4Network | IPv6Network
+#: First and last, both included.
+Ports = tuple[int, int]
+
+ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
+#: The protocols that have ports.
+WITH_PORTS = frozenset((TCP, UDP, SCTP))
+
+
+class Direction(StrEnum):
+    """Seen from the machines: towards them, or away from them."""
+
+    INGRESS = "ingress"
+    EGRESS = "egress"
+
+
+class Verdict(StrEnum):
+    """What becomes of the packets."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficRule(Record):
+    """Base of rules about packets. What is None or empty is any.
+
+    `protocol` is IANA's number. `ports` are destination ports, of protocols that have them; `icmp_type` and
+    `icmp_code` stand for them in ICMP and ICMPv6. `sources` and `destinations` are the packets' addresses.
+    """
+
+    protocol: int | None = None
+    ports: Ports | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    sources: tuple[Prefix, ...] = ()
+    destinations: tuple[Prefix, ...] = ()
