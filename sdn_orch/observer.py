@@ -27,12 +27,14 @@ from sdn_orch.openflow.values import CONTROLLER, Output
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, PacketIn, Port
 from sdn_orch.southbound.bindings import Binding
+from sdn_orch.southbound.bridges import Bridge
 from sdn_orch.southbound.channel import Tls
 from sdn_orch.southbound.discovery import Discovery, Seen
 from sdn_orch.southbound.learning import learn
 from sdn_orch.southbound.links import discovered, is_tenants, link_changes
 from sdn_orch.southbound.ovsdb import Database, use_tls
 from sdn_orch.store.base import Store
+from sdn_orch.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +73,15 @@ class Observer:
         self._discovery.expect(discovered(store.snapshot()))
         self._announcer = Announcer(store.snapshot, self._datapaths.get)
         self._advertiser = Advertiser(store.snapshot, self._datapaths.get, time.monotonic())
-        self._databases = [self._database(row.endpoint) for row in config.ovsdb]
-        self._silent = {database.remote for database in self._databases}
+        self._databases = {row.endpoint: self._database(row.endpoint) for row in config.ovsdb}
+        self._silent = set(self._databases)
+        self._upkeep = Upkeep(
+            lambda endpoint, edits, remind: self._databases[endpoint].write(edits, remind=remind),
+            self._note_bridge,
+            ours=[row.dpid for row in config.switches],
+            plain=[row.dpid for row in config.switches if not row.open_vswitch],
+            openflow_port=config.openflow.listen.port,
+        )
         tls = next((row.tls for row in config.ovsdb if row.tls), None)
         if tls is not None:
             use_tls(Tls(tls.certificate, tls.key, tls.authority))
@@ -98,13 +107,13 @@ class Observer:
         self._facts.start()
         self._facts.do(lambda: self._note_nics(nic.id for nic in self._store.snapshot().all(Nic)))
         follower.start()
-        for database in self._databases:
+        for database in self._databases.values():
             database.start()
 
     def stop(self) -> None:
         """Stop observing, with what was seen committed."""
         deadline = time.monotonic() + _STOP_TIMEOUT
-        for database in self._databases:
+        for database in self._databases.values():
             database.stop(max(0.0, deadline - time.monotonic()))
         self._facts.stop()
 
@@ -147,6 +156,7 @@ class Observer:
             )
             return
         self._datapaths[datapath.dpid] = datapath
+        self._upkeep.connected(datapath)
         self._note_links(self._discovery.switch_up(datapath.dpid, datapath.ports(), time.monotonic()))
         self._hand_over(switch, datapath)
 
@@ -170,6 +180,7 @@ class Observer:
         if self._datapaths.get(datapath.dpid) is not datapath:
             return
         del self._datapaths[datapath.dpid]
+        self._upkeep.disconnected(datapath)
         self._discovery.switch_down(datapath.dpid)
         if (switch := switch_of(self._store.snapshot(), datapath.dpid)) is not None:
             self._reconciler.detach(switch.id, datapath)
@@ -196,6 +207,7 @@ class Observer:
         for dpid, port, frame in frames:
             self._send(dpid, port, frame)
         self._note_links(seen)
+        self._upkeep.tick(now)
         self._advertiser.tick(now)
         self._announcer.tick(now)
 
@@ -216,7 +228,14 @@ class Observer:
         def synchronised() -> None:
             self._facts.do(lambda: self._note_synchronised(endpoint))
 
-        return Database(endpoint, changed, synchronised)
+        def bridges_changed(bridges: tuple[Bridge, ...]) -> None:
+            self._facts.do(lambda: self._upkeep.bridges_changed(endpoint, bridges))
+
+        return Database(endpoint, changed, synchronised, bridges_changed)
+
+    def _note_bridge(self, dpid: int, notes: tuple[str, ...]) -> None:
+        if (switch := switch_of(self._store.snapshot(), dpid)) is not None:
+            self._reconciler.note(switch.id, notes)
 
     def _note_binding(self, endpoint: str, before: Binding | None, after: Binding | None) -> None:
         for binding, note in ((before, self._claims.drop), (after, self._claims.put)):

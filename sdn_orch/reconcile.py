@@ -49,6 +49,16 @@ class _Detach:
     datapath: Datapath
 
 
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What is wrong with a switch's own settings, all of it."""
+
+    switch_id: str
+    notes: tuple[str, ...]
+
+
+_Event = Commit | _Attach | _Detach | _Note
+
 #: Commits that may wait here; a watcher that falls far behind is told to start again, which costs less.
 _BACKLOG = 256
 #: Shortest and longest pause between two attempts to begin anew, in seconds.
@@ -69,7 +79,7 @@ class Reconciler:
         self._world = World.of(store.snapshot())
         self._loops: dict[str, SwitchLoop] = {}
         self._turns = Turns()
-        self._events: queue.SimpleQueue[Commit | _Attach | _Detach | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(_BACKLOG)
         self._waiting: list[_Attach] = []
         self._stopping = threading.Event()
@@ -102,6 +112,10 @@ class Reconciler:
         # In line behind its attach, which may not have been looked at yet.
         self._events.put(_Detach(switch_id, datapath))
 
+    def note(self, switch_id: str, notes: tuple[str, ...]) -> None:
+        """All that is wrong with a switch's own settings, to be seen in its status."""
+        self._events.put(_Note(switch_id, notes))
+
     # --- the loop ---------------------------------------------------------------------------------
 
     def _follow(self) -> None:
@@ -120,13 +134,16 @@ class Reconciler:
                 log.exception("reconciling failed, starting again from the newest snapshot")
                 self._begin_anew()
 
-    def _take(self, event: Commit | _Attach | _Detach) -> None:
+    def _take(self, event: _Event) -> None:
         if isinstance(event, _Attach):
             self._waiting.append(event)
         elif isinstance(event, _Detach):
             self._waiting = [attach for attach in self._waiting if attach.datapath is not event.datapath]
             if loop := self._loops.get(event.switch_id):
                 loop.detach(event.datapath)
+        elif isinstance(event, _Note):
+            if switch := self._world.snapshot.get(Switch, event.switch_id):
+                self._loop(switch).note(event.notes)
         else:
             self._room.release()
             self._advance(event)

@@ -21,7 +21,8 @@ class SwitchStatus:
 
     `revision` is the newest one that the switch has confirmed; `sent` and `repaired` count messages since
     the daemon started, all of them and those that an audit found to be needed; `foreign` are flows seen at
-    the last reading that nobody here wanted; `synced_in` is the seconds from connect to in-sync.
+    the last reading that nobody here wanted; `synced_in` is the seconds from connect to in-sync; `notes`
+    say what is wrong with the switch's own settings, as its database has them, and how to mend it.
     """
 
     phase: Phase = Phase.DISCONNECTED
@@ -33,6 +34,7 @@ class SwitchStatus:
     foreign: int = 0
     synced_in: float | None = None
     error: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Condition(StrEnum):

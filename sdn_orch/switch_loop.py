@@ -128,6 +128,11 @@ class SwitchLoop:
                 self.datapath = None
                 self.status = replace(self.status, phase=Phase.DISCONNECTED)
 
+    def note(self, notes: tuple[str, ...]) -> None:
+        """What is wrong with the switch's own settings."""
+        with self._condition:
+            self.status = replace(self.status, notes=notes)
+
     def refresh(
         self, world: World, owners: Iterable[Owner] | None, after: tuple[threading.Event, ...] = ()
     ) -> threading.Event:

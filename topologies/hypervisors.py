@@ -88,7 +88,6 @@ class Hypervisor(Switch):  # type: ignore[misc]
         words += ["--", "add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=netdev"]
         words += ["fail_mode=secure", f"protocols={VERSIONS}", f"other_config:datapath-id={self.dpid}"]
         words += ["--", "set-controller", "br-int", f"tcp:{self._controller}:{port}"]
-        words += ["--", "set", "controller", "br-int", "max_backoff=1000"]
         options = f"options:remote_ip=flow options:key=flow options:local_ip={self._tunnel_address}"
         words += ["--", "add-port", "br-int", "vxlan0", "--", "set", "interface", "vxlan0", "type=vxlan"]
         words += [*options.split(), f"ofport_request={TUNNEL_PORT}"]

@@ -29,7 +29,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             switch["transport"],
             styled(switch["phase"]),
             *(str(switch[key]) for key in ("flows", "groups", "sent", "repaired", "foreign")),
-            Text("; ".join([*([switch["error"]] if switch["error"] else []), *switch["refusals"]]), "red"),
+            Text("; ".join(filter(None, [switch["error"], *switch["refusals"], *switch["notes"]])), "red"),
         )
     out.print(rows)
     return None

@@ -1,20 +1,24 @@
-"""Open vSwitch databases: what they say about ports. Nothing is written there.
+"""Open vSwitch databases: what they say about ports and bridges, and what is written there.
 
-Each database has a thread that connects, and again after each loss; what was known stays known meanwhile.
+Each database has a thread that connects, and again after each loss, and that writes; what was known stays
+known meanwhile.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ovs.stream
-from ovsdbapp.backend.ovs_idl import connection, idlutils
+from ovsdbapp.backend.ovs_idl import connection, idlutils, transaction
 
+from sdn_orch.southbound import bridges
 from sdn_orch.southbound.bindings import Binding, Bindings
+from sdn_orch.southbound.bridges import Bridge, Edit
 from sdn_orch.southbound.channel import Tls
 
 log = logging.getLogger(__name__)
@@ -25,8 +29,9 @@ _BACKOFF = (0.2, 8.0)
 
 #: Only these are watched: an Interface row's statistics alone would wake us every five seconds.
 _COLUMNS = {
-    "Open_vSwitch": ["bridges"],
-    "Bridge": ["ports", "datapath_id"],
+    "Open_vSwitch": ["bridges", "next_cfg"],
+    "Bridge": ["name", "ports", "datapath_id", "fail_mode", "protocols", "other_config", "controller"],
+    "Controller": ["target", "max_backoff", "inactivity_probe"],
     "Port": ["interfaces"],
     "Interface": ["name", "ofport", "external_ids"],
 }
@@ -45,17 +50,27 @@ class Database:
     """One OVSDB server; `remote` as in ovsdb(7), e.g. `unix:PATH`, `tcp:HOST:PORT` or `ssl:HOST:PORT`.
 
     `changed(before, after)` is called, from the database's thread, for each binding that appears (before
-    is None), changes, or disappears (after is None); `synchronised()` after each time that the whole
-    database has been read, when a binding that was not told of is surely not there.
+    is None), changes, or disappears (after is None); `bridges_changed(bridges)` with all bridges when they
+    are not as last told, and after each time that the whole database has been read; so `synchronised()`,
+    when a binding that was not told of is surely not there.
     """
 
-    def __init__(self, remote: str, changed: Changed, synchronised: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        remote: str,
+        changed: Changed,
+        synchronised: Callable[[], None] | None = None,
+        bridges_changed: Callable[[tuple[Bridge, ...]], None] | None = None,
+    ) -> None:
         self.remote = remote
         self._changed = changed
         self._synchronised = synchronised
+        self._bridges_changed = bridges_changed
         self._bindings = Bindings()
+        self._bridges: tuple[Bridge, ...] = ()
+        self._edits: queue.SimpleQueue[tuple[Sequence[Edit], bool] | None] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._connect, name=f"ovsdb-{remote}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"ovsdb-{remote}", daemon=True)
         self._connection: Any = None
 
     def start(self) -> None:
@@ -68,11 +83,39 @@ class Database:
         What does not end within `timeout` seconds, because a server does not answer, ends by itself later.
         """
         self._stop.set()
+        self._edits.put(None)
         deadline = time.monotonic() + timeout
         if self._thread.is_alive():
             self._thread.join(timeout)
         if self._connection is not None:
             self._connection.stop(max(0.0, deadline - time.monotonic()))
+
+    def write(self, edits: Sequence[Edit], *, remind: bool = False) -> None:
+        """Write soon, in one transaction; rows that are gone by then are left out. Never blocks.
+
+        `remind`: ovs-vswitchd is to take over again all that stands there, as `ovs-vsctl` makes it do.
+        What the database refuses is logged, once.
+        """
+        self._edits.put((tuple(edits), remind))
+
+    def _run(self) -> None:
+        self._connect()
+        said: set[str] = set()
+        while (what := self._edits.get()) is not None and not self._stop.is_set():
+            edits, remind = what
+            try:
+                written = transaction.Transaction(
+                    self._connection, self._connection, _TIMEOUT, check_error=True, log_errors=False
+                )
+                written.add(_Write(self._connection.idl, edits, remind))
+                written.commit()
+            except Exception as error:
+                columns = ", ".join(sorted({f"{edit.table}.{edit.column}" for edit in edits})) or "next_cfg"
+                if (complaint := f"{columns} not written: {error}") not in said:
+                    log.warning("OVSDB %s: %s", self.remote, complaint)
+                said.add(complaint)
+            else:
+                said.clear()
 
     def _connect(self) -> None:
         pause = _BACKOFF[0]
@@ -110,6 +153,7 @@ class Database:
                 self._changed(before, after)
             except Exception:
                 log.exception("OVSDB %s: handling a binding failed", self.remote)
+        self._settle_bridges(tables, complete)
         if complete:
             log.info("OVSDB %s: connected, %d bindings", self.remote, len(self._bindings.all()))
             if self._synchronised is not None:
@@ -117,6 +161,49 @@ class Database:
                     self._synchronised()
                 except Exception:
                     log.exception("OVSDB %s: handling its synchronisation failed", self.remote)
+
+    def _settle_bridges(self, tables: Any, complete: bool) -> None:
+        found = bridges.read(tables)
+        if self._bridges_changed is None or (found == self._bridges and not complete):
+            return
+        self._bridges = found
+        try:
+            self._bridges_changed(found)
+        except Exception:
+            log.exception("OVSDB %s: handling its bridges failed", self.remote)
+
+
+class _Write:
+    """A command of the library's: lays edits over the rows."""
+
+    #: The library looks for it.
+    result = None
+
+    def __init__(self, idl: Any, edits: Sequence[Edit], remind: bool) -> None:
+        self._idl = idl
+        self._edits = edits
+        self._remind = remind
+
+    def run_idl(self, _transaction: Any) -> None:
+        """Called by the library, with a transaction open."""
+        for edit in self._edits:
+            row = self._idl.tables[edit.table].rows.get(edit.row)
+            if row is None:
+                continue
+            if isinstance(edit.value, str | int):
+                setattr(row, edit.column, edit.value)
+                continue
+            for key, value in edit.value.items():
+                if value is None:
+                    row.delkey(edit.column, key)
+                else:
+                    row.setkey(edit.column, key, value)
+        for row in self._idl.tables["Open_vSwitch"].rows.values() if self._remind else ():
+            row.verify("next_cfg")
+            row.next_cfg += 1
+
+    def post_commit(self, _transaction: Any) -> None:
+        """Called by the library."""
 
 
 class _Idl(connection.OvsdbIdl):  # type: ignore[misc]

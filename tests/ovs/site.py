@@ -65,9 +65,8 @@ class Site:
         self.ofctl(suffix, "add-flow", "table=3,priority=7,ip,actions=drop")
 
     def connect(self, bridge: str, scheme: str = "tcp") -> None:
-        """Give a bridge our controller, to be sought again often."""
+        """Give a bridge our controller."""
         self.ovs.vsctl("set-controller", bridge, f"{scheme}:127.0.0.1:{self.controller.openflow_port}")
-        self.ovs.vsctl("set", "controller", bridge, "max_backoff=1000")
 
     def patch(self, bridge: str, port: str, peer: str, number: int, *settings: str) -> None:
         """A port that needs no device of the machine's."""
