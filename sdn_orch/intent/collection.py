@@ -64,6 +64,10 @@ class Collection:
             return tuple(group.values())
         return group or ()
 
+    def count_where(self, field: str, value: object) -> int:
+        """How many records have this value in this indexed field."""
+        return len(self.indexes[field].get(value) or ())
+
     def put(self, record: Record) -> Collection:
         """With the record created (number 0: the next free one) or replaced; raises Invalid and Exhausted."""
         if type(record) is not self.kind:

@@ -34,6 +34,17 @@ class Record:
     number: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follower(Record):
+    """Base of what is said about any record, of whichever kind: it goes when that goes."""
+
+    INDEXES: ClassVar[tuple[str, ...]] = ("subject_id",)
+
+    #: The kind (the class name) and id of the record that it is about.
+    subject_kind: str
+    subject_id: str
+
+
 class NetworkKind(StrEnum):
     """CloudStack's guest types. A VPC tier is an isolated network with a `vpc_id`."""
 
@@ -55,11 +66,12 @@ class Domain(Record):
 
 
 class Role(StrEnum):
-    """What an account may do."""
+    """What an account may do. Nobody logs in as a project: it only owns what several accounts share."""
 
     ROOT_ADMIN = "root-admin"
     DOMAIN_ADMIN = "domain-admin"
     USER = "user"
+    PROJECT = "project"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

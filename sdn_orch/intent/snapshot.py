@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 
 from sdn_orch.errors import InUse, Invalid, NotFound
 from sdn_orch.intent.collection import Collection, members
-from sdn_orch.intent.model import Record
+from sdn_orch.intent.model import Follower, Record
 
 R = TypeVar("R", bound=Record)
 
@@ -116,6 +116,13 @@ class Snapshot:
         collection = self._collections.get(kind.__name__)
         return len(collection.by_id) if collection else 0
 
+    def count_where(self, kind: type[Record], field: str, value: object) -> int:
+        """How many records `where` would answer; costs the same however many there are."""
+        if field not in kind.REFERENCES and field not in kind.INDEXES:
+            raise ValueError(f"{kind.__name__} has no index on {field}")
+        collection = self._collections.get(kind.__name__)
+        return collection.count_where(field, value) if collection else 0
+
     def last_number(self, kind: type[Record]) -> int:
         """The number given last in this kind; the next one is looked for from there."""
         collection = self._collections.get(kind.__name__)
@@ -162,6 +169,14 @@ class Snapshot:
             for field, referred in collection.kind.REFERENCES.items():
                 if referred == kind.__name__:
                     yield from collection.where(field, id)
+
+    def followers(self, kind: type[Record], id: str) -> Iterator[Follower]:
+        """Every record that is about this one."""
+        for collection in self._collections.values():
+            if issubclass(collection.kind, Follower):
+                for follower in cast("tuple[Follower, ...]", collection.where("subject_id", id)):
+                    if follower.subject_kind == kind.__name__:
+                        yield follower
 
     def _check_references(self, changes: Sequence[Change]) -> None:
         faults: list[str] = []

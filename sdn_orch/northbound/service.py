@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TypeVar
 
 from sdn_orch.intent.model import Record
-from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
+from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot, target
 from sdn_orch.store.base import Store
 from sdn_orch.store.transact import transact
 
@@ -40,9 +40,15 @@ class Transaction:
     def snapshot(self) -> Snapshot:
         """The state with every change so far; raises Invalid or InUse if they do not fit each other."""
         if self._seen < len(self.changes):
+            self._dismiss_followers()
             self._snapshot = self._snapshot.change(self.changes[self._seen :])
             self._seen = len(self.changes)
         return self._snapshot
+
+    def finished(self) -> list[Change]:
+        """Everything that is to be committed. Raises like `snapshot`."""
+        _ = self.snapshot
+        return self.changes
 
     def put(self, record: R) -> R:
         """Create or replace a record; answers it for chaining (a new one has no number yet)."""
@@ -50,8 +56,16 @@ class Transaction:
         return record
 
     def delete(self, *records: Record) -> None:
-        """Remove records; when the snapshot is next read, nothing may refer to them any more."""
+        """Remove records and their followers; when the snapshot is next read, nothing may refer to them."""
         self.changes += [Delete(type(record), record.id) for record in records]
+
+    def _dismiss_followers(self) -> None:
+        """Delete what is about records that are deleted since the snapshot was last read."""
+        deleted = {target(change) for change in self.changes[self._seen :] if isinstance(change, Delete)}
+        for kind, id in sorted(deleted, key=lambda each: (each[0].__name__, each[1])):
+            for follower in self._snapshot.followers(kind, id):
+                if (type(follower), follower.id) not in deleted:
+                    self.changes.append(Delete(type(follower), follower.id))
 
 
 class Service:
@@ -91,7 +105,7 @@ class Service:
         def decide(snapshot: Snapshot) -> list[Change]:
             transaction = Transaction(snapshot, self._clock(), self._fabric_mtu)
             answers[:] = [use_case(transaction)]
-            return transaction.changes
+            return transaction.finished()
 
         with self._writing:
             transact(self._store, decide)

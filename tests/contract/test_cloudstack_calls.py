@@ -31,12 +31,13 @@ from sdn_orch.northbound.cloudstack.model import (
     VpcOffering,
     Zone,
 )
+from sdn_orch.northbound.cloudstack.model_tenancy import Project
 from sdn_orch.northbound.cloudstack.parameters import Parameter
 from tests.cloudstack import Client, Cloud, Refused
 
 KINDS: tuple[type[Record], ...] = (
-    Account, Domain, Event, Job, Machine, Network, NetworkOffering, Nic, PhysicalNetwork, SecondaryAddress,
-    ServiceOffering, Template, User, Vpc, VpcOffering, Zone,
+    Account, Domain, Event, Job, Machine, Network, NetworkOffering, Nic, PhysicalNetwork, Project,
+    SecondaryAddress, ServiceOffering, Template, User, Vpc, VpcOffering, Zone,
 )  # fmt: skip
 NOWHERE = "00000000-0000-4000-8000-00000000dead"
 
@@ -50,13 +51,19 @@ def cloud() -> Cloud:
     machine = cloud.machine(cloud.admin, "vm", networkids=network["id"])
     cloud.admin.job("addIpToNic", nicid=machine["nic"][0]["id"])
     cloud.account("tenant")
+    cloud.admin.job("createProject", name="project", displaytext="p")
+    on_machine = {"resourcetype": "UserVm", "resourceid": machine["id"], "resourceids": machine["id"]}
+    for command, given in (("createTags", "tags"), ("addResourceDetail", "details")):
+        cloud.admin.job(command, **on_machine, **{f"{given}[0].key": "k", f"{given}[0].value": "v"})
     return cloud
 
 
-def sample(cloud: Cloud, parameter: Parameter[Any]) -> str:
+def sample(cloud: Cloud, command: Command, parameter: Parameter[Any]) -> str:
     """A value that the parameter takes."""
     if parameter.kind is not None:
         return next(iter(cloud.snapshot.all(parameter.kind))).id
+    if parameter.name == "state" and command.shape.kind is Project:
+        return "Active"
     named = {
         "accounttype": "0",
         "acltype": "Account",
@@ -67,6 +74,9 @@ def sample(cloud: Cloud, parameter: Parameter[Any]) -> str:
         "guestcidraddress": "10.9.0.0/16",
         "guestiptype": "Isolated",
         "ip6cidr": "2001:db8::/64",
+        "resourcetype": "UserVm",
+        "role": "Admin",
+        "roletype": "Admin",
         "macaddress": "02:00:00:00:00:01",
         "networktype": "Advanced",
         "templatefilter": "featured",
@@ -83,7 +93,13 @@ def sample(cloud: Cloud, parameter: Parameter[Any]) -> str:
 
 def required(cloud: Cloud, command: Command) -> dict[str, str]:
     """The least that the command must be given."""
-    return {each.name: sample(cloud, each) for each in command.parameters if each.is_required}
+    given: dict[str, str] = {}
+    for each in command.parameters:
+        if each.is_required and each.type_name == "map":
+            given |= {f"{each.name}[0].key": "k", f"{each.name}[0].value": "v"}
+        elif each.is_required:
+            given[each.name] = sample(cloud, command, each)
+    return given
 
 
 def refusal(client: Client, command: str, **arguments: object) -> Refused:
@@ -120,6 +136,10 @@ def test_the_calls_of_this_release_are_declared() -> None:
         "deleteAccount", "createUser", "listUsers", "getUser", "registerUserKeys", "getUserKeys",
         "listServiceOfferings", "listTemplates", "queryAsyncJobResult", "listAsyncJobs", "listEvents",
         "listCapabilities", "listApis", "listSupportedNetworkServices",
+        "createTags", "deleteTags", "listTags", "addResourceDetail", "removeResourceDetail",
+        "listResourceDetails", "createProject", "listProjects", "updateProject", "suspendProject",
+        "activateProject", "deleteProject", "addAccountToProject", "deleteAccountFromProject",
+        "listProjectAccounts",
     ]  # fmt: skip
     assert sorted(COMMANDS) == sorted(wanted)
 
@@ -127,8 +147,10 @@ def test_the_calls_of_this_release_are_declared() -> None:
 @every_command
 def test_a_missing_parameter_is_named(cloud: Cloud, command: Command) -> None:
     given = required(cloud, command)
-    for name in given:
-        error = refusal(cloud.admin, command.name, **{k: v for k, v in given.items() if k != name})
+    for name in {key.partition("[")[0] for key in given}:
+        error = refusal(
+            cloud.admin, command.name, **{k: v for k, v in given.items() if k.partition("[")[0] != name}
+        )
         assert error.status == 431
         assert error.text == (
             f"Unable to execute API command {command.name.lower()} due to missing parameter {name}"
@@ -275,11 +297,11 @@ def test_lists_take_each_of_their_parameters(
 ) -> None:
     if command.is_write or parameter.name in ("page", "pagesize", "userapikey"):
         return
-    given = required(cloud, command) | {parameter.name: sample(cloud, parameter)}
+    given = required(cloud, command) | {parameter.name: sample(cloud, command, parameter)}
     if parameter.type_name == "map":
         del given[parameter.name]
         given |= {f"{parameter.name}[0].key": "k", f"{parameter.name}[0].value": "v"}
-    if parameter.name == "projectid":
+    if parameter.name == "projectid" and not parameter.is_required:
         given["projectid"] = "-1"
     if parameter.name == "account":
         given["account"] = "tenant"

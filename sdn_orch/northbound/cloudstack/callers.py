@@ -16,6 +16,13 @@ from sdn_orch.northbound.cloudstack.model import (
     SecondaryAddress,
     User,
 )
+from sdn_orch.northbound.cloudstack.model_tenancy import (
+    Project,
+    ProjectMember,
+    ProjectRole,
+    ResourceDetail,
+    Tag,
+)
 from sdn_orch.northbound.tenants import lies_in
 
 
@@ -50,6 +57,8 @@ def owner_id(snapshot: Snapshot, record: Record) -> str | None:
             return record.id
         case Network() | Vpc() | Machine() | User() | Job() | Event():
             return record.account_id
+        case Project() | Tag() | ResourceDetail():
+            return record.account_id
         case Nic():
             machine = snapshot.get(Machine, record.machine_id) if record.machine_id else None
             return machine.account_id if machine else None
@@ -60,13 +69,39 @@ def owner_id(snapshot: Snapshot, record: Record) -> str | None:
 
 
 def may_act_for(snapshot: Snapshot, caller: Caller, account_id: str) -> bool:
-    """Whether the caller is the account or stands above it; above root administrators stands nobody."""
+    """Whether the caller is the account or stands above it; above root administrators stands nobody.
+
+    For the account of a project act its members.
+    """
     if caller.is_root_admin or account_id == caller.account.id:
         return True
     account = snapshot.get(Account, account_id)
+    if account is not None and account.role is Role.PROJECT and project_role(snapshot, caller, account_id):
+        return True
     if caller.account.role is not Role.DOMAIN_ADMIN or account is None or account.role is Role.ROOT_ADMIN:
         return False
     return lies_in(snapshot, account.domain_id, snapshot.need(Domain, caller.account.domain_id))
+
+
+def project_of(snapshot: Snapshot, account_id: str) -> Project | None:
+    """The project that the account owns things for, if it is the account of one."""
+    found = snapshot.where(Project, "account_id", account_id)
+    return found[0] if found else None
+
+
+def project_role(snapshot: Snapshot, caller: Caller, account_id: str) -> ProjectRole | None:
+    """What the caller is in the project of this account; the higher of two roles, None if no member."""
+    project = project_of(snapshot, account_id)
+    roles = {
+        member.role
+        for member in snapshot.where(ProjectMember, "account_id", caller.account.id)
+        if project is not None
+        and member.project_id == project.id
+        and member.user_id in (None, caller.user.id)
+    }
+    if ProjectRole.ADMIN in roles:
+        return ProjectRole.ADMIN
+    return ProjectRole.REGULAR if roles else None
 
 
 def may_use(snapshot: Snapshot, account: Account, network: Network) -> bool:

@@ -31,7 +31,7 @@ from sdn_orch.northbound.service import Transaction
 
 T = TypeVar("T")
 
-EVERYBODY = frozenset(Role)
+EVERYBODY = frozenset(Role) - {Role.PROJECT}
 ADMINS = frozenset((Role.ROOT_ADMIN, Role.DOMAIN_ADMIN))
 ROOT = frozenset((Role.ROOT_ADMIN,))
 

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import cast
 
 from sdn_orch.errors import SdnOrchError
-from sdn_orch.intent.model import Account
+from sdn_orch.intent.model import Account, Record
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack import jobs
 from sdn_orch.northbound.cloudstack.callers import Caller
@@ -35,7 +36,7 @@ from sdn_orch.northbound.cloudstack.faults import (
 from sdn_orch.northbound.cloudstack.model import Job, User
 from sdn_orch.northbound.cloudstack.parameters import Request
 from sdn_orch.northbound.cloudstack.serialise import to_json, to_xml
-from sdn_orch.northbound.cloudstack.shapes import SUCCESS
+from sdn_orch.northbound.cloudstack.shapes import SUCCESS, has_tags
 from sdn_orch.northbound.cloudstack.signing import has_expired, is_signed
 from sdn_orch.northbound.service import Service, Transaction
 
@@ -179,7 +180,7 @@ def _page(call: Call, found: Iterable[object]) -> dict[str, object]:
     if keyword is not None:
         found = (record for record in found if shape.matches(scene, record, keyword))
     if (tags := _tags(call)) is not None:
-        found = (record for record in found if shape.has_tags(scene, record, tags))
+        found = (record for record in found if has_tags(scene, cast("Record", record), tags))
     records = list(found)
     if size == -1:
         shown = records if page == 1 else []

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
 from functools import cache
 from typing import TypeVar
 
 from sdn_orch.intent.model import Account, Domain, Record, Role
 from sdn_orch.northbound.cloudstack.callers import may_act_for, owner_id
 from sdn_orch.northbound.cloudstack.declare import Call
-from sdn_orch.northbound.cloudstack.faults import bad, denied, no_entity
+from sdn_orch.northbound.cloudstack.faults import bad, denied
+from sdn_orch.northbound.cloudstack.model_tenancy import Project, ProjectState
 from sdn_orch.northbound.cloudstack.parameters import (
     Parameter,
     Request,
-    WrongValue,
     boolean,
     entity,
     text,
@@ -28,28 +29,43 @@ LIST_ALL = boolean("listall", "true: everything that the caller may see, not onl
 IS_RECURSIVE = boolean("isrecursive", "with domainid: also what is in the domains below")
 
 
-def _read_project(request: Request) -> str | None:
-    value = request.given.get("projectid", "")
-    if value not in ("", "-1"):
-        raise WrongValue(no_entity("projectid", value[:255]))
-    return value or None
+class All(Enum):
+    """What -1 stands for."""
+
+    PROJECTS = "-1"
 
 
-#: There are no projects: only -1, all of them, can be given, and changes nothing.
-PROJECT = Parameter(
+IN_PROJECT = entity("projectid", Project, "the project that it is to belong to")
+
+
+def _read_project(request: Request) -> Project | All | None:
+    return All.PROJECTS if request.given.get("projectid") == "-1" else IN_PROJECT.read(request)
+
+
+PROJECT: Parameter[Project | All] = Parameter(
     name="projectid",
     type_name="uuid",
-    description="list by project; -1: also what projects own",
+    description="what this project owns; -1: what any project owns, with listall besides all else",
     read=_read_project,
+    kind=Project,
 )
 
 SCOPE = (ACCOUNT, DOMAIN, LIST_ALL, IS_RECURSIVE, PROJECT)
-OWNER = (ACCOUNT, DOMAIN)
+OWNER = (ACCOUNT, DOMAIN, IN_PROJECT)
 
 
 def new_owner(call: Call) -> Account:
     """The account that a new object is to belong to; raises faults if the caller may not act for it."""
-    name, domain = call.get(ACCOUNT), call.get(DOMAIN)
+    name, domain, project = call.get(ACCOUNT), call.get(DOMAIN), call.get(IN_PROJECT)
+    if project is not None:
+        if name is not None:
+            raise bad("Account and projectId can't be specified together")
+        if project.state is not ProjectState.ACTIVE:
+            raise denied(
+                f"Can't add resources to the project id={project.id} in state={project.state}"
+                " as it's no longer active"
+            )
+        return call.snapshot.need(Account, project.account_id)
     if name is None:
         if domain is not None and domain.id != call.caller.account.domain_id:
             raise bad("Account must be specified with domainid")
@@ -85,7 +101,13 @@ def visible(call: Call, records: Iterable[R]) -> Iterator[R]:
 
 def only_account(call: Call) -> Account | None:
     """The one account that a list is confined to, or None if it shows several."""
-    name, domain = call.get(ACCOUNT), call.get(DOMAIN)
+    name, domain, project = call.get(ACCOUNT), call.get(DOMAIN), call.get(PROJECT)
+    if name is not None and project is not None:
+        raise bad("Account and projectId can't be specified together")
+    if isinstance(project, Project):
+        return call.snapshot.need(Account, project.account_id)
+    if project is All.PROJECTS:
+        return None
     if name is not None:
         return named_account(call, name, domain)
     if call.caller.account.role is Role.USER:
@@ -94,8 +116,13 @@ def only_account(call: Call) -> Account | None:
 
 
 def _shown_accounts(call: Call) -> Callable[[str], bool]:
-    """Whether the list shows what an account owns; judged once an account."""
+    """Whether the list shows what an account owns; judged once an account.
+
+    What projects own is only shown where `projectid` asks for it, and then alone, except with listall.
+    """
     snapshot, domain, only = call.snapshot, call.get(DOMAIN), only_account(call)
+    asks_for_projects = call.get(PROJECT) is All.PROJECTS
+    asks_for_others = not asks_for_projects or call.get(LIST_ALL)
     if only is not None:
         return lambda account_id: account_id == only.id
 
@@ -103,9 +130,11 @@ def _shown_accounts(call: Call) -> Callable[[str], bool]:
     def shown(account_id: str) -> bool:
         if not may_act_for(snapshot, call.caller, account_id):
             return False
+        account = snapshot.get(Account, account_id)
+        if not (asks_for_projects if account and account.role is Role.PROJECT else asks_for_others):
+            return False
         if domain is None:
             return True
-        account = snapshot.get(Account, account_id)
         if account is None:
             return False
         if call.get(IS_RECURSIVE):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from sdn_orch.intent.model import Record
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.callers import Caller
+from sdn_orch.northbound.cloudstack.model_tenancy import Tag
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -63,12 +64,6 @@ class Shape(Generic[R]):
     def is_taggable(self) -> bool:
         """Whether the objects have resource tags."""
         return any(field.name == "tags" and field.type == "list" for field in self.fields)
-
-    def has_tags(self, scene: Scene, record: R, wanted: Mapping[str, str]) -> bool:
-        """Whether the object has every one of the tags."""
-        (read,) = (field.read for field in self.fields if field.name == "tags")
-        found = {tag["key"]: tag["value"] for tag in cast("list[dict[str, str]]", read(scene, record))}
-        return wanted.items() <= found.items()
 
     def matches(self, scene: Scene, record: R, keyword: str) -> bool:
         """Whether the keyword is part of a name-like field, in any case."""
@@ -150,9 +145,10 @@ def nested(
     return Field(name, "list", description, rendered, fields=shape.fields)
 
 
-def tags() -> Field[Any]:
-    """The tags of a resource; clients want the list even when it is empty."""
-    return items("tags", "the resource tags", always([]))
+def has_tags(scene: Scene, record: Record, wanted: Mapping[str, str]) -> bool:
+    """Whether the resource has every one of the tags."""
+    found = {tag.key: tag.value for tag in scene.snapshot.where(Tag, "subject_id", record.id)}
+    return wanted.items() <= found.items()
 
 
 SUCCESS: Shape[Mapping[str, object]] = Shape(

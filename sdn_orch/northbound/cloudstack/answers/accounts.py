@@ -8,7 +8,7 @@ from sdn_orch.northbound.cloudstack.model import AccountDetails, DomainDetails, 
 from sdn_orch.northbound.cloudstack.shapes import Scene, Shape, always, flag, moment, nested, number, string
 
 #: CloudStack's numbers and names for roles.
-ACCOUNT_TYPES = {Role.USER: 0, Role.ROOT_ADMIN: 1, Role.DOMAIN_ADMIN: 2}
+ACCOUNT_TYPES = {Role.USER: 0, Role.ROOT_ADMIN: 1, Role.DOMAIN_ADMIN: 2, Role.PROJECT: 5}
 ROLE_NAMES = {Role.USER: "User", Role.ROOT_ADMIN: "Root Admin", Role.DOMAIN_ADMIN: "Domain Admin"}
 _ROLE_TYPES = {Role.USER: "User", Role.ROOT_ADMIN: "Admin", Role.DOMAIN_ADMIN: "DomainAdmin"}
 #: Roles are not records: their ids are fixed.
@@ -129,9 +129,9 @@ ACCOUNT: Shape[Account] = Shape(
             "0 user, 1 root admin, 2 domain admin",
             lambda _, account: ACCOUNT_TYPES[account.role],
         ),
-        string("roleid", "the role id", lambda _, account: _ROLE_IDS[account.role]),
-        string("rolename", "the role name", lambda _, account: ROLE_NAMES[account.role]),
-        string("roletype", "the role type", lambda _, account: _ROLE_TYPES[account.role]),
+        string("roleid", "the role id", lambda _, account: _ROLE_IDS.get(account.role)),
+        string("rolename", "the role name", lambda _, account: ROLE_NAMES.get(account.role)),
+        string("roletype", "the role type", lambda _, account: _ROLE_TYPES.get(account.role)),
         string("domainid", "the domain id", lambda _, account: account.domain_id),
         string("domain", "the domain name", lambda scene, account: _account_domain(scene, account).name),
         string("domainpath", "the path", lambda scene, account: domain_path(_account_domain(scene, account))),

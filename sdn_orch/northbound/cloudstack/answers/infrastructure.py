@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sdn_orch.northbound.cloudstack.answers.tags import tags
 from sdn_orch.northbound.cloudstack.model import PhysicalNetwork, ServiceOffering, Template, Zone
-from sdn_orch.northbound.cloudstack.shapes import Shape, always, flag, moment, number, string, tags
+from sdn_orch.northbound.cloudstack.shapes import Shape, always, flag, moment, number, string
 
 
 def _at(values: tuple[str, ...], index: int) -> str | None:

@@ -7,6 +7,7 @@ from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.answers.networks import broadcast_uri
 from sdn_orch.northbound.cloudstack.answers.offerings import GUEST_TYPES
 from sdn_orch.northbound.cloudstack.answers.owners import owner, place
+from sdn_orch.northbound.cloudstack.answers.tags import tags
 from sdn_orch.northbound.cloudstack.model import (
     MachineDetails,
     SecondaryAddress,
@@ -23,7 +24,6 @@ from sdn_orch.northbound.cloudstack.shapes import (
     nested,
     number,
     string,
-    tags,
 )
 
 

@@ -8,6 +8,7 @@ from sdn_orch.intent.model import Network, NetworkKind, Nic, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.answers.offerings import GUEST_TYPES
 from sdn_orch.northbound.cloudstack.answers.owners import owner, place
+from sdn_orch.northbound.cloudstack.answers.tags import tags
 from sdn_orch.northbound.cloudstack.model import (
     NetworkDetails,
     NetworkOffering,
@@ -26,7 +27,6 @@ from sdn_orch.northbound.cloudstack.shapes import (
     nested,
     number,
     string,
-    tags,
 )
 
 

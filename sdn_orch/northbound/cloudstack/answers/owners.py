@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from sdn_orch.intent.model import Account, Domain
+from sdn_orch.intent.model import Account, Domain, Role
+from sdn_orch.northbound.cloudstack.callers import project_of
 from sdn_orch.northbound.cloudstack.model import Zone
+from sdn_orch.northbound.cloudstack.model_tenancy import Project
 from sdn_orch.northbound.cloudstack.shapes import Field, Scene, string
 
 R = TypeVar("R")
@@ -18,7 +20,7 @@ def domain_path(domain: Domain) -> str:
 
 
 def owner(account_of: Callable[[R], str]) -> tuple[Field[R], ...]:
-    """account, domainid, domain and domainpath."""
+    """account or, of what a project owns, projectid and project; domainid, domain and domainpath."""
 
     def account(scene: Scene, record: R) -> Account:
         return scene.snapshot.need(Account, account_of(record))
@@ -26,8 +28,26 @@ def owner(account_of: Callable[[R], str]) -> tuple[Field[R], ...]:
     def domain(scene: Scene, record: R) -> Domain:
         return scene.snapshot.need(Domain, account(scene, record).domain_id)
 
+    def account_name(scene: Scene, record: R) -> str | None:
+        found = account(scene, record)
+        return None if found.role is Role.PROJECT else found.name
+
+    def project(scene: Scene, record: R) -> Project | None:
+        found = account(scene, record)
+        return project_of(scene.snapshot, found.id) if found.role is Role.PROJECT else None
+
+    def project_id(scene: Scene, record: R) -> str | None:
+        found = project(scene, record)
+        return found.id if found else None
+
+    def project_name(scene: Scene, record: R) -> str | None:
+        found = project(scene, record)
+        return found.name if found else None
+
     return (
-        string("account", "the account that owns it", lambda scene, record: account(scene, record).name),
+        string("account", "the account that owns it", account_name),
+        string("projectid", "the project that owns it", project_id),
+        string("project", "the name of the project that owns it", project_name),
         string("domainid", "the domain id of the owner", lambda scene, record: domain(scene, record).id),
         string("domain", "the domain of the owner", lambda scene, record: domain(scene, record).name),
         string("domainpath", "the owner's path", lambda scene, record: domain_path(domain(scene, record))),

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import uuid4
 
-from sdn_orch.errors import InUse
-from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Role, Vpc
+from sdn_orch.intent.model import Account, Domain, Role
 from sdn_orch.northbound import tenants
 from sdn_orch.northbound.cloudstack.answers.accounts import ACCOUNT as SHAPE
 from sdn_orch.northbound.cloudstack.answers.accounts import ACCOUNT_TYPES
+from sdn_orch.northbound.cloudstack.calls.belongings import drop_belongings
 from sdn_orch.northbound.cloudstack.calls.common import NAME, NETWORK_DOMAIN
-from sdn_orch.northbound.cloudstack.calls.machines import drop_machine
-from sdn_orch.northbound.cloudstack.calls.networks import drop_network
-from sdn_orch.northbound.cloudstack.calls.vpcs import drop_vpc
 from sdn_orch.northbound.cloudstack.declare import ADMINS, Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad, denied
 from sdn_orch.northbound.cloudstack.model import AccountDetails, User
+from sdn_orch.northbound.cloudstack.model_tenancy import ProjectMember, ProjectRole
 from sdn_orch.northbound.cloudstack.parameters import entity, integer, required, text
 from sdn_orch.northbound.cloudstack.passwords import scrypt
 from sdn_orch.northbound.cloudstack.scope import (
@@ -128,12 +126,12 @@ def delete_account(call: Call) -> None:
     details = call.snapshot.need(AccountDetails, account.id)
     if details.is_default or account.id == call.caller.account.id:
         raise denied(f"Account {account.name} may not be deleted: it is the default or the caller's own")
-    for machine in call.snapshot.where(Machine, "account_id", account.id):
-        drop_machine(transaction, machine)
-    for network in call.snapshot.where(Network, "account_id", account.id):
-        if guests := len(call.snapshot.where(Nic, "network_id", network.id)):
-            raise InUse(f"network {network.name} ({network.id}) has {guests} NICs of other accounts")
-        drop_network(transaction, network)
-    for vpc in call.snapshot.where(Vpc, "account_id", account.id):
-        drop_vpc(transaction, vpc)
-    transaction.delete(*call.snapshot.where(User, "account_id", account.id), details, account)
+    memberships = call.snapshot.where(ProjectMember, "account_id", account.id)
+    managed = [each.project_id for each in memberships if each.role is ProjectRole.ADMIN]
+    if managed:
+        raise bad(
+            f"The account id={account.id} manages project(s) with ids {', '.join(managed)}"
+            " and can't be removed"
+        )
+    drop_belongings(transaction, account)
+    transaction.delete(*memberships, *call.snapshot.where(User, "account_id", account.id), details, account)
