@@ -78,6 +78,7 @@ class Observer:
         self._upkeep = Upkeep(
             lambda endpoint, edits, remind: self._databases[endpoint].write(edits, remind=remind),
             self._note_bridge,
+            endpoints=self._databases,
             ours=[row.dpid for row in config.switches],
             plain=[row.dpid for row in config.switches if not row.open_vswitch],
             openflow_port=config.openflow.listen.port,
@@ -186,6 +187,7 @@ class Observer:
             self._reconciler.detach(switch.id, datapath)
 
     def _note_port(self, datapath: Datapath, port: Port, removed: bool) -> None:
+        port = self._upkeep.understood(datapath.dpid, port)
         self._note_links(self._discovery.port_changed(datapath.dpid, port, removed, time.monotonic()))
 
     def _note_lldp(self, packet: PacketIn) -> None:
@@ -207,7 +209,7 @@ class Observer:
         for dpid, port, frame in frames:
             self._send(dpid, port, frame)
         self._note_links(seen)
-        self._upkeep.tick(now)
+        self._upkeep.tick(now, self._store.snapshot())
         self._advertiser.tick(now)
         self._announcer.tick(now)
 

@@ -1,4 +1,5 @@
-"""What is kept right at switches through their databases: bridges that stay closed and come back soon.
+"""What is kept right at switches through their databases: bridges that stay closed, come back soon, and watch
+their cables (see `heartbeats`).
 
 Everything runs on the facts' thread; databases are written by threads of their own.
 """
@@ -10,7 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sdn_orch.guest.worker import Allowance
-from sdn_orch.southbound.base import Datapath
+from sdn_orch.heartbeats import Heartbeats
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.southbound.base import Datapath, Port
 from sdn_orch.southbound.bridges import Bridge, Edit, faults, pointing, securing, tuning
 
 log = logging.getLogger(__name__)
@@ -34,12 +37,15 @@ class Upkeep:
         write: Callable[[str, Sequence[Edit], bool], None],
         noted: Noted,
         *,
+        endpoints: Iterable[str],
         ours: Iterable[int],
         plain: Iterable[int],
         openflow_port: int,
     ) -> None:
         self._write = write
         self._noted = noted
+        self._endpoints = frozenset(endpoints)
+        self._heartbeats = Heartbeats(lambda endpoint, edits: write(endpoint, edits, False))
         self._ours = frozenset(ours)
         self._plain = frozenset(plain)
         self._openflow_port = openflow_port
@@ -71,12 +77,21 @@ class Upkeep:
         self._close(endpoint, bridges)
         self._tune(endpoint, bridges)
 
-    def tick(self, now: float) -> None:
+    def understood(self, dpid: int, port: Port) -> Port:
+        """A port as it is to be taken, of which a switch tells that it has changed."""
+        return self._heartbeats.understood(dpid, port)
+
+    def tick(self, now: float, snapshot: Snapshot) -> None:
         """To be called every now and then, with the monotonic time."""
+        bridges = {
+            bridge.dpid: (endpoint, bridge) for endpoint, found in self._bridges.items() for bridge in found
+        }
+        sessions = {dpid: datapath.capabilities for dpid, datapath in self._sessions.items()}
+        self._heartbeats.tick(now, snapshot, bridges, sessions, self._bridges.keys() >= self._endpoints)
         if now >= self._close_at:
             self._close_at = now + _AGAIN
-            for endpoint, bridges in self._bridges.items():
-                self._close(endpoint, bridges)
+            for endpoint, known in self._bridges.items():
+                self._close(endpoint, known)
 
     def _close(self, endpoint: str, bridges: Iterable[Bridge]) -> None:
         if edits := [securing(bridge) for bridge in bridges if bridge.is_open]:

@@ -17,7 +17,7 @@ from sdn_orch.openflow.values import OPENFLOW_13
 _PORT_13 = Struct("!I4x6s2x16sIIIIIIII")
 _PORT_15 = Struct("!IH2x6s2x16sII")
 _ETHERNET = Struct("!HH4xIIIIII")
-_PORT_DOWN, _LINK_DOWN = 1, 1
+_PORT_DOWN, _LINK_DOWN, _LIVE = 1, 1, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class PortDescription:
     def up(self) -> bool:
         """Administratively up, and the link is up."""
         return not self.config & _PORT_DOWN and not self.state & _LINK_DOWN
+
+    @property
+    def live(self) -> bool:
+        """Whether groups that watch it use it, so far as the switch tells: many never do."""
+        return bool(self.state & _LIVE)
 
 
 class PortChange(IntEnum):

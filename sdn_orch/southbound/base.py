@@ -17,13 +17,17 @@ from sdn_orch.openflow.values import Action, State
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port as the switch describes it; `up` is administratively up and with carrier, speed in Mbit/s."""
+    """A port as the switch describes it; `up` is administratively up and with carrier, speed in Mbit/s.
+
+    One that is up but not `live` is watched by the switch (with BFD), and the other end does not answer.
+    """
 
     number: int
     name: str
     mac: str
     up: bool
     speed: int
+    live: bool = True
 
 
 @dataclass(frozen=True, slots=True)

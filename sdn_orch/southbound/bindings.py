@@ -7,10 +7,13 @@ is kept here: interface -> port -> bridge.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from sdn_orch.southbound.bridges import Watch, watch_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Bindings:
 
     def __init__(self) -> None:
         self._told: dict[UUID, Binding] = {}
+        #: By the rows of interface and bridge.
+        self._watches: dict[UUID, tuple[UUID, Watch]] = {}
         self._bridge_of: dict[UUID, UUID] = {}
         self._port_of: dict[UUID, UUID] = {}
         self._dirty: set[UUID] = set()
@@ -63,9 +68,12 @@ class Bindings:
         """The changes since the last time, with the rows as they are now."""
         interfaces, ports, bridges = (tables[name].rows for name in ("Interface", "Port", "Bridge"))
         # After a reconnect rows may be missing without a word about their deletion.
-        self._dirty.update(key for key in self._told if key not in interfaces)
+        self._dirty.update(
+            key for known in (self._told, self._watches) for key in known if key not in interfaces
+        )
         changes: list[Change] = []
         for key in self._dirty:
+            self._note_watch(key, interfaces.get(key))
             before = self._told.get(key)
             after = self._binding(key, interfaces, ports, bridges)
             if before == after:
@@ -85,6 +93,21 @@ class Bindings:
     def all(self) -> tuple[Binding, ...]:
         """Every binding as last settled."""
         return tuple(self._told.values())
+
+    def watches(self) -> dict[UUID, frozenset[Watch]]:
+        """Ports with BFD as last settled, by the rows of their bridges."""
+        found: dict[UUID, set[Watch]] = defaultdict(set)
+        for bridge, watch in self._watches.values():
+            found[bridge].add(watch)
+        return {bridge: frozenset(watches) for bridge, watches in found.items()}
+
+    def _note_watch(self, key: UUID, row: Any) -> None:
+        watch = watch_of(row) if row is not None else None
+        bridge = self._bridge_of.get(self._port_of.get(key))  # type: ignore[arg-type]
+        if watch is None or bridge is None:
+            self._watches.pop(key, None)
+        else:
+            self._watches[key] = (bridge, watch)
 
     def _binding(self, key: UUID, interfaces: Any, ports: Any, bridges: Any) -> Binding | None:
         row = interfaces.get(key)

@@ -1,7 +1,7 @@
 """What Open vSwitch's databases say of bridges, what is wrong with that, and what is written there.
 
 A bridge is the operator's: written are only its `fail_mode`, which keeps tenants apart while no controller
-is there, and what makes it come back soon to us (see `tuning`).
+is there, what makes it come back soon to us (`tuning`), and that the ends of cables watch each other.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ from uuid import UUID
 #: we are there. Its own 8 s are long to be without a controller; its own 5 s are short for a large sync.
 MAX_BACKOFF: Final = 1_000
 INACTIVITY_PROBE: Final = 30_000
+#: Milliseconds between two heartbeats on a cable; three that do not come are one death. A large bundle of
+#: rules keeps a switch from answering for about 90 ms.
+HEARTBEAT: Final = 100
+#: The destination of heartbeats, at which both ends know them: never a label, so no frame of a tenant's.
+_HEARTBEAT_MAC = "00:23:20:00:00:01"
+#: The key of ours in `external_ids` of an Interface that is watched.
+_MARK = "sdn-orch-watched"
 #: The default port of OpenFlow, in targets that name none.
 _OPENFLOW_PORT = 6653
 
@@ -27,6 +34,14 @@ class Controller:
     target: str
     max_backoff: int | None = None
     inactivity_probe: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A port at which BFD is on; the mark is the cable for which we did that, empty if somebody else did."""
+
+    port: int
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,7 @@ class Bridge:
     protocols: frozenset[str]
     fixed_dpid: bool
     controllers: tuple[Controller, ...]
+    watches: frozenset[Watch] = frozenset()
 
     @property
     def is_open(self) -> bool:
@@ -53,17 +69,21 @@ class Bridge:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A column to be written; a mapping is laid over what the column holds, and None removes a key."""
+    """A column to be written; a mapping is laid over what the column holds, and None removes a key.
+
+    With `port`, the row is a bridge's, and written is the Interface that has this number on it.
+    """
 
     table: str
     row: UUID
     column: str
     value: str | int | Mapping[str, str | None]
+    port: int | None = None
 
 
-def read(tables: Any) -> tuple[Bridge, ...]:
-    """The bridges in the copy of a database, in the order of their names."""
-    found = (_bridge(row) for row in tables["Bridge"].rows.values())
+def read(tables: Any, watches: Mapping[UUID, frozenset[Watch]]) -> tuple[Bridge, ...]:
+    """The bridges in the copy of a database, in the order of their names; `watches` by their rows."""
+    found = (_bridge(row, watches.get(row.uuid, frozenset())) for row in tables["Bridge"].rows.values())
     return tuple(sorted((bridge for bridge in found if bridge), key=lambda bridge: bridge.name))
 
 
@@ -106,6 +126,38 @@ def tuning(controller: Controller) -> Iterator[Edit]:
         yield Edit("Controller", controller.row, "inactivity_probe", INACTIVITY_PROBE)
 
 
+def watching(bridge: Bridge, port: int, mark: str) -> tuple[Edit, ...]:
+    """What makes a port watch the other end of its cable, with BFD."""
+    settings: dict[str, str | None] = {
+        "enable": "true",
+        "min_tx": str(HEARTBEAT),
+        "min_rx": str(HEARTBEAT),
+        "bfd_local_dst_mac": _HEARTBEAT_MAC,
+        "bfd_remote_dst_mac": _HEARTBEAT_MAC,
+    }
+    return (
+        Edit("Interface", bridge.row, "bfd", settings, port),
+        Edit("Interface", bridge.row, "external_ids", {_MARK: mark}, port),
+    )
+
+
+def unwatching(bridge: Bridge, port: int) -> tuple[Edit, ...]:
+    """What undoes `watching`."""
+    keys = ("enable", "min_tx", "min_rx", "bfd_local_dst_mac", "bfd_remote_dst_mac")
+    return (
+        Edit("Interface", bridge.row, "bfd", dict.fromkeys(keys), port),
+        Edit("Interface", bridge.row, "external_ids", {_MARK: None}, port),
+    )
+
+
+def watch_of(interface: Any) -> Watch | None:
+    """What an Interface row says of BFD; None where it is off."""
+    number = _one(interface.ofport)
+    if number is None or number <= 0 or interface.bfd.get("enable") != "true":
+        return None
+    return Watch(number, interface.external_ids.get(_MARK, ""))
+
+
 def pointing(bridge: Bridge, port: int) -> Iterator[Controller]:
     """The controllers of a bridge at this TCP port; by which address it reaches us we cannot know."""
     for controller in bridge.controllers:
@@ -120,7 +172,7 @@ def _port(place: str) -> int:
     return int(number) if number.isdecimal() else _OPENFLOW_PORT
 
 
-def _bridge(row: Any) -> Bridge | None:
+def _bridge(row: Any, watches: frozenset[Watch]) -> Bridge | None:
     configured = row.other_config.get("datapath-id", "")
     # Empty until ovs-vswitchd has made the bridge, and after a restart of the database.
     datapath = _one(row.datapath_id) or configured
@@ -140,6 +192,7 @@ def _bridge(row: Any) -> Bridge | None:
         frozenset(row.protocols),
         bool(configured),
         tuple(sorted(controllers, key=lambda controller: controller.target)),
+        watches,
     )
 
 

@@ -13,7 +13,8 @@ a cable; and who gets a frame on such a port reads the switch's and the port's n
 Frames are few: a port that has just come up says so at once and then ever more rarely; ports with links
 speak every `interval`, silent ports ten times more rarely; and in the steady state all ports together send
 at most `STEADY_RATE` frames a second: with many ports everything, patience too, is stretched. A port that
-goes down takes its link down at once; a switch whose session ends says nothing about its links.
+goes down takes its link down at once, and so does one at which the switch itself has found the other end
+dead; a switch whose session ends says nothing about its links.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _RESERVED_PORTS = 0xFFFFFF00
 
 @dataclass(frozen=True, slots=True)
 class PortSeen:
-    """A port is up or down (or gone)."""
+    """A port can be used, or not: it is down, dead or gone."""
 
     end: End
     up: bool
@@ -54,11 +55,15 @@ class PortSeen:
 
 @dataclass(frozen=True, slots=True)
 class LinkSeen:
-    """Two ports are joined, or no longer; the smaller end first, capacity in Mbit/s (0: not known)."""
+    """Two ports are joined, or no longer; the smaller end first, capacity in Mbit/s (0: not known).
+
+    A link that is up but not `live` cannot be used: LLDP gets through, but the switches' own watch says no.
+    """
 
     ends: tuple[End, End]
     up: bool
     capacity: int = 0
+    live: bool = True
 
 
 Seen = PortSeen | LinkSeen
@@ -71,6 +76,7 @@ class _Port:
     """What is known of a port of a connected switch."""
 
     up: bool
+    live: bool
     speed: int
     head: bytes
     #: Sequence numbers of the last two frames sent, newest first, and where each was heard.
@@ -83,6 +89,10 @@ class _Port:
     link: End | None = None
     #: It has had a link since it came up.
     is_cabled: bool = False
+
+    @property
+    def usable(self) -> bool:
+        return self.up and self.live
 
 
 class Discovery:
@@ -123,9 +133,9 @@ class Discovery:
             self._expected[a], self._expected[b] = b, a
 
     def port_up(self, end: End) -> bool:
-        """Whether a port is up; of a switch that is not connected nothing is known, so it may be."""
+        """Whether a port can be used; of a switch that is not connected nothing is known, so it may be."""
         port = self._ports.get(end)
-        return port.up if port is not None else end[0] not in self._by_switch
+        return port.usable if port is not None else end[0] not in self._by_switch
 
     def switch_up(self, dpid: int, ports: Iterable[Port], now: float) -> list[Seen]:
         """A switch's session has begun; its ports as it describes them."""
@@ -159,12 +169,22 @@ class Discovery:
         known = self._ports.get(end)
         if known is not None and (known.up, removed) == (port.up, False):
             known.speed = port.speed
-            return []
+            return self._note_live(end, known, port.live, now)
         seen: list[Seen] = []
         if known is not None:
             seen += self._take_down(end)
             self._drop(end)
         return [*seen, PortSeen(end, False)] if removed else seen + self._add(dpid, port, now)
+
+    def _note_live(self, end: End, port: _Port, live: bool, now: float) -> list[Seen]:
+        if port.live == live:
+            return []
+        port.live = live
+        if port.link is not None:
+            return [PortSeen(end, port.usable), self._seen(end, port.link)]
+        if live and port.up and self._enabled:
+            self._hurry(end, now)
+        return [PortSeen(end, port.usable)]
 
     def lldp_received(self, dpid: int, number: int, frame: bytes, now: float) -> list[Seen]:
         """An LLDP frame came in at a port."""
@@ -240,7 +260,7 @@ class Discovery:
         if port.number >= _RESERVED_PORTS:
             return []
         end = (dpid, port.number)
-        self._ports[end] = _Port(port.up, port.speed, lldp.head(dpid, port.number, port.mac))
+        self._ports[end] = _Port(port.up, port.live, port.speed, lldp.head(dpid, port.number, port.mac))
         self._by_switch[dpid].add(port.number)
         peer = self._expected.get(end)
         if peer is not None and not port.up:
@@ -250,7 +270,7 @@ class Discovery:
             self._resume(end, peer, now)
         if port.up and self._enabled:
             self._hurry(end, now)
-        return [PortSeen(end, port.up)]
+        return [PortSeen(end, self._ports[end].usable)]
 
     def _resume(self, end: End, peer: End, now: float) -> None:
         """Both ends of a link of old are here: it has until its patience ends to be heard again."""
@@ -311,7 +331,7 @@ class Discovery:
         return seen
 
     def _everything(self) -> list[Seen]:
-        seen: list[Seen] = [PortSeen(end, port.up) for end, port in self._ports.items()]
+        seen: list[Seen] = [PortSeen(end, port.usable) for end, port in self._ports.items()]
         for end, port in self._ports.items():
             if port.link is not None and end < port.link and self._enabled:
                 seen.append(self._seen(end, port.link))
@@ -319,7 +339,8 @@ class Discovery:
 
     def _seen(self, a: End, b: End) -> LinkSeen:
         speeds = [self._ports[end].speed for end in (a, b) if self._ports[end].speed > 0]
-        return LinkSeen(_ordered(a, b), True, min(speeds, default=0))
+        live = self._ports[a].live and self._ports[b].live
+        return LinkSeen(_ordered(a, b), True, min(speeds, default=0), live)
 
     def _frame(self, end: End, port: _Port) -> bytes:
         self._sequence += 1

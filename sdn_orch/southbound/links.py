@@ -91,7 +91,7 @@ class _Links:
             if link is not kept:
                 self._now[link.id] = None
         new = kept or Link(id=str(uuid4()), a_switch_id=a[0], a_port=a[1], b_switch_id=b[0], b_port=b[1])
-        self._now[new.id] = replace(new, up=True, capacity=capacity, source=Source.DISCOVERY)
+        self._now[new.id] = replace(new, up=seen.live, capacity=capacity, source=Source.DISCOVERY)
 
     def separate(self, seen: LinkSeen) -> None:
         for link in self._at(seen.ends[0]):

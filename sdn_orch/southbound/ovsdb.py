@@ -33,7 +33,7 @@ _COLUMNS = {
     "Bridge": ["name", "ports", "datapath_id", "fail_mode", "protocols", "other_config", "controller"],
     "Controller": ["target", "max_backoff", "inactivity_probe"],
     "Port": ["interfaces"],
-    "Interface": ["name", "ofport", "external_ids"],
+    "Interface": ["name", "ofport", "external_ids", "bfd"],
 }
 
 Changed = Callable[[Binding | None, Binding | None], None]
@@ -163,7 +163,7 @@ class Database:
                     log.exception("OVSDB %s: handling its synchronisation failed", self.remote)
 
     def _settle_bridges(self, tables: Any, complete: bool) -> None:
-        found = bridges.read(tables)
+        found = bridges.read(tables, self._bindings.watches())
         if self._bridges_changed is None or (found == self._bridges and not complete):
             return
         self._bridges = found
@@ -187,7 +187,7 @@ class _Write:
     def run_idl(self, _transaction: Any) -> None:
         """Called by the library, with a transaction open."""
         for edit in self._edits:
-            row = self._idl.tables[edit.table].rows.get(edit.row)
+            row = self._row(edit)
             if row is None:
                 continue
             if isinstance(edit.value, str | int):
@@ -201,6 +201,13 @@ class _Write:
         for row in self._idl.tables["Open_vSwitch"].rows.values() if self._remind else ():
             row.verify("next_cfg")
             row.next_cfg += 1
+
+    def _row(self, edit: Edit) -> Any:
+        if edit.port is None:
+            return self._idl.tables[edit.table].rows.get(edit.row)
+        bridge = self._idl.tables["Bridge"].rows.get(edit.row)
+        interfaces = (each for port in (bridge.ports if bridge else ()) for each in port.interfaces)
+        return next((each for each in interfaces if edit.port in each.ofport), None)
 
     def post_commit(self, _transaction: Any) -> None:
         """Called by the library."""

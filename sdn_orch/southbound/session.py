@@ -205,7 +205,7 @@ class Session:
             raise Disconnected(f"{self._name}: no Open vSwitch, to come back with OpenFlow 1.3")
         self.dpid = self.introduction.features.dpid
         self.capabilities = self.introduction.capabilities
-        self._ports = {port.number: _port(port) for port in self.introduction.ports}
+        self._ports = {port.number: _port(port, self._version) for port in self.introduction.ports}
         self._name = f"{self.dpid:016x} ({self.connection.peer})"
 
     def _incoming(self, deadline: float) -> Iterator[bytes]:
@@ -301,7 +301,7 @@ class Session:
 
     def _port_status(self, message: bytes) -> None:
         change, description = parse_port_status(message, self._version)
-        port = _port(description)
+        port = _port(description, self._version)
         ports = dict(self._ports)
         if change == PortChange.DELETE:
             ports.pop(port.number, None)
@@ -356,10 +356,12 @@ class Session:
             raise RuntimeError("a request from the thread that receives its answer would wait for ever")
 
 
-def _port(port: PortDescription) -> Port:
+def _port(port: PortDescription, version: int) -> Port:
     digits = f"{port.mac:012x}"
     mac = ":".join(digits[at : at + 2] for at in range(0, 12, 2))
-    return Port(port.number, port.name, mac, port.up, port.speed // 1000)
+    # Only Open vSwitch speaks another version than 1.3 with us, and of it we know that it tells.
+    live = port.live or not port.up or version == OPENFLOW_13
+    return Port(port.number, port.name, mac, port.up, port.speed // 1000, live)
 
 
 def _describe(introduction: Introduction) -> str:

@@ -22,8 +22,9 @@ from topologies.cloud import Cloud
 from topologies.controller import Sections
 from topologies.demo.machines import Machine
 from topologies.demo.tenants import ISOLATED, TIER, Cloudstack, Tenant
-from topologies.hypervisors import HypervisorCloud, Hypervisors
+from topologies.hypervisors import Hypervisors
 from topologies.leaf_spine import LeafSpine
+from topologies.separate import SeparateCloud
 from topologies.vlan_edges import ACCESS_VLANS, TRUNK, VlanEdges
 
 #: Hosts on each edge; behind a trunk there are three. And the port of the free one.
@@ -78,7 +79,7 @@ def mac(number: int) -> str:
 
 VXLAN = Fabric(
     "vxlan",
-    HypervisorCloud,
+    SeparateCloud,
     Hypervisors,
     {"hypervisors": 3, "hosts": HOSTS},
     mtu=1450,

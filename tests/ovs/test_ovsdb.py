@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sdn_orch.southbound.bindings import Binding
+from sdn_orch.southbound.bridges import Bridge, Watch, unwatching, watching
 from sdn_orch.southbound.channel import Tls
 from sdn_orch.southbound.ovsdb import Database, use_tls
 from tests.ovs.authority import Authority
@@ -138,6 +139,33 @@ def test_another_datapath_id_moves_the_bindings(
     assert heard.take(1) == [
         (Binding(dpid, 1, "nic-1", "", "db1"), Binding(0xAB, 1, "nic-1", "", "db1")),
     ]
+
+
+def test_a_port_is_told_to_watch_its_cable_and_not_to(switch: OpenVSwitch, heard: Heard) -> None:
+    told: list[tuple[Bridge, ...]] = []
+    database = Database(switch.remote, heard.changed, heard.complete, told.append)
+    database.start()
+    dpid = switch.add_bridge(BRIDGE)
+    add_port(switch, "db1", 1)
+    add_port(switch, "db2", 2, "bfd:enable=true", "external_ids:iface-id=nic-2")
+    others = frozenset({Watch(2, "")})
+    wait_until(lambda: told and [bridge.watches for bridge in told[-1]] == [others])
+    (bridge,) = told[-1]
+    assert (bridge.dpid, bridge.name, bridge.is_open) == (dpid, BRIDGE, False)
+    database.write(watching(bridge, 1, "a cable"))
+    wait_until(lambda: told[-1][0].watches == others | {Watch(1, "a cable")})
+    assert "min_rx" in switch.vsctl("get", "interface", "db1", "bfd")
+    database.write(unwatching(bridge, 1))
+    wait_until(lambda: told[-1][0].watches == others)
+    assert switch.vsctl("get", "interface", "db1", "bfd") == "{}"
+    assert switch.vsctl("get", "interface", "db1", "external_ids") == "{}"
+    database.write(watching(bridge, 2, "a cable"))
+    wait_until(lambda: told[-1][0].watches == {Watch(2, "a cable")})
+    # A port that is gone by then is left out.
+    database.write(watching(bridge, 7, "a cable"))
+    switch.vsctl("del-port", "db2")
+    wait_until(lambda: told[-1][0].watches == frozenset())
+    database.stop()
 
 
 def test_it_follows_the_server_through_a_restart(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine
@@ -81,11 +80,11 @@ def is_used(cloud: Cloud, source: Machine, target: Machine, cable: tuple[str, st
     """Whether packets take the cable, as those did under which it was cut."""
     near = next(end for end in cable if end == leaf_of(cloud, source.host))
     far = next(end for end in cable if end != near)
-    before = _sent(cloud.interface(near, far))
+    before = _sent(cloud, near, far)
     stream = Stream(cloud.node(source.host), cloud.node(target.host), target.ipv4, _PORT)
     time.sleep(0.2)
     sent = len(stream.finish().sent)
-    return _sent(cloud.interface(near, far)) - before >= sent
+    return _sent(cloud, near, far) - before >= sent
 
 
 def across(cloud: Cloud, machines: Sequence[Machine]) -> tuple[Machine, Machine]:
@@ -107,11 +106,14 @@ def leaf_of(cloud: Cloud, host: str) -> str:
 def busiest(cloud: Cloud, switch: str) -> tuple[str, str]:
     """The cable between switches over which this one sends most packets, measured over 0.2 seconds."""
     cables = [cable for cable in cloud.cables() if switch in cable]
-    ways = {cable: cloud.interface(switch, cable[1] if cable[0] == switch else cable[0]) for cable in cables}
-    before = {cable: _sent(interface) for cable, interface in ways.items()}
+    ways = {cable: cable[1] if cable[0] == switch else cable[0] for cable in cables}
+    before = {cable: _sent(cloud, switch, neighbour) for cable, neighbour in ways.items()}
     time.sleep(0.2)
-    return max(ways, key=lambda cable: _sent(ways[cable]) - before[cable])
+    return max(ways, key=lambda cable: _sent(cloud, switch, ways[cable]) - before[cable])
 
 
-def _sent(interface: str) -> int:
-    return int(Path("/sys/class/net", interface, "statistics/tx_packets").read_text())
+def _sent(cloud: Cloud, switch: str, neighbour: str) -> int:
+    """Packets that have left a switch towards a neighbour."""
+    counter = f"/sys/class/net/{cloud.interface(switch, neighbour)}/statistics/tx_packets"
+    # It may be in a network namespace of its own.
+    return int(cloud.node(switch).cmd(f"cat {counter}"))

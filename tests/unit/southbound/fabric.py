@@ -8,8 +8,8 @@ from sdn_orch.southbound.base import Port
 from sdn_orch.southbound.discovery import Discovery, End, LinkSeen, PortSeen, Seen
 
 
-def port(number: int, up: bool = True, speed: int = 10_000) -> Port:
-    return Port(number, f"p{number}", f"02:00:00:00:01:{number & 255:02x}", up, speed)
+def port(number: int, up: bool = True, speed: int = 10_000, live: bool = True) -> Port:
+    return Port(number, f"p{number}", f"02:00:00:00:01:{number & 255:02x}", up, speed, live)
 
 
 class Fabric:
@@ -35,7 +35,7 @@ class Fabric:
     def take(self, seen: Iterable[Seen]) -> None:
         for one in seen:
             if isinstance(one, LinkSeen):
-                self.up[one.ends] = one.up
+                self.up[one.ends] = one.up and one.live
             elif isinstance(one, PortSeen):
                 self.ports[one.end] = one.up
 
@@ -55,8 +55,8 @@ class Fabric:
         for _ in range(round(seconds * 10)):
             self.step()
 
-    def change(self, end: End, up: bool, removed: bool = False) -> None:
-        self.take(self.discovery.port_changed(end[0], port(end[1], up), removed, self.now))
+    def change(self, end: End, up: bool, removed: bool = False, live: bool = True) -> None:
+        self.take(self.discovery.port_changed(end[0], port(end[1], up, live=live), removed, self.now))
 
     def last(self, end: End) -> bytes:
         return next(frame for _, origin, frame in reversed(self.sent) if origin == end)

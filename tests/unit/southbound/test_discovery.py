@@ -52,6 +52,49 @@ def test_a_port_that_goes_down_takes_its_link_down_at_once_and_brings_it_back_in
     assert fabric.up == {(A, B): True} and fabric.ports[A] is True
 
 
+def test_a_port_at_which_the_switch_finds_the_other_end_dead_takes_its_link_out_of_use() -> None:
+    fabric = linked()
+    fabric.change(A, True, live=False)
+    assert fabric.up == {(A, B): False} and fabric.ports[A] is False
+    # That LLDP gets through says nothing about it.
+    fabric.run(60)
+    assert fabric.up == {(A, B): False} and fabric.ports[A] is False
+    fabric.change(A, True)
+    assert fabric.up == {(A, B): True} and fabric.ports[A] is True
+
+
+def test_a_port_that_answers_again_after_its_link_was_lost_is_linked_at_once() -> None:
+    fabric = linked()
+    fabric.change(A, True, live=False)
+    fabric.cables.clear()
+    fabric.run(60)
+    fabric.cables = {A: B, B: A}
+    fabric.change(A, True)
+    fabric.run(0.3)
+    assert fabric.up == {(A, B): True}
+
+
+def test_a_moved_cable_is_known_though_the_old_end_is_watched_still() -> None:
+    fabric = linked()
+    fabric.cables = {A: D, D: A}
+    fabric.change(A, True, live=False)
+    fabric.run(60)
+    assert fabric.up == {(A, B): False, (A, D): False}
+    fabric.change(A, True)
+    assert fabric.up[A, D]
+
+
+def test_a_port_that_is_dead_when_its_switch_comes_back() -> None:
+    fabric = linked()
+    fabric.discovery.switch_down(1)
+    fabric.take(fabric.discovery.switch_up(1, [port(1, live=False)], fabric.now))
+    assert fabric.ports[A] is False
+    fabric.run(1)
+    assert fabric.up == {(A, B): False}
+    fabric.change(A, True)
+    assert fabric.up == {(A, B): True}
+
+
 def test_a_removed_port_takes_its_link_down() -> None:
     fabric = linked()
     fabric.change(B, True, removed=True)

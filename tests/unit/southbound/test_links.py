@@ -57,6 +57,12 @@ def test_a_link_is_made_once_in_the_order_of_ids() -> None:
     assert list(discovered(world)) == [(A, B)]
 
 
+def test_a_link_that_is_heard_but_dead_is_known_and_not_used() -> None:
+    world = apply(WORLD, LinkSeen((B, A), True, 25_000, live=False))
+    assert links(world) == [("a", 1, "b", 1, False)]
+    assert links(apply(world, LinkSeen((B, A), True, 25_000))) == [("a", 1, "b", 1, True)]
+
+
 def test_a_lost_link_is_kept_down_and_used_again() -> None:
     world = apply(WORLD, LinkSeen((B, A), True))
     number = next(world.all(Link)).number
