@@ -8,10 +8,11 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rich.console import Console
 from rich.table import Table
 
-console = Console(width=120)
+from sdn_orch import terminal
+
+console = terminal.console(width=120)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -47,7 +48,7 @@ def _whole(value: object) -> str:
 
 def note(text: str) -> None:
     """A line of progress or explanation."""
-    console.print(text, highlight=False, markup=False)
+    console.print(text)
 
 
 @dataclass(frozen=True, slots=True)

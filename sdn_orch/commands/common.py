@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sdn_orch import terminal
 from sdn_orch.config import Config, load
 from sdn_orch.errors import Invalid
 
@@ -41,12 +41,12 @@ _STYLES = {
 
 def console() -> Console:
     """Standard output; as wide as the content needs where it is not a terminal, so that nothing is cut."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
+    return terminal.console(width=1000)
 
 
 def fail(code: int, *lines: str) -> NoReturn:
     """Say on standard error what is wrong, and leave."""
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    errors = terminal.console(stderr=True, soft_wrap=True)
     for line in lines:
         errors.print(Text("sdn-orch: ", "bold red") + Text(line))
     raise typer.Exit(code)

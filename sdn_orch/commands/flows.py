@@ -34,7 +34,7 @@ def flows(
         return show_json(answer)
     out = console()
     if not answer["connected"]:
-        out.print(f"[yellow]{answer['switch']} is not connected; this is what it should hold[/]")
+        out.print(Text(f"{answer['switch']} is not connected; this is what it should hold", "yellow"))
     rows = [
         row
         for row in answer["flows"]
@@ -46,7 +46,7 @@ def flows(
         for kind in ("groups", "meters"):
             if answer[kind]:
                 out.print(Text(kind, "bold"))
-                out.print("\n".join(answer[kind]), markup=False)
+                out.print("\n".join(answer[kind]))
     return None
 
 

@@ -14,6 +14,7 @@ pytest.importorskip("mininet", reason="./dev makes Mininet visible in .venv")
 from sdn_orch.config import load
 from sdn_orch.intent.model import SwitchRole
 from topologies.controller import Controller
+from topologies.demo.__main__ import console, show_machines, step
 from topologies.demo.failover import COUNT, Outcome
 from topologies.demo.machines import Machine
 from topologies.demo.reach import differences, expected, matrix
@@ -68,6 +69,17 @@ def test_the_matrix_shows_expected_beside_observed() -> None:
     (row,) = [line for line in lines if " red1 " in line]
     # At blue1's address red1 finds itself: they have the same one.
     assert row.split() == ["1", "red1", "●", "●", "○", "·", "·", "1", "red1", "●", "·", "○", "·", "·"]
+
+
+def test_names_and_mac_addresses_are_shown_as_they_are() -> None:
+    shown = replace(RED1, name="[red]x", tenant=":ab:", mac="02:ab:93:c0:39:0e")
+    with console.capture() as capture:
+        show_machines([shown])
+        with step("[red]x is :ab:"):
+            pass
+    row, done = (line.split() for line in capture.get().splitlines() if "[red]x" in line)
+    assert row[:6] == ["1", "[red]x", ":ab:", "red", "h-red1", "02:ab:93:c0:39:0e"]
+    assert done[:4] == ["✓", "[red]x", "is", ":ab:"]
 
 
 def test_which_machine_forms_its_own_address() -> None:

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sdn_orch.cli import app
-from sdn_orch.intent.model import Link, Machine, Nic
+from sdn_orch.intent.model import Account, Link, Machine, Network, Nic, Switch
 from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.northbound.operator.door import application
 from sdn_orch.northbound.server import Server, listen_unix
@@ -260,6 +260,40 @@ def test_trace_takes_what_the_switch_holds_not_what_it_should(cloud: Cloud) -> N
     for key in [key for key, entry in state.flows.items() if entry.table == 12]:
         del state.flows[key]
     assert cloud.json("trace", "--from", "web1", "--to", "10.1.0.11")["verdict"] == "dropped"
+
+
+def test_names_and_mac_addresses_are_shown_as_they_are(cloud: Cloud) -> None:
+    mac, name, home = "02:ab:93:c0:39:0e", "[red]x", "[/]:ab:"
+    snapshot = cloud.store.snapshot()
+    network = replace(snapshot.need(Network, "blue"), name=home)
+    account = replace(snapshot.need(Account, "tenant"), name="[bold]t")
+    machine = Machine(id="m2", account_id="tenant", name=name)
+    nic = replace(snapshot.need(Nic, "blue-10"), mac=mac, machine_id="m2")
+    spine = replace(snapshot.need(Switch, "spine1"), name="[s]:ab:")
+    changes = [Put(record) for record in (network, account, machine, nic, spine)]
+    cloud.store.commit(changes, snapshot.revision)
+    wait(lambda: {row["mac"]: row for row in cloud.json("ports")}[mac]["condition"] == "realised")
+    cookie = next(row["cookie"] for row in cloud.json("flows", "leaf2")["flows"] if mac in row["match"])
+    for words, wanted in (
+        (("ports",), (mac, name, home, "[bold]t")),
+        (("status",), (spine.name,)),
+        (("networks",), (home, "[bold]t")),
+        (("topology",), (f"{name} {mac}", home, spine.name)),
+        (("flows", "leaf2"), (f"eth_src={mac}", f"nic {mac} of {name}", f"network {home}")),
+        (("explain", name), (f"nic {mac} of {name}", f"eth_src={mac}")),
+        (("explain", home), (f"network {home}",)),
+        (("explain", "leaf2:12"), (f"nic {mac} of {name}",)),
+        (("explain", cookie), (mac,)),
+        (("trace", "--from", name, "--to", "10.1.0.1"), (f"eth_src={mac}", f"nic {mac} of {name}")),
+    ):
+        shown = cloud.run(*words).stdout
+        for text in wanted:
+            assert text in shown, (words, text)
+    held = cloud.switches["leaf2"].state.flows
+    held.pop(next(key for key, entry in held.items() if mac.replace(":", "") in entry.match.hex()))
+    assert mac in cloud.run("plan").stdout
+    assert cloud.run("explain", "[red]y").stderr.startswith("sdn-orch: there is no ")
+    assert "[red]y" in cloud.run("explain", "[red]y").stderr
 
 
 def test_a_nic_that_is_stopped_has_no_rules(cloud: Cloud) -> None:

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 from mininet.cli import CLI
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sdn_orch import terminal
 from topologies.cloud import Cloud
 from topologies.demo.failover import BAR, across, cut_under_traffic, is_used
 from topologies.demo.machines import Machine, take_addresses
@@ -26,7 +26,7 @@ from topologies.demo.reach import LEGEND, differences, expected, matrix, observe
 from topologies.demo.tenants import make_tenants
 from topologies.leaf_spine import LeafSpine
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+console = terminal.console(width=120)
 
 
 def main() -> int:
@@ -54,7 +54,10 @@ def main() -> int:
         faults.append(str(error))
     for fault in faults:
         console.print(Text("✗ ", "red") + Text(fault))
-    console.print("[red]not all was as expected[/]" if faults else "[green]all was as expected[/]")
+    if faults:
+        console.print(Text("not all was as expected", "red"))
+    else:
+        console.print(Text("all was as expected", "green"))
     return 1 if faults else 0
 
 
@@ -126,8 +129,8 @@ class Prompt(CLI):  # type: ignore[misc]
     @classmethod
     def open(cls, cloud: Cloud) -> None:
         """Show hints and read commands until the end."""
+        console.print("Try:", style="bold")
         console.print(
-            "[bold]Try:[/]\n"
             "  h1 ping -c2 10.1.1.10           a host's command; addresses are in the table above\n"
             "  sdn status | networks | ports | topology\n"
             "  sdn flows leaf1                 what a switch holds, and for whom\n"
@@ -150,9 +153,10 @@ class Prompt(CLI):  # type: ignore[misc]
 def step(text: str) -> Iterator[None]:
     """Show that something is under way, and then how long it took."""
     started = time.monotonic()
-    with console.status(text):
+    with console.status(Text(text)):
         yield
-    console.print(f"[green]✓[/] {text} [dim]{time.monotonic() - started:.1f} s[/]")
+    took = Text(f" {time.monotonic() - started:.1f} s", "dim")
+    console.print(Text("✓ ", "green") + Text(text) + took)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
