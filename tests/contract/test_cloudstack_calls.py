@@ -33,6 +33,7 @@ from sdn_orch.northbound.cloudstack.model import (
 )
 from sdn_orch.northbound.cloudstack.model_tenancy import Project
 from sdn_orch.northbound.cloudstack.parameters import Parameter
+from sdn_orch.northbound.cloudstack.scope import PROJECT
 from tests.cloudstack import Client, Cloud, Refused
 
 KINDS: tuple[type[Record], ...] = (
@@ -65,7 +66,6 @@ def sample(cloud: Cloud, command: Command, parameter: Parameter[Any]) -> str:
     if parameter.name == "state" and command.shape.kind is Project:
         return "Active"
     named = {
-        "accounttype": "0",
         "acltype": "Account",
         "availability": "Optional",
         "state": "Enabled",
@@ -84,7 +84,7 @@ def sample(cloud: Cloud, command: Command, parameter: Parameter[Any]) -> str:
         "supportedservices": "Dhcp",
     }
     by_type = {"integer": "1", "boolean": "true", "date": "2026-01-01", "list": "x", "map": "", "string": "x"}
-    if parameter.name in named:
+    if parameter.name in named and parameter.type_name != "integer":
         return named[parameter.name]
     if "dns" in parameter.name or parameter.name in ("gateway", "netmask", "startip", "endip", "ipaddress"):
         return "192.0.2.1"
@@ -139,7 +139,8 @@ def test_the_calls_of_this_release_are_declared() -> None:
         "createTags", "deleteTags", "listTags", "addResourceDetail", "removeResourceDetail",
         "listResourceDetails", "createProject", "listProjects", "updateProject", "suspendProject",
         "activateProject", "deleteProject", "addAccountToProject", "deleteAccountFromProject",
-        "listProjectAccounts",
+        "listProjectAccounts", "listResourceLimits", "updateResourceLimit", "updateResourceCount",
+        "listConfigurations", "updateConfiguration",
     ]  # fmt: skip
     assert sorted(COMMANDS) == sorted(wanted)
 
@@ -229,6 +230,7 @@ PYTHON_TYPES = {
     "string": str,
     "boolean": bool,
     "integer": int,
+    "long": int,
     "date": str,
     "list": list,
     "responseobject": dict,
@@ -301,7 +303,7 @@ def test_lists_take_each_of_their_parameters(
     if parameter.type_name == "map":
         del given[parameter.name]
         given |= {f"{parameter.name}[0].key": "k", f"{parameter.name}[0].value": "v"}
-    if parameter.name == "projectid" and not parameter.is_required:
+    if parameter is PROJECT:
         given["projectid"] = "-1"
     if parameter.name == "account":
         given["account"] = "tenant"

@@ -6,6 +6,7 @@ A command is a function of a `Call` under a decorator: `lists` for lists, `shows
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from sdn_orch.intent.model import Role
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.northbound.cloudstack import settings
 from sdn_orch.northbound.cloudstack.callers import Caller
 from sdn_orch.northbound.cloudstack.faults import invalid_value, missing_parameter
 from sdn_orch.northbound.cloudstack.parameters import (
@@ -37,9 +39,17 @@ ROOT = frozenset((Role.ROOT_ADMIN,))
 
 KEYWORD = text("keyword", "list by keyword, a part of the name in any case")
 PAGE = integer("page", "the page to list, from 1 on; needs pagesize", 1)
-#: Upstream's default.page.size.
-LARGEST_PAGE = 500
-PAGE_SIZE = integer("pagesize", "entries a page, 500 at most, or -1 for all; needs page", -1, LARGEST_PAGE)
+_ANY_SIZE = integer("pagesize", "entries a page, or -1 for all; default.page.size at most; needs page", -1)
+
+
+def _read_page_size(request: Request) -> int | None:
+    size, largest = _ANY_SIZE.read(request), settings.PAGE_SIZE.number(request.snapshot)
+    if size is not None and size > largest >= 0:
+        raise WrongValue(f"Invalid value {size} for parameter pagesize: it must be {largest} at most")
+    return size
+
+
+PAGE_SIZE = dataclasses.replace(_ANY_SIZE, read=_read_page_size)
 TAGS = mapping("tags", "list by tags, all of which an object must have: key and value of each")
 LIST_PARAMETERS: tuple[Parameter[Any], ...] = (KEYWORD, PAGE, PAGE_SIZE)
 INJECTED_JOB_ID = uuid_of_choice("injectedjobid", "the UUID that the job shall have")

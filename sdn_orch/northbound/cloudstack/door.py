@@ -11,13 +11,12 @@ from typing import cast
 from sdn_orch.errors import SdnOrchError
 from sdn_orch.intent.model import Account, Record
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.northbound.cloudstack import jobs
+from sdn_orch.northbound.cloudstack import jobs, limits, settings
 from sdn_orch.northbound.cloudstack.callers import Caller
 from sdn_orch.northbound.cloudstack.calls import COMMANDS
 from sdn_orch.northbound.cloudstack.declare import (
     INJECTED_JOB_ID,
     KEYWORD,
-    LARGEST_PAGE,
     PAGE,
     PAGE_SIZE,
     TAGS,
@@ -132,7 +131,9 @@ class Door:
 
 def _do(command: Command, call: Call, transaction: Transaction, job_id: str | None) -> dict[str, object]:
     """Run the handler, record its event and its job, and make the first answer."""
+    before = transaction.snapshot
     done = command.handler(call)
+    limits.enforce(transaction, before)
     if command.shape is SUCCESS:
         result: dict[str, object] = {"success": True}
         resource = ("", "")
@@ -182,10 +183,10 @@ def _page(call: Call, found: Iterable[object]) -> dict[str, object]:
     if (tags := _tags(call)) is not None:
         found = (record for record in found if has_tags(scene, cast("Record", record), tags))
     records = list(found)
-    if size == -1:
-        shown = records if page == 1 else []
+    length = size or settings.PAGE_SIZE.number(call.snapshot)
+    if length < 0:
+        shown = records if page in (None, 1) else []
     else:
-        length = size or LARGEST_PAGE
         start = ((page or 1) - 1) * length
         shown = list(islice(records, start, start + length))
     if not shown:

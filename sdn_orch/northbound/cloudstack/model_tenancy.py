@@ -81,3 +81,18 @@ class ResourceDetail(Follower):
     key: str
     value: str
     for_display: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceLimit(Follower):
+    """How many things of a type (CloudStack's number) an account or all of a domain may have; -1: any."""
+
+    type: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingValue(Record):
+    """What an administrator chose for a setting. Its id is the setting's name."""
+
+    value: str

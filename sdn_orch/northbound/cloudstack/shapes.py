@@ -111,6 +111,11 @@ def number(
     return Field(name, "integer", description, read, is_for_admins)
 
 
+def long(name: str, description: str, read: Callable[[Scene, R], int | None]) -> Field[R]:
+    """An integer field that upstream declares as long."""
+    return Field(name, "long", description, read)
+
+
 def moment(name: str, description: str, read: Callable[[Scene, R], datetime | None]) -> Field[R]:
     """A date field."""
     return Field(name, "date", description, lambda scene, record: when(read(scene, record)))

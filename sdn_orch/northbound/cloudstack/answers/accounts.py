@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from sdn_orch.intent.model import Account, Domain, Machine, Network, Role, Vpc
+from sdn_orch.intent.model import Account, Domain, Machine, Role
 from sdn_orch.northbound.cloudstack.answers.owners import domain_path
+from sdn_orch.northbound.cloudstack.answers.resources import resource_fields
 from sdn_orch.northbound.cloudstack.model import AccountDetails, DomainDetails, User
-from sdn_orch.northbound.cloudstack.shapes import Scene, Shape, always, flag, moment, nested, number, string
+from sdn_orch.northbound.cloudstack.shapes import (
+    Field,
+    Scene,
+    Shape,
+    always,
+    flag,
+    moment,
+    nested,
+    number,
+    string,
+)
 
 #: CloudStack's numbers and names for roles.
 ACCOUNT_TYPES = {Role.USER: 0, Role.ROOT_ADMIN: 1, Role.DOMAIN_ADMIN: 2, Role.PROJECT: 5}
@@ -32,6 +43,8 @@ def _parent_name(scene: Scene, domain: Domain) -> str | None:
     return parent.name if parent else None
 
 
+_HELD_BY_DOMAINS: tuple[Field[Domain], ...] = resource_fields(lambda _, domain: domain)
+
 DOMAIN: Shape[Domain] = Shape(
     key="domain",
     resource="Domain",
@@ -54,6 +67,7 @@ DOMAIN: Shape[Domain] = Shape(
             lambda scene, domain: _domain_details(scene, domain).network_domain or None,
         ),
         string("state", "Active or Inactive", always("Active")),
+        *_HELD_BY_DOMAINS,
         moment("created", "when it was created", lambda s, domain: _domain_details(s, domain).created),
     ),
 )
@@ -117,6 +131,8 @@ def _account_domain(scene: Scene, account: Account) -> Domain:
     return scene.snapshot.need(Domain, account.domain_id)
 
 
+_HELD_BY_ACCOUNTS: tuple[Field[Account], ...] = resource_fields(lambda _, account: account)
+
 ACCOUNT: Shape[Account] = Shape(
     key="account",
     resource="Account",
@@ -146,10 +162,10 @@ ACCOUNT: Shape[Account] = Shape(
             "whether it was there from the start",
             lambda scene, account: _account_details(scene, account).is_default,
         ),
-        number("vmtotal", "how many machines it has", lambda scene, account: len(_machines(scene, account))),
+        *_HELD_BY_ACCOUNTS,
         number(
             "vmrunning",
-            "how many of them run",
+            "how many of its machines run",
             lambda scene, account: sum(machine.running for machine in _machines(scene, account)),
         ),
         number(
@@ -157,19 +173,6 @@ ACCOUNT: Shape[Account] = Shape(
             "how many of them do not",
             lambda scene, account: sum(not machine.running for machine in _machines(scene, account)),
         ),
-        string("vmlimit", "how many it may have", always("Unlimited")),
-        number(
-            "networktotal",
-            "how many networks it has",
-            lambda scene, account: len(scene.snapshot.where(Network, "account_id", account.id)),
-        ),
-        string("networklimit", "how many it may have", always("Unlimited")),
-        number(
-            "vpctotal",
-            "how many VPCs it has",
-            lambda scene, account: len(scene.snapshot.where(Vpc, "account_id", account.id)),
-        ),
-        string("vpclimit", "how many it may have", always("Unlimited")),
         moment("created", "when it was created", lambda s, account: _account_details(s, account).created),
         nested("user", "the users", USER, lambda s, a: s.snapshot.where(User, "account_id", a.id)),
     ),

@@ -21,20 +21,24 @@ def domain_path(domain: Domain) -> str:
 
 def owner(account_of: Callable[[R], str]) -> tuple[Field[R], ...]:
     """account or, of what a project owns, projectid and project; domainid, domain and domainpath."""
+    return holder(lambda scene, record: scene.snapshot.need(Account, account_of(record)))
 
-    def account(scene: Scene, record: R) -> Account:
-        return scene.snapshot.need(Account, account_of(record))
+
+def holder(holder_of: Callable[[Scene, R], Account | Domain]) -> tuple[Field[R], ...]:
+    """The same of what belongs to an account or to a whole domain."""
 
     def domain(scene: Scene, record: R) -> Domain:
-        return scene.snapshot.need(Domain, account(scene, record).domain_id)
+        found = holder_of(scene, record)
+        return found if isinstance(found, Domain) else scene.snapshot.need(Domain, found.domain_id)
 
     def account_name(scene: Scene, record: R) -> str | None:
-        found = account(scene, record)
-        return None if found.role is Role.PROJECT else found.name
+        found = holder_of(scene, record)
+        return None if isinstance(found, Domain) or found.role is Role.PROJECT else found.name
 
     def project(scene: Scene, record: R) -> Project | None:
-        found = account(scene, record)
-        return project_of(scene.snapshot, found.id) if found.role is Role.PROJECT else None
+        found = holder_of(scene, record)
+        is_project = isinstance(found, Account) and found.role is Role.PROJECT
+        return project_of(scene.snapshot, found.id) if is_project else None
 
     def project_id(scene: Scene, record: R) -> str | None:
         found = project(scene, record)

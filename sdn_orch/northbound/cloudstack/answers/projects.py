@@ -6,6 +6,7 @@ from sdn_orch.intent.model import Account, Domain
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.answers.accounts import ACCOUNT_TYPES, USER
 from sdn_orch.northbound.cloudstack.answers.owners import domain_path
+from sdn_orch.northbound.cloudstack.answers.resources import resource_fields
 from sdn_orch.northbound.cloudstack.answers.tags import tags
 from sdn_orch.northbound.cloudstack.model import User
 from sdn_orch.northbound.cloudstack.model_tenancy import Project, ProjectMember, ProjectRole
@@ -51,6 +52,9 @@ PROJECT: Shape[Project] = Shape(
                 string("account", "the account", lambda s, m: s.snapshot.need(Account, m.account_id).name),
                 string("userid", "its only user that may act", lambda _, member: member.user_id),
             ),
+        ),
+        *resource_fields(
+            lambda scene, project: scene.snapshot.need(Account, project.account_id), besides=("project",)
         ),
         moment("created", "when it was created", lambda _, project: project.created),
         tags(),

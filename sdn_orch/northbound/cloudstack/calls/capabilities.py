@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sdn_orch.northbound.cloudstack.declare import LARGEST_PAGE, Call, shows
+from sdn_orch.northbound.cloudstack import settings
+from sdn_orch.northbound.cloudstack.declare import Call, shows
 from sdn_orch.northbound.cloudstack.serialise import VERSION
 from sdn_orch.northbound.cloudstack.shapes import Shape, always, flag, number, string
 
@@ -24,7 +25,11 @@ SHAPE: Shape[Capabilities] = Shape(
         string("supportELB", "whether there is elastic load balancing", always("false")),
         flag("userpublictemplateenabled", "whether users may publish templates", always(False)),
         flag("projectinviterequired", "whether projects need invitations", always(False)),
-        flag("allowusercreateprojects", "whether users may create projects", always(False)),
+        flag(
+            "allowusercreateprojects",
+            "whether users may create projects",
+            lambda scene, _: settings.USERS_CREATE_PROJECTS.is_on(scene.snapshot),
+        ),
         flag("allowuserexpungerecovervm", "whether users may expunge machines", always(True)),
         flag("allowuserexpungerecovervolume", "whether users may expunge volumes", always(False)),
         flag("allowuserviewdestroyedvm", "whether users see destroyed machines", always(False)),
@@ -36,7 +41,11 @@ SHAPE: Shape[Capabilities] = Shape(
         flag("kubernetesclusterexperimentalfeaturesenabled", "whether more of it", always(False)),
         flag("dynamicscalingenabled", "whether machines grow while they run", always(False)),
         number("defaultuipagesize", "entries a page in a user interface", always(20)),
-        number("defaultpagesize", "entries a page at most", always(LARGEST_PAGE)),
+        number(
+            "defaultpagesize",
+            "entries a page at most",
+            lambda s, _: settings.PAGE_SIZE.number(s.snapshot),
+        ),
     ),
 )
 

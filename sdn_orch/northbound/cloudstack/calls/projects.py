@@ -10,6 +10,7 @@ from sdn_orch.errors import InUse
 from sdn_orch.intent.model import Account, Domain, Machine, Role
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import machines, tenants
+from sdn_orch.northbound.cloudstack import settings
 from sdn_orch.northbound.cloudstack.answers.projects import PROJECT as SHAPE
 from sdn_orch.northbound.cloudstack.answers.projects import domain_of, members
 from sdn_orch.northbound.cloudstack.callers import may_act_for, project_role
@@ -105,6 +106,9 @@ def create_project(call: Call) -> Project:
     if user is not None and user.account_id != owner.id:
         raise bad(f"User {user.id} is not of account {owner.name}")
     snapshot, name = call.snapshot, call[NAME]
+    may_create = settings.USERS_CREATE_PROJECTS.is_on(snapshot)
+    if call.caller.account.role is Role.USER and not may_create:
+        raise denied("Regular user is not permitted to create a project")
     domain = snapshot.need(Domain, owner.domain_id)
     _check_name(snapshot, name, domain)
     number = snapshot.last_number(Project) + 1
