@@ -26,6 +26,8 @@ class Record:
     #: Fields and properties that `Snapshot.where` can look up by; reference fields always can. Of a tuple,
     #: by each of its members.
     INDEXES: ClassVar[tuple[str, ...]] = ()
+    #: Reference fields with whose records this one goes, where others would keep them from going.
+    GOES_WITH: ClassVar[tuple[str, ...]] = ()
     #: Numbers of this kind are given from 1 up to this one, as far as the data plane has bits for them.
     LARGEST_NUMBER: ClassVar[int] = 2**31 - 1
 

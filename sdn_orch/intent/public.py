@@ -34,6 +34,8 @@ class PublicRange(Record):
 class PublicAddress(Record):
     """An address that an account has taken, for a network, for a VPC, or for nothing yet.
 
+    An address of a VPC has the network too while rules of one tier use it.
+
     `is_source_nat`: what leaves the network or the VPC leaves under it. `nic_id` and `guest` are set while
     static NAT maps it, all of it, to an address of a NIC.
     """

@@ -170,13 +170,16 @@ class Snapshot:
                 if referred == kind.__name__:
                     yield from collection.where(field, id)
 
-    def followers(self, kind: type[Record], id: str) -> Iterator[Follower]:
-        """Every record that is about this one."""
+    def dependants(self, kind: type[Record], id: str) -> Iterator[Record]:
+        """Every record that goes when this one goes: its followers, and those that refer to it so."""
         for collection in self._collections.values():
             if issubclass(collection.kind, Follower):
                 for follower in cast("tuple[Follower, ...]", collection.where("subject_id", id)):
                     if follower.subject_kind == kind.__name__:
                         yield follower
+            for field in collection.kind.GOES_WITH:
+                if collection.kind.REFERENCES[field] == kind.__name__:
+                    yield from collection.where(field, id)
 
     def _check_references(self, changes: Sequence[Change]) -> None:
         faults: list[str] = []

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sdn_orch.errors import Invalid
-from sdn_orch.intent import fabric_rules, public_rules, tenant_rules
+from sdn_orch.intent import fabric_rules, forward_rules, public_rules, tenant_rules
+from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import (
     Account,
     Attachment,
@@ -38,6 +39,7 @@ RULES: dict[type[Record], Rule] = {
     Machine: tenant_rules.machine,
     PublicRange: public_rules.public_range,
     PublicAddress: public_rules.public_address,
+    Forward: forward_rules.forward,
     Switch: fabric_rules.switch,
     Link: fabric_rules.link,
     Attachment: fabric_rules.attachment,
@@ -94,10 +96,20 @@ def _neighbours(after: Snapshot, old: Record, new: Record) -> Iterator[Record]:
             yield from after.where(Nic, "network_id", new.id)
         case PublicRange(), PublicRange() if (old.first, old.last) != (new.first, new.last):
             yield from after.where(PublicAddress, "range_id", new.id)
-        case Nic(), Nic() if (old.network_id, old.active) != (new.network_id, new.active):
-            yield from after.where(Attachment, "nic_id", new.id)
+        case Nic(), Nic():
+            if (old.network_id, old.active) != (new.network_id, new.active):
+                yield from after.where(Attachment, "nic_id", new.id)
+            if (old.network_id, old.addresses) != (new.network_id, new.addresses):
+                yield from after.where(PublicAddress, "nic_id", new.id)
+                yield from after.where(Forward, "nic_id", new.id)
+        case PublicAddress(), PublicAddress() if _leads_to(old) != _leads_to(new):
+            yield from after.where(Forward, "address_id", new.id)
         case Switch(), Switch() if (old.role, old.underlay) != (new.role, new.underlay):
             yield from after.where(Attachment, "switch_id", new.id)
+
+
+def _leads_to(address: PublicAddress) -> tuple[object, ...]:
+    return address.network_id, address.vpc_id, address.nic_id
 
 
 def _addressing(network: Network) -> tuple[object, ...]:

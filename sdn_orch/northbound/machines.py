@@ -11,6 +11,7 @@ from uuid import uuid4
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.model import Attachment, Machine, Network, NetworkKind, Nic
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.northbound import public
 from sdn_orch.northbound.networks import give_ipv4, give_ipv6, is_claimed, take_back
 from sdn_orch.northbound.service import Transaction
 
@@ -56,17 +57,20 @@ def add_nic(transaction: Transaction, machine: Machine, wish: Wish, *, is_defaul
 
 
 def remove_nic(transaction: Transaction, nic: Nic) -> None:
-    """Take the NIC away; its addresses are free again."""
+    """Take the NIC away; its addresses are free again, and nothing leads to it any more."""
+    public.forget_nic(transaction, nic)
     transaction.delete(*transaction.snapshot.where(Attachment, "nic_id", nic.id), nic)
     for address in nic.addresses:
         take_back(transaction, nic.network_id, address)
 
 
 def change_ipv4(transaction: Transaction, nic: Nic, wanted: IPv4Address | None) -> Nic:
-    """Give the NIC the wanted or another free IPv4 address. Raises Invalid and Exhausted."""
+    """Give the NIC the wanted or another free IPv4 address. Raises Invalid, InUse and Exhausted."""
     network = transaction.snapshot.need(Network, nic.network_id)
     if wanted is not None and wanted == nic.ipv4:
         return nic
+    if nic.ipv4 is not None:
+        public.check_unused(transaction.snapshot, nic, nic.ipv4)
     address = give_ipv4(transaction, network, wanted)
     if nic.ipv4 is not None:
         take_back(transaction, network.id, nic.ipv4)
@@ -88,7 +92,8 @@ def add_address(
 
 
 def remove_address(transaction: Transaction, nic: Nic, address: IPv4Address | IPv6Address) -> Nic:
-    """Take a secondary address away from the NIC."""
+    """Take a secondary address away from the NIC. Raises InUse while a public address leads to it."""
+    public.check_unused(transaction.snapshot, nic, address)
     take_back(transaction, nic.network_id, address)
     return transaction.put(
         dataclasses.replace(

@@ -40,7 +40,7 @@ class Transaction:
     def snapshot(self) -> Snapshot:
         """The state with every change so far; raises Invalid or InUse if they do not fit each other."""
         if self._seen < len(self.changes):
-            self._dismiss_followers()
+            self._dismiss_dependants()
             self._snapshot = self._snapshot.change(self.changes[self._seen :])
             self._seen = len(self.changes)
         return self._snapshot
@@ -56,16 +56,20 @@ class Transaction:
         return record
 
     def delete(self, *records: Record) -> None:
-        """Remove records and their followers; when the snapshot is next read, nothing may refer to them."""
+        """Remove records and what goes with them; when the snapshot is next read, nothing may refer to it."""
         self.changes += [Delete(type(record), record.id) for record in records]
 
-    def _dismiss_followers(self) -> None:
-        """Delete what is about records that are deleted since the snapshot was last read."""
+    def _dismiss_dependants(self) -> None:
+        """Delete what goes with the records that are deleted since the snapshot was last read, and so on."""
         deleted = {target(change) for change in self.changes[self._seen :] if isinstance(change, Delete)}
-        for kind, id in sorted(deleted, key=lambda each: (each[0].__name__, each[1])):
-            for follower in self._snapshot.followers(kind, id):
-                if (type(follower), follower.id) not in deleted:
-                    self.changes.append(Delete(type(follower), follower.id))
+        waiting = sorted(deleted, key=lambda each: (each[0].__name__, each[1]))
+        while waiting:
+            for dependant in self._snapshot.dependants(*waiting.pop()):
+                one = (type(dependant), dependant.id)
+                if one not in deleted:
+                    deleted.add(one)
+                    waiting.append(one)
+                    self.changes.append(Delete(*one))
 
 
 class Service:
