@@ -290,36 +290,39 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     return read(Config, path, os.environ if environment is None else environment, contradictions)
 
 
-def contradictions(raw: Mapping[str, Any]) -> Iterator[Misfit]:
-    """What no value shows alone: things said twice, names that nothing has. Skips what is malformed."""
+def contradictions(raw: Mapping[str, Any], valid: Config | None) -> Iterator[Misfit]:
+    """What no value shows alone: things said twice, names that nothing has. Skips what is malformed.
+
+    `valid` is what `raw` says if each value by itself is right.
+    """
     transport = Transport(raw["fabric"]["transport"]) if _says_transport(raw) else Fabric().transport
-    known = {str(row.get("name")) for row in _rows(raw, "switches")}
-    names: dict[str, str] = {}
-    dpids: dict[int, str] = {}
-    for place, switch in _well_formed(Switch, raw, "switches"):
-        yield from _twice((*place, "name"), switch.name, names, switch.name)
-        yield from _twice((*place, "dpid"), switch.dpid, dpids, f"{switch.dpid:#x}")
+    known = {str(row.get("name")) for row in _said(raw, "switches")}
+    names: dict[str, Place] = {}
+    dpids: dict[str, Place] = {}
+    for place, switch in _rows(Switch, "switches", raw, valid):
+        yield from _twice((*place, "name"), switch.name, names)
+        yield from _twice((*place, "dpid"), f"{switch.dpid:#x}", dpids)
         yield from _underlay(place, switch, switch.transport or transport)
-    ends: dict[PortName, str] = {}
-    for place, link in _well_formed(Link, raw, "links"):
+    ends: dict[PortName, Place] = {}
+    for place, link in _rows(Link, "links", raw, valid):
         for end, port in (("a", link.a), ("b", link.b)):
             yield from _unknown((*place, end), port, known)
-            yield from _twice((*place, end), port, ends, str(port))
+            yield from _twice((*place, end), port, ends)
     first: tuple[Place, MutualTls] | None = None
-    endpoints: dict[str, str] = {}
-    for place, database in _well_formed(Ovsdb, raw, "ovsdb"):
-        yield from _twice((*place, "endpoint"), database.endpoint, endpoints, database.endpoint)
+    endpoints: dict[str, Place] = {}
+    for place, database in _rows(Ovsdb, "ovsdb", raw, valid):
+        yield from _twice((*place, "endpoint"), database.endpoint, endpoints)
         if database.tls is None:
             continue
         first = first or ((*place, "tls"), database.tls)
         if database.tls != first[1]:
             # The library keeps the files for the whole process.
             yield (*place, "tls"), f"all databases share one set of files, and {dotted(first[0])} has others"
-    places: dict[PortName, str] = {}
-    for place, attachment in _well_formed(Attachment, raw, "attachments"):
+    places: dict[PortName, Place] = {}
+    for place, attachment in _rows(Attachment, "attachments", raw, valid):
         port = attachment.port
         yield from _unknown((*place, "port"), port, known)
-        yield from _twice((*place, "port"), port, places, str(port))
+        yield from _twice((*place, "port"), port, places)
         if PortName(port.switch, port.port) in ends:
             yield (*place, "port"), f"{port.switch}:{port.port} is the end of a link"
 
@@ -329,21 +332,27 @@ def _says_transport(raw: Mapping[str, Any]) -> bool:
     return isinstance(fabric, dict) and fabric.get("transport") in set(Transport)
 
 
-def _rows(raw: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
+def _said(raw: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
     rows = raw.get(section)
     return [row if isinstance(row, dict) else {} for row in rows] if isinstance(rows, list) else []
 
 
-def _well_formed(model: type[S], raw: Mapping[str, Any], section: str) -> Iterator[tuple[Place, S]]:
-    for index, row in enumerate(_rows(raw, section)):
+def _rows(
+    model: type[S], section: str, raw: Mapping[str, Any], valid: Config | None
+) -> Iterator[tuple[Place, S]]:
+    if valid is not None:
+        for index, row in enumerate(getattr(valid, section)):
+            yield (section, index), row
+        return
+    for index, said in enumerate(_said(raw, section)):
         with contextlib.suppress(ValidationError):
-            yield (section, index), model.model_validate(row)
+            yield (section, index), model.model_validate(said)
 
 
-def _twice(place: Place, key: K, seen: dict[K, str], text: str) -> Iterator[Misfit]:
-    here = dotted(place)
-    if seen.setdefault(key, here) != here:
-        yield place, f"{text} stands at {seen[key]} already"
+def _twice(place: Place, key: K, seen: dict[K, Place]) -> Iterator[Misfit]:
+    first = seen.setdefault(key, place)
+    if first is not place:
+        yield place, f"{key} stands at {dotted(first)} already"
 
 
 def _unknown(place: Place, port: PortName, known: set[str]) -> Iterator[Misfit]:

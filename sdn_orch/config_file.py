@@ -41,18 +41,22 @@ def read(
     model: type[M],
     path: Path | None,
     environment: Mapping[str, str],
-    contradictions: Callable[[Mapping[str, Any]], Iterable[Misfit]] = lambda _: (),
+    contradictions: Callable[[Mapping[str, Any], M | None], Iterable[Misfit]],
 ) -> M:
-    """The model with what the file and the environment say. Raises Invalid with every fault."""
-    raw, where = _parse(path)
-    misfits = list(_override(raw, where, environment))
+    """The model with what the file and the environment say. Raises Invalid with every fault.
+
+    `contradictions` sees what was said, and the model if each value by itself is right.
+    """
+    text, raw = _parse(path)
+    misfits = list(_override(raw, environment))
     result = None
     try:
         result = model.model_validate(raw)
     except ValidationError as error:
         misfits += [_explain(model, fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()]
-    misfits += contradictions(raw)
+    misfits += contradictions(raw, result)
     if misfits or result is None:
+        where = _sites(text, environment)
         sited = sorted(
             ((_site(place, where), place, text) for place, text in misfits), key=lambda row: row[0]
         )
@@ -74,9 +78,9 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f", did you mean {close[0]}?" if close else ""
 
 
-def _parse(path: Path | None) -> tuple[dict[str, Any], dict[Place, Site]]:
+def _parse(path: Path | None) -> tuple[str, dict[str, Any]]:
     if path is None:
-        return {}, {}
+        return "", {}
     try:
         text = path.read_text(encoding="utf-8")
         raw = tomllib.loads(text)
@@ -88,7 +92,17 @@ def _parse(path: Path | None) -> tuple[dict[str, Any], dict[Place, Site]]:
         what, _, place = str(error).partition(" (at ")
         line = re.search(r"line (\d+)", place)
         raise Invalid(f"{path}:{line[1] if line else text.count(chr(10)) + 1}: is not TOML: {what}") from None
-    return raw, {place: Site(line) for place, line in _lines(text)}
+    return text, raw
+
+
+def _sites(text: str, environment: Mapping[str, str]) -> dict[Place, Site]:
+    """Where everything stands that the file or the environment says."""
+    where = {place: Site(line) for place, line in _lines(text)}
+    for name, place in _variables(environment):
+        where[place] = site = Site(1 << 31, name)
+        for length in range(1, len(place)):
+            where.setdefault(place[:length], site)
+    return where
 
 
 _TABLE = re.compile(r"^\s*(\[\[?)\s*([A-Za-z0-9_.\"' -]+?)\s*\]\]?\s*(#.*)?$")
@@ -119,17 +133,16 @@ def _steps(name: str) -> Place:
     return tuple(step.strip(" \"'") for step in name.split("."))
 
 
-def _override(
-    raw: dict[str, Any], where: dict[Place, Site], environment: Mapping[str, str]
-) -> Iterator[Misfit]:
-    """Lay the environment over `raw`, and note in `where` which values come from there."""
+def _variables(environment: Mapping[str, str]) -> Iterator[tuple[str, Place]]:
+    """The variables that are for us, and what each of them sets."""
     for name in sorted(environment):
-        if not name.startswith(PREFIX):
-            continue
-        place: Place = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        where[place] = site = Site(1 << 31, name)
-        for length in range(1, len(place)):
-            where.setdefault(place[:length], site)
+        if name.startswith(PREFIX):
+            yield name, tuple(name.removeprefix(PREFIX).lower().split("__"))
+
+
+def _override(raw: dict[str, Any], environment: Mapping[str, str]) -> Iterator[Misfit]:
+    """Lay the environment over `raw`."""
+    for name, place in _variables(environment):
         table: Any = raw
         for step in place[:-1]:
             table = table.setdefault(step, {}) if isinstance(table, dict) else None

@@ -32,6 +32,7 @@ from sdn_orch.southbound.channel import Channel, Endpoint, Tls
 from sdn_orch.store.sqlite import SqliteStore
 from sdn_orch.store.transact import transact
 from sdn_orch.threads import Watch
+from sdn_orch.uncollected import uncollected
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def run(config: Config, applications: Sequence[Path] = ()) -> None:
         watch.wait()
 
 
+@uncollected()
 def start(config: Config, applications: Sequence[Path], running: ExitStack) -> Reconciler:
     """Start everything; leaving `running` stops it, the doors first."""
     # Threads hand each other work that takes microseconds; by default one waits 5 ms for its turn.
@@ -64,9 +66,6 @@ def start(config: Config, applications: Sequence[Path], running: ExitStack) -> R
     # Flows that other applications install are theirs.
     keep_foreign = config.audit.keep_foreign or bool(applications)
     reconciler = Reconciler(store, audit_interval=config.audit.interval, keep_foreign=keep_foreign)
-    # What there is now stays: the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
     guests = Worker(lambda datapath, packet: respond(store.snapshot, datapath, packet))
     observer = Observer(store, reconciler, guests, config)
     loaded = None
@@ -84,6 +83,8 @@ def start(config: Config, applications: Sequence[Path], running: ExitStack) -> R
     begin(running, channel.start, channel.stop)
     for server in servers(config, service, reconciler, sockets):
         begin(running, server.start, server.stop)
+    # What there is now stays: the collector need not look at it again and again.
+    gc.freeze()
     log.info(
         "ready: switches connect to %s%s, CloudStack's API at %s%s, sdn-orch's commands at %s",
         config.openflow.listen,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import warnings
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -15,6 +14,7 @@ from sdn_orch import log
 from sdn_orch.commands.common import REFUSED, ConfigOption, configuration, console, fail
 from sdn_orch.config import DEFAULT_PATH
 from sdn_orch.errors import SdnOrchError
+from sdn_orch.uncollected import uncollected
 
 AppOption = Annotated[
     list[Path] | None,
@@ -31,11 +31,10 @@ FileArgument = Annotated[Path | None, typer.Argument(metavar="[FILE]", show_defa
 
 def controller(config: ConfigOption = None, app: AppOption = None) -> None:
     """Run the controller in the foreground until SIGTERM or Ctrl-C. The switches keep their flows."""
-    # The OVSDB library warns of a library of its own at every start, which tells an operator nothing.
-    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
-    from sdn_orch import daemon  # only here: the other commands need none of it
+    with uncollected():
+        from sdn_orch import daemon  # only here: the other commands need none of it
 
-    loaded = configuration(config)
+        loaded = configuration(config)
     log.configure(loaded.log.level, loaded.log.format)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 
 from sdn_orch.openflow.values import Action, Flow, Match
 
@@ -256,12 +257,17 @@ def flow(
     goto: Table | None = None,
 ) -> Flow:
     """A flow at a named priority. Raises ValueError for an edge that the pipeline does not allow."""
+    number, level, following = _placed(table, priority, goto)
+    return Flow(number, level, match, actions, metadata, following)
+
+
+@cache
+def _placed(table: Table, priority: str, goto: Table | None) -> tuple[int, int, int | None]:
+    """Table, priority and next table as numbers, once they are looked up and checked."""
     stage = STAGES[table]
     if goto is not None and goto not in stage.next:
         raise ValueError(f"no edge from {table.name} to {goto.name}")
-    return Flow(
-        int(table), stage.priorities[priority], match, actions, metadata, None if goto is None else int(goto)
-    )
+    return int(table), stage.priorities[priority], None if goto is None else int(goto)
 
 
 def punt(table: Table, priority: str, match: Match, reason: Punt) -> Flow:

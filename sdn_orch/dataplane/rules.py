@@ -81,21 +81,23 @@ NO_RULES = Rules()
 
 def encode(said: Iterable[Said], version: int) -> Rules:
     """The rules that stages said, their flows encoded. Raises OwnerConflict."""
-    entries: list[FlowEntry] = []
+    flows: dict[FlowKey, FlowEntry] = {}
+    count = 0
     groups: list[Group] = []
     meters: list[Meter] = []
     refusals: list[str] = []
     for item in said:
         if isinstance(item, Flow):
-            entries.append(encode_flow(item, version))
+            entry = encode_flow(item, version)
+            flows[entry.table, entry.priority, entry.match] = entry
+            count += 1
         elif isinstance(item, Group):
             groups.append(item)
         elif isinstance(item, Meter):
             meters.append(item)
         else:
             refusals.append(item.reason)
-    flows = {entry.key: entry for entry in entries}
-    if len(flows) < len(entries):
+    if len(flows) < count:
         raise OwnerConflict("two stages say a flow with one identity")
     return Rules(flows, tuple(groups), tuple(meters), tuple(refusals))
 

@@ -37,20 +37,16 @@ class Collection:
         """The collection of these numbered records; raises Invalid naming ids and numbers taken twice."""
         by_id = {record.id: record for record in records}
         by_number = {record.number: record for record in records}
-        faults = [
-            f"{kind.__name__} {record.id}: id or number {record.number} is taken twice"
-            for record in records
-            if by_id[record.id] is not record or by_number[record.number] is not record
-        ]
-        if faults:
-            raise Invalid(*faults)
-        groups: dict[str, dict[object, list[Record]]] = {
-            field: {} for field in (*kind.REFERENCES, *kind.INDEXES)
-        }
-        for record in sorted(records, key=_number):
-            for field, index in groups.items():
-                for value in members(getattr(record, field)):
-                    index.setdefault(value, []).append(record)
+        if min(len(by_id), len(by_number)) < len(records):
+            raise Invalid(
+                *(
+                    f"{kind.__name__} {record.id}: id or number {record.number} is taken twice"
+                    for record in records
+                    if by_id[record.id] is not record or by_number[record.number] is not record
+                )
+            )
+        ordered = sorted(records, key=_number)
+        groups = {field: _grouped(field, ordered) for field in (*kind.REFERENCES, *kind.INDEXES)}
         indexes = {
             field: Table({value: _group(found) for value, found in index.items()})
             for field, index in groups.items()
@@ -138,6 +134,19 @@ class Collection:
                 index = index.put(value, _with(index.get(value), cast("Record", new)))
             indexes[field] = index
         return indexes
+
+
+def _grouped(field: str, records: Sequence[Record]) -> dict[object, list[Record]]:
+    """The records by what they hold in a field, see `members`."""
+    groups: dict[object, list[Record]] = {}
+    for record, value in zip(records, map(attrgetter(field), records), strict=True):
+        for member in members(value) if isinstance(value, tuple) else (value,):
+            group = groups.get(member)
+            if group is None:
+                groups[member] = [record]
+            else:
+                group.append(record)
+    return groups
 
 
 def members(value: object) -> tuple[object, ...]:

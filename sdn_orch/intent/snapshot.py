@@ -72,9 +72,7 @@ class Snapshot:
             for kind, found in kinds.items()
         }
         snapshot = cls(revision, collections)
-        faults = [
-            fault for found in kinds.values() for record in found for fault in snapshot._missing(record)
-        ]
+        faults = [fault for collection in collections.values() for fault in snapshot._dangling(collection)]
         if faults:
             raise Invalid(*faults)
         return snapshot
@@ -193,11 +191,28 @@ class Snapshot:
             raise Invalid(*faults)
 
     def _missing(self, record: Record) -> Iterator[str]:
+        """What a record refers to that is not there."""
         for field, kind in record.REFERENCES.items():
-            collection = self._collections.get(kind)
             for id in members(getattr(record, field)):
-                if id is not None and (collection is None or collection.by_id.get(cast("str", id)) is None):
-                    yield f"{type(record).__name__} {record.id}: {field}: there is no {kind} {id}"
+                if not self._is_there(kind, id):
+                    yield _no_such(record, field, kind, id)
+
+    def _dangling(self, collection: Collection) -> Iterator[str]:
+        """What the records of a kind refer to that is not there, looked for once however many refer to it."""
+        for field, kind in collection.kind.REFERENCES.items():
+            for id in collection.indexes[field]:
+                if not self._is_there(kind, id):
+                    for record in collection.where(field, id):
+                        yield _no_such(record, field, kind, id)
+
+    def _is_there(self, kind: str, id: object) -> bool:
+        """Whether a reference to `id` holds; one to None always does."""
+        collection = self._collections.get(kind)
+        return id is None or (collection is not None and collection.by_id.get(cast("str", id)) is not None)
+
+
+def _no_such(record: Record, field: str, kind: str, id: object) -> str:
+    return f"{type(record).__name__} {record.id}: {field}: there is no {kind} {id}"
 
 
 def target(change: Change) -> tuple[type[Record], str]:

@@ -68,6 +68,11 @@ class Table(Generic[K, V]):
             return self
         return _table(_drop(self._root, hash(key) & _PLACES, key), self._size - 1)
 
+    def __iter__(self) -> Iterator[K]:
+        """Every key, in no order."""
+        for leaf in _leaves(self._root):
+            yield from leaf
+
     def values(self) -> Iterator[V]:
         """Every value, in the order of the keys where they are whole numbers."""
         for leaf in _leaves(self._root):

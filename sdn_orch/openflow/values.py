@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from sdn_orch.openflow.fields import FIELDS
 
@@ -46,21 +47,14 @@ class Match:
         ones becomes an exact match and a mask of zero drops the field.
         """
         result: list[tuple[str, int, int | None]] = []
-        try:
-            names = sorted(fields, key=_ORDER.__getitem__)
-        except KeyError as unknown:
-            raise ValueError(f"{unknown.args[0]}: no such match field") from None
-        for name in names:
+        for name, full in _in_order(tuple(fields)):
             given = fields[name]
             value, mask = given if isinstance(given, tuple) else (given, None)
-            full = (1 << FIELDS[name].bits) - 1
             if not 0 <= value <= full or (mask is not None and not 0 <= mask <= full):
-                raise ValueError(f"{name}: {value:#x} does not fit in {FIELDS[name].bits} bits")
-            if mask == 0:
-                continue
+                raise ValueError(f"{name}: {value:#x} does not fit in {full.bit_length()} bits")
             if mask is None or mask == full:
                 result.append((name, value, None))
-            else:
+            elif mask:
                 result.append((name, value & mask, mask))
         return cls(tuple(result))
 
@@ -75,7 +69,14 @@ class Match:
         return None
 
 
-_ORDER = {name: field.order for name, field in FIELDS.items()}
+@lru_cache(maxsize=1024)
+def _in_order(names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """The fields in the order of a match, each with its largest value; few combinations are ever named."""
+    unknown = [name for name in names if name not in FIELDS]
+    if unknown:
+        raise ValueError(f"{unknown[0]}: no such match field")
+    ordered = sorted(names, key=lambda name: FIELDS[name].order)
+    return tuple((name, (1 << FIELDS[name].bits) - 1) for name in ordered)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import ovs.stream
-from ovsdbapp.backend.ovs_idl import connection, idlutils, transaction
-
 from sdn_orch.southbound import bridges
 from sdn_orch.southbound.bindings import Binding, Bindings
 from sdn_orch.southbound.bridges import Bridge, Edit
 from sdn_orch.southbound.channel import Tls
+from sdn_orch.southbound.ovs_library import connection, idlutils, stream, transaction
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +39,9 @@ Changed = Callable[[Binding | None, Binding | None], None]
 
 def use_tls(tls: Tls) -> None:
     """Certificates for `ssl:` databases. One set for the whole process: the library has no other way."""
-    ovs.stream.Stream.ssl_set_private_key_file(str(tls.key))
-    ovs.stream.Stream.ssl_set_certificate_file(str(tls.certificate))
-    ovs.stream.Stream.ssl_set_ca_cert_file(str(tls.authority))
+    stream.Stream.ssl_set_private_key_file(str(tls.key))
+    stream.Stream.ssl_set_certificate_file(str(tls.certificate))
+    stream.Stream.ssl_set_ca_cert_file(str(tls.authority))
 
 
 class Database:

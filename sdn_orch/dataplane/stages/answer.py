@@ -22,6 +22,19 @@ _SOLICITATION: Fields = {"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": NE
 _ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
 #: Option type (RFC 4861, 4.6.1): target link-layer address.
 _TARGET_LINK_LAYER = 2
+#: The answer goes back to the MAC address that asked.
+_BACK = CopyField("eth_src", "eth_dst", 48)
+_ARP_BACK = (
+    SetField("arp_op", _REPLY),
+    CopyField("arp_sha", "arp_tha", 48),
+    CopyField("arp_spa", "arp_tpa", 32),
+)
+_ND_BACK = CopyField("ipv6_src", "ipv6_dst", 128)
+#: The option's type and the reserved word can only be written while a frame is a solicitation.
+_LINK_LAYER_OPTION = SetField("ipv6_nd_options_type", _TARGET_LINK_LAYER)
+_OF_GATEWAY = SetField("ipv6_nd_reserved", _ROUTER | _SOLICITED | _OVERRIDE)
+_OF_NIC = SetField("ipv6_nd_reserved", _SOLICITED | _OVERRIDE)
+_ADVERTISE = SetField("icmpv6_type", NEIGHBOUR_ADVERTISEMENT)
 
 
 def switch(dialect: Dialect) -> Iterator[Said]:
@@ -55,7 +68,7 @@ def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
     if network.record.gateway4 is not None:
         yield _arp(network, network.gateway_mac, int(network.record.gateway4))
     for address in network.gateways6:
-        yield _advertisement(network, network.gateway_mac, address, _ROUTER)
+        yield _advertisement(network, network.gateway_mac, address, _OF_GATEWAY)
 
 
 def nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:
@@ -65,7 +78,7 @@ def nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:
     for address in nic.ipv4:
         yield _arp(nic.network, nic.mac, address)
     for address in nic.ipv6:
-        yield _advertisement(nic.network, nic.mac, address)
+        yield _advertisement(nic.network, nic.mac, address, _OF_NIC)
 
 
 def local_nic(nic: NicView) -> Iterator[Said]:
@@ -87,11 +100,9 @@ def _arp(network: NetworkView, mac: int, address: int) -> Flow:
         "answer",
         Match.of(metadata=network.local, eth_type=ARP, arp_op=_REQUEST, arp_tpa=address),
         (
-            CopyField("eth_src", "eth_dst", 48),
+            _BACK,
             SetField("eth_src", mac),
-            SetField("arp_op", _REPLY),
-            CopyField("arp_sha", "arp_tha", 48),
-            CopyField("arp_spa", "arp_tpa", 32),
+            *_ARP_BACK,
             SetField("arp_sha", mac),
             SetField("arp_spa", address),
         ),
@@ -100,20 +111,19 @@ def _arp(network: NetworkView, mac: int, address: int) -> Flow:
     )
 
 
-def _advertisement(network: NetworkView, mac: int, address: int, flags: int = 0) -> Flow:
+def _advertisement(network: NetworkView, mac: int, address: int, flags: SetField) -> Flow:
     return flow(
         Table.ANSWER,
         "answer",
         Match.of(metadata=network.local, icmpv6_code=0, ipv6_nd_target=address, **_SOLICITATION),
         (
-            CopyField("eth_src", "eth_dst", 48),
+            _BACK,
             SetField("eth_src", mac),
-            CopyField("ipv6_src", "ipv6_dst", 128),
+            _ND_BACK,
             SetField("ipv6_src", address),
-            # The option's type and the reserved word can only be written while this is a solicitation.
-            SetField("ipv6_nd_options_type", _TARGET_LINK_LAYER),
-            SetField("ipv6_nd_reserved", flags | _SOLICITED | _OVERRIDE),
-            SetField("icmpv6_type", NEIGHBOUR_ADVERTISEMENT),
+            _LINK_LAYER_OPTION,
+            flags,
+            _ADVERTISE,
         ),
         goto=Table.ANSWER_ND,
     )

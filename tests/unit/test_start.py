@@ -1,0 +1,29 @@
+"""What a start of the daemon does not wait for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_nothing_is_imported_that_a_daemon_without_applications_does_not_need() -> None:
+    """Each of these takes a tenth of a second or more; eventlet also warns of its own end."""
+    program = (
+        "import sys, sdn_orch.cli, sdn_orch.daemon\n"
+        "print(*({'eventlet', 'os_ken', 'httpx', 'cryptography', 'dns'} & sys.modules.keys()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == []
+    assert "Eventlet" not in done.stderr
+
+
+def test_eventlet_can_be_had_by_whoever_asks_for_it() -> None:
+    """Only the libraries of OVSDB are kept from it, not a Ryu application."""
+    program = "import sdn_orch.southbound.ovs_library, eventlet; print(eventlet.__name__)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["eventlet"]
