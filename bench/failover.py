@@ -5,6 +5,10 @@ that carries those of one way, the cable to either leaf is cut, at either end, o
 when it loses its power; then it is mended again. Counted is the way that loses more: a lost packet is a
 millisecond without connection. Bar: at most 50 of them, each time.
 
+Then the spine dies with its cables up: its ovs-vswitchd hangs, or is killed, and is brought back. For that
+each switch is an Open vSwitch of its own, and the ends of cables watch each other; bar: at most 500. There is
+no peer: a controller cannot tell a dead switch from one that only lost its session and goes on forwarding.
+
 The peer is the same fabric and controller with `open_vswitch = false`: the switches are used as plain
 OpenFlow 1.3 ones, which cannot turn a packet round to a detour. They choose among their own live cables
 too; what is cut farther away is repaired by the controller alone.
@@ -24,9 +28,11 @@ from mininet.topo import Topo
 from bench.common import report
 from bench.common.fabric import SHAPE, TOPOLOGY, PlainLeafSpine, fabric
 from bench.common.sandbox import inside, start_open_vswitch
+from topologies import death
 from topologies.cloud import Cloud
 from topologies.demo.failover import BAR, busiest, leaf_of
 from topologies.demo.machines import Machine
+from topologies.separate import SeparateCloud
 from topologies.stream import Stream
 
 #: Ends of cables, as (switch, neighbour).
@@ -40,6 +46,9 @@ _FAILURES: dict[str, Ends] = {
     "far cable, the spine's end": [("spine", "target")],
     "the whole spine": [("spine", "source"), ("spine", "target")],
 }
+#: What becomes of the ovs-vswitchd of the spine that carries the packets, its cables staying up.
+_DEATHS = {"the spine hangs, cables up": death.HANGS, "the spine is killed, cables up": death.IS_KILLED}
+Found = dict[str, list["Outcome"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +108,9 @@ def is_without(cloud: Cloud, ends: Ends) -> bool:
     return in_sync and down == {frozenset(end) for end in ends}
 
 
-def measure(topology: Callable[..., Topo], rounds: int) -> dict[str, list[Outcome]]:
+def measure(topology: Callable[..., Topo], rounds: int) -> Found:
     """Every failure several times, in turns."""
-    found: dict[str, list[Outcome]] = {name: [] for name in _FAILURES}
+    found: Found = {name: [] for name in _FAILURES}
     with fabric(topology) as (cloud, machines):
         source, _, target = machines
         for _ in range(rounds):
@@ -110,13 +119,26 @@ def measure(topology: Callable[..., Topo], rounds: int) -> dict[str, list[Outcom
     return found
 
 
-def tell(ours: dict[str, list[Outcome]], theirs: dict[str, list[Outcome]], rounds: int) -> None:
+def measure_deaths(rounds: int) -> Found:
+    """The same for deaths."""
+    found: Found = {name: [] for name in _DEATHS}
+    with fabric(TOPOLOGY, SeparateCloud) as (cloud, machines):
+        source, _, target = machines
+        for _ in range(rounds):
+            for name, how in _DEATHS.items():
+                death.wait_watched(cloud)
+                one = death.die_under_traffic(cloud, source, target, how)
+                found[name].append(Outcome(one.lost, one.lost_when_back, one.known_after))
+    return found
+
+
+def tell(ours: Found, theirs: Found, rounds: int) -> None:
     """The table, and the result."""
     lost = {name: [one.lost for one in all] for name, all in ours.items()}
     by_controller = {name: [one.lost for one in all] for name, all in theirs.items()}
     medians = {name: report.median(each) for name, each in lost.items()}
     report.show(
-        f"packets lost of 1,000 a second, {rounds} rounds (bar: {BAR} each time)",
+        f"packets lost of 1,000 a second, {rounds} rounds (bar: {BAR} each time; deaths: {death.BAR})",
         ["failure", "median", "worst", "when mended", "tables after, ms", "controller alone", "worst"],
         [
             [
@@ -125,15 +147,15 @@ def tell(ours: dict[str, list[Outcome]], theirs: dict[str, list[Outcome]], round
                 max(each),
                 max(one.lost_when_mended for one in ours[name]),
                 report.median(one.known_after for one in ours[name]) * 1000,
-                report.median(by_controller[name]),
-                max(by_controller[name]),
+                report.median(by_controller[name]) if name in theirs else "-",
+                max(by_controller[name]) if name in theirs else "-",
             ]
             for name, each in lost.items()
         ],
     )
-    worst = max(max(each) for each in lost.values())
+    worst, worst_death = (max(max(lost[name]) for name in names) for names in (_FAILURES, _DEATHS))
     # Compared is where the peer is worst: where only its controller can help.
-    hardest = max(by_controller, key=lambda name: report.median(by_controller[name]))
+    hardest = max(_FAILURES, key=lambda name: report.median(by_controller[name]))
     peer = report.median(by_controller[hardest])
     report.Result(
         "failover",
@@ -141,9 +163,15 @@ def tell(ours: dict[str, list[Outcome]], theirs: dict[str, list[Outcome]], round
         peer,
         # Nothing lost is not infinitely better than something.
         peer / max(medians[hardest], 1),
-        holds=worst <= BAR,
+        holds=worst <= BAR and worst_death <= death.BAR,
         unit="packets",
-        more={"compared": hardest, "worst": worst, "medians": dict(medians), "rounds": rounds},
+        more={
+            "compared": hardest,
+            "worst": worst,
+            "worst_death": worst_death,
+            "medians": dict(medians),
+            "rounds": rounds,
+        },
     ).tell()
 
 
@@ -153,7 +181,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     start_open_vswitch()
-    ours = measure(TOPOLOGY, options.rounds)
+    ours = measure(TOPOLOGY, options.rounds) | measure_deaths(options.rounds)
     theirs = measure(partial(PlainLeafSpine, **SHAPE), options.rounds)
     tell(ours, theirs, options.rounds)
 

@@ -32,9 +32,11 @@ class PlainLeafSpine(LeafSpine):
 
 
 @contextmanager
-def fabric(topology: Callable[..., Topo] = TOPOLOGY) -> Iterator[tuple[Cloud, Sequence[Machine]]]:
+def fabric(
+    topology: Callable[..., Topo] = TOPOLOGY, kind: Callable[[Callable[..., Topo]], Cloud] = Cloud
+) -> Iterator[tuple[Cloud, Sequence[Machine]]]:
     """The fabric with its controller, made through CloudStack's API, the machines with their addresses."""
-    with Cloud(topology) as cloud:
+    with kind(topology) as cloud:
         cloud.start()
         cloudstack = Cloudstack(cloud.controller)
         tenant = cloudstack.tenant("tenant")
