@@ -37,6 +37,8 @@ class UserspaceSwitch(OVSSwitch):  # type: ignore[misc]
     def __init__(self, name: str, **params: Any) -> None:
         defaults = {"datapath": "user", "failMode": "secure", "protocols": VERSIONS, "batch": True}
         super().__init__(name, **(defaults | params))
+        #: What ovs-ofctl knows it by.
+        self.ofctl = name
 
     @classmethod
     def isOldOVS(cls) -> bool:  # noqa: N802 (Mininet's name)

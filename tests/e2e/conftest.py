@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from tests.e2e.fabrics import PLAIN, VLAN, VXLAN, Fabric, Placed, place
+from tests.e2e.fabrics import FABRICS, Fabric, Placed, place
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine, take_addresses
 from topologies.demo.tenants import make_tenants
@@ -40,7 +40,7 @@ def running() -> Iterator[Running]:
         yield Running(cloud, {machine.name: machine for machine in machines}, free)
 
 
-@pytest.fixture(scope="session", params=[PLAIN, VXLAN, VLAN], ids=["plain", "vxlan", "vlan"])
+@pytest.fixture(scope="session", params=FABRICS, ids=[fabric.name for fabric in FABRICS])
 def placed(request: pytest.FixtureRequest) -> Iterator[Placed]:
     fabric: Fabric = request.param
     with fabric.cloud(fabric.made, fabric.settings, fabric.attachments) as cloud:

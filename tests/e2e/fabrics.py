@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from mininet.topo import Topo
 
 from sdn_orch.dataplane import addresses
@@ -44,7 +45,8 @@ class PlainLeafSpine(LeafSpine):
             self.setNodeInfo(switch, self.nodeInfo(switch) | plain)
 
 
-@dataclass(frozen=True, slots=True)
+# Told apart by what it is, not by its fields: so pytest puts the tests of one fabric together.
+@dataclass(frozen=True, slots=True, eq=False)
 class Fabric:
     """A kind of fabric: how to make a cloud on it, what its guests' MTU is, and that of the tier `data`."""
 
@@ -99,6 +101,12 @@ VLAN = Fabric(
 )
 #: Plain switches cannot tell the MTU of a narrower tier, and refuse routes into it.
 PLAIN = Fabric("plain", Cloud, PlainLeafSpine, {"spines": 2, "leaves": 3, "hosts": HOSTS}, data_mtu=1500)
+FABRICS = (PLAIN, VXLAN, VLAN)
+
+
+def on(*fabrics: Fabric) -> pytest.MarkDecorator:
+    """The mark of a test that is about these fabrics only."""
+    return pytest.mark.parametrize("placed", fabrics, ids=[fabric.name for fabric in fabrics], indirect=True)
 
 
 @dataclass(frozen=True, slots=True)

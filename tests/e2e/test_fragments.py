@@ -26,7 +26,7 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import Ether
 
-from tests.e2e.fabrics import Placed
+from tests.e2e.fabrics import FABRICS, PLAIN, Placed, on
 from tests.e2e.test_forged_frames import ALL_NODES, ALL_NODES_MAC, EVERYBODY, link_local
 from tests.e2e.wire import exchange
 from topologies.demo.machines import Machine
@@ -90,9 +90,9 @@ def rogue(sender: Machine, receiver: Machine) -> Iterator[tuple[str, bytes]]:
             yield f"{name} to {destination} in nothing", next(pieces6(head, NOTHING_NUMBER, content, 8))
 
 
+# Plain switches do not show what fragments carry.
+@on(*(fabric for fabric in FABRICS if fabric is not PLAIN))
 def test_what_no_tenant_may_say_is_not_said_in_fragments(placed: Placed) -> None:
-    if placed.fabric.name == "plain":
-        pytest.skip("plain switches do not show what fragments carry")
     red1, red2 = placed.machines["red1"], placed.machines["red2"]
     named = list(rogue(red1, red2))
     mine = link_local(red1.mac)
@@ -119,17 +119,14 @@ def test_what_no_tenant_may_say_is_not_said_in_fragments(placed: Placed) -> None
 
 
 def test_only_open_vswitch_is_told_to_show_fragments(placed: Placed) -> None:
-    if placed.fabric.name == "vxlan":
-        pytest.skip("hypervisors run an Open vSwitch of their own each")
-    plain = placed.fabric.name == "plain"
-    for switch in placed.cloud.controller.ask("/v1/status")["switches"]:
+    for switch in placed.cloud.switches():
         said = subprocess.run(
-            ["ovs-ofctl", "-O", "OpenFlow13,OpenFlow15", "get-frags", placed.cloud.node(switch["name"]).name],
+            ["ovs-ofctl", "-O", "OpenFlow13,OpenFlow15", "get-frags", placed.cloud.node(switch).ofctl],
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        assert said.strip() == ("normal" if plain else "nx-match")
+        assert said.strip() == ("normal" if placed.fabric is PLAIN else "nx-match")
 
 
 def test_what_is_too_long_for_a_frame_arrives(placed: Placed) -> None:

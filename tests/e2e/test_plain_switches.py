@@ -9,13 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.fabrics import PLAIN, Placed
+from tests.e2e.fabrics import PLAIN, Placed, on
 from topologies.demo.tenants import TIER
 
-pytestmark = [
-    pytest.mark.mininet,
-    pytest.mark.parametrize("placed", [PLAIN], ids=["plain"], indirect=True),
-]
+pytestmark = [pytest.mark.mininet, on(PLAIN)]
 
 #: Everything that OpenFlow 1.3.5 has and we may send, as ovs-ofctl writes it.
 ACTION = re.compile(
