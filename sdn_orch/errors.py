@@ -32,6 +32,10 @@ class InUse(SdnOrchError):
     """The object cannot go because others refer to it."""
 
 
+class RuleConflict(SdnOrchError):
+    """Two rules ask for the same: a port of an address, or an address as a whole."""
+
+
 class Exhausted(SdnOrchError):
     """A range (addresses, VLANs, numbers) has nothing left to give."""
 

@@ -32,5 +32,5 @@ def forward(after: Snapshot, record: Forward) -> Iterator[str]:
             yield f"is_static: public address {address.address} ({address.id}) is not mapped so"
     elif address.nic_id is not None:
         yield f"address_id: public address {address.address} ({address.id}) has static NAT"
-    for other in conflicts(after, record.address_id, record, record.protocol, record.public):
+    for other in conflicts(after, record):
         yield f"public: {record.public[0]}..{record.public[1]} meets {type(other).__name__} {other.id}"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import ClassVar
 
-from sdn_orch.intent.model import Record
+from sdn_orch.intent.address_use import PortUse
 from sdn_orch.intent.traffic import Ports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forward(Record):
+class Forward(PortUse):
     """Ports of a public address and of one of a NIC's addresses, as many here as there.
 
     `sources` may use it; empty: everybody. `is_static`: a part of static NAT, which says which ports of the
@@ -24,8 +24,17 @@ class Forward(Record):
     address_id: str
     nic_id: str
     guest: IPv4Address
-    protocol: int
     public: Ports
     private: Ports
     sources: tuple[IPv4Network, ...] = ()
     is_static: bool = False
+
+    @property
+    def place(self) -> str:
+        """See PortUse."""
+        return self.address_id
+
+    @property
+    def taken(self) -> Ports:
+        """See PortUse."""
+        return self.public

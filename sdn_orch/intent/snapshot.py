@@ -94,6 +94,12 @@ class Snapshot:
         collection = self._collections.get(kind.__name__)
         return cast("R | None", collection.by_number.get(number)) if collection else None
 
+    def kinds(self, base: type[R]) -> Iterator[type[R]]:
+        """The kinds of this base that there are or were records of."""
+        for collection in self._collections.values():
+            if issubclass(collection.kind, base):
+                yield collection.kind
+
     def all(self, kind: type[R]) -> Iterator[R]:
         """Every record of a kind, in the order of its numbers."""
         collection = self._collections.get(kind.__name__)

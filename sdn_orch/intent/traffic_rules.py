@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sdn_orch.intent.traffic import ICMP, ICMPV6, WITH_PORTS, Ports, TrafficRule
-
-_LARGEST_PORT = 65_535
+from sdn_orch.intent.traffic import ICMP, ICMPV6, LARGEST_PORT, WITH_PORTS, Ports, TrafficRule
 
 
 def traffic(record: TrafficRule) -> Iterator[str]:
@@ -37,7 +35,7 @@ def traffic(record: TrafficRule) -> Iterator[str]:
 def port_range(field: str, ports: Ports) -> Iterator[str]:
     """A first port that is not above the last, both such as packets have."""
     first, last = ports
-    if not (1 <= first <= _LARGEST_PORT and 1 <= last <= _LARGEST_PORT):
-        yield f"{field}: {first}..{last} is not in 1..{_LARGEST_PORT}"
+    if not (1 <= first <= LARGEST_PORT and 1 <= last <= LARGEST_PORT):
+        yield f"{field}: {first}..{last} is not in 1..{LARGEST_PORT}"
     elif first > last:
         yield f"{field}: {first}, the first port, is above {last}, the last"

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sdn_orch.errors import Invalid
-from sdn_orch.intent import fabric_rules, forward_rules, public_rules, tenant_rules
+from sdn_orch.intent import balancer_rules, fabric_rules, forward_rules, public_rules, tenant_rules
+from sdn_orch.intent.address_use import uses
+from sdn_orch.intent.balancers import Balancer, Certificate, HealthCheck, Member, Stickiness
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import (
     Account,
@@ -40,6 +42,11 @@ RULES: dict[type[Record], Rule] = {
     PublicRange: public_rules.public_range,
     PublicAddress: public_rules.public_address,
     Forward: forward_rules.forward,
+    Certificate: balancer_rules.certificate,
+    Balancer: balancer_rules.balancer,
+    Member: balancer_rules.member,
+    Stickiness: balancer_rules.stickiness,
+    HealthCheck: balancer_rules.health_check,
     Switch: fabric_rules.switch,
     Link: fabric_rules.link,
     Attachment: fabric_rules.attachment,
@@ -102,8 +109,9 @@ def _neighbours(after: Snapshot, old: Record, new: Record) -> Iterator[Record]:
             if (old.network_id, old.addresses) != (new.network_id, new.addresses):
                 yield from after.where(PublicAddress, "nic_id", new.id)
                 yield from after.where(Forward, "nic_id", new.id)
+                yield from after.where(Member, "nic_id", new.id)
         case PublicAddress(), PublicAddress() if _leads_to(old) != _leads_to(new):
-            yield from after.where(Forward, "address_id", new.id)
+            yield from uses(after, new.id)
         case Switch(), Switch() if (old.role, old.underlay) != (new.role, new.underlay):
             yield from after.where(Attachment, "switch_id", new.id)
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from sdn_orch.errors import Exhausted, InUse, Invalid
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.northbound import pool, public
+from sdn_orch.northbound import balancers, pool, public
 from sdn_orch.northbound.service import Transaction
 
 
@@ -34,6 +34,7 @@ def delete_network(transaction: Transaction, network: Network) -> None:
     nics = transaction.snapshot.where(Nic, "network_id", network.id)
     if nics:
         raise InUse(f"network {network.name} ({network.id}) has {len(nics)} NICs")
+    balancers.forget_network(transaction, network)
     public.release_addresses(transaction, network)
     pool.drop(transaction, network.id)
     transaction.delete(network)

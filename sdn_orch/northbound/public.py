@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from sdn_orch.errors import Exhausted, InUse, Invalid
 from sdn_orch.intent.address_use import uses
+from sdn_orch.intent.balancers import Member
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Network, Nic, Vpc
 from sdn_orch.intent.public import PublicAddress, PublicRange
@@ -173,8 +174,9 @@ def forget_nic(transaction: Transaction, nic: Nic) -> None:
 
 
 def check_unused(snapshot: Snapshot, nic: Nic, guest: IPv4Address | IPv6Address) -> None:
-    """Raises InUse if a public address leads to this address of the NIC."""
+    """Raises InUse if a public address or a balancer leads to this address of the NIC."""
     led_to = {each.guest for each in snapshot.where(PublicAddress, "nic_id", nic.id)}
     led_to |= {each.guest for each in snapshot.where(Forward, "nic_id", nic.id)}
+    led_to |= {each.guest for each in snapshot.where(Member, "nic_id", nic.id)}
     if guest in led_to:
-        raise InUse(f"{guest} of NIC {nic.id} is used by static NAT or port forwarding")
+        raise InUse(f"{guest} of NIC {nic.id} is used by static NAT, port forwarding or load balancing")

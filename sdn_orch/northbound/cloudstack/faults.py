@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sdn_orch.errors import Exhausted, InUse, Invalid, NotFound, SdnOrchError
+from sdn_orch.errors import Exhausted, InUse, Invalid, NotFound, RuleConflict, SdnOrchError
 
 UNAUTHORIZED = 401
 MALFORMED = 430
@@ -13,9 +13,18 @@ PERMISSION = 531
 LIMIT = 532
 NO_CAPACITY = 533
 IN_USE = 536
+RULE_CONFLICT = 537
 
 #: Upstream's number for each class of exception, by our error code.
-_CLASSES = {PARAMETER: 4350, PERMISSION: 4365, LIMIT: 4370, NO_CAPACITY: 4320, IN_USE: 4375, INTERNAL: 4250}
+_CLASSES = {
+    PARAMETER: 4350,
+    PERMISSION: 4365,
+    LIMIT: 4370,
+    NO_CAPACITY: 4320,
+    IN_USE: 4375,
+    RULE_CONFLICT: 4360,
+    INTERNAL: 4250,
+}
 _SERVER_API_EXCEPTION = 9999
 
 
@@ -90,6 +99,8 @@ def translate(error: SdnOrchError) -> ApiFault:
             return ApiFault(PARAMETER, str(error))
         case InUse():
             return ApiFault(IN_USE, str(error))
+        case RuleConflict():
+            return ApiFault(RULE_CONFLICT, str(error))
         case Exhausted():
             return ApiFault(NO_CAPACITY, str(error))
         case _:

@@ -1,0 +1,147 @@
+"""What must hold of balancers and what belongs to them. Every rule yields `field: reason` per fault."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sdn_orch.intent.address_use import conflicts
+from sdn_orch.intent.balancers import (
+    LARGEST_WEIGHT,
+    Affinity,
+    Balancer,
+    Certificate,
+    HealthCheck,
+    Member,
+    Stickiness,
+)
+from sdn_orch.intent.model import Machine, Network, NetworkKind, Nic
+from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.tenant_rules import host_in, named
+from sdn_orch.intent.traffic import TCP, WITH_PORTS
+from sdn_orch.intent.traffic_rules import port_range
+
+#: Seconds, counts.
+_TIMEOUT, _INTERVAL, _THRESHOLD = (2, 60), (1, 300), (1, 100)
+_PATH = re.compile(r"/[\x21-\x7e]*", re.ASCII)
+
+
+def certificate(_after: Snapshot, record: Certificate) -> Iterator[str]:
+    """A name; what its texts say is looked at where they come in."""
+    yield from named(record.name)
+
+
+def balancer(after: Snapshot, record: Balancer) -> Iterator[str]:
+    """Ports of its own at an address of its owner, which leads to the members' network."""
+    yield from named(record.name)
+    if record.protocol not in WITH_PORTS:
+        yield f"protocol: {record.protocol} has no ports"
+    for field in ("proxy_protocol", "tls"):
+        if getattr(record, field) and record.protocol != TCP:
+            yield f"{field}: only TCP can carry it"
+    yield from _guest_ports(record)
+    for other in conflicts(after, record):
+        yield f"ports: {record.ports[0]}..{record.ports[1]} meets {type(other).__name__} {other.id}"
+    if any(prefix.version != 4 for prefix in record.sources):
+        yield "sources: only IPv4 prefixes can come to an IPv4 address"
+    network = after.need(Network, record.network_id)
+    if network.kind is NetworkKind.L2 or network.ipv4 is None:
+        yield f"network_id: network {network.name} ({network.id}) has no IPv4 addresses"
+    if network.kind is NetworkKind.ISOLATED and network.account_id != record.account_id:
+        yield f"network_id: network {network.name} ({network.id}) belongs to another account"
+    yield from _address(after, record, network)
+    if record.certificate_id is not None:
+        if not record.tls:
+            yield "certificate_id: only a balancer that speaks TLS has one"
+        if after.need(Certificate, record.certificate_id).account_id != record.account_id:
+            yield f"certificate_id: certificate {record.certificate_id} belongs to another account"
+
+
+def _guest_ports(record: Balancer) -> Iterator[str]:
+    faults = [*port_range("ports", record.ports), *port_range("guest_ports", record.guest_ports)]
+    yield from faults
+    count = record.guest_ports[1] - record.guest_ports[0]
+    if not faults and count not in (0, record.ports[1] - record.ports[0]):
+        yield "guest_ports: they must be as many as ports, or one"
+
+
+def _address(after: Snapshot, record: Balancer, network: Network) -> Iterator[str]:
+    if (record.address_id is None) == (record.inner is None) or (
+        (record.inner is None) != (record.inner_network_id is None)
+    ):
+        yield "address_id, inner, inner_network_id: it has either a public address or an inner one"
+    elif record.address_id is not None:
+        yield from _public(after.need(PublicAddress, record.address_id), record, network)
+    elif record.inner is not None and record.inner_network_id is not None:
+        yield from _inner(after, record, network)
+
+
+def _public(address: PublicAddress, record: Balancer, network: Network) -> Iterator[str]:
+    who = f"public address {address.address} ({address.id})"
+    if address.account_id != record.account_id:
+        yield f"address_id: {who} belongs to another account"
+    if address.network_id != network.id or address.vpc_id not in (None, network.vpc_id):
+        yield f"address_id: {who} does not lead into network {network.name} ({network.id})"
+    if address.nic_id is not None:
+        yield f"address_id: {who} has static NAT"
+
+
+def _inner(after: Snapshot, record: Balancer, network: Network) -> Iterator[str]:
+    home, address = after.need(Network, record.inner_network_id or ""), record.inner
+    if home.id != network.id and (home.vpc_id is None or home.vpc_id != network.vpc_id):
+        yield f"inner_network_id: network {home.name} ({home.id}) is not a tier of the members' VPC"
+    if home.ipv4 is None or address is None:
+        yield f"inner_network_id: network {home.name} ({home.id}) has no IPv4 addresses"
+        return
+    yield from host_in("inner", address, home.ipv4)
+    if address == home.gateway4:
+        yield f"inner: {address} is the gateway of network {home.name} ({home.id})"
+    for nic in after.where(Nic, "claims", (home.id, address)):
+        yield f"inner: {address} is that of NIC {nic.id} in network {home.name} ({home.id})"
+
+
+def member(after: Snapshot, record: Member) -> Iterator[str]:
+    """A NIC of the balancer's network and owner, once with each of its addresses."""
+    home, nic = after.need(Balancer, record.balancer_id), after.need(Nic, record.nic_id)
+    if not 0 <= record.weight <= LARGEST_WEIGHT:
+        yield f"weight: {record.weight} is not in 0..{LARGEST_WEIGHT}"
+    if nic.network_id != home.network_id:
+        yield f"nic_id: NIC {nic.id} is not in network {home.network_id}"
+    machine = after.get(Machine, nic.machine_id) if nic.machine_id else None
+    if machine is not None and machine.account_id != home.account_id:
+        yield f"nic_id: machine {machine.name} ({machine.id}) belongs to another account"
+    if record.guest is None and nic.ipv4 is None:
+        yield f"nic_id: NIC {nic.id} has no IPv4 address"
+    if record.guest is not None and record.guest not in nic.secondary4:
+        yield f"guest: {record.guest} is not a secondary address of NIC {nic.id}"
+    for other in after.where(Member, "nic_id", nic.id):
+        if (other.balancer_id, other.guest) == (home.id, record.guest) and other.id != record.id:
+            yield f"nic_id: NIC {nic.id} is a member of balancer {home.name} ({home.id}) already"
+
+
+def stickiness(after: Snapshot, record: Stickiness) -> Iterator[str]:
+    """The only one of its balancer, with numbers that can be kept."""
+    yield from named(record.name)
+    if after.count_where(Stickiness, "balancer_id", record.balancer_id) > 1:
+        yield f"balancer_id: balancer {record.balancer_id} has a stickiness already"
+    for field in ("expire", "clients"):
+        value = getattr(record, field)
+        if value is not None and not 1 <= value < 2**31:
+            yield f"{field}: {value} is not in 1..{2**31 - 1}"
+    if record.affinity is Affinity.SOURCE and record.expire is None:
+        yield "expire: what is remembered of clients must end"
+
+
+def health_check(after: Snapshot, record: HealthCheck) -> Iterator[str]:
+    """The only one of its balancer, with times that leave room for an answer."""
+    if after.count_where(HealthCheck, "balancer_id", record.balancer_id) > 1:
+        yield f"balancer_id: balancer {record.balancer_id} has a health check already"
+    if len(record.path) > 255 or not _PATH.fullmatch(record.path):
+        yield "path: it must begin with / and be 255 printable characters without spaces at most"
+    bounds = {"timeout": _TIMEOUT, "interval": _INTERVAL, "healthy": _THRESHOLD, "unhealthy": _THRESHOLD}
+    for field, (low, high) in bounds.items():
+        if not low <= getattr(record, field) <= high:
+            yield f"{field}: {getattr(record, field)} is not in {low}..{high}"
+    if record.interval < record.timeout:
+        yield f"interval: {record.interval} is below {record.timeout}, the timeout"

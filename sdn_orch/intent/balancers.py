@@ -1,0 +1,147 @@
+"""Load balancers: which connections they take, and between whom they divide them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address
+from typing import ClassVar
+
+from sdn_orch.intent.address_use import PortUse
+from sdn_orch.intent.model import Record
+from sdn_orch.intent.traffic import Ports, Prefix
+
+LARGEST_WEIGHT = 256
+
+
+class Algorithm(StrEnum):
+    """How a member is chosen for a new connection."""
+
+    ROUND_ROBIN = "round-robin"
+    LEAST_CONNECTIONS = "least-connections"
+    #: The same member for the same client, as long as the members are the same.
+    SOURCE = "source"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate(Record):
+    """What a balancer shows to clients that speak TLS; all texts are PEM, `private_key` not encrypted."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account"}
+    INDEXES: ClassVar[tuple[str, ...]] = ("name",)
+
+    account_id: str
+    name: str
+    certificate: str
+    fingerprint: str
+    chain: str = ""
+    private_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balancer(PortUse):
+    """Takes what comes to `ports` of an address, and divides it between the members' `guest_ports`.
+
+    The address is a public one, or `inner`, one inside the network `inner_network_id`, for machines there
+    and in the other tiers of its VPC. Members are NICs of `network_id`. `guest_ports` are as many as
+    `ports`, or one for all of them. `sources`: who may connect; empty: anybody.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {
+        "account_id": "Account",
+        "network_id": "Network",
+        "address_id": "PublicAddress",
+        "inner_network_id": "Network",
+        "certificate_id": "Certificate",
+    }
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("address_id",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("place", "claims", "name")
+
+    account_id: str
+    network_id: str
+    name: str
+    ports: Ports
+    guest_ports: Ports
+    algorithm: Algorithm = Algorithm.ROUND_ROBIN
+    address_id: str | None = None
+    inner_network_id: str | None = None
+    inner: IPv4Address | None = None
+    sources: tuple[Prefix, ...] = ()
+    #: Members are told the client's address by the PROXY protocol.
+    proxy_protocol: bool = False
+    #: Clients speak TLS, members do not; nothing can be served until there is a certificate.
+    tls: bool = False
+    certificate_id: str | None = None
+
+    @property
+    def place(self) -> str:
+        """See PortUse."""
+        return self.address_id or f"{self.inner_network_id}/{self.inner}"
+
+    @property
+    def taken(self) -> Ports:
+        """See PortUse."""
+        return self.ports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member(Record):
+    """A NIC that connections are given to, at `guest`, one of its secondary addresses, or at its own.
+
+    A member has `weight` parts of all new connections; one with weight 0 gets none, and keeps those it has.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {"balancer_id": "Balancer", "nic_id": "Nic"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("balancer_id", "nic_id")
+
+    balancer_id: str
+    nic_id: str
+    guest: IPv4Address | None = None
+    weight: int = 1
+
+
+class Affinity(StrEnum):
+    """By what a client is known again."""
+
+    SOURCE = "source"
+    COOKIE = "cookie"
+    APPLICATION_COOKIE = "application-cookie"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stickiness(Record):
+    """Clients that come again get the member that they had. One a balancer.
+
+    `options` are what the affinity has besides: (name, value), the value empty where there is none.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {"balancer_id": "Balancer"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("balancer_id",)
+
+    balancer_id: str
+    name: str
+    affinity: Affinity
+    #: Seconds for which a client that stays away is remembered; None: as long as it brings the cookie.
+    expire: int | None = None
+    #: How many clients are remembered at most; None: any number.
+    clients: int | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck(Record):
+    """How it is found out which members live. One a balancer; times in seconds.
+
+    A member counts as dead after `unhealthy` checks of which none was answered in time, as live again after
+    `healthy` answered ones.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {"balancer_id": "Balancer"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("balancer_id",)
+
+    balancer_id: str
+    path: str = "/"
+    timeout: int = 5
+    interval: int = 5
+    healthy: int = 2
+    unhealthy: int = 10

@@ -1,0 +1,93 @@
+"""Balancers, their members and policies: the use cases that all doors share."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from uuid import uuid4
+
+from sdn_orch.errors import Invalid, RuleConflict
+from sdn_orch.intent.address_use import conflicts, uses
+from sdn_orch.intent.balancers import Balancer, Member
+from sdn_orch.intent.model import Machine, Network, Nic
+from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.northbound import pool, public
+from sdn_orch.northbound.service import Transaction
+
+
+def create_balancer(transaction: Transaction, balancer: Balancer) -> Balancer:
+    """Create a balancer without members, at a public address or at an inner one that the caller claimed.
+
+    Raises RuleConflict where ports of the address are taken, Invalid where the address leads elsewhere.
+    """
+    snapshot = transaction.snapshot
+    for other in conflicts(snapshot, balancer):
+        raise RuleConflict(
+            f"The range specified, {_range(balancer.ports)}, conflicts with rule {other.id}"
+            f" which has {_range(other.taken)}"
+        )
+    if balancer.address_id is not None:
+        address = snapshot.need(PublicAddress, balancer.address_id)
+        if address.nic_id is not None:
+            raise RuleConflict(f"There is already static NAT on the IP address {address.id}")
+        public.lead_to(transaction, address, snapshot.need(Network, balancer.network_id))
+    return transaction.put(balancer)
+
+
+def delete_balancer(transaction: Transaction, balancer: Balancer) -> None:
+    """Delete the balancer with its members and policies; an inner address that nothing else uses is free."""
+    transaction.delete(balancer)
+    if balancer.address_id is not None:
+        public.leave_unused(transaction, balancer.address_id)
+        return
+    if not any(uses(transaction.snapshot, balancer.place)) and balancer.inner and balancer.inner_network_id:
+        pool.release(transaction, balancer.inner_network_id, int(balancer.inner))
+
+
+def forget_network(transaction: Transaction, network: Network) -> None:
+    """A network goes: with it the balancers for its machines and those at its addresses."""
+    snapshot = transaction.snapshot
+    found = (*snapshot.where(Balancer, "network_id", network.id),)
+    found += snapshot.where(Balancer, "inner_network_id", network.id)
+    for balancer in dict.fromkeys(found):
+        delete_balancer(transaction, balancer)
+
+
+def add_member(
+    transaction: Transaction, balancer: Balancer, nic: Nic, guest: IPv4Address | None = None
+) -> Member:
+    """Have the balancer give connections to the NIC, at its own or a secondary address. Raises Invalid."""
+    guest = None if guest == nic.ipv4 else guest
+    if member_of(transaction.snapshot, balancer, nic, guest) is not None:
+        raise Invalid(f"NIC {nic.id} is a member of balancer {balancer.name} ({balancer.id}) already")
+    return transaction.put(Member(id=str(uuid4()), balancer_id=balancer.id, nic_id=nic.id, guest=guest))
+
+
+def member_of(
+    snapshot: Snapshot, balancer: Balancer, nic: Nic, guest: IPv4Address | None = None
+) -> Member | None:
+    """The member of the balancer with this address of the NIC, if there is one."""
+    guest = None if guest == nic.ipv4 else guest
+    found = snapshot.where(Member, "nic_id", nic.id)
+    return next((each for each in found if (each.balancer_id, each.guest) == (balancer.id, guest)), None)
+
+
+def members(snapshot: Snapshot, balancer: Balancer) -> list[tuple[Member, Nic]]:
+    """The members with their NICs, in the order in which they came."""
+    found = snapshot.where(Member, "balancer_id", balancer.id)
+    return [(member, snapshot.need(Nic, member.nic_id)) for member in found]
+
+
+def address_of(member: Member, nic: Nic) -> IPv4Address | None:
+    """Where the member is reached."""
+    return member.guest or nic.ipv4
+
+
+def nic_in(snapshot: Snapshot, machine: Machine, network_id: str) -> Nic | None:
+    """The machine's NIC in the network."""
+    found = snapshot.where(Nic, "machine_id", machine.id)
+    return next((nic for nic in found if nic.network_id == network_id), None)
+
+
+def _range(ports: tuple[int, int]) -> str:
+    return f"{ports[0]}-{ports[1]}"

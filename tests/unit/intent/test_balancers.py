@@ -1,0 +1,244 @@
+"""Balancers, members, stickiness and health checks: what must hold of them, and of ports that rules share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import TypeVar
+
+import pytest
+
+from sdn_orch.intent.address_use import conflicts, uses
+from sdn_orch.intent.balancers import Affinity, Balancer, Certificate, HealthCheck, Member, Stickiness
+from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.model import Account, Domain, Machine, Network, NetworkKind, Nic, Record, Vpc
+from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.snapshot import Put, Snapshot
+from sdn_orch.intent.traffic import ICMP, SCTP, TCP, UDP
+from sdn_orch.intent.validate import faults
+
+NET = Network(
+    id="net",
+    account_id="red",
+    name="net",
+    kind=NetworkKind.ISOLATED,
+    ipv4=IPv4Network("10.1.1.0/24"),
+    gateway4=IPv4Address("10.1.1.1"),
+)
+TIER = replace(NET, id="tier", name="tier", vpc_id="vpc")
+NIC = Nic(
+    id="nic",
+    network_id="net",
+    machine_id="vm",
+    mac="02:00:00:00:00:01",
+    ipv4=IPv4Address("10.1.1.2"),
+    secondary4=(IPv4Address("10.1.1.3"),),
+)
+ADDRESS = PublicAddress(
+    id="address", range_id="range", account_id="red", address=IPv4Address("203.0.113.10"), network_id="net"
+)
+BALANCER = Balancer(
+    id="web",
+    account_id="red",
+    network_id="net",
+    address_id="address",
+    name="web",
+    protocol=TCP,
+    ports=(80, 80),
+    guest_ports=(8080, 8080),
+)
+INNER = replace(
+    BALANCER, id="inner", address_id=None, inner_network_id="net", inner=IPv4Address("10.1.1.200")
+)
+MEMBER = Member(id="member", balancer_id="web", nic_id="nic")
+STICKY = Stickiness(id="sticky", balancer_id="web", name="sticky", affinity=Affinity.SOURCE, expire=60)
+CHECK = HealthCheck(id="check", balancer_id="web")
+CERTIFICATE = Certificate(
+    id="cert", account_id="red", name="cert", certificate="c", fingerprint="f", private_key="secret"
+)
+CLOUD = Snapshot.of(
+    Domain(id="root", name="ROOT", path="/"),
+    Account(id="red", name="red", domain_id="root"),
+    Account(id="blue", name="blue", domain_id="root"),
+    Vpc(id="vpc", account_id="red", name="vpc", ipv4=IPv4Network("10.1.0.0/16")),
+    NET,
+    TIER,
+    replace(NET, id="blue-net", account_id="blue", name="blue-net"),
+    Network(id="l2", account_id="red", name="l2", kind=NetworkKind.L2),
+    Machine(id="vm", account_id="red", name="vm"),
+    Machine(id="blue-vm", account_id="blue", name="blue-vm"),
+    NIC,
+    replace(NIC, id="nic6", mac="02:00:00:00:00:06", ipv4=None, secondary4=()),
+    replace(NIC, id="tier-nic", network_id="tier", secondary4=()),
+    PublicRange(
+        id="range",
+        ipv4=IPv4Network("203.0.113.0/24"),
+        gateway=IPv4Address("203.0.113.1"),
+        first=IPv4Address("203.0.113.10"),
+        last=IPv4Address("203.0.113.20"),
+    ),
+    ADDRESS,
+    replace(
+        ADDRESS, id="blue-address", account_id="blue", address=IPv4Address("203.0.113.11"),
+        network_id="blue-net",
+    ),
+    replace(ADDRESS, id="vpc-address", address=IPv4Address("203.0.113.12"), network_id=None, vpc_id="vpc"),
+    replace(
+        ADDRESS, id="mapped", address=IPv4Address("203.0.113.13"), nic_id="nic", guest=IPv4Address("10.1.1.2")
+    ),
+    CERTIFICATE,
+    replace(CERTIFICATE, id="blue-cert", account_id="blue"),
+    BALANCER,
+    INNER,
+    MEMBER,
+    STICKY,
+    CHECK,
+)  # fmt: skip
+
+
+R = TypeVar("R", bound=Record)
+
+
+def new(record: R, **values: object) -> R:
+    """A record like this one, under another id."""
+    return replace(record, id="new", number=0, **values)
+
+
+def free(**values: object) -> Record:
+    """A balancer like the one there, at other ports."""
+    return new(BALANCER, **({"ports": (90, 90)} | values))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        BALANCER,
+        INNER,
+        MEMBER,
+        STICKY,
+        CHECK,
+        CERTIFICATE,
+        free(),
+        free(protocol=UDP, ports=(80, 80)),
+        free(protocol=SCTP, ports=(80, 89), guest_ports=(1000, 1009)),
+        free(ports=(90, 99), guest_ports=(8080, 8080)),
+        free(tls=True, certificate_id="cert"),
+        free(proxy_protocol=True, sources=(IPv4Network("192.0.2.0/24"),)),
+        new(INNER, ports=(90, 90)),
+        new(MEMBER, guest=IPv4Address("10.1.1.3"), weight=0),
+        replace(MEMBER, weight=256),
+        replace(STICKY, affinity=Affinity.COOKIE, expire=None, options=(("cookie-name", "c"),)),
+        replace(CHECK, timeout=2, interval=300, path="/up?full=1"),
+    ],
+)
+def test_what_is_right_has_no_faults(record: Record) -> None:
+    known = CLOUD.get(type(record), record.id)
+    assert faults(CLOUD, [Put(replace(record, number=known.number if known else 0))]) == ()
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (free(name=""), "name: it is empty"),
+        (free(protocol=ICMP), "protocol: 1 has no ports"),
+        (free(protocol=UDP, tls=True), "tls: only TCP"),
+        (free(protocol=UDP, proxy_protocol=True), "proxy_protocol: only TCP"),
+        (free(ports=(0, 5)), "ports: 0..5 is not in 1..65535"),
+        (free(ports=(1, 2**40)), "ports: 1..1099511627776 is not in 1..65535"),
+        (free(guest_ports=(9, 8)), "guest_ports: 9, the first port, is above 8"),
+        (free(ports=(90, 99), guest_ports=(1, 2)), "guest_ports: they must be as many as ports, or one"),
+        (free(ports=(79, 81)), "ports: 79..81 meets Balancer web"),
+        (new(INNER), "ports: 80..80 meets Balancer inner"),
+        (free(sources=(IPv6Network("2001:db8::/32"),)), "sources: only IPv4"),
+        (free(network_id="l2"), "network_id: network l2 (l2) has no IPv4 addresses"),
+        (free(network_id="blue-net"), "network_id: network blue-net (blue-net) belongs to another account"),
+        (free(address_id=None), "address_id, inner, inner_network_id: it has either"),
+        (free(inner=IPv4Address("10.1.1.9")), "address_id, inner, inner_network_id: it has either"),
+        (new(INNER, inner_network_id=None), "address_id, inner, inner_network_id: it has either"),
+        (
+            free(address_id="blue-address"),
+            "address_id: public address 203.0.113.11 (blue-address) belongs to",
+        ),
+        (free(address_id="vpc-address"), "(vpc-address) does not lead into network net (net)"),
+        (free(address_id="mapped"), "address_id: public address 203.0.113.13 (mapped) has static NAT"),
+        (free(certificate_id="cert"), "certificate_id: only a balancer that speaks TLS"),
+        (free(tls=True, certificate_id="blue-cert"), "certificate_id: certificate blue-cert belongs to"),
+        (new(INNER, inner_network_id="tier", ports=(9, 9)), "inner_network_id: network tier (tier) is not a"),
+        (new(INNER, inner=IPv4Address("10.2.0.1")), "inner: 10.2.0.1 is not inside 10.1.1.0/24"),
+        (new(INNER, inner=IPv4Address("10.1.1.1")), "inner: 10.1.1.1 is the gateway"),
+        (new(INNER, inner=IPv4Address("10.1.1.3")), "inner: 10.1.1.3 is that of NIC nic"),
+        (new(MEMBER), "nic_id: NIC nic is a member of balancer web (web) already"),
+        (new(MEMBER, weight=-1), "weight: -1 is not in 0..256"),
+        (new(MEMBER, weight=257), "weight: 257 is not in 0..256"),
+        (new(MEMBER, nic_id="tier-nic"), "nic_id: NIC tier-nic is not in network net"),
+        (new(MEMBER, nic_id="nic6"), "nic_id: NIC nic6 has no IPv4 address"),
+        (new(MEMBER, guest=IPv4Address("10.1.1.2")), "guest: 10.1.1.2 is not a secondary address"),
+        (new(STICKY), "balancer_id: balancer web has a stickiness already"),
+        (replace(STICKY, number=1, expire=None), "expire: what is remembered of clients must end"),
+        (replace(STICKY, number=1, clients=0), "clients: 0 is not in 1..2147483647"),
+        (new(CHECK), "balancer_id: balancer web has a health check already"),
+        (replace(CHECK, number=1, path="up"), "path: it must begin with /"),
+        (replace(CHECK, number=1, path="/a b"), "path: it must begin with /"),
+        (replace(CHECK, number=1, timeout=1), "timeout: 1 is not in 2..60"),
+        (replace(CHECK, number=1, interval=301), "interval: 301 is not in 1..300"),
+        (replace(CHECK, number=1, timeout=6), "interval: 5 is below 6, the timeout"),
+        (replace(CHECK, number=1, healthy=0), "healthy: 0 is not in 1..100"),
+    ],
+)
+def test_what_is_wrong_is_named(record: Record, said: str) -> None:
+    found = faults(CLOUD, [Put(record)])
+    assert any(said in fault for fault in found), found
+
+
+def test_what_changes_around_a_balancer_is_judged_with_it() -> None:
+    mapped = replace(CLOUD.need(PublicAddress, "address"), nic_id="nic", guest=NIC.ipv4)
+    assert any("Balancer web (web): address_id" in fault for fault in faults(CLOUD, [Put(mapped)]))
+    after = CLOUD.change([Put(new(MEMBER, guest=IPv4Address("10.1.1.3")))])
+    bare = replace(after.need(Nic, "nic"), secondary4=())
+    assert faults(after, [Put(bare)]) == (
+        "Member new: guest: 10.1.1.3 is not a secondary address of NIC nic",
+    )
+
+
+def test_members_belong_to_the_balancers_owner() -> None:
+    shared = Network(
+        id="shared",
+        account_id="red",
+        name="shared",
+        kind=NetworkKind.SHARED,
+        ipv4=IPv4Network("198.51.100.0/24"),
+        gateway4=IPv4Address("198.51.100.1"),
+    )
+    nic = Nic(
+        id="there", network_id="shared", machine_id="blue-vm", mac="02:00:00:00:00:09",
+        ipv4=IPv4Address("198.51.100.9"),
+    )  # fmt: skip
+    balancer = replace(
+        new(INNER), network_id="shared", inner_network_id="shared", inner=IPv4Address("198.51.100.200")
+    )
+    member = replace(MEMBER, id="m2", balancer_id="new", nic_id="there")
+    found = faults(CLOUD, [Put(shared), Put(nic), Put(balancer), Put(member)])
+    assert found == ("Member m2: nic_id: machine blue-vm (blue-vm) belongs to another account",)
+
+
+def test_rules_of_one_address_meet_across_kinds_and_protocols_do_not() -> None:
+    forward = Forward(
+        id="forward",
+        address_id="address",
+        nic_id="nic",
+        guest=IPv4Address("10.1.1.2"),
+        protocol=TCP,
+        public=(1, 65_535),
+        private=(1, 65_535),
+    )
+    assert [each.id for each in conflicts(CLOUD, forward)] == ["web"]
+    assert any("meets Balancer web" in fault for fault in faults(CLOUD, [Put(forward)]))
+    udp = replace(forward, protocol=UDP)
+    assert faults(CLOUD, [Put(udp)]) == ()
+    after = CLOUD.change([Put(udp)])
+    assert {each.id for each in uses(after, "address")} == {"web", "forward"}
+    assert any("meets Forward forward" in fault for fault in faults(after, [Put(free(protocol=UDP))]))
+
+
+def test_the_private_key_is_not_printed() -> None:
+    assert "secret" not in repr(CERTIFICATE)
