@@ -74,6 +74,9 @@ class Upkeep:
         bridges = tuple(bridge for bridge in bridges if bridge.dpid in self._ours)
         self._bridges[endpoint] = bridges
         self._note()
+        for bridge in bridges:
+            if bridge.is_open and self._warnings.take(time.monotonic()):
+                log.info("switch %016x: setting fail_mode=secure on bridge %s", bridge.dpid, bridge.name)
         self._close(endpoint, bridges)
         self._tune(endpoint, bridges)
 

@@ -37,6 +37,7 @@ def test_a_bridge_that_would_be_open_without_a_controller_is_closed(tmp_path: Pa
             here.controller.wait(lambda: column(here, "bridge", "fail_mode") == "secure", "it to be closed")
         here.wait_log("warning", f"bridge {here.bridges['leaf1']}", "fail_mode is standalone")
         here.wait_log("warning", f"bridge {here.bridges['leaf1']}", "fail_mode is not set")
+        here.wait_log("info", f"setting fail_mode=secure on bridge {here.bridges['leaf1']}")
         here.controller.wait(lambda: notes(here) == [], "the note to go")
         assert here.flows("leaf1") == flows and here.sent() == sent
 
