@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sdn_orch.northbound.cloudstack.door import Answer, Door, refuse
+from sdn_orch.northbound.cloudstack.door import SESSION_COOKIE, Answer, Door, Visit, refuse
 from sdn_orch.northbound.cloudstack.faults import ApiFault, bad
 
 log = logging.getLogger(__name__)
@@ -39,9 +39,10 @@ def routes(door: Door) -> list[Route]:
         except ApiFault as fault:
             answer = refuse(fault, {name.lower(): value for name, value in pairs})
         else:
-            answer = await run_in_threadpool(door.answer, pairs)
+            visit = Visit(request.method == "POST", request.cookies.get(SESSION_COOKIE, ""))
+            answer = await run_in_threadpool(door.answer, pairs, visit)
         _tell(request, pairs, answer, time.monotonic() - started)
-        return _response(answer)
+        return _response(answer, is_secure=request.url.scheme == "https")
 
     return [Route(PATH, endpoint, methods=["GET", "POST"])]
 
@@ -88,11 +89,22 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: Answer, *, is_secure: bool) -> Response:
     headers = {"Content-Type": answer.content_type, "Cache-Control": "no-store"}
     if answer.description:
         headers["X-Description"] = _header(answer.description)
-    return Response(answer.body, answer.status, headers)
+    response = Response(answer.body, answer.status, headers)
+    for name, value in answer.cookies:
+        response.set_cookie(
+            name,
+            value,
+            max_age=None if value else 0,
+            path=PATH,
+            secure=is_secure,
+            httponly=True,
+            samesite="strict",
+        )
+    return response
 
 
 def _header(text: str) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Record, Role, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.faults import denied
 from sdn_orch.northbound.cloudstack.model import (
+    AccountDetails,
     AclType,
     Event,
     Job,
     NetworkDetails,
     SecondaryAddress,
+    Standing,
     User,
 )
 from sdn_orch.northbound.cloudstack.model_tenancy import (
@@ -37,6 +40,19 @@ class Caller:
     def is_root_admin(self) -> bool:
         """Whether everything is allowed."""
         return self.account.role is Role.ROOT_ADMIN
+
+
+#: Who has not said yet who it is: owns nothing and may do nothing.
+STRANGER = Caller(
+    User(id="", account_id="", username="", created=datetime.min),
+    Account(id="", name="", domain_id=""),
+)
+
+
+def is_enabled(snapshot: Snapshot, user: User) -> bool:
+    """Whether the user may call: neither it nor its account is disabled or locked."""
+    details = snapshot.need(AccountDetails, user.account_id)
+    return user.standing is details.standing is Standing.ENABLED
 
 
 class Access(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import cast
 
@@ -12,8 +12,10 @@ from sdn_orch.errors import SdnOrchError
 from sdn_orch.intent.model import Account, Record
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack import jobs, limits, settings
-from sdn_orch.northbound.cloudstack.callers import Caller
+from sdn_orch.northbound.cloudstack.answers.sessions import LOGIN
+from sdn_orch.northbound.cloudstack.callers import STRANGER, Caller, is_enabled
 from sdn_orch.northbound.cloudstack.calls import COMMANDS
+from sdn_orch.northbound.cloudstack.calls.sessions import USERNAME, login, logout, named_domain
 from sdn_orch.northbound.cloudstack.declare import (
     INJECTED_JOB_ID,
     KEYWORD,
@@ -26,6 +28,7 @@ from sdn_orch.northbound.cloudstack.declare import (
 )
 from sdn_orch.northbound.cloudstack.faults import (
     INTERNAL,
+    METHOD,
     UNSUPPORTED,
     ApiFault,
     bad,
@@ -35,13 +38,16 @@ from sdn_orch.northbound.cloudstack.faults import (
 from sdn_orch.northbound.cloudstack.model import Job, User
 from sdn_orch.northbound.cloudstack.parameters import Request
 from sdn_orch.northbound.cloudstack.serialise import to_json, to_xml
-from sdn_orch.northbound.cloudstack.shapes import SUCCESS, has_tags
+from sdn_orch.northbound.cloudstack.sessions import Attempts, Sessions
+from sdn_orch.northbound.cloudstack.shapes import SUCCESS, Scene, has_tags
 from sdn_orch.northbound.cloudstack.signing import has_expired, is_signed
 from sdn_orch.northbound.service import Service, Transaction
 
 log = logging.getLogger(__name__)
 
 _ERROR_RESPONSE = "errorresponse"
+SESSION_COOKIE = "JSESSIONID"
+KEY_COOKIE = "sessionkey"
 #: What the signatures of unknown keys are compared with; no user has it.
 _NO_SECRET = "\0"  # noqa: S105
 
@@ -55,6 +61,17 @@ class Answer:
     content_type: str
     #: The error's text, for the header X-Description.
     description: str = ""
+    #: Names and values to set; an empty value is to be forgotten.
+    cookies: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a request is besides its parameters."""
+
+    is_post: bool = False
+    #: The value of the cookie JSESSIONID.
+    session_id: str = field(default="", repr=False)
 
 
 class Door:
@@ -62,14 +79,20 @@ class Door:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._sessions = Sessions()
+        self._attempts = Attempts()
 
-    def answer(self, pairs: Sequence[tuple[str, str]]) -> Answer:
+    def answer(self, pairs: Sequence[tuple[str, str]], visit: Visit = Visit()) -> Answer:
         """Answer a request with these decoded parameters, of the query and the form; never raises."""
         given: dict[str, str] = {}
         try:
             given = _merge(pairs)
-            caller = self._authenticate(pairs, given)
+            if given.get("command") == login.name:
+                return self._login(given, visit)
+            caller = self._authenticate(pairs, given, visit)
             command = _command(given, caller)
+            if command is logout:
+                return self._logout(given, caller, visit)
             return _answer(given, command.response_name, self._run(command, given, caller))
         except ApiFault as fault:
             return refuse(fault, given)
@@ -84,18 +107,54 @@ class Door:
                 given,
             )
 
-    def _authenticate(self, pairs: Sequence[tuple[str, str]], given: Mapping[str, str]) -> Caller:
-        """The user whose key signed the request; raises 401."""
+    def _login(self, given: Mapping[str, str], visit: Visit) -> Answer:
+        """Begin a session, which the answer carries; raises what `login` does, and 429 for too many tries."""
+        snapshot, now = self._service.snapshot, self._service.now
+        call = Call(login, Request(given, snapshot, STRANGER), now)
+        if not visit.is_post:
+            raise ApiFault(METHOD, "Method not allowed: login is by POST only")
+        name = f"{named_domain(call)} {call[USERNAME]}"
+        self._attempts.begin(name, now)
+        was_right = False
+        try:
+            caller: Caller = login.handler(call)
+            was_right = True
+        finally:
+            self._attempts.end(name, now, was_right=was_right)
+        session = self._sessions.begin(caller.user, now)
+        shown = LOGIN.render(Scene(snapshot, caller), caller) | {"sessionkey": session.key}
+        answer = _answer(given, login.response_name, shown)
+        return replace(answer, cookies=((SESSION_COOKIE, session.id), (KEY_COOKIE, session.key)))
+
+    def _logout(self, given: Mapping[str, str], caller: Caller, visit: Visit) -> Answer:
+        self._sessions.end(visit.session_id)
+        answer = _answer(given, logout.response_name, self._run(logout, given, caller))
+        return replace(answer, cookies=((SESSION_COOKIE, ""), (KEY_COOKIE, "")))
+
+    def _authenticate(
+        self, pairs: Sequence[tuple[str, str]], given: Mapping[str, str], visit: Visit
+    ) -> Caller:
+        """The user whose key signed the request, or whose session it belongs to; raises 401."""
         snapshot = self._service.snapshot
+        user = self._signer(snapshot, pairs, given) if "apikey" in given else None
+        if "apikey" not in given and visit.session_id:
+            key = given.get("sessionkey", "")
+            user = self._sessions.user(snapshot, visit.session_id, key, self._service.now)
+        if user is None or not is_enabled(snapshot, user):
+            raise unauthorized()
+        return Caller(user, snapshot.need(Account, user.account_id))
+
+    def _signer(
+        self, snapshot: Snapshot, pairs: Sequence[tuple[str, str]], given: Mapping[str, str]
+    ) -> User | None:
+        """The user whose key signed the request."""
         users = snapshot.where(User, "api_key", given.get("apikey") or None) if given.get("apikey") else ()
         # An unknown key takes as long as a wrong signature.
         secret_key = (users[0].secret_key if users else None) or _NO_SECRET
         signed = {name: value for name, value in pairs if name.lower() != "signature"}
         if not is_signed(signed, given.get("signature", ""), secret_key) or secret_key == _NO_SECRET:
-            raise unauthorized()
-        if has_expired(given, self._service.now):
-            raise unauthorized()
-        return Caller(users[0], snapshot.need(Account, users[0].account_id))
+            return None
+        return None if has_expired(given, self._service.now) else users[0]
 
     def _run(self, command: Command, given: Mapping[str, str], caller: Caller) -> dict[str, object]:
         if command.is_write:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sdn_orch.errors import Exhausted, InUse, Invalid, NotFound, RuleConflict, SdnOrchError
 
 UNAUTHORIZED = 401
+METHOD = 405
+TOO_MANY = 429
 MALFORMED = 430
 PARAMETER = 431
 UNSUPPORTED = 432

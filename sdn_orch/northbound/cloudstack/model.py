@@ -25,6 +25,14 @@ class Enabled(StrEnum):
     DISABLED = "Disabled"
 
 
+class Standing(StrEnum):
+    """Whether a user or an account may call; locked and disabled differ only in name, and in machines."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    LOCKED = "locked"
+
+
 class BroadcastDomainRange(StrEnum):
     """How far a broadcast domain reaches."""
 
@@ -178,6 +186,7 @@ class User(Record):
     password: str = field(default="", repr=False)
     api_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
+    standing: Standing = Standing.ENABLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +208,7 @@ class AccountDetails(Record):
     created: datetime
     network_domain: str = ""
     is_default: bool = False
+    standing: Standing = Standing.ENABLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,9 @@ from sdn_orch.northbound.cloudstack.shapes import (
 #: CloudStack's numbers and names for roles.
 ACCOUNT_TYPES = {Role.USER: 0, Role.ROOT_ADMIN: 1, Role.DOMAIN_ADMIN: 2, Role.PROJECT: 5}
 ROLE_NAMES = {Role.USER: "User", Role.ROOT_ADMIN: "Root Admin", Role.DOMAIN_ADMIN: "Domain Admin"}
-_ROLE_TYPES = {Role.USER: "User", Role.ROOT_ADMIN: "Admin", Role.DOMAIN_ADMIN: "DomainAdmin"}
+ROLE_TYPES = {Role.USER: "User", Role.ROOT_ADMIN: "Admin", Role.DOMAIN_ADMIN: "DomainAdmin"}
 #: Roles are not records: their ids are fixed.
-_ROLE_IDS = {
+ROLE_IDS = {
     Role.ROOT_ADMIN: "5d0f9b10-0000-4000-8000-000000000001",
     Role.DOMAIN_ADMIN: "5d0f9b10-0000-4000-8000-000000000003",
     Role.USER: "5d0f9b10-0000-4000-8000-000000000004",
@@ -93,7 +93,7 @@ USER: Shape[User] = Shape(
         string("lastname", "the last name", lambda _, user: user.last_name),
         string("email", "the address", lambda _, user: user.email),
         string("timezone", "the time zone", lambda _, user: user.timezone or None),
-        string("state", "enabled or disabled", always("enabled")),
+        string("state", "enabled, disabled or locked", lambda _, user: user.standing),
         string("account", "the account name", lambda scene, user: _account(scene, user).name),
         string("accountid", "the account id", lambda _, user: user.account_id),
         number(
@@ -101,9 +101,9 @@ USER: Shape[User] = Shape(
             "0 user, 1 root admin, 2 domain admin",
             lambda scene, user: ACCOUNT_TYPES[_account(scene, user).role],
         ),
-        string("roleid", "the role id", lambda scene, user: _ROLE_IDS[_account(scene, user).role]),
+        string("roleid", "the role id", lambda scene, user: ROLE_IDS[_account(scene, user).role]),
         string("rolename", "the role name", lambda scene, user: ROLE_NAMES[_account(scene, user).role]),
-        string("roletype", "the role type", lambda scene, user: _ROLE_TYPES[_account(scene, user).role]),
+        string("roletype", "the role type", lambda scene, user: ROLE_TYPES[_account(scene, user).role]),
         string("domainid", "the domain id", lambda scene, user: _user_domain(scene, user).id),
         string("domain", "the domain name", lambda scene, user: _user_domain(scene, user).name),
         string("apikey", "the API key", lambda _, user: user.api_key),
@@ -145,13 +145,15 @@ ACCOUNT: Shape[Account] = Shape(
             "0 user, 1 root admin, 2 domain admin",
             lambda _, account: ACCOUNT_TYPES[account.role],
         ),
-        string("roleid", "the role id", lambda _, account: _ROLE_IDS.get(account.role)),
+        string("roleid", "the role id", lambda _, account: ROLE_IDS.get(account.role)),
         string("rolename", "the role name", lambda _, account: ROLE_NAMES.get(account.role)),
-        string("roletype", "the role type", lambda _, account: _ROLE_TYPES.get(account.role)),
+        string("roletype", "the role type", lambda _, account: ROLE_TYPES.get(account.role)),
         string("domainid", "the domain id", lambda _, account: account.domain_id),
         string("domain", "the domain name", lambda scene, account: _account_domain(scene, account).name),
         string("domainpath", "the path", lambda scene, account: domain_path(_account_domain(scene, account))),
-        string("state", "enabled, disabled or locked", always("enabled")),
+        string(
+            "state", "enabled, disabled or locked", lambda scene, each: _account_details(scene, each).standing
+        ),
         string(
             "networkdomain",
             "the network domain",
@@ -184,5 +186,20 @@ USER_KEYS: Shape[User] = Shape(
     fields=(
         string("apikey", "the API key", lambda _, user: user.api_key),
         string("secretkey", "the secret key", lambda _, user: user.secret_key),
+    ),
+)
+
+
+ROLE: Shape[Role] = Shape(
+    key="role",
+    resource="Role",
+    fields=(
+        string("id", "the role id", lambda _, role: ROLE_IDS[role]),
+        string("name", "the role name", lambda _, role: ROLE_NAMES[role]),
+        string("type", "Admin, DomainAdmin or User", lambda _, role: ROLE_TYPES[role]),
+        string("description", "what it is for", lambda _, role: f"Default role: {ROLE_NAMES[role]}"),
+        string("state", "enabled or disabled", always("enabled")),
+        flag("isdefault", "whether it was there from the start", always(True)),
+        flag("ispublic", "whether everybody sees it", always(True)),
     ),
 )

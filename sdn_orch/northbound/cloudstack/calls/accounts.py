@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from uuid import uuid4
 
 from sdn_orch.intent.model import Account, Domain, Role
+from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import tenants
 from sdn_orch.northbound.cloudstack.answers.accounts import ACCOUNT as SHAPE
-from sdn_orch.northbound.cloudstack.answers.accounts import ACCOUNT_TYPES
+from sdn_orch.northbound.cloudstack.answers.accounts import ACCOUNT_TYPES, ROLE_IDS
 from sdn_orch.northbound.cloudstack.calls.belongings import drop_belongings
 from sdn_orch.northbound.cloudstack.calls.common import NAME, NETWORK_DOMAIN
 from sdn_orch.northbound.cloudstack.declare import ADMINS, Call, Mode, changes, lists
-from sdn_orch.northbound.cloudstack.faults import bad, denied
+from sdn_orch.northbound.cloudstack.faults import bad, denied, no_entity
 from sdn_orch.northbound.cloudstack.model import AccountDetails, User
 from sdn_orch.northbound.cloudstack.model_tenancy import ProjectMember, ProjectRole
 from sdn_orch.northbound.cloudstack.parameters import entity, integer, required, text
@@ -26,17 +27,19 @@ from sdn_orch.northbound.cloudstack.scope import (
     visible,
 )
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
+from sdn_orch.northbound.service import Transaction
 
 ID = entity("id", Account, "the id of the account")
 ACCOUNT_NAME = text("account", "the name of the account; the user name by default")
 ACCOUNT_TYPE = integer("accounttype", "0 user, the default, 1 root admin, 2 domain admin", 0, 2)
+ROLE_ID = text("roleid", "the id of a role, instead of accounttype")
 USERNAME = text("username", "the user name")
 PASSWORD = text("password", "the password")
 FIRST_NAME = text("firstname", "the first name")
 LAST_NAME = text("lastname", "the last name")
 EMAIL = text("email", "the address")
 TIMEZONE = text("timezone", "the time zone")
-STATE = text("state", "the state: enabled")
+STATE = text("state", "enabled, disabled or locked")
 
 _ROLES = {number: role for role, number in ACCOUNT_TYPES.items()}
 PERSON = (required(USERNAME), required(PASSWORD), required(EMAIL), required(FIRST_NAME), required(LAST_NAME))
@@ -50,7 +53,10 @@ def list_accounts(call: Call) -> Iterable[Account]:
         one_or(call, ID, lambda: visible(call, call.snapshot.all(Account))),
         (call.get(NAME), lambda account: account.name),
         (None if kind is None else _ROLES[kind], lambda account: account.role),
-        (state.lower() if state else None, lambda _: "enabled"),
+        (
+            state.lower() if state else None,
+            lambda account: call.snapshot.need(AccountDetails, account.id).standing,
+        ),
     )
 
 
@@ -61,6 +67,7 @@ def list_accounts(call: Call) -> Iterable[Account]:
     *PERSON,
     ACCOUNT_NAME,
     ACCOUNT_TYPE,
+    ROLE_ID,
     DOMAIN,
     NETWORK_DOMAIN,
     TIMEZONE,
@@ -70,7 +77,7 @@ def list_accounts(call: Call) -> Iterable[Account]:
 def create_account(call: Call) -> Account:
     """An account in the domain, by default the root; the user gets keys by registerUserKeys."""
     domain = call.get(DOMAIN) or _default_domain(call)
-    role = _ROLES[call.get(ACCOUNT_TYPE) or 0]
+    role = _role(call)
     name = call.get(ACCOUNT_NAME) or call[USERNAME]
     if role is Role.ROOT_ADMIN and not call.caller.is_root_admin:
         raise denied("Only root administrators may create root administrators")
@@ -86,12 +93,23 @@ def create_account(call: Call) -> Account:
     return account
 
 
+def _role(call: Call) -> Role:
+    """The role that the type or the role id says; raises faults."""
+    kind, id = call.get(ACCOUNT_TYPE), call.get(ROLE_ID)
+    by_type = None if kind is None else _ROLES[kind]
+    if id is None:
+        return by_type or Role.USER
+    by_id = {role_id: role for role, role_id in ROLE_IDS.items()}.get(id.lower())
+    if by_id is None:
+        raise bad(no_entity("roleid", id))
+    if by_type not in (None, by_id):
+        raise bad(f"accounttype {kind} is not that of role {id}")
+    return by_id
+
+
 def new_user(call: Call, account: Account) -> User:
     """A user of the account with the name and password given; raises a fault if the name is taken."""
-    snapshot = call.snapshot
-    for other in snapshot.where(User, "username", call[USERNAME]):
-        if snapshot.need(Account, other.account_id).domain_id == account.domain_id:
-            raise bad(f"The user {call[USERNAME]} already exists in domain {account.domain_id}")
+    check_username(call.snapshot, call[USERNAME], account)
     return call.transaction.put(
         User(
             id=str(uuid4()),
@@ -105,6 +123,13 @@ def new_user(call: Call, account: Account) -> User:
             password=scrypt(call[PASSWORD]),
         )
     )
+
+
+def check_username(snapshot: Snapshot, name: str, account: Account) -> None:
+    """Raises a fault if a user in the account's domain is named so."""
+    for other in snapshot.where(User, "username", name):
+        if snapshot.need(Account, other.account_id).domain_id == account.domain_id:
+            raise bad(f"The user {name} already exists in domain {account.domain_id}")
 
 
 def _default_domain(call: Call) -> Domain:
@@ -122,11 +147,17 @@ def _default_domain(call: Call) -> Domain:
 )
 def delete_account(call: Call) -> None:
     """Machines, networks, VPCs and users go with the account; others' machines in its networks forbid it."""
-    account, transaction = call[ID], call.transaction
+    account = call[ID]
     details = call.snapshot.need(AccountDetails, account.id)
     if details.is_default or account.id == call.caller.account.id:
         raise denied(f"Account {account.name} may not be deleted: it is the default or the caller's own")
-    memberships = call.snapshot.where(ProjectMember, "account_id", account.id)
+    drop_account(call.transaction, account)
+
+
+def drop_account(transaction: Transaction, account: Account) -> None:
+    """Delete the account with its users and all that it owns; raises faults and InUse."""
+    snapshot = transaction.snapshot
+    memberships = snapshot.where(ProjectMember, "account_id", account.id)
     managed = [each.project_id for each in memberships if each.role is ProjectRole.ADMIN]
     if managed:
         raise bad(
@@ -134,4 +165,9 @@ def delete_account(call: Call) -> None:
             " and can't be removed"
         )
     drop_belongings(transaction, account)
-    transaction.delete(*memberships, *call.snapshot.where(User, "account_id", account.id), details, account)
+    transaction.delete(
+        *memberships,
+        *snapshot.where(User, "account_id", account.id),
+        snapshot.need(AccountDetails, account.id),
+        account,
+    )

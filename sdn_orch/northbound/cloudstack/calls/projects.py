@@ -32,6 +32,7 @@ from sdn_orch.northbound.cloudstack.scope import (
     only_account,
 )
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
+from sdn_orch.northbound.service import Transaction
 
 ID = entity("id", Project, "the id of the project")
 OWNER_ID = entity("accountid", Account, "the id of the account that administers it, instead of its name")
@@ -232,12 +233,16 @@ def delete_project(call: Call) -> None:
     account = call.snapshot.need(Account, project.account_id)
     if not call.get(CLEANUP) and (what := owns_something(call.snapshot, account)):
         raise InUse(f"project {project.name} ({project.id}) still has {what}; delete it with cleanup=true")
+    drop_project(transaction, project)
+
+
+def drop_project(transaction: Transaction, project: Project) -> None:
+    """Delete the project with its account and all that belongs to it; raises InUse."""
+    snapshot = transaction.snapshot
+    account = snapshot.need(Account, project.account_id)
     drop_belongings(transaction, account)
     transaction.delete(
-        *members(call.snapshot, project),
-        project,
-        call.snapshot.need(AccountDetails, account.id),
-        account,
+        *members(snapshot, project), project, snapshot.need(AccountDetails, account.id), account
     )
 
 

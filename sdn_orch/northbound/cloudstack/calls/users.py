@@ -55,7 +55,7 @@ def list_users(call: Call) -> Iterable[User]:
     return chosen(
         one_or(call, ID, lambda: owned(call, User)),
         (call.get(USERNAME), lambda user: user.username),
-        (state.lower() if state else None, lambda _: "enabled"),
+        (state.lower() if state else None, lambda user: user.standing),
     )
 
 
@@ -88,7 +88,7 @@ def get_user(call: Call) -> User:
 @changes("registerUserKeys", USER_KEYS, "Gives a user new keys", required(ID), event="REGISTER.USER.KEY")
 def register_user_keys(call: Call) -> User:
     """The user with a new key pair; the old one stops working at once."""
-    _check_self(call, call[ID])
+    check_self(call, call[ID])
     return call.transaction.put(
         dataclasses.replace(call[ID], api_key=secrets.token_urlsafe(64), secret_key=secrets.token_urlsafe(64))
     )
@@ -97,11 +97,11 @@ def register_user_keys(call: Call) -> User:
 @shows("getUserKeys", USER_KEYS, "Shows the keys of a user", required(ID), key="userkeys")
 def get_user_keys(call: Call) -> User:
     """The key pair, if there is one."""
-    _check_self(call, call[ID])
+    check_self(call, call[ID])
     return call[ID]
 
 
-def _check_self(call: Call, user: User) -> None:
+def check_self(call: Call, user: User) -> None:
     """Keys are for the user and those above: not for others of the account."""
     if call.caller.account.role is Role.USER and user.id != call.caller.user.id:
         raise denied(f"User {call.caller.user.username} may not have the keys of user {user.id}")
