@@ -90,6 +90,11 @@ def is_taken(snapshot: Snapshot, pool_id: str, value: int) -> bool:
     return bool(int(_block(snapshot, pool_id, value >> _BITS).taken, 16) >> (value & (_SIZE - 1)) & 1)
 
 
+def count_taken(snapshot: Snapshot, pool_id: str) -> int:
+    """How many integers have been claimed."""
+    return sum(int(block.taken, 16).bit_count() for block in snapshot.where(PoolBlock, "pool_id", pool_id))
+
+
 def drop(transaction: Transaction, pool_id: str) -> None:
     """Forget the pool with all its claims; nothing happens if there is none."""
     pool = transaction.snapshot.get(Pool, pool_id)

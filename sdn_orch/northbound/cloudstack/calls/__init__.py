@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sdn_orch.northbound.cloudstack.calls import (
+    absent,
     account_changes,
     accounts,
     capabilities,
@@ -10,6 +11,7 @@ from sdn_orch.northbound.cloudstack.calls import (
     deployment,
     domains,
     history,
+    installation,
     limits,
     machines,
     network_creation,
@@ -17,9 +19,11 @@ from sdn_orch.northbound.cloudstack.calls import (
     networks,
     nics,
     physical_networks,
+    pods,
     project_members,
     projects,
     roles,
+    service_offerings,
     sessions,
     settings,
     tags,
@@ -29,7 +33,7 @@ from sdn_orch.northbound.cloudstack.calls import (
     vpcs,
     zones,
 )
-from sdn_orch.northbound.cloudstack.calls.apis import declare_list_apis
+from sdn_orch.northbound.cloudstack.calls.apis import declare_list_apis, declare_list_event_types
 from sdn_orch.northbound.cloudstack.declare import Command
 
 _MODULES = (
@@ -55,6 +59,10 @@ _MODULES = (
     limits,
     settings,
     sessions,
+    pods,
+    service_offerings,
+    installation,
+    absent,
     catalogue,
     history,
     capabilities,
@@ -66,4 +74,5 @@ COMMANDS: dict[str, Command] = {
     for command in vars(module).values()
     if isinstance(command, Command)
 }
+COMMANDS["listEventTypes"] = declare_list_event_types(COMMANDS.values)
 COMMANDS["listApis"] = declare_list_apis(COMMANDS.values)

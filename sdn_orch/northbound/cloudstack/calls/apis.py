@@ -1,4 +1,4 @@
-"""listApis, generated from the declarations: clients build their commands from it."""
+"""listApis and listEventTypes, generated from the declarations: clients build their commands from it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sdn_orch.intent.model import Record
+from sdn_orch.northbound.cloudstack.answers.settings import EVENT_TYPE
 from sdn_orch.northbound.cloudstack.declare import Call, Command, Mode, lists
 from sdn_orch.northbound.cloudstack.parameters import Parameter, text
 from sdn_orch.northbound.cloudstack.shapes import (
@@ -88,6 +89,17 @@ def declare_list_apis(commands: Callable[[], Iterable[Command]]) -> Command:
         )
 
     return list_apis
+
+
+def declare_list_event_types(commands: Callable[[], Iterable[Command]]) -> Command:
+    """The command listEventTypes over these commands."""
+
+    @lists("listEventTypes", EVENT_TYPE, "Lists the types of events")
+    def list_event_types(_call: Call) -> Iterable[str]:
+        """What commands tell of when they are done, or have failed."""
+        return sorted({command.event for command in commands() if command.event})
+
+    return list_event_types
 
 
 def _response(command: Command) -> tuple[Field[Any], ...]:

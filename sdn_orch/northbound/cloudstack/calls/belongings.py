@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sdn_orch.errors import InUse
 from sdn_orch.intent.model import Account, Machine, Network, Nic, Vpc
+from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.northbound import public
 from sdn_orch.northbound.cloudstack.calls.machines import drop_machine
 from sdn_orch.northbound.cloudstack.calls.networks import drop_network
 from sdn_orch.northbound.cloudstack.calls.vpcs import drop_vpc
@@ -12,7 +14,7 @@ from sdn_orch.northbound.cloudstack.model_tenancy import ResourceDetail, Tag
 from sdn_orch.northbound.service import Transaction
 
 #: What keeps a project that is not cleaned up; all else that accounts own belongs to one of these.
-_OWNED = {"machines": Machine, "networks": Network, "VPCs": Vpc}
+_OWNED = {"machines": Machine, "networks": Network, "VPCs": Vpc, "public addresses": PublicAddress}
 
 
 def owns_something(snapshot: Snapshot, account: Account) -> str:
@@ -31,6 +33,8 @@ def drop_belongings(transaction: Transaction, account: Account) -> None:
         drop_network(transaction, network)
     for vpc in transaction.snapshot.where(Vpc, "account_id", account.id):
         drop_vpc(transaction, vpc)
+    for address in transaction.snapshot.where(PublicAddress, "account_id", account.id):
+        public.release_address(transaction, address)
     # What it said of things that nobody owns.
     transaction.delete(*transaction.snapshot.where(Tag, "account_id", account.id))
     transaction.delete(*transaction.snapshot.where(ResourceDetail, "account_id", account.id))

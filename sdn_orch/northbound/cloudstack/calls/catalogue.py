@@ -1,17 +1,16 @@
-"""listServiceOfferings, listTemplates, listSupportedNetworkServices."""
+"""listTemplates, listSupportedNetworkServices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
 
-from sdn_orch.northbound.cloudstack.answers.infrastructure import SERVICE_OFFERING, TEMPLATE
+from sdn_orch.northbound.cloudstack.answers.infrastructure import TEMPLATE
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, lists
-from sdn_orch.northbound.cloudstack.model import ServiceOffering, Template
+from sdn_orch.northbound.cloudstack.model import Template
 from sdn_orch.northbound.cloudstack.parameters import (
-    boolean,
     choice,
     entities,
     entity,
@@ -35,8 +34,6 @@ class TemplateFilter(StrEnum):
     ALL = "all"
 
 
-SIZE_ID = entity("id", ServiceOffering, "the id of the service offering", Access.ANY)
-IS_SYSTEM = boolean("issystem", "true: only offerings of system machines")
 TEMPLATE_ID = entity("id", Template, "the id of the template", Access.ANY)
 TEMPLATE_IDS = entities("ids", Template, "the ids of the templates", Access.ANY)
 FILTER = choice("templatefilter", "featured, self, executable, community, all…", TemplateFilter)
@@ -47,25 +44,6 @@ SERVICE = text("service", "the service")
 SUPPORTED_SERVICE: Shape[NetworkService] = Shape(
     key="networkservice", resource="NetworkService", fields=SERVICE_FIELDS
 )
-
-
-@lists(
-    "listServiceOfferings",
-    SERVICE_OFFERING,
-    "Lists service offerings",
-    SIZE_ID,
-    NAME,
-    IS_SYSTEM,
-    ZONE,
-    *SCOPE,
-)
-def list_service_offerings(call: Call) -> Iterable[ServiceOffering]:
-    """Sizes of machines; those of system machines only when asked for."""
-    return chosen(
-        one_or(call, SIZE_ID, lambda: call.snapshot.all(ServiceOffering)),
-        (call.get(NAME), lambda offering: offering.name),
-        (None if call.get(SIZE_ID) else bool(call.get(IS_SYSTEM)), lambda offering: offering.is_system),
-    )
 
 
 @lists(

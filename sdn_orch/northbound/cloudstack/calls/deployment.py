@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from uuid import uuid4
 
@@ -12,7 +11,14 @@ from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import details
 from sdn_orch.northbound.cloudstack.callers import Access, may_use
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
-from sdn_orch.northbound.cloudstack.calls.machines import DISPLAY_VM, GROUP, SIZE, TEMPLATE
+from sdn_orch.northbound.cloudstack.calls.machines import (
+    DISPLAY_NAME,
+    DISPLAY_VM,
+    GROUP,
+    SIZE,
+    TEMPLATE,
+    check_host_name,
+)
 from sdn_orch.northbound.cloudstack.calls.network_creation import check_zone
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes
 from sdn_orch.northbound.cloudstack.faults import bad, denied
@@ -32,7 +38,6 @@ from sdn_orch.northbound.cloudstack.parameters import (
 from sdn_orch.northbound.cloudstack.scope import OWNER, new_owner
 from sdn_orch.northbound.machines import Wish
 
-DISPLAY_NAME = text("displayname", "the name shown for the machine")
 NETWORKS = entities("networkids", Network, "the networks, the first of them for the default NIC", Access.USE)
 IP_TO_NETWORK = mapping(
     "iptonetworklist", "instead of networkids: networkid, and optionally ip, ipv6 and mac, of each NIC"
@@ -46,8 +51,6 @@ ENTRY_IP6 = ipv6("ipv6", "the IPv6 address")
 ENTRY_MAC = mac("mac", "the MAC address")
 START = boolean("startvm", "false: registered, but stopped")
 HYPERVISOR = text("hypervisor", "the hypervisor")
-
-_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 @changes(
@@ -79,12 +82,7 @@ def deploy_virtual_machine(call: Call) -> Machine:
     wishes = _wishes(call, owner)
     id = str(uuid4())
     name = call.get(NAME) or f"VM-{id}"
-    if not _HOST_NAME.fullmatch(name):
-        raise bad(
-            "Invalid name. Vm name can contain ASCII letters 'a' through 'z', the digits '0' through '9', "
-            "and the hyphen ('-'), must be between 1 and 63 characters long, "
-            'and can\'t start or end with "-"'
-        )
+    check_host_name(name)
     size, template = call[SIZE], call[TEMPLATE]
     machine = Machine(
         id=id,

@@ -1,8 +1,10 @@
-"""listVirtualMachines, startVirtualMachine, stopVirtualMachine, destroyVirtualMachine."""
+"""listVirtualMachines, and start, stop, reboot, update and destroyVirtualMachine."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
 from sdn_orch.northbound import machines
@@ -11,6 +13,7 @@ from sdn_orch.northbound.cloudstack.answers.machines import machine_details
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
+from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model import SecondaryAddress, ServiceOffering, Template
 from sdn_orch.northbound.cloudstack.parameters import (
     boolean,
@@ -32,7 +35,10 @@ SIZE = entity("serviceofferingid", ServiceOffering, "the service offering", Acce
 GROUP = text("group", "the group")
 DISPLAY_VM = boolean("displayvm", "whether users see it")
 FORCED = boolean("forced", "stop at once")
+DISPLAY_NAME = text("displayname", "the name shown for the machine")
 EXPUNGE = boolean("expunge", "true: for good; here that is so without it")
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 @lists(
@@ -114,6 +120,68 @@ def start_virtual_machine(call: Call) -> Machine:
 def stop_virtual_machine(call: Call) -> Machine:
     """Nothing is programmed for the machine's NICs while it is stopped; they keep their addresses."""
     return machines.set_running(call.transaction, call[ID], False)
+
+
+@changes(
+    "rebootVirtualMachine",
+    SHAPE,
+    "Reboots a machine",
+    required(ID),
+    FORCED,
+    mode=Mode.ASYNC,
+    event="VM.REBOOT",
+)
+def reboot_virtual_machine(call: Call) -> Machine:
+    """Nothing to do: its NICs stay programmed while its hypervisor reboots it."""
+    if not call[ID].running:
+        raise bad(f"Vm with id {call[ID].id} is not in the right state to be rebooted: it is Stopped")
+    return call[ID]
+
+
+@changes(
+    "updateVirtualMachine",
+    SHAPE,
+    "Updates a machine",
+    required(ID),
+    NAME,
+    DISPLAY_NAME,
+    DISPLAY_VM,
+    GROUP,
+    event="VM.UPDATE",
+)
+def update_virtual_machine(call: Call) -> Machine:
+    """Another name, which DHCP tells with the next lease, or other texts."""
+    machine, name, shown = call[ID], call.get(NAME), call.get(DISPLAY_VM)
+    if name is not None and name != machine.name:
+        check_host_name(name)
+        for nic in call.snapshot.where(Nic, "machine_id", machine.id):
+            if nic.hostname:
+                call.transaction.put(replace(nic, hostname=name))
+    old = machine_details(call.snapshot, machine)
+    call.transaction.put(
+        replace(
+            old,
+            group=call.get(GROUP) or old.group,
+            display_vm=old.display_vm if shown is None else shown,
+        )
+    )
+    return call.transaction.put(
+        replace(
+            machine,
+            name=name or machine.name,
+            display_name=call.get(DISPLAY_NAME) or machine.display_name,
+        )
+    )
+
+
+def check_host_name(name: str) -> None:
+    """Raises a fault if a machine cannot be named so."""
+    if not _HOST_NAME.fullmatch(name):
+        raise bad(
+            "Invalid name. Vm name can contain ASCII letters 'a' through 'z', the digits '0' through '9', "
+            "and the hyphen ('-'), must be between 1 and 63 characters long, "
+            'and can\'t start or end with "-"'
+        )
 
 
 @changes(

@@ -189,7 +189,7 @@ def _addressing(call: Call, offering: NetworkOffering, zone: Zone) -> Addressing
         if any(given is not None for given in (gateway, start, end, prefix6, gateway6)):
             raise bad("L2 networks have no gateway, netmask or addresses")
         return Addressing()
-    prefix4 = _prefix(gateway, netmask)
+    prefix4 = prefix_of(gateway, netmask) if gateway is not None and netmask is not None else None
     is_shared = offering.guest_type is NetworkKind.SHARED
     if prefix4 is None and prefix6 is None and (is_shared or offering.for_vpc):
         raise bad(f"gateway and netmask are required for this network of type {offering.guest_type.title()}")
@@ -218,9 +218,8 @@ def _addressing(call: Call, offering: NetworkOffering, zone: Zone) -> Addressing
     )
 
 
-def _prefix(gateway: IPv4Address | None, netmask: IPv4Address | None) -> IPv4Network | None:
-    if gateway is None or netmask is None:
-        return None
+def prefix_of(gateway: IPv4Address, netmask: IPv4Address) -> IPv4Network:
+    """The prefix that the gateway is in; raises a fault for what is no netmask of networks."""
     try:
         prefix = IPv4Network(f"{gateway}/{netmask}", strict=False)
     except ValueError:

@@ -1,4 +1,4 @@
-"""listZones, createZone, updateZone."""
+"""listZones, createZone, updateZone, deleteZone."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from enum import StrEnum
 from uuid import uuid4
 
+from sdn_orch.errors import InUse
 from sdn_orch.northbound.cloudstack.answers.infrastructure import ZONE as SHAPE
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
-from sdn_orch.northbound.cloudstack.model import Enabled, Zone
+from sdn_orch.northbound.cloudstack.model import Enabled, PhysicalNetwork, Zone
+from sdn_orch.northbound.cloudstack.model_places import Pod
 from sdn_orch.northbound.cloudstack.parameters import (
     boolean,
     choice,
@@ -25,6 +27,7 @@ from sdn_orch.northbound.cloudstack.parameters import (
     text,
 )
 from sdn_orch.northbound.cloudstack.scope import chosen, one_or
+from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 
 
 class NetworkType(StrEnum):
@@ -99,6 +102,16 @@ def update_zone(call: Call) -> Zone:
     if name is not None and any(other.id != zone.id for other in call.snapshot.where(Zone, "name", name)):
         raise bad(f"A zone with that name already exists. Please specify another zone name: {name}")
     return call.transaction.put(_with_settings(call, dataclasses.replace(zone, name=name or zone.name)))
+
+
+@changes("deleteZone", SUCCESS, "Deletes a zone", required(ID), roles=ROOT, event="ZONE.DELETE")
+def delete_zone(call: Call) -> None:
+    """Only a zone that nothing is in."""
+    zone = call[ID]
+    for kind, what in ((Pod, "pods"), (PhysicalNetwork, "physical networks")):
+        if call.snapshot.count_where(kind, "zone_id", zone.id):
+            raise InUse(f"The zone cannot be deleted because there are {what} in this zone")
+    call.transaction.delete(zone)
 
 
 def _with_settings(call: Call, zone: Zone) -> Zone:
