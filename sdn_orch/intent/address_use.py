@@ -8,9 +8,7 @@ from typing import ClassVar
 
 from sdn_orch.intent.model import Record
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import LARGEST_PORT, Ports
-
-_BLOCK = 256
+from sdn_orch.intent.traffic import Ports, port_blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +31,19 @@ class PortUse(Record):
 
     @property
     def claims(self) -> tuple[tuple[str, int, int], ...]:
-        """The blocks of 256 ports that it has a part in, so that those it may meet are found at once."""
-        first, last = max(self.taken[0], 0), min(self.taken[1], LARGEST_PORT)
-        blocks = range(first // _BLOCK, last // _BLOCK + 1)
-        return tuple((self.place, self.protocol, block) for block in blocks)
+        """Where its ports are looked for, so that those it may meet are found at once."""
+        return port_blocks(self.place, self.protocol, self.taken)
 
 
 def uses(snapshot: Snapshot, place: str) -> Iterator[PortUse]:
     """Everything that uses ports of the address."""
     for kind in snapshot.kinds(PortUse):
         yield from snapshot.where(kind, "place", place)
+
+
+def is_used(snapshot: Snapshot, place: str) -> bool:
+    """Whether anything uses ports of the address; costs the same however many do."""
+    return any(snapshot.count_where(kind, "place", place) for kind in snapshot.kinds(PortUse))
 
 
 def conflicts(snapshot: Snapshot, mine: PortUse) -> Iterator[PortUse]:

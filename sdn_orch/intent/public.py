@@ -47,7 +47,7 @@ class PublicAddress(Record):
         "vpc_id": "Vpc",
         "nic_id": "Nic",
     }
-    INDEXES: ClassVar[tuple[str, ...]] = ("address",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("address", "source_nat_of")
 
     range_id: str
     account_id: str
@@ -57,3 +57,8 @@ class PublicAddress(Record):
     is_source_nat: bool = False
     nic_id: str | None = None
     guest: IPv4Address | None = None
+
+    @property
+    def source_nat_of(self) -> str | None:
+        """The network or VPC that goes out under it."""
+        return (self.vpc_id or self.network_id) if self.is_source_nat else None

@@ -16,6 +16,14 @@ ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
 LARGEST_PORT = 65_535
 #: The protocols that have ports.
 WITH_PORTS = frozenset((TCP, UDP, SCTP))
+#: Bits of a port within its block.
+_BLOCK = 8
+
+
+def port_blocks(owner_id: str, protocol: int, ports: Ports) -> tuple[tuple[str, int, int], ...]:
+    """Keys by which those are found whose ranges of ports may meet this one: such have a key in common."""
+    first, last = max(ports[0], 0), min(ports[1], LARGEST_PORT)
+    return tuple((owner_id, protocol, block) for block in range(first >> _BLOCK, (last >> _BLOCK) + 1))
 
 
 class Direction(StrEnum):

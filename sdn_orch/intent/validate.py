@@ -10,9 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sdn_orch.errors import Invalid
-from sdn_orch.intent import balancer_rules, fabric_rules, forward_rules, public_rules, tenant_rules
+from sdn_orch.intent import (
+    balancer_rules,
+    fabric_rules,
+    firewall_rules,
+    forward_rules,
+    public_rules,
+    tenant_rules,
+)
 from sdn_orch.intent.address_use import uses
 from sdn_orch.intent.balancers import Balancer, Certificate, HealthCheck, Member, Stickiness
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import (
     Account,
@@ -47,6 +55,9 @@ RULES: dict[type[Record], Rule] = {
     Member: balancer_rules.member,
     Stickiness: balancer_rules.stickiness,
     HealthCheck: balancer_rules.health_check,
+    FirewallRule: firewall_rules.firewall_rule,
+    EgressRule: firewall_rules.egress_rule,
+    RoutedRule: firewall_rules.routed_rule,
     Switch: fabric_rules.switch,
     Link: fabric_rules.link,
     Attachment: fabric_rules.attachment,

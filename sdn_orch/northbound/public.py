@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
-from uuid import uuid4
+from uuid import UUID
 
 from sdn_orch.errors import Exhausted, InUse, Invalid
-from sdn_orch.intent.address_use import uses
+from sdn_orch.intent.address_use import is_used
 from sdn_orch.intent.balancers import Member
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Network, Nic, Vpc
@@ -47,6 +47,34 @@ def open_to(ranges: Iterable[PublicRange], account: Account) -> list[PublicRange
     return own + domain + [each for each in ranges if each.account_id is None and each.domain_id is None]
 
 
+def address_id(public_range: PublicRange, address: IPv4Address) -> str:
+    """The id of an address, also while nobody has taken it: a UUID of our own (RFC 9562, 5.8)."""
+    return str(UUID(int=public_range.number << 96 | 0x8000 << 64 | 0x8000 << 48 | int(address)))
+
+
+def by_id(snapshot: Snapshot, id: str) -> tuple[PublicRange, IPv4Address] | None:
+    """The range and the address that have this id, taken or not; None if there is no such address."""
+    value = UUID(id).int
+    public_range = snapshot.numbered(PublicRange, value >> 96)
+    address = IPv4Address(value & 0xFFFFFFFF)
+    if public_range is None or address_id(public_range, address) != id:
+        return None
+    return (public_range, address) if public_range.first <= address <= public_range.last else None
+
+
+def free_addresses(snapshot: Snapshot, public_range: PublicRange) -> Iterator[PublicAddress]:
+    """The addresses of the range that nobody has taken, as if they were nobody's."""
+    for value in range(int(public_range.first), int(public_range.last) + 1):
+        if not pool.is_taken(snapshot, public_range.id, value):
+            address = IPv4Address(value)
+            yield PublicAddress(
+                id=address_id(public_range, address),
+                range_id=public_range.id,
+                account_id="",
+                address=address,
+            )
+
+
 def take_address(
     transaction: Transaction,
     ranges: Iterable[PublicRange],
@@ -77,7 +105,7 @@ def take_address(
             continue
         return transaction.put(
             PublicAddress(
-                id=str(uuid4()),
+                id=address_id(public_range, address),
                 range_id=public_range.id,
                 account_id=account.id,
                 address=address,
@@ -109,9 +137,15 @@ def release_addresses(transaction: Transaction, owner: Network | Vpc) -> None:
 
 def source_nat_of(snapshot: Snapshot, owner: Network | Vpc) -> PublicAddress | None:
     """The address under which the network or the VPC goes out, if it has one."""
-    field = "network_id" if isinstance(owner, Network) else "vpc_id"
-    found = snapshot.where(PublicAddress, field, owner.id)
-    return next((address for address in found if address.is_source_nat), None)
+    found = snapshot.where(PublicAddress, "source_nat_of", owner.id)
+    return found[0] if found else None
+
+
+def associate(transaction: Transaction, address: PublicAddress, network: Network) -> PublicAddress:
+    """An address that leads nowhere leads into this network, or is for its VPC, from now on."""
+    if network.vpc_id is not None:
+        return transaction.put(dataclasses.replace(address, vpc_id=network.vpc_id))
+    return transaction.put(dataclasses.replace(address, network_id=network.id))
 
 
 def map_address(
@@ -146,7 +180,7 @@ def leave_unused(transaction: Transaction, address_id: str) -> None:
     """Let an address of a VPC lead into no tier once nothing uses it any more."""
     snapshot = transaction.snapshot
     address = snapshot.need(PublicAddress, address_id)
-    if address.vpc_id and address.network_id and not address.nic_id and not any(uses(snapshot, address_id)):
+    if address.vpc_id and address.network_id and not address.nic_id and not is_used(snapshot, address_id):
         transaction.put(dataclasses.replace(address, network_id=None))
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
+from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Record, Role, Vpc
+from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.faults import denied
 from sdn_orch.northbound.cloudstack.model import (
@@ -73,8 +76,12 @@ def owner_id(snapshot: Snapshot, record: Record) -> str | None:
             return record.id
         case Network() | Vpc() | Machine() | User() | Job() | Event():
             return record.account_id
-        case Project() | Tag() | ResourceDetail():
+        case Project() | Tag() | ResourceDetail() | PublicAddress():
             return record.account_id
+        case Forward() | FirewallRule():
+            return owner_id(snapshot, snapshot.need(PublicAddress, record.address_id))
+        case EgressRule() | RoutedRule():
+            return owner_id(snapshot, snapshot.need(Network, record.network_id))
         case Nic():
             machine = snapshot.get(Machine, record.machine_id) if record.machine_id else None
             return machine.account_id if machine else None

@@ -54,6 +54,11 @@ def bad(text: str) -> ApiFault:
     return ApiFault(PARAMETER, text)
 
 
+def conflict(text: str) -> ApiFault:
+    """A rule meets another one, or what the rule is for."""
+    return ApiFault(RULE_CONFLICT, text)
+
+
 def denied(text: str) -> ApiFault:
     """The caller may not do this."""
     return ApiFault(PERMISSION, text)

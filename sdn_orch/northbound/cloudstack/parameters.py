@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -188,6 +188,27 @@ def cidr6(name: str, description: str) -> Parameter[IPv6Network]:
         return IPv6Network(value)
 
     return _network_value(name, description, convert, "an IPv6 CIDR")
+
+
+def cidrs(name: str, description: str) -> Parameter[tuple[IPv4Network | IPv6Network, ...]]:
+    """CIDRs of one IP version, joined by commas."""
+
+    def convert(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+        found = []
+        for part in value.split(","):
+            try:
+                if "/" not in part or "%" in part:
+                    raise ValueError(part)
+                found.append(ip_network(part.strip()))
+            except ValueError:
+                raise WrongValue(
+                    f"Invalid value {part[:_LENGTH]} for parameter {name}: it is not a CIDR"
+                ) from None
+        if len({prefix.version for prefix in found}) > 1:
+            raise WrongValue(f"Invalid value for parameter {name}: IPv4 and IPv6 CIDRs are mixed")
+        return tuple(dict.fromkeys(found))
+
+    return _scalar(name, "list", description, convert, length=4096)
 
 
 def mac(name: str, description: str) -> Parameter[str]:

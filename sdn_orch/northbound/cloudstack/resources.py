@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from sdn_orch.intent.firewall import FirewallRule
+from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Record, Vpc
+from sdn_orch.intent.public import PublicAddress
 from sdn_orch.northbound.cloudstack.callers import Access, check_access
 from sdn_orch.northbound.cloudstack.declare import Call
 from sdn_orch.northbound.cloudstack.faults import bad
@@ -22,6 +25,9 @@ RESOURCE_TYPES: dict[str, type[Record]] = {
     "Nic": Nic,
     "Network": Network,
     "Vpc": Vpc,
+    "PublicIpAddress": PublicAddress,
+    "PortForwardingRule": Forward,
+    "FirewallRule": FirewallRule,
     "Zone": Zone,
     "Template": Template,
     "ServiceOffering": ServiceOffering,

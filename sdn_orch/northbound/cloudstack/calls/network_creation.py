@@ -9,6 +9,7 @@ from uuid import uuid4
 from sdn_orch.errors import Exhausted
 from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Role, Vpc
 from sdn_orch.northbound import networks, pool
+from sdn_orch.northbound.cloudstack import source_nat
 from sdn_orch.northbound.cloudstack.answers.networks import NETWORK as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import vpc_details
 from sdn_orch.northbound.cloudstack.calls.common import (
@@ -42,6 +43,7 @@ from sdn_orch.northbound.cloudstack.model import (
     PhysicalNetwork,
     Zone,
 )
+from sdn_orch.northbound.cloudstack.model_public import GuestRange
 from sdn_orch.northbound.cloudstack.parameters import (
     boolean,
     cidr6,
@@ -59,6 +61,7 @@ END_IP = ipv4("endip", "the last address of the range; the first by default")
 IP6_CIDR = cidr6("ip6cidr", "the IPv6 prefix, a /64")
 IP6_GATEWAY = ipv6("ip6gateway", "the IPv6 gateway; the first address of the prefix by default")
 SUBDOMAIN_ACCESS = boolean("subdomainaccess", "whether domains below may use a shared network")
+SOURCE_NAT_ADDRESS = ipv4("sourcenatipaddress", "the public address under which it shall go out")
 EXTERNAL_ID = text("externalid", "the id of the network outside")
 
 
@@ -99,6 +102,7 @@ class Addressing:
     PUBLIC_MTU,
     DISPLAY_NETWORK,
     EXTERNAL_ID,
+    SOURCE_NAT_ADDRESS,
     event="NETWORK.CREATE",
 )
 def create_network(call: Call) -> Network:
@@ -126,6 +130,9 @@ def create_network(call: Call) -> Network:
         network = replace(network, domain_name="", dns=())
     network, segment = _with_segment(call, network, offering, physical)
     networks.create_network(call.transaction, network, addressing.hosts)
+    if network.kind is NetworkKind.SHARED and network.ipv4 is not None:
+        first, last = addressing.hosts or (network.ipv4[1], network.ipv4[-2])
+        call.transaction.put(GuestRange(id=str(uuid4()), network_id=network.id, first=first, last=last))
     acl_type, domain = _acl(call, network, owner)
     call.transaction.put(
         NetworkDetails(
@@ -144,6 +151,11 @@ def create_network(call: Call) -> Network:
             segment=segment,
         )
     )
+    wanted = call.get(SOURCE_NAT_ADDRESS)
+    if wanted is not None and not source_nat.lacks_source_nat(call.snapshot, network):
+        raise bad("sourcenatipaddress: the offering has no SourceNat, or the network is a tier of a VPC")
+    if wanted is not None or offering.is_persistent:
+        source_nat.ensure(call.transaction, network, wanted)
     return network
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sdn_orch.intent.model import Account, Machine, Network, Nic
 from sdn_orch.northbound import machines
+from sdn_orch.northbound.cloudstack import source_nat
 from sdn_orch.northbound.cloudstack.answers.machines import (
     MACHINE,
     NIC,
@@ -67,6 +68,7 @@ def add_nic_to_virtual_machine(call: Call) -> Machine:
         raise bad(f"A NIC already exists for VM:{machine.id} in network: {network.id}")
     wish = Wish(network=network, mac=call.get(MAC_ADDRESS), ipv4=call.get(IPV4))
     machines.add_nic(call.transaction, machine, wish, is_default=not present)
+    source_nat.ensure_for(call.transaction, machine)
     return machine
 
 

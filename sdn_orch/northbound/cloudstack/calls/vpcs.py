@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sdn_orch.intent.model import Vpc
 from sdn_orch.northbound import networks
+from sdn_orch.northbound.cloudstack import source_nat
 from sdn_orch.northbound.cloudstack.answers.networks import VPC as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import vpc_details
 from sdn_orch.northbound.cloudstack.callers import Access
@@ -24,7 +25,7 @@ from sdn_orch.northbound.cloudstack.calls.networks import merge_dns
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model import Enabled, VpcDetails, VpcOffering
-from sdn_orch.northbound.cloudstack.parameters import boolean, cidr4, entity, required, text
+from sdn_orch.northbound.cloudstack.parameters import boolean, cidr4, entity, ipv4, required, text
 from sdn_orch.northbound.cloudstack.scope import OWNER, SCOPE, chosen, new_owner, one_or, owned
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 from sdn_orch.northbound.service import Transaction
@@ -35,6 +36,7 @@ CIDR = cidr4("cidr", "the prefix that tiers lie in")
 LISTED_CIDR = text("cidr", "the prefix that tiers lie in")
 STATE = text("state", "the state: Enabled")
 FOR_DISPLAY = boolean("fordisplay", "whether users see it")
+SOURCE_NAT_ADDRESS = ipv4("sourcenatipaddress", "the public address under which its tiers shall go out")
 START = boolean("start", "whether to start it at once; VPCs need no start")
 
 
@@ -83,6 +85,7 @@ def list_vpcs(call: Call) -> Iterable[Vpc]:
     PUBLIC_MTU,
     FOR_DISPLAY,
     START,
+    SOURCE_NAT_ADDRESS,
     mode=Mode.ASYNC_CREATE,
     event="VPC.CREATE",
 )
@@ -115,6 +118,7 @@ def create_vpc(call: Call) -> Vpc:
             for_display=call.get(FOR_DISPLAY) is not False,
         )
     )
+    source_nat.ensure(call.transaction, vpc, call.get(SOURCE_NAT_ADDRESS))
     return vpc
 
 

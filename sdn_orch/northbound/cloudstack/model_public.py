@@ -1,0 +1,59 @@
+"""What only CloudStack knows of public ranges and addresses, and ranges of shared networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Address
+from typing import ClassVar
+
+from sdn_orch.intent.model import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicRangeDetails(Record):
+    """Of a public range."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {
+        "id": "PublicRange",
+        "zone_id": "Zone",
+        "physical_network_id": "PhysicalNetwork",
+    }
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("id",)
+
+    zone_id: str
+    physical_network_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestRange(Record):
+    """Addresses, from `first` to `last`, that a shared network gives to its machines."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"network_id": "Network"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("network_id",)
+
+    network_id: str
+    first: IPv4Address
+    last: IPv4Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicAddressDetails(Record):
+    """Of a public address. `is_reserved`: kept for the account, and led nowhere yet."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"id": "PublicAddress"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("id",)
+
+    created: datetime
+    for_display: bool = True
+    is_reserved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardDetails(Record):
+    """Of a forward."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"id": "Forward"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("id",)
+
+    for_display: bool = True

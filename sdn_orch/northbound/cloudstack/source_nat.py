@@ -1,0 +1,100 @@
+"""The address under which a network or a VPC goes out: taken when it is first needed.
+
+CloudStack calls that implementing a network: it happens when its first machine starts, or at once for
+persistent ones. Where a zone has no public addresses at all, networks work without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+from sdn_orch.intent.model import Account, Machine, Network, Nic, Vpc
+from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.northbound import public
+from sdn_orch.northbound.cloudstack.model import (
+    NetworkDetails,
+    NetworkOffering,
+    Services,
+    VpcDetails,
+    VpcOffering,
+)
+from sdn_orch.northbound.cloudstack.model_public import PublicAddressDetails, PublicRangeDetails
+from sdn_orch.northbound.service import Transaction
+
+SOURCE_NAT = "SourceNat"
+
+
+def ranges_of(snapshot: Snapshot, zone_id: str) -> Iterator[PublicRange]:
+    """The public ranges of a zone."""
+    for known in snapshot.where(PublicRangeDetails, "zone_id", zone_id):
+        yield snapshot.need(PublicRange, known.id)
+
+
+def zone_and_services(snapshot: Snapshot, owner: Network | Vpc) -> tuple[str, Services]:
+    """Where a network or VPC is, and what its offering serves."""
+    if isinstance(owner, Network):
+        details = snapshot.need(NetworkDetails, owner.id)
+        return details.zone_id, snapshot.need(NetworkOffering, details.offering_id).services
+    known = snapshot.need(VpcDetails, owner.id)
+    return known.zone_id, snapshot.need(VpcOffering, known.offering_id).services
+
+
+def take(
+    transaction: Transaction,
+    zone_id: str,
+    account: Account,
+    *,
+    wanted: IPv4Address | None = None,
+    network: Network | None = None,
+    vpc: Vpc | None = None,
+    is_source_nat: bool = False,
+    is_reserved: bool = False,
+) -> PublicAddress:
+    """Take an address of a zone. Raises Invalid and Exhausted like `public.take_address`."""
+    address = public.take_address(
+        transaction,
+        ranges_of(transaction.snapshot, zone_id),
+        account,
+        wanted=wanted,
+        network=network,
+        vpc=vpc,
+        is_source_nat=is_source_nat,
+    )
+    transaction.put(PublicAddressDetails(id=address.id, created=transaction.now, is_reserved=is_reserved))
+    return address
+
+
+def lacks_source_nat(snapshot: Snapshot, owner: Network | Vpc) -> bool:
+    """Whether its offering serves source NAT and it has no address for it; tiers go out by their VPC's."""
+    if isinstance(owner, Network) and owner.vpc_id is not None:
+        return False
+    _, services = zone_and_services(snapshot, owner)
+    return SOURCE_NAT in dict(services) and public.source_nat_of(snapshot, owner) is None
+
+
+def ensure_for(transaction: Transaction, machine: Machine) -> None:
+    """Take what the networks of a machine that starts lack."""
+    for nic in transaction.snapshot.where(Nic, "machine_id", machine.id):
+        if nic.active:
+            ensure(transaction, transaction.snapshot.need(Network, nic.network_id))
+
+
+def ensure(transaction: Transaction, owner: Network | Vpc, wanted: IPv4Address | None = None) -> None:
+    """Take the address if it is lacking and the zone has any. Raises Exhausted when all are taken."""
+    snapshot = transaction.snapshot
+    if not lacks_source_nat(snapshot, owner):
+        return
+    zone_id, _ = zone_and_services(snapshot, owner)
+    if wanted is None and not any(ranges_of(snapshot, zone_id)):
+        return
+    take(
+        transaction,
+        zone_id,
+        snapshot.need(Account, owner.account_id),
+        wanted=wanted,
+        network=owner if isinstance(owner, Network) else None,
+        vpc=owner if isinstance(owner, Vpc) else None,
+        is_source_nat=True,
+    )

@@ -1,0 +1,64 @@
+"""A cloud with something of every kind, made by calls alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.cloudstack import SHARED, Cloud
+
+
+def furnish(cloud: Cloud) -> None:
+    """Something of every kind that calls take or list, all of it the administrator's."""
+    network = cloud.network(cloud.admin, "net")
+    cloud.network(
+        cloud.admin,
+        "shared",
+        SHARED,
+        gateway="198.51.100.1",
+        netmask="255.255.255.0",
+        startip="198.51.100.10",
+        endip="198.51.100.99",
+        vlan=900,
+    )
+    public_range(cloud)
+    cloud.vpc(cloud.admin)
+    machine = cloud.machine(cloud.admin, "vm", networkids=network["id"])
+    cloud.admin.job("addIpToNic", nicid=machine["nic"][0]["id"])
+    _tenancy(cloud, machine["id"])
+    _rules(cloud, network["id"], machine["id"])
+
+
+def public_range(cloud: Cloud, first: str = "203.0.113.10", last: str = "203.0.113.99") -> Any:
+    """Public addresses, without a VLAN."""
+    made = cloud.admin.call(
+        "createVlanIpRange",
+        zoneid=cloud.zone,
+        vlan="untagged",
+        forvirtualnetwork="true",
+        gateway="203.0.113.1",
+        netmask="255.255.255.0",
+        startip=first,
+        endip=last,
+    )
+    return made["vlan"]
+
+
+def _tenancy(cloud: Cloud, machine: str) -> None:
+    cloud.account("tenant")
+    cloud.admin.call("createDomain", name="domain")
+    addresses = {"gateway": "192.0.2.1", "netmask": "255.255.255.0", "startip": "192.0.2.2"}
+    cloud.admin.call("createPod", name="pod", zoneid=cloud.zone, **addresses)
+    cloud.admin.job("createProject", name="project", displaytext="p")
+    on_machine = {"resourcetype": "UserVm", "resourceid": machine, "resourceids": machine}
+    for command, given in (("createTags", "tags"), ("addResourceDetail", "details")):
+        cloud.admin.job(command, **on_machine, **{f"{given}[0].key": "k", f"{given}[0].value": "v"})
+
+
+def _rules(cloud: Cloud, network: str, machine: str) -> None:
+    call, job = cloud.admin.call, cloud.admin.job
+    address = job("associateIpAddress", networkid=network)["ipaddress"]["id"]
+    ports = {"protocol": "tcp", "publicport": 2222, "privateport": 22}
+    job("createPortForwardingRule", ipaddressid=address, virtualmachineid=machine, **ports)
+    mapped = job("associateIpAddress", networkid=network)["ipaddress"]["id"]
+    call("enableStaticNat", ipaddressid=mapped, virtualmachineid=machine)
+    job("createIpForwardingRule", ipaddressid=mapped, protocol="udp", startport=53)
