@@ -29,7 +29,8 @@ from sdn_orch.northbound.service import Service
 from sdn_orch.observer import Observer
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.channel import Channel, Endpoint, Tls
-from sdn_orch.store.sqlite import SqliteStore
+from sdn_orch.southbound.vestibule import Vestibule
+from sdn_orch.store.sqlite import SqliteStore, own
 from sdn_orch.store.transact import transact
 from sdn_orch.threads import Watch
 from sdn_orch.uncollected import uncollected
@@ -54,10 +55,22 @@ def start(config: Config, applications: Sequence[Path], running: ExitStack) -> R
     """Start everything; leaving `running` stops it, the doors first."""
     # Threads hand each other work that takes microseconds; by default one waits 5 ms for its turn.
     sys.setswitchinterval(0.0005)
-    store = SqliteStore(config.store.path)
-    running.callback(store.close)
     # Whatever another daemon has is found out before anything is done.
+    running.enter_context(own(config.store.path))
     sockets = listen(config, running)
+    loaded = None
+    if applications:
+        # os-ken takes half a second to import, and without applications nothing of it is needed.
+        from sdn_orch.southbound.applications import RyuApplications
+
+        loaded = RyuApplications([str(path) for path in applications])
+        running.callback(loaded.stop)
+    plain = [row.dpid for row in config.switches if not row.open_vswitch]
+    vestibule = Vestibule()
+    channel = Channel([endpoint(config)], vestibule, applications=loaded, plain=plain)
+    begin(running, channel.start, channel.stop)
+    store = SqliteStore(config.store.path, is_owned=True)
+    running.callback(store.close)
     service = Service(store, fabric_mtu=config.fabric.mtu)
     admin_keys.write(config, bootstrap(service, admin_keys.read(config)))
     transact(store, lambda snapshot: tuple(seed.switches(snapshot, config)))
@@ -68,19 +81,12 @@ def start(config: Config, applications: Sequence[Path], running: ExitStack) -> R
     reconciler = Reconciler(store, audit_interval=config.audit.interval, keep_foreign=keep_foreign)
     guests = Worker(lambda datapath, packet: respond(store.snapshot, datapath, packet))
     observer = Observer(store, reconciler, guests, config)
-    loaded = None
-    if applications:
-        # os-ken takes half a second to import, and without applications nothing of it is needed.
-        from sdn_orch.southbound.applications import RyuApplications
-
-        loaded = RyuApplications([str(path) for path in applications])
-        running.callback(loaded.stop)
-    plain = [row.dpid for row in config.switches if not row.open_vswitch]
-    channel = Channel([endpoint(config)], observer, applications=loaded, plain=plain)
     begin(running, reconciler.start, reconciler.stop)
     begin(running, guests.start, guests.stop)
+    vestibule.open(observer)
     begin(running, observer.start, observer.stop)
-    begin(running, channel.start, channel.stop)
+    # It began first, but ends before those that it tells.
+    running.callback(channel.stop)
     for server in servers(config, service, reconciler, sockets):
         begin(running, server.start, server.stop)
     # What there is now stays: the collector need not look at it again and again.

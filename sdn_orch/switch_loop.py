@@ -3,7 +3,8 @@
 Each switch has a thread of its own, so that a slow or failing switch never delays another. Other threads
 only leave notes (`attach`, `refresh`, `detach`); all reading, compiling, planning and applying happens on
 the loop's thread, and always as: compile, diff, plan, apply, confirm. What a switch should hold is compiled
-and kept up also while the switch is away, so that only the reading is left to do when it comes.
+and kept up also while the switch is away, so that only the reading is left to do when it comes. That begins
+at once, on a thread of its own, while what is still to be compiled is compiled.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -44,12 +46,12 @@ REPAIRS_TOLD = 20
 class _Notes:
     """What other threads left for the loop; `later` waits for its event, briefly.
 
-    `attached`: there is a new session. `check`: the switch is to be read and compared. `anew`: everything
-    is to be compiled, from nothing.
+    `attached`: there is a new session, and this is what it reads. `check`: the switch is to be compared with
+    what it should hold. `anew`: everything is to be compiled, from nothing.
     """
 
     world: World | None = None
-    attached: bool = False
+    attached: Future[State] | None = None
     check: bool = False
     anew: bool = False
     owners: set[Owner] = field(default_factory=set)
@@ -116,10 +118,11 @@ class SwitchLoop:
             self.datapath = datapath
             self._failures, self._not_before = 0, 0.0
             self._attached_at = time.monotonic()
-            self._notes.world, self._notes.attached, self._notes.check = world, True, True
+            self._notes.world, self._notes.attached, self._notes.check = world, _reading(datapath), True
             self.status = replace(self.status, phase=Phase.SYNCING, error=None, synced_in=None)
             self._audit_at = math.inf
             self._condition.notify()
+        self._turns.come()
 
     def detach(self, datapath: Datapath) -> None:
         """The session is over."""
@@ -204,12 +207,19 @@ class SwitchLoop:
         if self.compiled is not None and not notes.anew:
             self._compile(notes)
         else:
-            with self._turns.absent():
+            with self._turns.absent(self._is_away) as is_turn:
                 # Once it is there, it is compiled out of turn.
-                self.compiled = None if self.datapath is not None else self._compile(notes)
+                self.compiled = self._compile(notes) if is_turn else None
         with self._condition:
             if self.datapath is None:
                 self.pending.clear()
+
+    def _is_away(self) -> bool:
+        return self.datapath is None and not self._stopping
+
+    def _give_way(self) -> None:
+        if self.datapath is None:
+            self._turns.give_way(self._is_away)
 
     def _compile(self, notes: _Notes) -> Compiled:
         """What the switch should hold, with everything noted; nothing is sent."""
@@ -220,7 +230,7 @@ class SwitchLoop:
             self.compiled.replace(self._world, owners)
             return self.compiled
         with uncollected():
-            self.compiled = compile_switch(self._world, self.switch_id)
+            self.compiled = compile_switch(self._world, self.switch_id, self._give_way)
             # It stays: the collector need not look at it again and again, which takes up to a second.
             gc.freeze()
         self.compiled.leave_out(self.rejected.keys())
@@ -249,9 +259,10 @@ class SwitchLoop:
         """Read everything and repair what differs."""
         is_first = self.status.synced_in is None
         is_audit = not is_first and notes.world is None and self._failures == 0
-        desired, actual = compiled.state, datapath.read()
-        foreign = sum(1 for key in actual.flows if key not in desired.flows)
+        desired, actual = compiled.state, notes.attached.result() if notes.attached else datapath.read()
+        foreign = 0
         if self._keep_foreign:
+            foreign = sum(1 for key in actual.flows if key not in desired.flows)
             actual = _ours(actual, desired)
         plan = diff(desired, actual, datapath.capabilities.version)
         counts = _summary(plan)
@@ -270,7 +281,7 @@ class SwitchLoop:
                     self.status,
                     synced_in=taken if is_first else self.status.synced_in,
                     repaired=self.status.repaired + (sum(1 for _ in plan) if is_audit else 0),
-                    foreign=foreign if self._keep_foreign else 0,
+                    foreign=foreign,
                 )
 
     def _update(self, datapath: Datapath, compiled: Compiled, notes: _Notes) -> None:
@@ -345,6 +356,24 @@ class SwitchLoop:
             owner = compiled.owner_of(operation.subject)
             what = f"of {owner}" if owner else "which is nobody's"
             log.warning("switch %s: %s, %s", self.name, describe(operation, version), what)
+
+
+def _reading(datapath: Datapath) -> Future[State]:
+    """What the switch holds, being read."""
+    future: Future[State] = Future()
+
+    def read() -> None:
+        try:
+            future.set_result(datapath.read())
+        except Exception as error:
+            future.set_exception(error)
+
+    try:
+        threading.Thread(target=read, name=f"read-{datapath.dpid:016x}", daemon=True).start()
+    except RuntimeError as error:
+        # No thread can be had now: the loop tries again by itself.
+        future.set_exception(error)
+    return future
 
 
 def _ours(actual: State, desired: State) -> State:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 class Turns:
     """Switches that are away wait while one that is there is being synchronised, and go one at a time.
 
-    Python runs one thread at a time: what is compiled ahead must not delay what is needed now.
+    Python runs one thread at a time: what is compiled ahead must not delay what is needed now. Whether a
+    switch is away is asked of `is_away`; `come` says that the answer has changed.
     """
 
     def __init__(self) -> None:
         self._present = 0
+        self._is_taken = False
         self._changed = threading.Condition()
-        self._absent = threading.Lock()
 
     @contextmanager
     def present(self) -> Iterator[None]:
@@ -31,9 +32,28 @@ class Turns:
                 self._changed.notify_all()
 
     @contextmanager
-    def absent(self) -> Iterator[None]:
-        """Something is compiled for a switch that is away; waits for its turn."""
-        with self._absent:
+    def absent(self, is_away: Callable[[], bool]) -> Iterator[bool]:
+        """Something is compiled for a switch that is away; waits for its turn, and gives False if the switch
+        came before that: then it is compiled as one that is there."""
+        with self._changed:
+            self._changed.wait_for(lambda: not is_away() or not (self._present or self._is_taken))
+            is_turn = is_away()
+            self._is_taken |= is_turn
+        try:
+            yield is_turn
+        finally:
+            if is_turn:
+                with self._changed:
+                    self._is_taken = False
+                    self._changed.notify_all()
+
+    def give_way(self, is_away: Callable[[], bool]) -> None:
+        """Called again and again within `absent`: waits while others that are there are synchronised."""
+        if self._present:
             with self._changed:
-                self._changed.wait_for(lambda: not self._present)
-            yield
+                self._changed.wait_for(lambda: not self._present or not is_away())
+
+    def come(self) -> None:
+        """A switch has come, and need not wait for its turn any longer."""
+        with self._changed:
+            self._changed.notify_all()

@@ -23,11 +23,6 @@ IPV4_LINK_LOCAL = (0xA9FE0000, 0xFFFF0000)
 IPV6_LINK_LOCAL = (0xFE80 << 112, 0xFFC0 << 112)
 
 
-def mac_number(mac: str) -> int:
-    """A MAC address in colon notation as a number."""
-    return int(mac.replace(":", ""), 16)
-
-
 def gateway_mac(network: int) -> int:
     """The MAC address of a network's gateway, the same on every edge, from the network's number."""
     return _GATEWAYS | network
@@ -41,9 +36,3 @@ def edge_mac(switch: int) -> int:
 def is_reserved(mac: int) -> bool:
     """Whether a MAC address is one that only gateways and edges may have."""
     return mac & PREFIX_MASK in (_GATEWAYS, _EDGES)
-
-
-def link_local(mac: int) -> int:
-    """The link-local IPv6 address made of a MAC address (RFC 4291, appendix A: modified EUI-64)."""
-    high, low = mac >> 24, mac & 0xFFFFFF
-    return 0xFE80 << 112 | (high ^ 0x020000) << 40 | 0xFFFE << 24 | low

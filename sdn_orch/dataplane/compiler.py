@@ -14,7 +14,6 @@ from sdn_orch.dataplane.rules import (
     NO_RULES,
     Owner,
     OwnerKind,
-    Refusal,
     Refused,
     Rules,
     Said,
@@ -73,12 +72,15 @@ def router_of(network: Network) -> Owner:
 def compile_unit(world: World, owner: Owner, switch_id: str) -> Rules:
     """What one owner has on one switch; no rules where it has no part there or one of the two is gone."""
     switch = world.snapshot.get(Switch, switch_id)
-    if switch is None:
-        return NO_RULES
-    site = Site.of(world, switch)
-    if site.is_edge and switch.capabilities.tables < len(Table):
-        lacking = Refused(f"an edge needs {len(Table)} tables, it has {switch.capabilities.tables}")
-        return encode((lacking,) if owner == Owner(OwnerKind.SWITCH, switch_id) else (), site.dialect.version)
+    return NO_RULES if switch is None else _compile(Site.of(world, switch), owner)
+
+
+def _compile(site: Site, owner: Owner) -> Rules:
+    tables = site.switch.capabilities.tables
+    if site.is_edge and tables < len(Table):
+        lacking = Refused(f"an edge needs {len(Table)} tables, it has {tables}")
+        is_own = owner == Owner(OwnerKind.SWITCH, site.switch.id)
+        return encode((lacking,) if is_own else (), site.dialect.version)
     return _UNITS[owner.kind](site, owner.id)
 
 
@@ -134,18 +136,20 @@ class Compiled:
         for meter in rules.meters:
             del self.state.meters[meter.number]
 
-    def refusals(self) -> Iterator[Refusal]:
-        """Everything that this switch cannot hold."""
-        for owner, rules in self.rules.items():
-            for reason in rules.refusals:
-                yield Refusal(owner, self.switch_id, reason)
 
+def compile_switch(world: World, switch_id: str, between: Callable[[], None] = lambda: None) -> Compiled:
+    """What one switch should hold, from nothing. Raises OwnerConflict.
 
-def compile_switch(world: World, switch_id: str) -> Compiled:
-    """What one switch should hold, from nothing. Raises OwnerConflict."""
+    `between` is called between two units, for a caller that lets others go first.
+    """
     compiled = Compiled(switch_id, State.empty(), {})
+    switch = world.snapshot.get(Switch, switch_id)
+    if switch is None:
+        return compiled
+    site = Site.of(world, switch)
     for owner in units(world, switch_id):
-        rules = compile_unit(world, owner, switch_id)
+        between()
+        rules = _compile(site, owner)
         if rules:
             _add(compiled.state, owner, rules)
             compiled.rules[owner] = rules

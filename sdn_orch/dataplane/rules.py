@@ -36,15 +36,6 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Something that a switch cannot hold, so that it is not done there at all."""
-
-    owner: Owner
-    switch_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Refused:
     """What a stage says in place of a rule that the switch cannot hold."""
 

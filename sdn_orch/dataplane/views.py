@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import IPv4Address
 
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import NETWORK, ROUTER
 from sdn_orch.dataplane.world import Place, World, router_number
+from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport
 
 #: Fields of a match that several flows share.
 Fields = dict[str, int | tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dialect:
-    """How rules are said on a switch."""
+    """How rules are said on a switch. There is one object for each way, so that it hashes by identity."""
 
     version: int
     open_vswitch: bool
@@ -28,7 +30,6 @@ class Dialect:
     transport: Transport
 
 
-#: One object for each of the few that there are.
 _dialect = cache(Dialect)
 
 
@@ -65,7 +66,12 @@ class NetworkView:
 
     @classmethod
     def of(cls, world: World, record: Network) -> NetworkView:
-        """The view of a record."""
+        """The view of a record; there is one in each world."""
+        key = (cls, record.id)
+        return world.recall(key, cls) or world.remember(key, cls._of(world, record))
+
+    @classmethod
+    def _of(cls, world: World, record: Network) -> NetworkView:
         router = router_number(record, world.snapshot)
         network, of_router = NETWORK.of(record.number), ROUTER.of(router)
         return cls(
@@ -86,7 +92,7 @@ class NetworkView:
     def gateways6(self) -> tuple[int, ...]:
         """The gateway's IPv6 addresses, the link-local one first."""
         given = self.record.gateway6
-        own = addresses.link_local(self.gateway_mac)
+        own = link_local(self.gateway_mac)
         return (own,) if given is None else (own, int(given))
 
 
@@ -106,16 +112,17 @@ class NicView:
     def of(cls, world: World, record: Nic, place: Place) -> NicView:
         """The view of a record that has a place."""
         network = NetworkView.of(world, world.snapshot.need(Network, record.network_id))
-        mac = addresses.mac_number(record.mac)
+        mac = mac_number(record.mac)
+        ipv4: list[int] = []
+        ipv6 = [link_local(mac)]
+        for address in record.addresses:
+            (ipv4 if isinstance(address, IPv4Address) else ipv6).append(int(address))
         return cls(
             record,
             network,
             world.snapshot.need(Switch, place.switch_id),
             place,
             mac,
-            tuple(int(address) for address in record.addresses if address.version == 4),
-            (
-                addresses.link_local(mac),
-                *(int(address) for address in record.addresses if address.version == 6),
-            ),
+            tuple(ipv4),
+            tuple(ipv6),
         )

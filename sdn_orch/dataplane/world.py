@@ -13,6 +13,7 @@ from typing import TypeVar
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import SWITCH_METERS, VPC_BIT
 from sdn_orch.dataplane.topology import Topology
+from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Attachment, Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.intent.table import Table
@@ -195,7 +196,7 @@ def _refusal(snapshot: Snapshot, nic: Nic, attachment: Attachment) -> str:
         return f"port {attachment.port} of switch {switch.name} leads to other switches"
     if attachment.port >= SWITCH_METERS:
         return f"port {attachment.port} of switch {switch.name} is above {SWITCH_METERS - 1}"
-    if addresses.is_reserved(addresses.mac_number(nic.mac)):
+    if addresses.is_reserved(mac_number(nic.mac)):
         return f"MAC address {nic.mac} is one of those kept for gateways"
     for rival in _rivals(snapshot, nic, attachment):
         # Whoever has the lower number keeps a place that two want.

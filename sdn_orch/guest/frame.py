@@ -12,6 +12,8 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
+from sdn_orch.intent import mac as mac_addresses
+
 ARP: Final = 0x0806
 IPV4: Final = 0x0800
 IPV6: Final = 0x86DD
@@ -208,21 +210,15 @@ def mac_bytes(mac: str) -> bytes:
     return bytes.fromhex(mac.replace(":", ""))
 
 
-def interface_identifier(mac: bytes) -> bytes:
-    """The modified EUI-64 of a MAC address (RFC 4291, appendix A)."""
-    return bytes((mac[0] ^ 2,)) + mac[1:3] + b"\xff\xfe" + mac[3:]
-
-
 def link_local(mac: bytes) -> bytes:
     """The IPv6 link-local address that a station with this MAC gives itself."""
-    return b"\xfe\x80\0\0\0\0\0\0" + interface_identifier(mac)
+    return mac_addresses.link_local(int.from_bytes(mac)).to_bytes(16)
 
 
 def is_autonomous(prefix: IPv6Network, address: IPv6Address, mac: bytes) -> bool:
     """Whether a station with this MAC gives itself this address on this prefix (RFC 4862)."""
-    return prefix.prefixlen == 64 and address.packed == prefix.network_address.packed[
-        :8
-    ] + interface_identifier(mac)
+    formed = int(prefix.network_address) | mac_addresses.interface_identifier(int.from_bytes(mac))
+    return prefix.prefixlen == 64 and int(address) == formed
 
 
 def is_unicast4(address: bytes, network: IPv4Network | None = None) -> bool:

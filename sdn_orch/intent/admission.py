@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic
 from sdn_orch.intent.packet import (
     ARP,
@@ -18,16 +19,6 @@ from sdn_orch.intent.packet import (
 ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT = 133, 134, 137
 #: (server, client) ports of DHCP for IPv4 and IPv6.
 DHCP4_PORTS, DHCP6_PORTS = (67, 68), (547, 546)
-
-
-def mac_number(mac: str) -> int:
-    """A MAC address in colon notation as a number."""
-    return int(mac.replace(":", ""), 16)
-
-
-def link_local(mac: int) -> int:
-    """The IPv6 link-local address made of a MAC address (RFC 4291, appendix A)."""
-    return 0xFE80 << 112 | (mac >> 24 ^ 0x020000) << 40 | 0xFFFE << 24 | mac & 0xFFFFFF
 
 
 def addresses4(nic: Nic) -> frozenset[int]:

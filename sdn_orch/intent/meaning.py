@@ -17,10 +17,9 @@ from sdn_orch.intent.admission import (
     addresses6,
     is_dhcp4,
     is_dhcp6,
-    link_local,
-    mac_number,
     refuse,
 )
+from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch, Transport
 from sdn_orch.intent.packet import (
     ARP,

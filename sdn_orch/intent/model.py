@@ -169,7 +169,7 @@ class Nic(Record):
     @property
     def addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
         """All its addresses, the primary ones first."""
-        primary = (address for address in (self.ipv4, self.ipv6) if address is not None)
+        primary = [address for address in (self.ipv4, self.ipv6) if address is not None]
         return (*primary, *self.secondary4, *self.secondary6)
 
     @property

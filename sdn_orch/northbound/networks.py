@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 from sdn_orch.errors import Exhausted, InUse, Invalid
+from sdn_orch.intent.mac import interface_identifier, mac_number
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import balancers, pool, public
@@ -96,6 +97,4 @@ def is_claimed(snapshot: Snapshot, network_id: str, claim: str | IPv4Address | I
 
 def eui64(prefix: IPv6Address, mac: str) -> IPv6Address:
     """The address in a /64 that a MAC forms."""
-    octets = bytes.fromhex(mac.replace(":", ""))
-    interface = bytes((octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]))
-    return IPv6Address(int(prefix) | int.from_bytes(interface, "big"))
+    return IPv6Address(int(prefix) | interface_identifier(mac_number(mac)))

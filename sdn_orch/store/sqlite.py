@@ -49,17 +49,24 @@ class SqliteStore:
 
     Every kind of record in the file must have been imported. `clock` gives seconds since the epoch and is
     asked for leases only; `busy_seconds` is how long to wait for another program that writes to the file.
+    `is_owned`: the caller is within `own` already, and stays there until the store is closed.
     """
 
     def __init__(
-        self, path: Path, *, clock: Callable[[], float] = time.time, busy_seconds: float = 1.0
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        busy_seconds: float = 1.0,
+        is_owned: bool = False,
     ) -> None:
         self._path = path
         self._clock = clock
         self._lock = Lock()
         self._closed = False
         with ExitStack() as undo:
-            _own(path, undo)
+            if not is_owned:
+                undo.enter_context(own(path))
             with _explained(path):
                 self._database = undo.enter_context(closing(_connect(path, busy_seconds)))
                 self._inode = path.stat().st_ino
@@ -193,21 +200,27 @@ class SqliteStore:
             raise StoreUnavailable(f"{self._path}: {error}") from error
 
 
-def _own(path: Path, undo: ExitStack) -> None:
-    """Take the file for this process, making it if need be; only the owner may read it."""
-    with _explained(path):
-        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        undo.callback(os.close, lock)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(lock, 20).decode(errors="replace").strip()
-            raise StoreUnavailable(f"{path}: process {holder or '(unknown)'} uses it") from None
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.fchmod(file, 0o600)
-        os.close(file)
+@contextmanager
+def own(path: Path) -> Iterator[None]:
+    """Within it the file is this process's, and made if need be; only its owner may read it.
+
+    Raises StoreUnavailable naming the file, and the process that has it.
+    """
+    with ExitStack() as undo:
+        with _explained(path):
+            lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            undo.callback(os.close, lock)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.read(lock, 20).decode(errors="replace").strip()
+                raise StoreUnavailable(f"{path}: process {holder or '(unknown)'} uses it") from None
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            os.fchmod(file, 0o600)
+            os.close(file)
+        yield
 
 
 def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:

@@ -25,6 +25,7 @@ from scapy.layers.l2 import ARP, LLC, STP, Dot1Q, Dot3, Ether
 from scapy.packet import Padding
 
 from sdn_orch.dataplane import addresses, label
+from sdn_orch.intent import mac as mac_addresses
 from tests.e2e.fabrics import Placed
 from tests.e2e.wire import exchange
 from topologies.demo.machines import Machine
@@ -42,7 +43,7 @@ def colons(number: int) -> str:
 
 def link_local(mac: str) -> str:
     """The link-local address made of a MAC address."""
-    return str(IPv6Address(addresses.link_local(addresses.mac_number(mac))))
+    return str(IPv6Address(mac_addresses.link_local(mac_addresses.mac_number(mac))))
 
 
 def forged(placed: Placed, sender: Machine) -> Iterator[tuple[str, Any]]:

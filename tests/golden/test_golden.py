@@ -21,6 +21,7 @@ from sdn_orch.intent.validate import check
 from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.text import format_instructions, format_match, group_to_ofctl, meter_to_ofctl
 from tests.golden.worlds import WORLDS
+from tests.refusals import refusals
 
 HERE = Path(__file__).parent
 
@@ -55,8 +56,8 @@ def describe(world: World, compiled: Compiled, version: int) -> Iterator[str]:
         yield "\n  meters"
     for number in sorted(compiled.state.meters):
         yield f"    {meter_to_ofctl(compiled.state.meters[number])}"
-    refusals = sorted({f"    {refusal.owner}: {refusal.reason}" for refusal in compiled.refusals()})
-    yield from ["\n  refused", *refusals] if refusals else []
+    refused = sorted({f"    {owner}: {reason}" for owner, reason in refusals(compiled)})
+    yield from ["\n  refused", *refused] if refused else []
     yield ""
 
 

@@ -16,8 +16,8 @@ from sdn_orch.dataplane.plan import pointed_at_first
 from sdn_orch.dataplane.simulate import Trace, explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
-from sdn_orch.intent.admission import link_local, mac_number
 from sdn_orch.intent.frames import read_frame, write_frame
+from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Attachment, Link, Network, NetworkKind, Switch, Transport
 from sdn_orch.intent.packet import IPV6, Packet
 from sdn_orch.openflow.codec import decode_flow

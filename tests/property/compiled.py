@@ -13,7 +13,7 @@ from sdn_orch.dataplane.pipeline import Punt, punt_of
 from sdn_orch.dataplane.simulate import Trace, explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
-from sdn_orch.intent.admission import mac_number
+from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.meaning import Service, Verdict
 from sdn_orch.intent.model import Attachment, Link, Nic, Switch
 from sdn_orch.intent.packet import Packet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from sdn_orch.intent.admission import link_local, mac_number
+from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Network, Nic
 from sdn_orch.intent.packet import ARP, BROADCAST, ICMP, ICMPV6, IPV4, IPV6, LLDP, TCP, UDP, Packet
 from tests.property.clouds import Cloud

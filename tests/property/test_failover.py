@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sdn_orch.dataplane.simulate import explore
 from sdn_orch.dataplane.wires import End, Wires
-from sdn_orch.intent.admission import mac_number
+from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.meaning import place_of
 from sdn_orch.intent.model import Link, Network, Nic, Switch, Transport
 from sdn_orch.intent.packet import BROADCAST, Packet

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdn_orch.dataplane.wires import Wires
-from sdn_orch.intent.admission import mac_number
+from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.meaning import Connected, delivers
 from sdn_orch.intent.model import Capabilities, Network, Nic, Transport
 from sdn_orch.intent.snapshot import Snapshot

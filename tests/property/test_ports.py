@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sdn_orch.dataplane.pipeline import Punt
 from sdn_orch.dataplane.simulate import explore
 from sdn_orch.dataplane.wires import Wires
-from sdn_orch.intent.admission import mac_number
+from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Attachment, Network, Switch, SwitchRole, Transport
 from sdn_orch.intent.packet import LLDP
 from sdn_orch.intent.snapshot import Put
