@@ -14,7 +14,7 @@ from enum import Enum
 
 from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.codec import decode_flow
-from sdn_orch.openflow.values import ApplyGroup, Flow, FlowEntry, Group, Match, Meter, State
+from sdn_orch.openflow.values import ApplyGroup, Flow, FlowEntry, FlowKey, Group, Match, Meter, State
 
 #: A bundle of this many messages stalls forwarding for some milliseconds; a larger plan is cut.
 CHUNK = 3000
@@ -56,7 +56,13 @@ def diff(desired: State, actual: State, version: int, chunk: int = CHUNK) -> Pla
     Of a whole switch after a dump, or of the part that a change touched: then both states are that part.
     No chunk has more operations than `chunk`.
     """
-    puts, deletes = _flows(desired, actual, version)
+    puts: list[FlowEntry] = []
+    deletes: list[FlowEntry] = []
+    for wanted, found in pairs(desired.flows, actual.flows, version):
+        if wanted is None:
+            deletes += () if found is None else (found,)
+        elif found is None or not same(wanted, found, version):
+            puts.append(wanted)
     # In each table what denies comes before what permits, and goes after it.
     puts.sort(key=lambda entry: (-entry.table, bool(entry.instructions), -entry.priority))
     deletes.sort(key=lambda entry: (entry.table, not entry.instructions, entry.priority))
@@ -71,34 +77,30 @@ def diff(desired: State, actual: State, version: int, chunk: int = CHUNK) -> Pla
     return Plan(tuple(operations[at : at + chunk] for at in range(0, len(operations), chunk)))
 
 
-def _flows(desired: State, actual: State, version: int) -> tuple[list[FlowEntry], list[FlowEntry]]:
-    """The flows to add or replace, and the flows to delete."""
-    puts: list[FlowEntry] = []
+def pairs(
+    desired: Mapping[FlowKey, FlowEntry], actual: Mapping[FlowKey, FlowEntry], version: int
+) -> Iterator[tuple[FlowEntry | None, FlowEntry | None]]:
+    """Each flow that is wanted with the one that stands in its place; None where there is only the other."""
     missing: list[FlowEntry] = []
-    for key, entry in desired.flows.items():
-        found = actual.flows.get(key)
+    for key, wanted in desired.items():
+        found = actual.get(key)
         if found is None:
-            missing.append(entry)
-        elif not _same(entry, found, version):
-            puts.append(entry)
-    extra = [entry for key, entry in actual.flows.items() if key not in desired.flows]
-    if not missing or not extra:
-        return puts + missing, extra
+            missing.append(wanted)
+        else:
+            yield wanted, found
+    extra: list[FlowEntry] = []
+    if len(desired) - len(missing) < len(actual):
+        extra = [found for key, found in actual.items() if key not in desired]
     # A switch may write a match in other bytes than it was sent; then only the values tell.
-    by_identity = {_identity(entry, version): entry for entry in missing}
-    deletes: list[FlowEntry] = []
-    for entry in extra:
-        identity = _identity(entry, version)
-        wanted = by_identity.get(identity)
-        if wanted is None:
-            deletes.append(entry)
-        elif _same(wanted, entry, version):
-            del by_identity[identity]
-    return [*puts, *by_identity.values()], deletes
+    by_identity = {_identity(wanted, version): wanted for wanted in missing} if extra else {}
+    for found in extra:
+        yield by_identity.pop(_identity(found, version), None), found
+    for wanted in by_identity.values() if extra else missing:
+        yield wanted, None
 
 
-def _same(wanted: FlowEntry, found: FlowEntry, version: int) -> bool:
-    """Whether a switch's flow is the wanted one, perhaps in other bytes."""
+def same(wanted: FlowEntry, found: FlowEntry, version: int) -> bool:
+    """Whether a switch's flow is the wanted one, perhaps in other bytes; their places are the same."""
     if wanted is found:
         return True
     if wanted.cookie != found.cookie:

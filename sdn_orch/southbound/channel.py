@@ -114,11 +114,6 @@ class Channel:
         for session in sessions:
             session.join(_STOP_TIMEOUT)
 
-    def sessions(self) -> tuple[Session, ...]:
-        """The live sessions whose features are known."""
-        with self._lock:
-            return tuple(self._by_dpid.values())
-
     def versions(self, session: Session) -> frozenset[int]:
         """What to offer: 1.5 and 1.3, as far as the loaded applications know them."""
         versions = self._applications.versions if self._applications else VERSIONS

@@ -28,6 +28,7 @@ from sdn_orch.openflow.values import (
     SetField,
 )
 from sdn_orch.southbound.channel import Channel, Endpoint
+from sdn_orch.southbound.session import Session
 from sdn_orch.southbound.surroundings import Timing
 from tests.ovs.bridges import bridge
 from tests.ovs.private import OpenVSwitch, open_vswitch
@@ -196,7 +197,7 @@ def test_an_open_vswitch_can_be_used_as_a_plain_switch(recorder: Recorder) -> No
             datapath = recorder.datapath()
             assert not datapath.capabilities.open_vswitch
             assert datapath.capabilities.version == OPENFLOW_13
-            (session,) = channel.sessions()
-            assert not session.introduction.has_bundles
+            assert isinstance(datapath, Session)
+            assert not datapath.introduction.has_bundles
         finally:
             channel.stop()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from operator import itemgetter
 from typing import Any
 
 from sdn_orch.dataplane.pipeline import Table
+from sdn_orch.dataplane.plan import pairs, same
 from sdn_orch.dataplane.rules import Owner, OwnerKind
 from sdn_orch.errors import Disconnected, NotFound
 from sdn_orch.intent.model import Attachment, Link, Nic, Record, Switch
@@ -44,27 +46,29 @@ def flows(view: View, text: str) -> JSON:
     desired, owners = view.desired(switch.id), view.owners(switch.id)
     actual = datapath.read() if datapath else None
     counters = datapath.counters() if datapath else {}
-    held = actual.flows if actual else {}
+    version = switch.capabilities.version
     rows = []
-    for key in sorted(held.keys() | desired.flows.keys(), key=lambda key: (key[0], -key[1], key[2])):
-        is_there, should_be = held.get(key), desired.flows.get(key)
-        counter = counters.get(key)
-        owner = owners.get(key)
-        rows.append(
-            {
-                **flow_row(is_there or desired.flows[key], switch.capabilities.version),
-                "owner": describe(snapshot, owner) if owner else None,
-                "state": _compare(is_there, should_be),
-                "packets": counter.packets if counter else 0,
-                "bytes": counter.bytes if counter else 0,
-                "seconds": round(counter.seconds, 1) if counter else 0,
-            }
-        )
+    for wanted, found in pairs(desired.flows, actual.flows if actual else {}, version):
+        shown = found or wanted
+        if shown is None:
+            continue
+        counter = counters.get(shown.key)
+        owner = owners.get(wanted.key) if wanted else None
+        row = {
+            **flow_row(shown, version),
+            "owner": describe(snapshot, owner) if owner else None,
+            "state": _compare(wanted, found, version),
+            "packets": counter.packets if counter else 0,
+            "bytes": counter.bytes if counter else 0,
+            "seconds": round(counter.seconds, 1) if counter else 0,
+        }
+        rows.append((shown.table, -shown.priority, shown.match, row))
+    rows.sort(key=itemgetter(0, 1, 2))
     state = actual or desired
     return {
         "switch": switch.name,
         "connected": datapath is not None,
-        "flows": rows,
+        "flows": [row for *_, row in rows],
         "groups": [group_to_ofctl(state.groups[number], table_name) for number in sorted(state.groups)],
         "meters": [meter_to_ofctl(state.meters[number]) for number in sorted(state.meters)],
     }
@@ -156,12 +160,12 @@ def table_name(number: int) -> str:
     return Table(number).name.lower() if number in set(Table) else str(number)
 
 
-def _compare(is_there: FlowEntry | None, should_be: FlowEntry | None) -> str:
-    if is_there is None:
+def _compare(wanted: FlowEntry | None, found: FlowEntry | None, version: int) -> str:
+    if found is None:
         return "missing"
-    if should_be is None:
+    if wanted is None:
         return "foreign"
-    return "right" if is_there.cookie == should_be.cookie else "changed"
+    return "right" if same(wanted, found, version) else "changed"
 
 
 def _text(subject: FlowEntry | Group | Meter, version: int) -> str:

@@ -540,4 +540,3 @@ def test_who_stumbles_over_a_switch_s_news_takes_nothing_else_along(caplog: pyte
         channel.stop()
     assert caplog.text.count("a bug in closed") == 2
     assert clumsy.order == ["connected", "opened", "port", "delivered", "disconnected", "closed"]
-    assert channel.sessions() == ()
