@@ -38,6 +38,11 @@ class Certificate(Record):
     private_key: str = field(repr=False)
 
 
+def inner_place(network_id: str | None, address: IPv4Address | None) -> str:
+    """What names an address inside of a network, whose ports balancers share."""
+    return f"{network_id}/{address}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balancer(PortUse):
     """Takes what comes to `ports` of an address, and divides it between the members' `guest_ports`.
@@ -76,7 +81,7 @@ class Balancer(PortUse):
     @property
     def place(self) -> str:
         """See PortUse."""
-        return self.address_id or f"{self.inner_network_id}/{self.inner}"
+        return self.address_id or inner_place(self.inner_network_id, self.inner)
 
     @property
     def taken(self) -> Ports:

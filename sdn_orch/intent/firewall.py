@@ -12,15 +12,20 @@ from sdn_orch.intent.traffic import Direction, TrafficRule, port_blocks
 class FirewallRule(TrafficRule):
     """Packets that may come in to a public address; `ports` are ports of that address.
 
-    `forward_id`: the forward that it was made for, with which it goes.
+    `forward_id`, `balancer_id`: what it was made for, with which it goes.
     """
 
-    REFERENCES: ClassVar[dict[str, str]] = {"address_id": "PublicAddress", "forward_id": "Forward"}
-    GOES_WITH: ClassVar[tuple[str, ...]] = ("address_id", "forward_id")
+    REFERENCES: ClassVar[dict[str, str]] = {
+        "address_id": "PublicAddress",
+        "forward_id": "Forward",
+        "balancer_id": "Balancer",
+    }
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("address_id", "forward_id", "balancer_id")
     INDEXES: ClassVar[tuple[str, ...]] = ("blocks",)
 
     address_id: str
     forward_id: str | None = None
+    balancer_id: str | None = None
 
     @property
     def blocks(self) -> tuple[tuple[str, int, int], ...]:

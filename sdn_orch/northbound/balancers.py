@@ -21,16 +21,18 @@ def create_balancer(transaction: Transaction, balancer: Balancer) -> Balancer:
     Raises RuleConflict where ports of the address are taken, Invalid where the address leads elsewhere.
     """
     snapshot = transaction.snapshot
-    for other in conflicts(snapshot, balancer):
-        raise RuleConflict(
-            f"The range specified, {_range(balancer.ports)}, conflicts with rule {other.id}"
-            f" which has {_range(other.taken)}"
-        )
+    _check_ports(snapshot, balancer)
     if balancer.address_id is not None:
         address = snapshot.need(PublicAddress, balancer.address_id)
         if address.nic_id is not None:
             raise RuleConflict(f"There is already static NAT on the IP address {address.id}")
         public.lead_to(transaction, address, snapshot.need(Network, balancer.network_id))
+    return transaction.put(balancer)
+
+
+def change_balancer(transaction: Transaction, balancer: Balancer) -> Balancer:
+    """Give the balancer other properties. Raises RuleConflict where ports of the address are taken."""
+    _check_ports(transaction.snapshot, balancer)
     return transaction.put(balancer)
 
 
@@ -87,6 +89,14 @@ def nic_in(snapshot: Snapshot, machine: Machine, network_id: str) -> Nic | None:
     """The machine's NIC in the network."""
     found = snapshot.where(Nic, "machine_id", machine.id)
     return next((nic for nic in found if nic.network_id == network_id), None)
+
+
+def _check_ports(snapshot: Snapshot, balancer: Balancer) -> None:
+    for other in conflicts(snapshot, balancer):
+        raise RuleConflict(
+            f"The range specified, {_range(balancer.ports)}, conflicts with rule {other.id}"
+            f" which has {_range(other.taken)}"
+        )
 
 
 def _range(ports: tuple[int, int]) -> str:

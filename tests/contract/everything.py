@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests import balancing
 from tests.cloudstack import SHARED, Cloud
 
 
@@ -62,3 +63,15 @@ def _rules(cloud: Cloud, network: str, machine: str) -> None:
     mapped = job("associateIpAddress", networkid=network)["ipaddress"]["id"]
     call("enableStaticNat", ipaddressid=mapped, virtualmachineid=machine)
     job("createIpForwardingRule", ipaddressid=mapped, protocol="udp", startport=53)
+    _balancers(cloud, address, machine)
+
+
+def _balancers(cloud: Cloud, address: str, machine: str) -> None:
+    job = cloud.admin.job
+    rule = balancing.rule(cloud.admin, address)
+    job("assignToLoadBalancerRule", id=rule, virtualmachineids=machine)
+    expire = {"param[0].name": "expire", "param[0].value": "30m"}
+    job("createLBStickinessPolicy", lbruleid=rule, name="s", methodname="SourceBased", **expire)
+    job("createLBHealthCheckPolicy", lbruleid=rule)
+    job("createLoadBalancer", **balancing.inner(balancing.internal_tier(cloud, cloud.admin)))
+    balancing.certificate(cloud.admin)

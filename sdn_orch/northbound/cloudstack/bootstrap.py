@@ -179,6 +179,17 @@ def _network_offerings(transaction: Transaction, router: ServiceOffering) -> tup
             _TIER_NO_LB,
             for_vpc=True,
         ),
+        dataclasses.replace(
+            like(
+                "DefaultIsolatedNetworkOfferingForVpcNetworksWithInternalLB",
+                "Offering for Isolated VPC networks with Internal LB support",
+                NetworkKind.ISOLATED,
+                _TIER,
+                for_vpc=True,
+            ),
+            services=(*_served(_TIER_NO_LB, VPC_ROUTER), ("Lb", ("InternalLbVm",))),
+            capabilities=(("Lb", "LbSchemes", "Internal"),),
+        ),
         like(
             "DefaultSharedNetworkOffering",
             "Offering for Shared networks",

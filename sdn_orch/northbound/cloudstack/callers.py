@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from sdn_orch.intent.balancers import Balancer, Certificate, HealthCheck, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Record, Role, Vpc
@@ -85,6 +86,10 @@ def owner_id(snapshot: Snapshot, record: Record) -> str | None:
         case Nic():
             machine = snapshot.get(Machine, record.machine_id) if record.machine_id else None
             return machine.account_id if machine else None
+        case Balancer() | Certificate():
+            return record.account_id
+        case Stickiness() | HealthCheck():
+            return snapshot.need(Balancer, record.balancer_id).account_id
         case SecondaryAddress():
             return owner_id(snapshot, snapshot.need(Nic, record.nic_id))
         case _:

@@ -114,6 +114,8 @@ class Call:
         return Scene(self.snapshot, self.caller)
 
 
+#: Key and shape of a list's items for this call; None: the declared ones.
+Variant = Callable[[Call], tuple[str, Shape[Any]] | None]
 #: Lists answer with records, changes with the record changed or None for mere success; a dictionary is an
 #: answer made already, for what is no longer there when the call ends.
 Handler = Callable[[Call], Any]
@@ -133,6 +135,8 @@ class Command:
     roles: frozenset[Role]
     event: str = ""
     since: str = ""
+    #: What a list's items are called and look like instead, where that depends on the call.
+    variant: Variant | None = None
 
     @property
     def response_name(self) -> str:
@@ -158,6 +162,7 @@ def lists(
     roles: frozenset[Role] = EVERYBODY,
     key: str = "",
     since: str = "",
+    variant: Variant | None = None,
 ) -> Callable[[Callable[[Call], Iterable[Any]]], Command]:
     """A list: the function yields what the caller may see and asked for; keyword and pages are seen to."""
 
@@ -172,6 +177,7 @@ def lists(
             key=key or shape.key,
             roles=roles,
             since=since,
+            variant=variant,
         )
 
     return declare

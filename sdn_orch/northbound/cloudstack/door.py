@@ -199,7 +199,7 @@ def _do(command: Command, call: Call, transaction: Transaction, job_id: str | No
     else:
         shown = done if isinstance(done, dict) else command.shape.render(call.scene, done)
         result = {command.key: shown}
-        resource = (command.shape.resource, str(shown.get("id", "")))
+        resource = (command.shape.resource, str(shown.get("id") or getattr(done, "id", "")))
     jobs.tell(transaction, call.caller, command.event, _description(command, resource), resource, "INFO")
     if not command.is_async:
         return result
@@ -236,7 +236,10 @@ def _page(call: Call, found: Iterable[object]) -> dict[str, object]:
         )
     if size == 0:
         raise bad("pagesize must be -1 or positive")
-    shape, scene, keyword = call.command.shape, call.scene, call.get(KEYWORD)
+    key, shape = call.command.key, call.command.shape
+    if call.command.variant is not None and (variant := call.command.variant(call)) is not None:
+        key, shape = variant
+    scene, keyword = call.scene, call.get(KEYWORD)
     if keyword is not None:
         found = (record for record in found if shape.matches(scene, record, keyword))
     if (tags := _tags(call)) is not None:
@@ -250,7 +253,7 @@ def _page(call: Call, found: Iterable[object]) -> dict[str, object]:
         shown = list(islice(records, start, start + length))
     if not shown:
         return {}
-    return {"count": len(records), call.command.key: [shape.render(scene, record) for record in shown]}
+    return {"count": len(records), key: [shape.render(scene, record) for record in shown]}
 
 
 def _tags(call: Call) -> dict[str, str] | None:

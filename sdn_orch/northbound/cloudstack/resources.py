@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Record, Vpc
@@ -28,6 +29,7 @@ RESOURCE_TYPES: dict[str, type[Record]] = {
     "PublicIpAddress": PublicAddress,
     "PortForwardingRule": Forward,
     "FirewallRule": FirewallRule,
+    "LoadBalancer": Balancer,
     "Zone": Zone,
     "Template": Template,
     "ServiceOffering": ServiceOffering,

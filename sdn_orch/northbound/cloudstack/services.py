@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sdn_orch.northbound.cloudstack import stickiness
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model import Chosen, Services
 from sdn_orch.northbound.cloudstack.parameters import Entry
@@ -88,7 +89,8 @@ CATALOGUE: dict[str, NetworkService] = {
             (
                 Capability("SupportedLbAlgorithms", "roundrobin,leastconn,source"),
                 Capability("SupportedLbIsolation", "dedicated,shared", can_choose=True),
-                Capability("SupportedProtocols", "tcp, udp, tcp-proxy"),
+                Capability("SupportedProtocols", "tcp, udp, tcp-proxy, ssl"),
+                Capability("SupportedStickinessMethods", stickiness.capability()),
                 Capability("LbSchemes", "Public", can_choose=True),
                 Capability("ElasticLb", "false", can_choose=True),
             ),

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from sdn_orch.northbound.cloudstack.calls.balancers import RULE_ID
 from sdn_orch.northbound.cloudstack.declare import ADMINS, EVERYBODY, Call, Command, lists
+from sdn_orch.northbound.cloudstack.parameters import Parameter
 from sdn_orch.northbound.cloudstack.shapes import Shape, always, string
 
 
-def _nothing(name: str, key: str, what: str, *, is_for_admins: bool = False) -> Command:
+def _nothing(
+    name: str, key: str, what: str, *parameters: Parameter[Any], is_for_admins: bool = False
+) -> Command:
     shape: Shape[None] = Shape(
         key=key,
         resource="",
         fields=(string("id", "the id", always(None)), string("name", "the name", always(None))),
     )
 
-    @lists(name, shape, f"Lists {what}; there are none", roles=ADMINS if is_for_admins else EVERYBODY)
+    roles = ADMINS if is_for_admins else EVERYBODY
+
+    @lists(name, shape, f"Lists {what}; there are none", *parameters, roles=roles)
     def none(_call: Call) -> Iterable[None]:
         return ()
 
@@ -37,3 +44,13 @@ LIST_ISOS = _nothing("listIsos", "iso", "ISO images")
 LIST_KEY_PAIRS = _nothing("listSSHKeyPairs", "sshkeypair", "SSH key pairs")
 LIST_USER_DATA = _nothing("listUserData", "userdata", "registered user data")
 LIST_INSTANCE_GROUPS = _nothing("listInstanceGroups", "instancegroup", "groups of machines")
+LIST_VM_GROUPS = _nothing(
+    "listAutoScaleVmGroups", "autoscalevmgroup", "groups of machines that grow and shrink", RULE_ID
+)
+LIST_POLICIES = _nothing("listAutoScalePolicies", "autoscalepolicy", "policies of such groups")
+LIST_PROFILES = _nothing("listAutoScaleVmProfiles", "autoscalevmprofile", "profiles of machines in them")
+LIST_CONDITIONS = _nothing("listConditions", "condition", "conditions of such policies")
+LIST_COUNTERS = _nothing("listCounters", "counter", "counters that conditions are about")
+LIST_GLOBAL_RULES = _nothing(
+    "listGlobalLoadBalancerRules", "globalloadbalancerrule", "load balancer rules over several regions"
+)

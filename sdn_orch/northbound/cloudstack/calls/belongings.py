@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sdn_orch.errors import InUse
+from sdn_orch.intent.balancers import Certificate
 from sdn_orch.intent.model import Account, Machine, Network, Nic, Vpc
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
@@ -35,6 +36,7 @@ def drop_belongings(transaction: Transaction, account: Account) -> None:
         drop_vpc(transaction, vpc)
     for address in transaction.snapshot.where(PublicAddress, "account_id", account.id):
         public.release_address(transaction, address)
+    transaction.delete(*transaction.snapshot.where(Certificate, "account_id", account.id))
     # What it said of things that nobody owns.
     transaction.delete(*transaction.snapshot.where(Tag, "account_id", account.id))
     transaction.delete(*transaction.snapshot.where(ResourceDetail, "account_id", account.id))
