@@ -9,7 +9,24 @@ from sdn_orch.intent.traffic import Direction, TrafficRule, port_blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FirewallRule(TrafficRule):
+class OpenRule(TrafficRule):
+    """Base of rules whose order does not matter: what any of them is about may pass, or may not."""
+
+    INDEXES: ClassVar[tuple[str, ...]] = ("blocks",)
+
+    @property
+    def home(self) -> str:
+        """The id of what it stands on."""
+        raise NotImplementedError
+
+    @property
+    def blocks(self) -> tuple[tuple[str, int, int], ...]:
+        """Where its ports are looked for; what has no ports is in the block of port 0."""
+        return port_blocks(self.home, self.protocol or 0, self.ports or (0, 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirewallRule(OpenRule):
     """Packets that may come in to a public address; `ports` are ports of that address.
 
     `forward_id`, `balancer_id`: what it was made for, with which it goes.
@@ -21,20 +38,19 @@ class FirewallRule(TrafficRule):
         "balancer_id": "Balancer",
     }
     GOES_WITH: ClassVar[tuple[str, ...]] = ("address_id", "forward_id", "balancer_id")
-    INDEXES: ClassVar[tuple[str, ...]] = ("blocks",)
 
     address_id: str
     forward_id: str | None = None
     balancer_id: str | None = None
 
     @property
-    def blocks(self) -> tuple[tuple[str, int, int], ...]:
-        """Where its ports are looked for; what has no ports is in the block of port 0."""
-        return port_blocks(self.address_id, self.protocol or 0, self.ports or (0, 0))
+    def home(self) -> str:
+        """See OpenRule."""
+        return self.address_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EgressRule(TrafficRule):
+class EgressRule(OpenRule):
     """Packets that may leave an isolated network, or may not where all others may."""
 
     REFERENCES: ClassVar[dict[str, str]] = {"network_id": "Network"}
@@ -42,9 +58,14 @@ class EgressRule(TrafficRule):
 
     network_id: str
 
+    @property
+    def home(self) -> str:
+        """See OpenRule."""
+        return self.network_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoutedRule(TrafficRule):
+class RoutedRule(OpenRule):
     """Packets that may pass between a routed network and the outside: IPv6, or IPv4 without NAT."""
 
     REFERENCES: ClassVar[dict[str, str]] = {"network_id": "Network"}
@@ -53,3 +74,8 @@ class RoutedRule(TrafficRule):
     network_id: str
     direction: Direction
     version: int
+
+    @property
+    def home(self) -> str:
+        """See OpenRule."""
+        return f"{self.network_id}/{self.direction}/{self.version}"

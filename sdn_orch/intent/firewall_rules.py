@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, OpenRule, RoutedRule
 from sdn_orch.intent.model import Network, NetworkKind
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import Prefix
 from sdn_orch.intent.traffic_rules import traffic
 
 
@@ -41,6 +42,36 @@ def routed_rule(after: Snapshot, record: RoutedRule) -> Iterator[str]:
     network = after.need(Network, record.network_id)
     if (network.ipv4 if record.version == 4 else network.ipv6) is None:
         yield f"version: network {network.name} ({network.id}) has no IPv{record.version} prefix"
+
+
+def same(snapshot: Snapshot, mine: OpenRule) -> OpenRule | None:
+    """Another rule that lets through some of the same packets from some of the same sources, if there is one.
+
+    The cost does not grow with the number of rules about other ports.
+    """
+    for block in mine.blocks:
+        for other in snapshot.where(type(mine), "blocks", block):
+            if other.id != mine.id and _meet(mine, other):
+                return other
+    return None
+
+
+def _meet(mine: OpenRule, other: OpenRule) -> bool:
+    if (mine.icmp_type, mine.icmp_code) != (other.icmp_type, other.icmp_code):
+        return False
+    if mine.ports is not None and other.ports is not None:
+        if other.ports[1] < mine.ports[0] or mine.ports[1] < other.ports[0]:
+            return False
+    elif mine.ports is not other.ports:
+        return False
+    return _overlap(mine.sources, other.sources) and _overlap(mine.destinations, other.destinations)
+
+
+def _overlap(mine: tuple[Prefix, ...], others: tuple[Prefix, ...]) -> bool:
+    """Whether an address is in both; no prefix is any address."""
+    if not mine or not others:
+        return True
+    return any(one.version == other.version and one.overlaps(other) for one in mine for other in others)
 
 
 def _version(record: FirewallRule | EgressRule | RoutedRule, version: int) -> Iterator[str]:

@@ -113,7 +113,7 @@ class Network(Record):
     and tiers are routed by their own or their VPC's router; shared networks have one router each as well.
     """
 
-    REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account", "vpc_id": "Vpc"}
+    REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account", "vpc_id": "Vpc", "acl_id": "AclList"}
     INDEXES: ClassVar[tuple[str, ...]] = ("name", "vlan", "vni")
     LARGEST_NUMBER: ClassVar[int] = 2**23 - 1
 
@@ -130,6 +130,8 @@ class Network(Record):
     mtu: int = 1500
     vlan: int | None = None
     vni: int | None = None
+    #: The list of rules of a tier.
+    acl_id: str | None = None
 
     @property
     def gateway_mac(self) -> str:

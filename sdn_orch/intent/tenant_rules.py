@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Account, Domain, Machine, Network, NetworkKind, Nic, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 
@@ -76,6 +77,8 @@ def network(after: Snapshot, record: Network) -> Iterator[str]:
     yield from _gateway("6", record.ipv6, record.gateway6)
     if record.vpc_id is not None:
         yield from _tier(after, record, after.need(Vpc, record.vpc_id))
+    if record.acl_id is not None and after.need(AclList, record.acl_id).vpc_id not in (None, record.vpc_id):
+        yield f"acl_id: list {record.acl_id} belongs to another VPC"
 
 
 def nic(after: Snapshot, record: Nic) -> Iterator[str]:

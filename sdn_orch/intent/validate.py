@@ -11,6 +11,7 @@ from typing import Any
 
 from sdn_orch.errors import Invalid
 from sdn_orch.intent import (
+    acl_rules,
     balancer_rules,
     fabric_rules,
     firewall_rules,
@@ -18,6 +19,7 @@ from sdn_orch.intent import (
     public_rules,
     tenant_rules,
 )
+from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.address_use import uses
 from sdn_orch.intent.balancers import Balancer, Certificate, HealthCheck, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
@@ -58,6 +60,8 @@ RULES: dict[type[Record], Rule] = {
     FirewallRule: firewall_rules.firewall_rule,
     EgressRule: firewall_rules.egress_rule,
     RoutedRule: firewall_rules.routed_rule,
+    AclList: acl_rules.acl_list,
+    AclItem: acl_rules.acl_item,
     Switch: fabric_rules.switch,
     Link: fabric_rules.link,
     Attachment: fabric_rules.attachment,

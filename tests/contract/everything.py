@@ -22,7 +22,9 @@ def furnish(cloud: Cloud) -> None:
         vlan=900,
     )
     public_range(cloud)
-    cloud.vpc(cloud.admin)
+    vpc = cloud.vpc(cloud.admin)["id"]
+    acl = cloud.admin.job("createNetworkACLList", name="acl", vpcid=vpc)["networkacllist"]["id"]
+    cloud.admin.job("createNetworkACL", aclid=acl, protocol="tcp", startport=443, cidrlist="0.0.0.0/0")
     machine = cloud.machine(cloud.admin, "vm", networkids=network["id"])
     cloud.admin.job("addIpToNic", nicid=machine["nic"][0]["id"])
     _tenancy(cloud, machine["id"])
@@ -63,6 +65,7 @@ def _rules(cloud: Cloud, network: str, machine: str) -> None:
     mapped = job("associateIpAddress", networkid=network)["ipaddress"]["id"]
     call("enableStaticNat", ipaddressid=mapped, virtualmachineid=machine)
     job("createIpForwardingRule", ipaddressid=mapped, protocol="udp", startport=53)
+    _firewall(cloud, network, address)
     _balancers(cloud, address, machine)
 
 
@@ -75,3 +78,13 @@ def _balancers(cloud: Cloud, address: str, machine: str) -> None:
     job("createLBHealthCheckPolicy", lbruleid=rule)
     job("createLoadBalancer", **balancing.inner(balancing.internal_tier(cloud, cloud.admin)))
     balancing.certificate(cloud.admin)
+
+
+def _firewall(cloud: Cloud, network: str, address: str) -> None:
+    job = cloud.admin.job
+    web = {"protocol": "tcp", "startport": 443, "cidrlist": "192.0.2.0/24"}
+    job("createFirewallRule", ipaddressid=address, **web)
+    job("createEgressFirewallRule", networkid=network, **(web | {"cidrlist": "10.1.1.0/24"}))
+    job("createRoutingFirewallRule", networkid=network, **web)
+    dual = cloud.network(cloud.admin, "dual", ip6cidr="2001:db8:5::/64")["id"]
+    job("createIpv6FirewallRule", networkid=dual, **(web | {"cidrlist": "2001:db8::/32"}))

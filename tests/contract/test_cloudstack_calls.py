@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from sdn_orch.intent.model import Record
+from sdn_orch.intent.traffic import TrafficRule
 from sdn_orch.northbound.cloudstack.calls import COMMANDS, absent
 from sdn_orch.northbound.cloudstack.declare import EVERYBODY, Command, Mode
 from sdn_orch.northbound.cloudstack.model_tenancy import Project
@@ -43,6 +45,8 @@ def sample(cloud: Cloud, command: Command, parameter: Parameter[Any]) -> str:
         return next(iter(cloud.snapshot.all(parameter.kind))).id
     if parameter.name == "state" and command.shape.kind is Project:
         return "Active"
+    if parameter.name == "traffictype" and issubclass(command.shape.kind or Record, TrafficRule):
+        return "Ingress"
     named = {
         "acltype": "Account",
         "allocationstate": "Enabled",
@@ -64,6 +68,7 @@ def sample(cloud: Cloud, command: Command, parameter: Parameter[Any]) -> str:
         "cidrlist": "192.0.2.0/24",
         "vlan": "untagged",
         "protocol": "tcp",
+        "action": "Allow",
         "id": NOWHERE,
     }
     by_type = {"integer": "1", "boolean": "true", "date": "2026-01-01", "list": "x", "map": "", "string": "x"}

@@ -7,7 +7,9 @@ import secrets
 from dataclasses import dataclass
 from uuid import uuid4
 
+from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.model import Account, Domain, NetworkKind, Role
+from sdn_orch.intent.traffic import Direction, Verdict
 from sdn_orch.northbound.cloudstack.model import (
     AccountDetails,
     Availability,
@@ -29,6 +31,9 @@ _TIER = ("Dhcp", "Dns", "UserData", "NetworkACL", "Lb", "SourceNat", "StaticNat"
 _TIER_NO_LB = tuple(name for name in _TIER if name != "Lb")
 _SHARED = ("Dhcp", "Dns", "UserData")
 
+#: What CloudStack calls the lists of rules that every VPC can use; a tier has the second unless it asks.
+DEFAULT_ALLOW, DEFAULT_DENY = "default_allow", "default_deny"
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -44,6 +49,7 @@ def bootstrap(service: Service, given: Credentials | None = None) -> Credentials
     def prepare(transaction: Transaction) -> Credentials:
         if not transaction.snapshot.where(Domain, "path", "/"):
             _install(transaction)
+        _common_lists(transaction)
         return _keys(transaction, given)
 
     return service.write(prepare)
@@ -124,6 +130,25 @@ def _install(transaction: Transaction) -> None:
             is_default=True,
         )
     )
+
+
+def _common_lists(transaction: Transaction) -> None:
+    """The two lists of rules that every VPC can use, also in installations that are older than they."""
+    for name, verdict in ((DEFAULT_ALLOW, Verdict.ALLOW), (DEFAULT_DENY, Verdict.DENY)):
+        if any(acl.vpc_id is None for acl in transaction.snapshot.where(AclList, "name", name)):
+            continue
+        acl = AclList(id=str(uuid4()), name=name, description=f"Default Network ACL {verdict.title()} All")
+        transaction.put(acl)
+        for position, direction in enumerate(Direction, 1):
+            transaction.put(
+                AclItem(
+                    id=str(uuid4()),
+                    list_id=acl.id,
+                    position=position,
+                    direction=direction,
+                    verdict=verdict,
+                )
+            )
 
 
 def _network_offerings(transaction: Transaction, router: ServiceOffering) -> tuple[NetworkOffering, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, Certificate, HealthCheck, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
@@ -81,6 +82,10 @@ def owner_id(snapshot: Snapshot, record: Record) -> str | None:
             return record.account_id
         case Forward() | FirewallRule():
             return owner_id(snapshot, snapshot.need(PublicAddress, record.address_id))
+        case AclList():
+            return owner_id(snapshot, snapshot.need(Vpc, record.vpc_id)) if record.vpc_id else None
+        case AclItem():
+            return owner_id(snapshot, snapshot.need(AclList, record.list_id))
         case EgressRule() | RoutedRule():
             return owner_id(snapshot, snapshot.need(Network, record.network_id))
         case Nic():
@@ -145,11 +150,20 @@ def may_use(snapshot: Snapshot, account: Account, network: Network) -> bool:
     return details.subdomain_access and lies_in(snapshot, account.domain_id, domain)
 
 
+def is_common(snapshot: Snapshot, record: Record) -> bool:
+    """Whether every VPC can use it: a list of rules that belongs to none, and its items."""
+    if isinstance(record, AclItem):
+        record = snapshot.need(AclList, record.list_id)
+    return isinstance(record, AclList) and record.vpc_id is None
+
+
 def check_access(snapshot: Snapshot, caller: Caller, record: Record, access: Access) -> None:
     """Raises a permission fault if the caller may not."""
     if caller.is_root_admin or access is Access.ANY:
         return
     if isinstance(record, Network) and access is Access.USE and may_use(snapshot, caller.account, record):
+        return
+    if access is Access.USE and is_common(snapshot, record):
         return
     if isinstance(record, Domain):
         own = snapshot.need(Domain, caller.account.domain_id)

@@ -45,15 +45,4 @@ class PublicAddressDetails(Record):
     GOES_WITH: ClassVar[tuple[str, ...]] = ("id",)
 
     created: datetime
-    for_display: bool = True
     is_reserved: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForwardDetails(Record):
-    """Of a forward."""
-
-    REFERENCES: ClassVar[dict[str, str]] = {"id": "Forward"}
-    GOES_WITH: ClassVar[tuple[str, ...]] = ("id",)
-
-    for_display: bool = True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer
-from sdn_orch.intent.firewall import FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Record, Vpc
 from sdn_orch.intent.public import PublicAddress
@@ -30,6 +31,10 @@ RESOURCE_TYPES: dict[str, type[Record]] = {
     "PortForwardingRule": Forward,
     "FirewallRule": FirewallRule,
     "LoadBalancer": Balancer,
+    "EgressFirewallRule": EgressRule,
+    "RoutingFirewallRule": RoutedRule,
+    "NetworkACL": AclItem,
+    "NetworkACLList": AclList,
     "Zone": Zone,
     "Template": Template,
     "ServiceOffering": ServiceOffering,

@@ -17,8 +17,8 @@ from sdn_orch.northbound.cloudstack.answers.networks import details as network_d
 from sdn_orch.northbound.cloudstack.answers.owners import domain_path, owner, place
 from sdn_orch.northbound.cloudstack.answers.rules import rule_state
 from sdn_orch.northbound.cloudstack.answers.tags import tags
+from sdn_orch.northbound.cloudstack.display import for_display
 from sdn_orch.northbound.cloudstack.model_public import (
-    ForwardDetails,
     GuestRange,
     PublicAddressDetails,
     PublicRangeDetails,
@@ -163,11 +163,6 @@ def _allocated(scene: Scene, address: PublicAddress) -> datetime | None:
     return known.created if known else None
 
 
-def _for_display(scene: Scene, address: PublicAddress) -> bool:
-    known = address_details(scene.snapshot, address)
-    return known is None or known.for_display
-
-
 def _owner() -> Iterator[Field[PublicAddress]]:
     """Nobody owns a free address."""
 
@@ -195,7 +190,7 @@ ADDRESS: Shape[PublicAddress] = Shape(
         flag("issystem", "whether it is a system address", always(False)),
         flag("isportable", "whether it can move to another zone", always(False)),
         flag("forvirtualnetwork", "whether it is public", always(True)),
-        flag("fordisplay", "whether users see it", _for_display),
+        for_display(),
         flag("hasrules", "whether ports of it are used", lambda s, a: is_used(s.snapshot, a.id)),
         string("associatednetworkid", "the network that it leads into", lambda _, a: a.network_id),
         string("associatednetworkname", "its name", lambda s, a: (n := _led_to(s, a)) and n.name),
@@ -262,11 +257,7 @@ _FORWARD_FIELDS: tuple[Field[Forward], ...] = (
     ),
     string("vmguestip", "the address of the machine", lambda _, forward: forward.guest),
     string("cidrlist", "who may use it", lambda _, f: ",".join(map(str, f.sources))),
-    flag(
-        "fordisplay",
-        "whether users see it",
-        lambda s, f: s.snapshot.need(ForwardDetails, f.id).for_display,
-    ),
+    for_display(),
     string("state", "Add until the switches hold it", rule_state),
     tags(),
 )

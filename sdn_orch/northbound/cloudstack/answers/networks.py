@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.answers.offerings import GUEST_TYPES
@@ -69,6 +70,10 @@ def _physical(scene: Scene, network: Network) -> PhysicalNetwork:
 
 def _vpc_name(scene: Scene, network: Network) -> str | None:
     return scene.snapshot.need(Vpc, network.vpc_id).name if network.vpc_id else None
+
+
+def _acl_name(scene: Scene, network: Network) -> str | None:
+    return scene.snapshot.need(AclList, network.acl_id).name if network.acl_id else None
 
 
 NETWORK: Shape[Network] = Shape(
@@ -153,6 +158,8 @@ NETWORK: Shape[Network] = Shape(
         *place(lambda scene, network: details(scene.snapshot, network).zone_id),
         string("vpcid", "the VPC of a tier", lambda _, network: network.vpc_id),
         string("vpcname", "the name of the tier's VPC", _vpc_name),
+        string("aclid", "the list of rules of the tier", lambda _, network: network.acl_id),
+        string("aclname", "the name of the list", _acl_name),
         string("related", "the network that it is related to", lambda _, network: network.id),
         string("externalid", "the id outside", lambda scene, n: details(scene.snapshot, n).external_id),
         flag("canusefordeploy", "whether machines can be deployed in it", always(True)),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sdn_orch.intent.traffic import ICMP, ICMPV6, TCP, UDP, TrafficRule
-from sdn_orch.northbound.cloudstack.shapes import Scene
+from typing import Any
 
-_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmp"}
+from sdn_orch.intent.traffic import ICMP, ICMPV6, SCTP, TCP, UDP, Prefix, TrafficRule
+from sdn_orch.northbound.cloudstack.answers.tags import tags
+from sdn_orch.northbound.cloudstack.display import for_display
+from sdn_orch.northbound.cloudstack.shapes import Field, Scene, number, string
+
+_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmp", SCTP: "sctp"}
 
 
 def rule_state(_scene: Scene, _rule: object) -> str:
@@ -18,6 +22,24 @@ def protocol(_scene: Scene, rule: TrafficRule) -> str:
     return "all" if rule.protocol is None else _NAMES.get(rule.protocol, str(rule.protocol))
 
 
-def prefixes(_scene: Scene, rule: TrafficRule) -> str:
-    """The source prefixes, joined by commas."""
-    return ",".join(map(str, rule.sources))
+def joined(prefixes: tuple[Prefix, ...], version: int) -> str:
+    """Prefixes joined by commas; none is every address."""
+    return ",".join(map(str, prefixes)) or ("0.0.0.0/0" if version == 4 else "::/0")
+
+
+def icmp(value: int | None, rule: TrafficRule) -> int | None:
+    """An ICMP type or code, -1 for any; nothing for other protocols."""
+    if rule.protocol not in (ICMP, ICMPV6):
+        return None
+    return -1 if value is None else value
+
+
+PACKET_FIELDS: tuple[Field[Any], ...] = (
+    string("id", "the id of the rule", lambda _, rule: rule.id),
+    string("protocol", "the protocol", protocol),
+    number("icmptype", "the ICMP type", lambda _, rule: icmp(rule.icmp_type, rule)),
+    number("icmpcode", "the ICMP code", lambda _, rule: icmp(rule.icmp_code, rule)),
+    string("state", "Add until the switches hold it", rule_state),
+    for_display(),
+    tags(),
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 
 from sdn_orch.intent.model import Account, Network, NetworkKind, Vpc
@@ -19,6 +18,7 @@ from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import ZONE
 from sdn_orch.northbound.cloudstack.calls.network_creation import check_zone
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
+from sdn_orch.northbound.cloudstack.display import FOR_DISPLAY, is_shown, show
 from sdn_orch.northbound.cloudstack.faults import bad, denied, invalid_value, no_entity
 from sdn_orch.northbound.cloudstack.model import PhysicalNetwork, Zone
 from sdn_orch.northbound.cloudstack.model_public import PublicRangeDetails
@@ -41,7 +41,6 @@ FREE_ID = uuid_of_choice("id", "the id of a public address that is free")
 NETWORK = entity("networkid", Network, "the network that the address is to lead into")
 VPC = entity("vpcid", Vpc, "the VPC that the address is for")
 ADDRESS = ipv4("ipaddress", "the address")
-FOR_DISPLAY = boolean("fordisplay", "whether users see it")
 IS_PORTABLE = boolean("isportable", "whether it shall be able to move to another zone; none can")
 LED_TO = entity("associatednetworkid", Network, "addresses that lead into the network")
 RANGE = entity("vlanid", PublicRange, "addresses of the range", Access.ANY)
@@ -93,10 +92,7 @@ def list_public_ip_addresses(call: Call) -> Iterable[PublicAddress]:
         ),
         (call.get(IS_SOURCE_NAT), lambda address: address.is_source_nat),
         (call.get(IS_STATIC_NAT), lambda address: address.nic_id is not None),
-        (
-            call.get(FOR_DISPLAY),
-            lambda address: (known := address_details(snapshot, address)) is None or known.for_display,
-        ),
+        (call.get(FOR_DISPLAY), lambda address: is_shown(snapshot, address)),
         (state.lower() if state else None, lambda address: address_state(snapshot, address).lower()),
     )
 
@@ -183,9 +179,7 @@ def _zone(call: Call) -> Zone:
 
 def _shown(call: Call, address: PublicAddress) -> PublicAddress:
     """The address, hidden from users if the call says so."""
-    known, shown = address_details(call.snapshot, address), call.get(FOR_DISPLAY)
-    if known is not None and shown is not None:
-        call.transaction.put(dataclasses.replace(known, for_display=shown))
+    show(call.transaction, address, call.get(FOR_DISPLAY))
     return call.snapshot.need(PublicAddress, address.id)
 
 

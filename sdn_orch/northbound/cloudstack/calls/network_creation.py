@@ -7,11 +7,15 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from uuid import uuid4
 
 from sdn_orch.errors import Exhausted
+from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Role, Vpc
 from sdn_orch.northbound import networks, pool
 from sdn_orch.northbound.cloudstack import source_nat
 from sdn_orch.northbound.cloudstack.answers.networks import NETWORK as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import vpc_details
+from sdn_orch.northbound.cloudstack.bootstrap import DEFAULT_DENY
+from sdn_orch.northbound.cloudstack.callers import Access
+from sdn_orch.northbound.cloudstack.calls.acl_lists import list_for
 from sdn_orch.northbound.cloudstack.calls.common import (
     DISPLAY_TEXT,
     DNS,
@@ -47,6 +51,7 @@ from sdn_orch.northbound.cloudstack.model_public import GuestRange
 from sdn_orch.northbound.cloudstack.parameters import (
     boolean,
     cidr6,
+    entity,
     ipv4,
     ipv6,
     required,
@@ -61,6 +66,7 @@ END_IP = ipv4("endip", "the last address of the range; the first by default")
 IP6_CIDR = cidr6("ip6cidr", "the IPv6 prefix, a /64")
 IP6_GATEWAY = ipv6("ip6gateway", "the IPv6 gateway; the first address of the prefix by default")
 SUBDOMAIN_ACCESS = boolean("subdomainaccess", "whether domains below may use a shared network")
+ACL = entity("aclid", AclList, "the list of rules of a tier; default_deny by default", Access.USE)
 SOURCE_NAT_ADDRESS = ipv4("sourcenatipaddress", "the public address under which it shall go out")
 EXTERNAL_ID = text("externalid", "the id of the network outside")
 
@@ -91,6 +97,7 @@ class Addressing:
     IP6_CIDR,
     IP6_GATEWAY,
     VPC,
+    ACL,
     VLAN,
     PHYSICAL,
     *OWNER,
@@ -125,6 +132,7 @@ def create_network(call: Call) -> Network:
         domain_name=call.get(NETWORK_DOMAIN) or (vpc.domain_name if vpc else domain_name(call, owner, zone)),
         dns=merge_dns(call, vpc.dns if vpc else (*zone.dns, *zone.ip6_dns)),
         mtu=guest_mtu(call, call.transaction.fabric_mtu),
+        acl_id=_acl_list(call, offering, vpc),
     )
     if network.kind is NetworkKind.L2:
         network = replace(network, domain_name="", dns=())
@@ -157,6 +165,19 @@ def create_network(call: Call) -> Network:
     if wanted is not None or offering.is_persistent:
         source_nat.ensure(call.transaction, network, wanted)
     return network
+
+
+def _acl_list(call: Call, offering: NetworkOffering, vpc: Vpc | None) -> str | None:
+    """The list of rules of a tier: the one given, or the common one that denies everything."""
+    given = call.get(ACL)
+    if vpc is None or "NetworkACL" not in dict(offering.services):
+        if given is not None:
+            raise bad("aclid can only be specified for tiers of VPCs whose offering has NetworkACL")
+        return None
+    if given is not None:
+        return list_for(given, vpc.id).id
+    found = call.snapshot.where(AclList, "name", DEFAULT_DENY)
+    return next(acl.id for acl in found if acl.vpc_id is None)
 
 
 def check_zone(call: Call, zone: Zone) -> None:

@@ -22,8 +22,8 @@ from sdn_orch.northbound.cloudstack.calls.forwarding import (
 )
 from sdn_orch.northbound.cloudstack.calls.static_nat import target
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
+from sdn_orch.northbound.cloudstack.display import FOR_DISPLAY, is_shown, show
 from sdn_orch.northbound.cloudstack.faults import bad, conflict
-from sdn_orch.northbound.cloudstack.model_public import ForwardDetails
 from sdn_orch.northbound.cloudstack.parameters import (
     boolean,
     choice,
@@ -49,7 +49,6 @@ SOURCES = cidrs("cidrlist", "who may use it; everybody by default")
 OPEN = boolean(
     "openfirewall", "true, which is the default outside of VPCs: also a firewall rule for the ports"
 )
-FOR_DISPLAY = boolean("fordisplay", "whether users see it")
 
 
 @changes(
@@ -95,7 +94,7 @@ def create_port_forwarding_rule(call: Call) -> Forward:
     )
     check_free(call, forward)
     public.create_forward(call.transaction, forward)
-    call.transaction.put(ForwardDetails(id=forward.id, for_display=call.get(FOR_DISPLAY) is not False))
+    show(call.transaction, forward, call.get(FOR_DISPLAY))
     if address.vpc_id is None and call.get(OPEN) is not False:
         rule = FirewallRule(
             id=str(uuid4()), address_id=address.id, forward_id=forward.id, protocol=protocol, ports=outside
@@ -149,9 +148,7 @@ def update_port_forwarding_rule(call: Call) -> Forward:
         changed = dataclasses.replace(changed, nic_id=nic.id, guest=guest)
     elif (guest_ip := call.get(GUEST)) is not None:
         changed = dataclasses.replace(changed, guest=guest_ip)
-    if (shown := call.get(FOR_DISPLAY)) is not None:
-        known = call.snapshot.need(ForwardDetails, old.id)
-        call.transaction.put(dataclasses.replace(known, for_display=shown))
+    show(call.transaction, old, call.get(FOR_DISPLAY))
     return call.transaction.put(changed)
 
 
@@ -184,8 +181,5 @@ def list_port_forwarding_rules(call: Call) -> Iterable[Forward]:
     """Rules by owner, address and network."""
     return chosen(
         (forward for forward in forwards(call, ID, call.get(NETWORK)) if not forward.is_static),
-        (
-            call.get(FOR_DISPLAY),
-            lambda forward: call.snapshot.need(ForwardDetails, forward.id).for_display,
-        ),
+        (call.get(FOR_DISPLAY), lambda forward: is_shown(call.snapshot, forward)),
     )

@@ -23,7 +23,6 @@ from sdn_orch.northbound.cloudstack.calls.forwarding import (
 )
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad, conflict
-from sdn_orch.northbound.cloudstack.model_public import ForwardDetails
 from sdn_orch.northbound.cloudstack.parameters import boolean, choice, entity, integer, ipv4, required
 from sdn_orch.northbound.cloudstack.scope import SCOPE
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
@@ -150,9 +149,7 @@ def create_ip_forwarding_rule(call: Call) -> Forward:
         is_static=True,
     )
     check_free(call, forward)
-    public.create_forward(call.transaction, forward)
-    call.transaction.put(ForwardDetails(id=forward.id))
-    return forward
+    return public.create_forward(call.transaction, forward)
 
 
 @changes(
