@@ -48,16 +48,17 @@ def provide(transaction: Transaction, pool_id: str, ranges: Ranges) -> None:
     transaction.put(dataclasses.replace(pool, ranges=ranges, first_block=0))
 
 
-def claim(transaction: Transaction, pool_id: str) -> int:
-    """Take the smallest free integer of the ranges; raises Exhausted."""
+def claim(transaction: Transaction, pool_id: str, within: Ranges | None = None) -> int:
+    """Take the smallest free integer of the pool's ranges, or of others; raises Exhausted."""
     pool = transaction.snapshot.need(Pool, pool_id)
-    for index, allowed in _blocks(pool.ranges, pool.first_block):
+    ranges, first_block = (pool.ranges, pool.first_block) if within is None else (within, 0)
+    for index, allowed in _blocks(ranges, first_block):
         block = _block(transaction.snapshot, pool_id, index)
         free = allowed & ~int(block.taken, 16)
         if free:
             bit = (free & -free).bit_length() - 1
             transaction.put(_with(block, bit))
-            if index != pool.first_block:
+            if within is None and index != pool.first_block:
                 transaction.put(dataclasses.replace(pool, first_block=index))
             return index * _SIZE + bit
     raise Exhausted("nothing is left of the range")

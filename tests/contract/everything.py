@@ -27,6 +27,7 @@ def furnish(cloud: Cloud) -> None:
     cloud.admin.job("createNetworkACL", aclid=acl, protocol="tcp", startport=443, cidrlist="0.0.0.0/0")
     machine = cloud.machine(cloud.admin, "vm", networkids=network["id"])
     cloud.admin.job("addIpToNic", nicid=machine["nic"][0]["id"])
+    _fabric(cloud)
     _tenancy(cloud, machine["id"])
     _rules(cloud, network["id"], machine["id"])
 
@@ -46,11 +47,18 @@ def public_range(cloud: Cloud, first: str = "203.0.113.10", last: str = "203.0.1
     return made["vlan"]
 
 
+def _fabric(cloud: Cloud) -> None:
+    cloud.admin.job("addTrafficType", physicalnetworkid=cloud.physical, traffictype="Guest")
+    cloud.admin.call("dedicateGuestVlanRange", physicalnetworkid=cloud.physical, vlanrange="190-199")
+    addresses = {"gateway": "192.0.2.129", "netmask": "255.255.255.128", "startip": "192.0.2.130"}
+    place = {"gateway": "192.0.2.1", "netmask": "255.255.255.0", "startip": "192.0.2.2"}
+    pod = cloud.admin.call("createPod", name="pod", zoneid=cloud.zone, **place)["pod"]["id"]
+    cloud.admin.job("createStorageNetworkIpRange", podid=pod, **addresses)
+
+
 def _tenancy(cloud: Cloud, machine: str) -> None:
     cloud.account("tenant")
     cloud.admin.call("createDomain", name="domain")
-    addresses = {"gateway": "192.0.2.1", "netmask": "255.255.255.0", "startip": "192.0.2.2"}
-    cloud.admin.call("createPod", name="pod", zoneid=cloud.zone, **addresses)
     cloud.admin.job("createProject", name="project", displaytext="p")
     on_machine = {"resourcetype": "UserVm", "resourceid": machine, "resourceids": machine}
     for command, given in (("createTags", "tags"), ("addResourceDetail", "details")):

@@ -10,7 +10,7 @@ import pytest
 
 from sdn_orch.intent.model import Record
 from sdn_orch.intent.traffic import TrafficRule
-from sdn_orch.northbound.cloudstack.calls import COMMANDS, absent
+from sdn_orch.northbound.cloudstack.calls import COMMANDS, absent, devices
 from sdn_orch.northbound.cloudstack.declare import EVERYBODY, Command, Mode
 from sdn_orch.northbound.cloudstack.model_tenancy import Project
 from sdn_orch.northbound.cloudstack.parameters import Parameter
@@ -114,13 +114,6 @@ def refusal(client: Client, command: str, **arguments: object) -> Refused:
     return error
 
 
-every_command = pytest.mark.parametrize("command", COMMANDS.values(), ids=list(COMMANDS))
-parameters = [(command, each) for command in COMMANDS.values() for each in command.parameters]
-every_parameter = pytest.mark.parametrize(
-    ("command", "parameter"), parameters, ids=[f"{command.name}-{each.name}" for command, each in parameters]
-)
-
-
 def test_the_calls_of_this_release_are_declared() -> None:
     wanted = [
         "listZones", "createZone", "updateZone", "createPhysicalNetwork", "listPhysicalNetworks",
@@ -158,7 +151,43 @@ def test_the_calls_of_this_release_are_declared() -> None:
 
 
 #: Lists of what there can be nothing of.
-NOTHING = {command.name for command in vars(absent).values() if isinstance(command, Command)}
+NOTHING = {
+    command.name
+    for module in (absent, devices)
+    for command in vars(module).values()
+    if isinstance(command, Command) and command.mode is Mode.LIST
+}
+
+
+def is_nowhere(parameter: Parameter[Any]) -> bool:
+    """Whether the parameter is the id of something of which there is nothing."""
+    return parameter.type_name == "uuid" and parameter.kind is None
+
+
+#: Calls about what there is nothing of: whatever id is given names nothing.
+UNREACHABLE = [
+    command
+    for command in COMMANDS.values()
+    if any(each.is_required and is_nowhere(each) for each in command.parameters)
+]
+REACHABLE = [command for command in COMMANDS.values() if command not in UNREACHABLE]
+every_command = pytest.mark.parametrize("command", REACHABLE, ids=[command.name for command in REACHABLE])
+parameters = [(command, each) for command in REACHABLE for each in command.parameters if not is_nowhere(each)]
+every_parameter = pytest.mark.parametrize(
+    ("command", "parameter"), parameters, ids=[f"{command.name}-{each.name}" for command, each in parameters]
+)
+
+
+@pytest.mark.parametrize("command", UNREACHABLE, ids=lambda each: each.name)
+def test_ids_of_what_there_is_not_are_refused(cloud: Cloud, command: Command) -> None:
+    (parameter,) = (each for each in command.parameters if each.is_required and is_nowhere(each))
+    given = {each.name: sample(cloud, command, each) for each in command.parameters if each.is_required}
+    wanted = f"Invalid parameter {parameter.name} value={NOWHERE} due to incorrect long value format, or"
+    error = refusal(cloud.admin, command.name, **(given | {parameter.name: NOWHERE}))
+    assert error.status == 431
+    assert wanted in error.text
+    del given[parameter.name]
+    assert f"missing parameter {parameter.name}" in refusal(cloud.admin, command.name, **given).text
 
 
 @every_command

@@ -10,6 +10,7 @@ from uuid import uuid4
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.model import Account, Domain, NetworkKind, Role
 from sdn_orch.intent.traffic import Direction, Verdict
+from sdn_orch.northbound.cloudstack import providers
 from sdn_orch.northbound.cloudstack.model import (
     AccountDetails,
     Availability,
@@ -17,12 +18,14 @@ from sdn_orch.northbound.cloudstack.model import (
     Enabled,
     InternetProtocol,
     NetworkOffering,
+    PhysicalNetwork,
     ServiceOffering,
     Services,
     Template,
     User,
     VpcOffering,
 )
+from sdn_orch.northbound.cloudstack.model_fabric import ServiceProvider
 from sdn_orch.northbound.cloudstack.services import ROUTER, VPC_ROUTER
 from sdn_orch.northbound.service import Service, Transaction
 
@@ -50,6 +53,9 @@ def bootstrap(service: Service, given: Credentials | None = None) -> Credentials
         if not transaction.snapshot.where(Domain, "path", "/"):
             _install(transaction)
         _common_lists(transaction)
+        for physical in transaction.snapshot.all(PhysicalNetwork):
+            if not transaction.snapshot.count_where(ServiceProvider, "physical_network_id", physical.id):
+                providers.provide(transaction, physical)
         return _keys(transaction, given)
 
     return service.write(prepare)

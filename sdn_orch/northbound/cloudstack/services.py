@@ -13,7 +13,8 @@ from sdn_orch.northbound.cloudstack.shapes import Field, always, flag, items, st
 
 ROUTER = "VirtualRouter"
 VPC_ROUTER = "VpcVirtualRouter"
-_PROVIDERS = (
+#: Everybody who may serve networks.
+PROVIDERS = (
     ROUTER,
     VPC_ROUTER,
     "InternalLbVm",
@@ -120,7 +121,7 @@ def read_services(names: Sequence[str], providers: Sequence[Entry], default_prov
         provider = entry.get("provider", "")
         if name not in chosen:
             raise bad(f"Service {name} is not among the supported services")
-        if provider not in _PROVIDERS:
+        if provider not in PROVIDERS:
             raise bad(f"Invalid service provider: {provider[:255]}")
         if provider not in CATALOGUE[name].providers:
             raise bad(f"Provider {provider} doesn't support service {name}")

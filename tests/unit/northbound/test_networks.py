@@ -346,6 +346,11 @@ def test_offerings_of_ones_own(cloud: Cloud) -> None:
     assert shown["serviceofferingid"]
     cloud.admin.call("updateNetworkOffering", id=shown["id"], state="Enabled", availability="Required")
     cloud.offerings["own"] = shown["id"]
+    with pytest.raises(Refused) as lacking:
+        cloud.network(cloud.admin, "n", "own")
+    assert "Provider JuniperSRX, which serves SourceNat" in lacking.value.text
+    srx = cloud.admin.call("addNetworkServiceProvider", name="JuniperSRX", physicalnetworkid=cloud.physical)
+    cloud.admin.job("updateNetworkServiceProvider", id=srx["id"], state="Enabled")
     network = cloud.network(cloud.admin, "n", "own")
     assert "used by 1 networks" in refused(cloud.admin.call, "deleteNetworkOffering", id=shown["id"]).text
     cloud.admin.job("deleteNetwork", id=network["id"])

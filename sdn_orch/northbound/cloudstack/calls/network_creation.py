@@ -10,7 +10,7 @@ from sdn_orch.errors import Exhausted
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Role, Vpc
 from sdn_orch.northbound import networks, pool
-from sdn_orch.northbound.cloudstack import source_nat
+from sdn_orch.northbound.cloudstack import providers, segments, source_nat
 from sdn_orch.northbound.cloudstack.answers.networks import NETWORK as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import vpc_details
 from sdn_orch.northbound.cloudstack.bootstrap import DEFAULT_DENY
@@ -119,6 +119,7 @@ def create_network(call: Call) -> Network:
     owner = call.snapshot.need(Account, vpc.account_id) if vpc else new_owner(call)
     addressing = _addressing(call, offering, zone)
     physical = _physical_network(call, zone)
+    providers.check(call.snapshot, offering, physical)
     network = Network(
         id=str(uuid4()),
         account_id=owner.id,
@@ -299,12 +300,14 @@ def _with_segment(
     claimed: int | None = None
     if number is None:
         try:
-            claimed = number = pool.claim(call.transaction, physical.id)
+            claimed = number = segments.claim(call.transaction, physical, network.account_id)
         except Exhausted:
             raise ApiFault(
                 NO_CAPACITY, f"Unable to allocate vnet for a network in physical network {physical.name}"
             ) from None
     elif any(low <= number <= high for low, high in physical.segments):
+        if not segments.may_have(call.snapshot, physical, network.account_id, number):
+            raise bad(f"Vlan {given} is dedicated to another account")
         if pool.is_taken(call.snapshot, physical.id, number):
             raise bad(f"Network with vlan {given} already exists in zone {call[ZONE].name}")
         pool.claim_this(call.transaction, physical.id, number)
@@ -318,7 +321,7 @@ def _with_segment(
 
 def _segment_number(given: str, physical: PhysicalNetwork) -> int:
     text = given.lower().removeprefix("vxlan://" if physical.is_vxlan else "vlan://")
-    largest = 2**23 - 1 if physical.is_vxlan else 4094
+    largest = segments.largest(physical)
     if not text.isascii() or not text.isdigit() or len(text) > 8 or not 1 <= int(text) <= largest:
         raise bad(f"Invalid vlan {given[:255]}: it must be a number in 1..{largest}")
     return int(text)

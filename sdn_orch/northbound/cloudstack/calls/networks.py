@@ -59,6 +59,8 @@ CAN_USE = boolean("canusefordeploy", "networks that machines can be deployed in"
 IS_SYSTEM = boolean("issystem", "system networks; there are none")
 DISPLAY_NETWORK = boolean("displaynetwork", "whether users see it")
 FORCED = boolean("forced", "go on whatever its state is")
+MAKE_REDUNDANT = boolean("makeredundant", "true: without a single point of failure; here that is always so")
+LIVE_PATCH = boolean("livepatch", "true: without interruption, which goes without cleanup only")
 CLEANUP = boolean("cleanup", "true: also what is left of former rules; here that is so without it")
 
 
@@ -191,13 +193,22 @@ def merge_dns(call: Call, old: tuple[str, ...]) -> tuple[str, ...]:
     "Restarts a network",
     required(ID),
     CLEANUP,
+    MAKE_REDUNDANT,
+    LIVE_PATCH,
     mode=Mode.ASYNC,
     event="NETWORK.RESTART",
 )
 def restart_network(call: Call) -> None:
     """Nothing to do: what switches hold is compared with what they should all the time."""
+    check_restart(call)
     if state(call.snapshot, call[ID]) == "Allocated":
         raise bad("Network is not in the right state to be restarted. Correct states are: Implemented, Setup")
+
+
+def check_restart(call: Call) -> None:
+    """Raises a parameter fault if what is asked for contradicts itself."""
+    if call.get(CLEANUP) and call.get(LIVE_PATCH):
+        raise bad("livepatch cannot be used with cleanup")
 
 
 @changes(

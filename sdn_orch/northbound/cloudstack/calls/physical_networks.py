@@ -6,21 +6,21 @@ import dataclasses
 from collections.abc import Iterable
 from uuid import uuid4
 
+from sdn_orch.errors import InUse
 from sdn_orch.northbound import pool
+from sdn_orch.northbound.cloudstack import providers, segments
 from sdn_orch.northbound.cloudstack.answers.infrastructure import PHYSICAL_NETWORK as SHAPE
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME, STATE, ZONE
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model import BroadcastDomainRange, NetworkDetails, PhysicalNetwork
+from sdn_orch.northbound.cloudstack.model_public import PublicRangeDetails
 from sdn_orch.northbound.cloudstack.parameters import choice, entity, required, text, words
 from sdn_orch.northbound.cloudstack.scope import chosen, one_or
+from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 
 _METHODS = ("VLAN", "VXLAN", "GRE", "STT", "L3", "SSP", "ODL", "L3VPN", "VCS", "BCF_SEGMENT", "OVS")
-_LARGEST_VLAN = 4094
-#: VNIs from here up are derived from the numbers of networks that have none.
-_LARGEST_VNI = 2**23 - 1
-
 
 ID = entity("id", PhysicalNetwork, "the id of the physical network", Access.ANY)
 ISOLATION_METHODS = words("isolationmethods", f"how networks are told apart: {', '.join(_METHODS)}")
@@ -72,7 +72,28 @@ def create_physical_network(call: Call) -> PhysicalNetwork:
         speed=call.get(SPEED) or "",
         tags=call.get(TAGS) or (),
     )
-    return _with_segments(call, physical)
+    _with_segments(call, physical)
+    providers.provide(call.transaction, physical)
+    return call.snapshot.need(PhysicalNetwork, physical.id)
+
+
+@changes(
+    "deletePhysicalNetwork",
+    SUCCESS,
+    "Deletes a physical network",
+    required(ID),
+    roles=ROOT,
+    mode=Mode.ASYNC,
+    event="PHYSICAL.NETWORK.DELETE",
+)
+def delete_physical_network(call: Call) -> None:
+    """Only one without networks and public addresses; its providers and traffic types go with it."""
+    physical = call[ID]
+    for kind, what in ((NetworkDetails, "networks"), (PublicRangeDetails, "public ranges")):
+        if count := call.snapshot.count_where(kind, "physical_network_id", physical.id):
+            raise InUse(f"The Physical Network is not deletable because there are {count} {what} on it")
+    pool.drop(call.transaction, physical.id)
+    call.transaction.delete(physical)
 
 
 @changes(
@@ -106,13 +127,17 @@ def _with_segments(call: Call, physical: PhysicalNetwork) -> PhysicalNetwork:
     given = call.get(SEGMENTS)
     if given is None:
         return call.transaction.put(physical)
-    segments = read_ranges(given, _LARGEST_VNI if physical.is_vxlan else _LARGEST_VLAN)
+    ranges = read_ranges(given, segments.largest(physical))
     for details in call.snapshot.where(NetworkDetails, "physical_network_id", physical.id):
         taken = details.segment
-        if taken is not None and not any(low <= taken <= high for low, high in segments):
+        if taken is not None and not any(low <= taken <= high for low, high in ranges):
             raise bad(f"{taken} is in use by network {details.id} and must stay in the ranges")
-    pool.provide(call.transaction, physical.id, segments)
-    return call.transaction.put(dataclasses.replace(physical, segments=segments))
+    for kept in segments.kept(call.snapshot, physical.id):
+        if not any(low <= kept.first and kept.last <= high for low, high in ranges):
+            raise bad(f"{kept.first}-{kept.last} is kept for an account and must stay in the ranges")
+    changed = call.transaction.put(dataclasses.replace(physical, segments=ranges))
+    pool.provide(call.transaction, physical.id, segments.anybodys(call.snapshot, changed))
+    return changed
 
 
 def read_ranges(given: str, largest: int) -> tuple[tuple[int, int], ...]:

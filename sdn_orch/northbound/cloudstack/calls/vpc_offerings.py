@@ -1,10 +1,12 @@
-"""createVPCOffering, listVPCOfferings."""
+"""create, update, delete and listVPCOffering(s)."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from uuid import uuid4
 
+from sdn_orch.errors import InUse
 from sdn_orch.northbound.cloudstack.answers.offerings import VPC_OFFERING as SHAPE
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import DISPLAY_TEXT, NAME, STATE
@@ -20,7 +22,7 @@ from sdn_orch.northbound.cloudstack.calls.network_offerings import (
 )
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
-from sdn_orch.northbound.cloudstack.model import Enabled, InternetProtocol, VpcOffering
+from sdn_orch.northbound.cloudstack.model import Enabled, InternetProtocol, VpcDetails, VpcOffering
 from sdn_orch.northbound.cloudstack.parameters import entity, required
 from sdn_orch.northbound.cloudstack.scope import chosen, one_or
 from sdn_orch.northbound.cloudstack.services import (
@@ -29,6 +31,7 @@ from sdn_orch.northbound.cloudstack.services import (
     read_services,
     service,
 )
+from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 
 ID = entity("id", VpcOffering, "the id of the VPC offering", Access.ANY)
 
@@ -82,3 +85,49 @@ def create_vpc_offering(call: Call) -> VpcOffering:
             internet_protocol=call.get(PROTOCOL) or InternetProtocol.IPV4,
         )
     )
+
+
+@changes(
+    "updateVPCOffering",
+    SHAPE,
+    "Updates a VPC offering",
+    required(ID),
+    NAME,
+    DISPLAY_TEXT,
+    STATE,
+    roles=ROOT,
+    mode=Mode.ASYNC,
+    event="VPC.OFFERING.UPDATE",
+)
+def update_vpc_offering(call: Call) -> VpcOffering:
+    """What can change; services are fixed when the offering is created."""
+    offering, name = call[ID], call.get(NAME)
+    if name and any(other.id != offering.id for other in call.snapshot.where(VpcOffering, "name", name)):
+        raise bad(f"A VPC offering with name {name} already exists")
+    return call.transaction.put(
+        dataclasses.replace(
+            offering,
+            name=name or offering.name,
+            display_text=call.get(DISPLAY_TEXT) or offering.display_text,
+            state=call.get(STATE) or offering.state,
+        )
+    )
+
+
+@changes(
+    "deleteVPCOffering",
+    SUCCESS,
+    "Deletes a VPC offering",
+    required(ID),
+    roles=ROOT,
+    mode=Mode.ASYNC,
+    event="VPC.OFFERING.DELETE",
+)
+def delete_vpc_offering(call: Call) -> None:
+    """Only one that no VPC is made from, and not the default one."""
+    offering = call[ID]
+    if offering.is_default:
+        raise bad("Default network offering can't be deleted")
+    if count := call.snapshot.count_where(VpcDetails, "offering_id", offering.id):
+        raise InUse(f"Can't delete vpc offering {offering.id} as its used by {count} vpcs")
+    call.transaction.delete(offering)

@@ -21,7 +21,13 @@ from sdn_orch.northbound.cloudstack.calls.common import (
     ZONE,
 )
 from sdn_orch.northbound.cloudstack.calls.network_creation import check_zone, domain_name
-from sdn_orch.northbound.cloudstack.calls.networks import merge_dns
+from sdn_orch.northbound.cloudstack.calls.networks import (
+    CLEANUP,
+    LIVE_PATCH,
+    MAKE_REDUNDANT,
+    check_restart,
+    merge_dns,
+)
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model import Enabled, VpcDetails, VpcOffering
@@ -159,3 +165,19 @@ def drop_vpc(transaction: Transaction, vpc: Vpc) -> None:
     """Delete the VPC with its details. Raises InUse."""
     transaction.delete(vpc_details(transaction.snapshot, vpc))
     networks.delete_vpc(transaction, vpc)
+
+
+@changes(
+    "restartVPC",
+    SUCCESS,
+    "Restarts a VPC",
+    required(ID),
+    CLEANUP,
+    MAKE_REDUNDANT,
+    LIVE_PATCH,
+    mode=Mode.ASYNC,
+    event="VPC.RESTART",
+)
+def restart_vpc(call: Call) -> None:
+    """Nothing to do: what switches hold is compared with what they should all the time."""
+    check_restart(call)
