@@ -90,13 +90,15 @@ class Claims:
                 and there.source not in settled
             ):
                 continue
+            place = (switch.id, claim.port, claim.vlan, claim.source)
+            if there is not None and place == (there.switch_id, there.port, there.vlan, there.source):
+                continue
             before = there or Attachment(id=str(uuid4()), nic_id=nic_id, switch_id=switch.id, port=claim.port)
             after = replace(
                 before, switch_id=switch.id, port=claim.port, vlan=claim.vlan, source=claim.source
             )
-            if after != there:
-                changes += _free(snapshot, switch.id, claim.port)
-                changes.append(Put(after))
+            changes += _free(snapshot, switch.id, claim.port)
+            changes.append(Put(after))
         return list(dict.fromkeys(changes))
 
     def _best(self, snapshot: Snapshot, nic: Nic) -> Claim | None:

@@ -157,9 +157,8 @@ def compile_switch(world: World, switch_id: str, between: Callable[[], None] = l
 
 
 def _add(state: State, owner: Owner, rules: Rules) -> None:
-    taken = [key for key in rules.flows if key in state.flows]
-    if taken:
-        table, priority, match = taken[0]
+    if not state.flows.keys().isdisjoint(rules.flows):
+        table, priority, match = next(key for key in rules.flows if key in state.flows)
         raise OwnerConflict(
             f"{owner}: another flow has table {table}, priority {priority}, match {match.hex()}"
         )

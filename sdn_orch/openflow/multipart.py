@@ -57,8 +57,11 @@ def parse_multipart(data: bytes) -> tuple[int, bool, bytes]:
 
 #: Packets, bytes, and seconds since the flow was installed.
 Counters = tuple[int, int, float]
+#: The bytes that hold the counters of a flow: most who read flows do not ask for them.
+Statistics = bytes
 
-_FLOW_13 = Struct("!HBxIIH10xQQQHH")
+_FLOW_13 = Struct("!HBx8xH10xQ16xHH")
+_COUNTERS_13 = Struct("!4xII20xQQ")
 _FLOW_15 = Struct("!H2xBxH8xQHH")
 #: The statistics that Open vSwitch sends: duration, idle time, packets, bytes, each with its OXS header.
 _STATISTICS = Struct("!4xIIIIQIQIQ")
@@ -67,8 +70,8 @@ _OXS_BASIC = 0x8002
 _DURATION, _PACKET_COUNT, _BYTE_COUNT = 0, 4, 5
 
 
-def parse_flows(body: bytes, version: int) -> Iterator[tuple[FlowEntry, Counters]]:
-    """The flows of a flow reply (the body of one part), and what they have counted.
+def parse_flows(body: bytes, version: int) -> Iterator[tuple[FlowEntry, Statistics]]:
+    """The flows of a flow reply (the body of one part), and what `parse_counters` takes.
 
     Matches and instructions stay bytes. Raises MalformedMessage.
     """
@@ -78,24 +81,21 @@ def parse_flows(body: bytes, version: int) -> Iterator[tuple[FlowEntry, Counters
         raise MalformedMessage(f"flow description is cut short: {short}") from None
 
 
-def _flows_13(body: bytes) -> Iterator[tuple[FlowEntry, Counters]]:
+def _flows_13(body: bytes) -> Iterator[tuple[FlowEntry, Statistics]]:
     unpack, offset, end = _FLOW_13.unpack_from, 0, len(body)
     while offset < end:
-        length, table, seconds, fraction, priority, cookie, packets, count, kind, match_length = unpack(
-            body, offset
-        )
+        length, table, priority, cookie, kind, match_length = unpack(body, offset)
         instructions = 48 + (match_length + 7 & ~7)
         if kind != 1 or match_length < 4 or instructions > length or offset + length > end:
             raise MalformedMessage(f"flow description has length {length}, its match {match_length}")
         match = body[offset + 52 : offset + 48 + match_length]
         entry = FlowEntry(table, priority, match, body[offset + instructions : offset + length], cookie)
-        yield entry, (packets, count, seconds + fraction * 1e-9)
+        yield entry, body[offset : offset + 48]
         offset += length
 
 
-def _flows_15(body: bytes) -> Iterator[tuple[FlowEntry, Counters]]:
-    unpack, unpack_statistics = _FLOW_15.unpack_from, _STATISTICS.unpack_from
-    offset, end = 0, len(body)
+def _flows_15(body: bytes) -> Iterator[tuple[FlowEntry, Statistics]]:
+    unpack, offset, end = _FLOW_15.unpack_from, 0, len(body)
     while offset < end:
         length, table, priority, cookie, kind, match_length = unpack(body, offset)
         statistics = offset + 24 + (match_length + 7 & ~7)
@@ -104,23 +104,30 @@ def _flows_15(body: bytes) -> Iterator[tuple[FlowEntry, Counters]]:
         stop = offset + length
         if kind != 1 or match_length < 4 or size < 4 or instructions > stop or stop > end:
             raise MalformedMessage(f"flow description has length {length}, its match {match_length}")
-        counters: Counters | None = None
-        if size == 52:
-            head, seconds, fraction, head_2, _, head_3, packets, head_4, count = unpack_statistics(
-                body, statistics
-            )
-            if (head, head_2, head_3, head_4) == _OVS_HEADERS:
-                counters = (packets, count, seconds + fraction * 1e-9)
-        if counters is None:
-            counters = _counters(body[statistics + 4 : statistics + size])
         match = body[offset + 28 : offset + 24 + match_length]
-        yield FlowEntry(table, priority, match, body[instructions:stop], cookie), counters
+        entry = FlowEntry(table, priority, match, body[instructions:stop], cookie)
+        yield entry, body[statistics : statistics + size]
         offset = stop
 
 
-def _counters(statistics: bytes) -> Counters:
+def parse_counters(statistics: Statistics, version: int) -> Counters:
+    """What a flow has counted. Raises MalformedMessage."""
+    if version == OPENFLOW_13:
+        seconds, fraction, packets, count = _COUNTERS_13.unpack(statistics)
+        return packets, count, seconds + fraction * 1e-9
+    if len(statistics) == _STATISTICS.size:
+        head, seconds, fraction, head_2, _, head_3, packets, head_4, count = _STATISTICS.unpack(statistics)
+        if (head, head_2, head_3, head_4) == _OVS_HEADERS:
+            return packets, count, seconds + fraction * 1e-9
+    try:
+        return _counters_15(statistics)
+    except error as short:
+        raise MalformedMessage(f"statistics are cut short: {short}") from None
+
+
+def _counters_15(statistics: Statistics) -> Counters:
     values = {_DURATION: 0, _PACKET_COUNT: 0, _BYTE_COUNT: 0}
-    offset = 0
+    offset = 4
     while offset < len(statistics):
         oxs_class, field, length = Struct("!HBB").unpack_from(statistics, offset)
         payload = statistics[offset + 4 : offset + 4 + length]

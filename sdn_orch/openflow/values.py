@@ -49,10 +49,10 @@ class Match:
         result: list[tuple[str, int, int | None]] = []
         for name, full in _in_order(tuple(fields)):
             given = fields[name]
-            value, mask = given if isinstance(given, tuple) else (given, None)
-            if not 0 <= value <= full or (mask is not None and not 0 <= mask <= full):
+            value, mask = given if isinstance(given, tuple) else (given, full)
+            if not 0 <= value <= full or not 0 <= mask <= full:
                 raise ValueError(f"{name}: {value:#x} does not fit in {full.bit_length()} bits")
-            if mask is None or mask == full:
+            if mask == full:
                 result.append((name, value, None))
             elif mask:
                 result.append((name, value & mask, mask))

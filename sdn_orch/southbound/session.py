@@ -20,7 +20,13 @@ from sdn_orch.openflow.events import parse_error, parse_packet_in
 from sdn_orch.openflow.groups import parse_groups
 from sdn_orch.openflow.messages import Kind
 from sdn_orch.openflow.meters import parse_meters
-from sdn_orch.openflow.multipart import Part, multipart_request, parse_flows, parse_multipart
+from sdn_orch.openflow.multipart import (
+    Part,
+    multipart_request,
+    parse_counters,
+    parse_flows,
+    parse_multipart,
+)
 from sdn_orch.openflow.ports import PortChange, PortDescription, parse_port_status
 from sdn_orch.openflow.values import OPENFLOW_13, Action, FlowKey, State
 from sdn_orch.southbound.base import FlowCounters, Listener, PacketIn, Port
@@ -94,7 +100,7 @@ class Session:
         """Counters by flow identity. Raises Disconnected."""
         with self._answered("dump"), uncollected():
             return {
-                entry.key: FlowCounters(*counted)
+                entry.key: FlowCounters(*parse_counters(counted, self._version))
                 for body in self._dump(Part.FLOW)
                 for entry, counted in parse_flows(body, self._version)
             }

@@ -18,7 +18,14 @@ from sdn_orch.openflow.events import parse_error
 from sdn_orch.openflow.groups import Change, group_mod, parse_groups
 from sdn_orch.openflow.messages import FlowCommand, Kind, barrier_request, echo_reply, flow_mod, hello
 from sdn_orch.openflow.meters import meter_mod, parse_meters
-from sdn_orch.openflow.multipart import Counters, Part, multipart_request, parse_flows, parse_multipart
+from sdn_orch.openflow.multipart import (
+    Counters,
+    Part,
+    multipart_request,
+    parse_counters,
+    parse_flows,
+    parse_multipart,
+)
 from sdn_orch.openflow.values import FlowEntry, Group, GroupType, Meter
 from sdn_orch.southbound.framing import Framing
 
@@ -160,7 +167,11 @@ class Session:
 
     def flows(self) -> list[tuple[FlowEntry, Counters]]:
         """All flows with their counters."""
-        return [item for body in self.read(Part.FLOW) for item in parse_flows(body, self.version)]
+        return [
+            (entry, parse_counters(counted, self.version))
+            for body in self.read(Part.FLOW)
+            for entry, counted in parse_flows(body, self.version)
+        ]
 
     def groups(self) -> dict[int, Group]:
         """All groups by number."""

@@ -17,6 +17,7 @@ from sdn_orch.openflow.groups import Change, group_mod, parse_groups
 from sdn_orch.openflow.messages import hello, hello_versions
 from sdn_orch.openflow.meters import parse_meters
 from sdn_orch.openflow.multipart import (
+    parse_counters,
     parse_description,
     parse_flows,
     parse_group_features,
@@ -58,7 +59,9 @@ PARSERS: dict[str, Parser] = {
 
 def _parsers(version: int) -> dict[str, Parser]:
     return {
-        f"flows {version}": lambda data: list(parse_flows(data, version)),
+        f"flows {version}": lambda data: [
+            parse_counters(counted, version) for _, counted in parse_flows(data, version)
+        ],
         f"groups {version}": lambda data: list(parse_groups(data, version)),
         f"ports {version}": lambda data: list(parse_ports(data, version)),
         f"port status {version}": lambda data: parse_port_status(data, version),
