@@ -11,20 +11,20 @@ Bars: those of `recompile`; median under 25 ms and 99 of 100 under 100 ms, at 1,
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import time
-from typing import Any
 
 from bench.common import ovn, report
 from bench.common.cloud import Size, network, nic
 from bench.common.flow_watch import FlowWatch
 from bench.common.large import LargeCloud
+from bench.common.parts import run_for, run_part, tell
 from bench.common.sandbox import inside, start_open_vswitch
 
 MEDIAN_BAR, TAIL_BAR = 0.025, 0.100
 _CLOUDS = (1_000, 10_000)
+#: Sizes of OVN's cloud, and seconds for each of them, of which most go into filling it.
+_PEER_CLOUDS = (1_000, 3_000, 10_000)
+_PEER_LIMIT = 90.0
 _NETWORK_SIZE = 10
 _SWITCHES = 11
 
@@ -51,8 +51,9 @@ def measure_ours(nics: int, samples: int) -> dict[str, list[float]]:
     return {"answered": answered[unmeasured:], "installed": installed[unmeasured:]}
 
 
-def measure_ovn(nics: int, samples: int) -> dict[str, list[float]]:
-    """Seconds until OVN says that its hosts have taken a port in, and until it is marked as installed."""
+def measure_ovn(nics: int, samples: int) -> None:
+    """Tell how long OVN takes to be filled, then for each new port the seconds until OVN says that its
+    hosts have taken it in, and until it is marked as installed."""
     size = Size(nics, _NETWORK_SIZE, _SWITCHES)
     peer = ovn.Ovn()
     ovn.wait_for_bridge()
@@ -60,39 +61,44 @@ def measure_ovn(nics: int, samples: int) -> dict[str, list[float]]:
     ovn.add_ports("br-int", [f"nic{number}" for number in first_of_each], 100)
     new = range(nics + 1, nics + samples + 1)
     ovn.add_ports("br-int", [f"nic{number}" for number in new], 20_000)
+    started = time.perf_counter()
     peer.populate(size)
-    synchronised, installed = [], []
+    tell({"filled": time.perf_counter() - started})
     for sample, number in enumerate(new):
         home = network(sample % size.networks + 1, size)
         words = peer.words_of_nic(nic(number, home, _NETWORK_SIZE + 2 + sample // size.networks))
         started = time.perf_counter()
         peer.change(words[1:], wait="hv")
-        synchronised.append(time.perf_counter() - started)
+        synchronised = time.perf_counter() - started
         ovn.wait_installed(f"nic{number}")
-        installed.append(time.perf_counter() - started)
-    return {"synchronised": synchronised, "installed": installed}
+        tell({"synchronised": synchronised, "installed": time.perf_counter() - started})
 
 
-def in_process(*words: str) -> dict[str, Any]:
-    """Run a benchmark in a process and sandbox of its own; the object that it printed last."""
-    done = subprocess.run([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+def peer_part(nics: int, samples: int) -> dict[str, list[float]]:
+    """What OVN did with so many NICs within its limit; empty if it did not come to the first new port."""
+    report.note(f"OVN with {nics:,} NICs …")
+    found, was_cut = run_for(_PEER_LIMIT, "bench.increment", "--ovn", str(nics), "--samples", str(samples))
+    filled = next((one["filled"] for one in found if "filled" in one), None)
+    ports = [one for one in found if "installed" in one]
+    if was_cut:
+        how_far = "not yet filled" if filled is None else f"filled in {filled:.0f} s, {len(ports)} new ports"
+        report.note(f"OVN with {nics:,} NICs was cut off after {_PEER_LIMIT:g} s: {how_far}")
+    return {what: [one[what] for one in ports] for what in ("synchronised", "installed")} if ports else {}
 
 
 def compare(samples: int, peer_samples: int) -> None:
     """All three parts, and the tables."""
     report.note("compile and plans (bench recompile) …")
-    compiler = in_process("bench.recompile")
+    compiler = run_part("bench.recompile")
     lacking = ovn.fetch()
     ours: dict[int, dict[str, list[float]]] = {}
-    theirs: dict[int, dict[str, list[float]]] = {}
     for nics in _CLOUDS:
         report.note(f"sdn-orch with {nics:,} NICs …")
-        ours[nics] = in_process("bench.increment", "--ours", str(nics), "--samples", str(samples))
-        if not lacking:
-            report.note(f"OVN with {nics:,} NICs …")
-            theirs[nics] = in_process("bench.increment", "--ovn", str(nics), "--samples", str(peer_samples))
+        ours[nics] = run_part("bench.increment", "--ours", str(nics), "--samples", str(samples))
+    theirs: dict[int, dict[str, list[float]]] = {}
+    for nics in () if lacking else _PEER_CLOUDS:
+        if measured := peer_part(nics, peer_samples):
+            theirs[nics] = measured
     rows: list[list[object]] = []
     for who, found in (("sdn-orch", ours), ("OVN", theirs)):
         for nics, measured in found.items():
@@ -106,18 +112,20 @@ def compare(samples: int, peer_samples: int) -> None:
     tails = {nics: report.percentile(found["installed"], 99) for nics, found in ours.items()}
     # Their figure is the earlier of the two: what OVN itself calls done.
     peers = {nics: report.percentile(found["synchronised"], 50) for nics, found in theirs.items()}
-    largest = _CLOUDS[-1]
+    largest, peer = max(medians), max(peers, default=0)
     in_time = max(medians.values()) < MEDIAN_BAR and max(tails.values()) < TAIL_BAR
     report.Result(
         "increment",
         medians[largest] * 1000,
-        peers[largest] * 1000 if peers else None,
-        peers[largest] / medians[largest] if peers else None,
+        peers[peer] * 1000 if peers else None,
+        peers[peer] / medians[largest] if peers else None,
         holds=bool(compiler["holds"]) and in_time,
         unit="ms",
         more={
             "p50": {str(nics): value * 1000 for nics, value in medians.items()},
             "p99": {str(nics): value * 1000 for nics, value in tails.items()},
+            "nics": largest,
+            "peer_nics": peer or None,
             "ovn_p50": {str(nics): value * 1000 for nics, value in peers.items()},
             "compile_p99": compiler["p99"],
             "compile_growth": compiler["growth"],
@@ -140,8 +148,10 @@ def main() -> None:
 
     def part() -> None:
         start_open_vswitch(dummy=bool(options.ovn))
-        measure = measure_ours if options.ours else measure_ovn
-        print(json.dumps(measure(options.ours or options.ovn, options.samples)))
+        if options.ours:
+            tell(measure_ours(options.ours, options.samples))
+        else:
+            measure_ovn(options.ovn, options.samples)
 
     inside(part, "bench.increment")
 

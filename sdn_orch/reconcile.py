@@ -13,6 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from sdn_orch.dataplane.compiler import Compiled, compile_switch
@@ -90,6 +91,10 @@ class Reconciler:
         """Follow the store."""
         self._thread.start()
         self._feed.start()
+
+    def present_first(self) -> AbstractContextManager[None]:
+        """Within it only switches that are there are compiled, not ahead those that are away."""
+        return self._turns.present()
 
     def stop(self) -> None:
         """End all loops; switches keep what they hold."""

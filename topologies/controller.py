@@ -73,6 +73,11 @@ class Controller:
 
     def start(self, patience: float = 20.0) -> None:
         """Start the daemon and wait until it answers. Raises RuntimeError with the end of its log."""
+        self.launch()
+        self.wait(self._answers, "the controller to answer", patience)
+
+    def launch(self) -> None:
+        """Start the daemon and do not wait for it."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command_line("controller", *self.arguments),
@@ -80,7 +85,6 @@ class Controller:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        self.wait(self._answers, "the controller to answer", patience)
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL if that does not help."""

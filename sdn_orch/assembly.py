@@ -1,0 +1,88 @@
+"""Every layer of the daemon made, joined, started, and stopped in order.
+
+Observations (switches, ports, LLDP, OVSDB, first packets) go to the observer and become commits; the
+reconciler follows the commits; packets of guests go to the workers; doors answer people and programs.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from starlette.applications import Starlette
+
+from sdn_orch import admin_keys, seed
+from sdn_orch.config import Config
+from sdn_orch.guest.service import respond
+from sdn_orch.guest.worker import Worker
+from sdn_orch.northbound.cloudstack import app as cloudstack
+from sdn_orch.northbound.cloudstack.bootstrap import bootstrap
+from sdn_orch.northbound.cloudstack.door import Door
+from sdn_orch.northbound.operator import door as operator
+from sdn_orch.northbound.server import Server
+from sdn_orch.northbound.service import Service
+from sdn_orch.observer import Observer
+from sdn_orch.reconcile import Reconciler
+from sdn_orch.southbound.channel import Channel
+from sdn_orch.southbound.vestibule import Vestibule
+from sdn_orch.store.sqlite import SqliteStore
+from sdn_orch.store.transact import transact
+
+#: Those of CloudStack's API and of the operator.
+Sockets = tuple[socket.socket, socket.socket]
+
+
+def assemble(
+    config: Config,
+    channel: Channel,
+    vestibule: Vestibule,
+    sockets: Sockets,
+    running: ExitStack,
+    *,
+    has_applications: bool,
+) -> None:
+    """Start all parts beside a channel whose switches wait in the vestibule, in a store that is owned."""
+    store = SqliteStore(config.store.path, is_owned=True)
+    running.callback(store.close)
+    service = Service(store, fabric_mtu=config.fabric.mtu)
+    admin_keys.write(config, bootstrap(service, admin_keys.read(config)))
+    transact(store, lambda snapshot: tuple(seed.switches(snapshot, config)))
+    transact(store, lambda snapshot: tuple(seed.links(snapshot, config)))
+
+    # Flows that other applications install are theirs.
+    keep_foreign = config.audit.keep_foreign or has_applications
+    reconciler = Reconciler(store, audit_interval=config.audit.interval, keep_foreign=keep_foreign)
+    guests = Worker(lambda datapath, packet: respond(store.snapshot, datapath, packet))
+    observer = Observer(store, reconciler, guests, config)
+    with reconciler.present_first():
+        begin(running, reconciler.start, reconciler.stop)
+        begin(running, guests.start, guests.stop)
+        vestibule.open(observer)
+        begin(running, observer.start, observer.stop)
+        # It began first, but ends before those that it tells.
+        running.callback(channel.stop)
+        for server in servers(config, service, reconciler, sockets):
+            begin(running, server.start, server.stop)
+
+
+def servers(
+    config: Config, service: Service, reconciler: Reconciler, sockets: Sockets
+) -> tuple[Server, Server]:
+    """CloudStack's API and the operator's door, each with its thread."""
+    tls = config.api.tls
+    api = Server(
+        Starlette(routes=cloudstack.routes(Door(service))),
+        sockets[0],
+        certificate=tls.certificate if tls else None,
+        private_key=tls.key if tls else None,
+        client_authority=tls.authority if tls else None,
+        name="api",
+    )
+    return api, Server(operator.application(reconciler), sockets[1], name="operator-door")
+
+
+def begin(running: ExitStack, begin_it: Callable[[], object], end_it: Callable[[], None]) -> None:
+    """Start one part, and have it stopped when all ends."""
+    begin_it()
+    running.callback(end_it)
