@@ -17,7 +17,8 @@ def _nothing(
     shape: Shape[None] = Shape(
         key=key,
         resource="",
-        fields=(string("id", "the id", always(None)), string("name", "the name", always(None))),
+        keywords=("id",),
+        fields=(string("id", "the id", always(None)),),
     )
 
     roles = ADMINS if is_for_admins else EVERYBODY

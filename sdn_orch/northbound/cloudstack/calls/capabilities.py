@@ -41,11 +41,6 @@ SHAPE: Shape[Capabilities] = Shape(
         flag("kubernetesclusterexperimentalfeaturesenabled", "whether more of it", always(False)),
         flag("dynamicscalingenabled", "whether machines grow while they run", always(False)),
         number("defaultuipagesize", "entries a page in a user interface", always(20)),
-        number(
-            "defaultpagesize",
-            "entries a page at most",
-            lambda s, _: settings.PAGE_SIZE.number(s.snapshot),
-        ),
     ),
 )
 
