@@ -8,13 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sdn_orch.northbound.cloudstack.model import Event, Job
-from sdn_orch.northbound.pool import PoolBlock
-from sdn_orch.store.codec import kinds
 from tests.e2e.clients.conftest import Api
+from tests.e2e.clients.examples import EXAMPLES, what_there_is
 
-ROOT = Path(__file__).parents[3]
-PLAYBOOK = ROOT / "docs" / "clients" / "shop.yml"
+PLAYBOOK = EXAMPLES / "shop.yml"
 COLLECTIONS = Path(sys.prefix) / "ansible"
 
 
@@ -52,10 +49,3 @@ def test_a_shop_comes_stays_and_goes(api: Api, tmp_path: Path) -> None:
     assert what_there_is(api) == there
     assert play(api, tmp_path, "-e", "wanted=absent")["changed"] > 15
     assert what_there_is(api) == empty
-
-
-def what_there_is(api: Api) -> dict[str, int]:
-    """How many records there are of every kind but those that tell of calls and keep no trace of pools."""
-    passing = {Job.__name__, Event.__name__, PoolBlock.__name__}
-    counts = {name: api.service.snapshot.count(kind) for name, kind in kinds().items() if name not in passing}
-    return {name: count for name, count in counts.items() if count}

@@ -9,6 +9,7 @@ from cs import CloudStack, CloudStackApiException
 
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
 from tests.e2e.clients.conftest import Api
+from tests.e2e.clients.examples import run_example, what_there_is
 
 
 def connect(api: Api, key: str, secret: str, method: str = "get") -> CloudStack:
@@ -64,6 +65,14 @@ class Cloud:
             **more,
         )["virtualmachine"]
         return made
+
+
+def public_range(cloud: Cloud) -> None:
+    """Ninety public addresses in the cloud's zone."""
+    cloud.admin.createVlanIpRange(
+        zoneid=cloud.zone, forvirtualnetwork=True, vlan="untagged", gateway="203.0.113.1",
+        netmask="255.255.255.0", startip="203.0.113.10", endip="203.0.113.99",
+    )  # fmt: skip
 
 
 ISOLATED = "DefaultIsolatedNetworkOfferingWithSourceNatService"
@@ -154,3 +163,35 @@ def test_administrators_lists(api: Api) -> None:
     assert {event["type"] for event in cloud.admin.listEvents(fetch_list=True)} >= {
         "ZONE.CREATE", "PHYSICAL.NETWORK.CREATE", "ACCOUNT.CREATE",
     }  # fmt: skip
+
+
+def test_the_example_comes_and_goes(api: Api) -> None:
+    cloud = Cloud(api, "get")
+    public_range(cloud)
+    cloud.admin.updateConfiguration(name="allow.user.create.projects", value="true")
+    tenant = cloud.tenant("red")
+    before = what_there_is(api)
+    said = run_example(api, "shop_cs.py", tenant)
+    assert said["machines"] == "web1 10.1.1.2, web2 10.1.1.3, web3 10.1.1.4"
+    assert said["public"] == "203.0.113.10 203.0.113.11 203.0.113.12"
+    assert said["balanced"] == "web1, web2"
+    assert said["rules"] == "front, default_allow"
+    assert said["tagged"] == "front, shop-net"
+    assert said["left"] == "0"
+    assert what_there_is(api) == before
+
+
+def test_lists_of_more_than_a_thousand(api: Api) -> None:
+    cloud = Cloud(api, "get")
+    public_range(cloud)
+    red = cloud.tenant("red")
+    network = cloud.network(red, "net", ISOLATED)["id"]
+    address = red.associateIpAddress(networkid=network)["ipaddress"]["id"]
+    for port in range(1, 1201):
+        red.createFirewallRule(ipaddressid=address, protocol="tcp", startport=port, fetch_result=False)
+    listed = red.listFirewallRules(ipaddressid=address, fetch_list=True)
+    assert [rule["startport"] for rule in listed] == list(range(1, 1201))
+    assert red.listFirewallRules(page=3, pagesize=500)["count"] == 1200
+    with pytest.raises(CloudStackApiException) as refused:
+        red.listFirewallRules(page=1, pagesize=501)
+    assert refused.value.error["errorcode"] == 431

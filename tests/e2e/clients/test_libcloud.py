@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,35 +12,18 @@ import pytest
 
 from sdn_orch.northbound.cloudstack.calls import COMMANDS
 from tests.e2e.clients.conftest import Api
-from tests.e2e.clients.test_ansible import ROOT, what_there_is
-from tests.e2e.clients.test_cs import Cloud
+from tests.e2e.clients.examples import run_example, what_there_is
+from tests.e2e.clients.test_cs import Cloud, public_range
 
-EXAMPLE = ROOT / "docs" / "clients" / "shop_libcloud.py"
 FIXTURES = Path(libcloud.__file__).parent / "test"
 
 
 def test_a_shop_comes_and_goes(api: Api) -> None:
     cloud = Cloud(api, "get")
-    cloud.admin.createVlanIpRange(
-        zoneid=cloud.zone, forvirtualnetwork=True, vlan="untagged", gateway="203.0.113.1",
-        netmask="255.255.255.0", startip="203.0.113.10", endip="203.0.113.99",
-    )  # fmt: skip
+    public_range(cloud)
     tenant = cloud.tenant("red")
     before = what_there_is(api)
-    done = subprocess.run(
-        [sys.executable, EXAMPLE],
-        env=os.environ
-        | {
-            "CLOUDSTACK_ENDPOINT": api.endpoint,
-            "CLOUDSTACK_KEY": str(tenant.key),
-            "CLOUDSTACK_SECRET": str(tenant.secret),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    said = run_example(api, "shop_libcloud.py", tenant)
     assert said["machines"] == "web1 10.3.0.2, web2 10.3.0.3"
     assert said["NICs of web1"] == "10.3.0.2, 10.4.0.2"
     assert said["forwarded"] == "203.0.113.11:2222 to 22 of web1"
