@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sdn_orch.commands import daemon, flows, lists, pipeline, topology, trace
+from sdn_orch.commands import calls, daemon, flows, lists, pipeline, topology, trace
 
 app = typer.Typer(
     name="sdn-orch",
@@ -26,6 +26,7 @@ for command in (
     trace.trace,
     flows.plan,
     pipeline.pipeline,
+    calls.calls,
 ):
     app.command()(command)
 

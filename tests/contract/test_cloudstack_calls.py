@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -10,6 +11,7 @@ import pytest
 
 from sdn_orch.intent.model import Record
 from sdn_orch.intent.traffic import TrafficRule
+from sdn_orch.northbound.cloudstack import overview
 from sdn_orch.northbound.cloudstack.calls import COMMANDS, absent, devices
 from sdn_orch.northbound.cloudstack.declare import EVERYBODY, Command, Mode
 from sdn_orch.northbound.cloudstack.model_tenancy import Project
@@ -188,6 +190,11 @@ def test_ids_of_what_there_is_not_are_refused(cloud: Cloud, command: Command) ->
     assert wanted in error.text
     del given[parameter.name]
     assert f"missing parameter {parameter.name}" in refusal(cloud.admin, command.name, **given).text
+
+
+def test_the_page_of_calls_is_up_to_date() -> None:
+    said = (Path(__file__).parents[2] / "docs" / "cloudstack-api.md").read_text()
+    assert said == overview.page(), "run: sdn-orch calls --markdown > docs/cloudstack-api.md"
 
 
 @every_command
