@@ -20,6 +20,7 @@ from sdn_orch.northbound.cloudstack.callers import Caller
 from sdn_orch.northbound.cloudstack.faults import invalid_value, missing_parameter
 from sdn_orch.northbound.cloudstack.parameters import (
     Entry,
+    Gone,
     Parameter,
     Request,
     WrongValue,
@@ -243,6 +244,10 @@ def changes(
 def _value(command: Command, parameter: Parameter[T], request: Request) -> T | None:
     try:
         return parameter.read(request)
+    except Gone as error:
+        if request.is_list:
+            raise
+        raise invalid_value(command.name, str(error)) from None
     except WrongValue as error:
         raise invalid_value(command.name, str(error)) from None
 

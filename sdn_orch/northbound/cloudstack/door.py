@@ -11,7 +11,7 @@ from typing import cast
 from sdn_orch.errors import SdnOrchError
 from sdn_orch.intent.model import Account, Record
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.northbound.cloudstack import jobs, limits, settings
+from sdn_orch.northbound.cloudstack import jobs, limits, settings, tombstones
 from sdn_orch.northbound.cloudstack.answers.sessions import LOGIN
 from sdn_orch.northbound.cloudstack.callers import STRANGER, Caller, is_enabled
 from sdn_orch.northbound.cloudstack.calls import COMMANDS
@@ -31,12 +31,13 @@ from sdn_orch.northbound.cloudstack.faults import (
     METHOD,
     UNSUPPORTED,
     ApiFault,
+    MissingParameter,
     bad,
     translate,
     unauthorized,
 )
-from sdn_orch.northbound.cloudstack.model import Job, User
-from sdn_orch.northbound.cloudstack.parameters import Request
+from sdn_orch.northbound.cloudstack.model import Event, Job, User
+from sdn_orch.northbound.cloudstack.parameters import Gone, Request
 from sdn_orch.northbound.cloudstack.serialise import to_json, to_xml
 from sdn_orch.northbound.cloudstack.sessions import Attempts, Sessions
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS, Scene, has_tags
@@ -50,6 +51,16 @@ SESSION_COOKIE = "JSESSIONID"
 KEY_COOKIE = "sessionkey"
 #: What the signatures of unknown keys are compared with; no user has it.
 _NO_SECRET = "\0"  # noqa: S105
+
+
+#: What lists can be by. Of jobs and events, which go by themselves, nothing is remembered.
+_LISTED_BY = {
+    parameter.kind
+    for command in COMMANDS.values()
+    if command.mode is Mode.LIST
+    for parameter in command.parameters
+    if parameter.kind not in (None, Job, Event)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +170,11 @@ class Door:
     def _run(self, command: Command, given: Mapping[str, str], caller: Caller) -> dict[str, object]:
         if command.is_write:
             return self._write(command, given, caller)
-        call = Call(command, Request(given, self._service.snapshot, caller), self._service.now)
+        request = Request(given, self._service.snapshot, caller, is_list=command.mode is Mode.LIST)
+        try:
+            call = Call(command, request, self._service.now)
+        except Gone:
+            return {}
         found = command.handler(call)
         if command.mode is Mode.LIST:
             return _page(call, found)
@@ -182,7 +197,7 @@ class Door:
             return self._service.write(use_case)
         except SdnOrchError as error:
             # Once its parameters are read, a call that creates nothing fails as a job.
-            if command.mode is not Mode.ASYNC or not is_bound:
+            if command.mode is not Mode.ASYNC or not is_bound or isinstance(error, MissingParameter):
                 raise
             fault = translate(error)
             return self._service.write(lambda transaction: _fail(transaction, caller, command, job_id, fault))
@@ -193,6 +208,7 @@ def _do(command: Command, call: Call, transaction: Transaction, job_id: str | No
     before = transaction.snapshot
     done = command.handler(call)
     limits.enforce(transaction, before)
+    tombstones.bury(transaction, before, _LISTED_BY)
     if command.shape is SUCCESS:
         result: dict[str, object] = {"success": True}
         resource = ("", "")

@@ -64,9 +64,13 @@ def denied(text: str) -> ApiFault:
     return ApiFault(PERMISSION, text)
 
 
-def missing_parameter(command: str, parameter: str) -> ApiFault:
+class MissingParameter(ApiFault):
+    """What a call cannot do without is absent; never the outcome of a job, but told at once."""
+
+
+def missing_parameter(command: str, parameter: str) -> MissingParameter:
     """A required parameter is absent."""
-    return ApiFault(
+    return MissingParameter(
         PARAMETER,
         f"Unable to execute API command {command.lower()} due to missing parameter {parameter}",
         _SERVER_API_EXCEPTION,

@@ -96,3 +96,11 @@ class SettingValue(Record):
     """What an administrator chose for a setting. Its id is the setting's name."""
 
     value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone(Record):
+    """That there was a record of this kind with this id, and whose it was; empty: nobody's."""
+
+    kind: str
+    account_id: str

@@ -19,6 +19,7 @@ from sdn_orch.intent.model import Record
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.callers import Access, Caller, check_access
 from sdn_orch.northbound.cloudstack.faults import MALFORMED, ApiFault, no_entity
+from sdn_orch.northbound.cloudstack.tombstones import was_there
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -39,6 +40,10 @@ class WrongValue(Exception):
     """The text is not what the parameter's type wants."""
 
 
+class Gone(WrongValue):
+    """The text names something that is deleted. Lists by it are empty; for all else it is a wrong value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What parameters are read from: lower-case names and values, and who asks in which state."""
@@ -46,6 +51,8 @@ class Request:
     given: Mapping[str, str]
     snapshot: Snapshot
     caller: Caller
+    #: Whether it only lists.
+    is_list: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +280,7 @@ def entities(
         values = [] if given == _NONE else [value.strip() for value in given.split(",") if value.strip()]
         if len(values) > _ENTRY_LIMIT:
             raise WrongValue(f"Invalid value for parameter {name}: more than {_ENTRY_LIMIT} values")
-        return tuple(_find(request, name, kind, value, access) for value in values) or None
+        return _find_all(request, name, kind, values, access) or None
 
     return Parameter(name=name, type_name="list", description=description, read=read, kind=kind)
 
@@ -297,10 +304,26 @@ def mapping(name: str, description: str) -> Parameter[tuple[Entry, ...]]:
     return Parameter(name=name, type_name="map", description=description, read=read)
 
 
+def _find_all(request: Request, name: str, kind: type[R], values: list[str], access: Access) -> tuple[R, ...]:
+    """The objects with these ids, besides those that are deleted; raises Gone if all are."""
+    found: list[R] = []
+    gone: Gone | None = None
+    for value in values:
+        try:
+            found.append(_find(request, name, kind, value, access))
+        except Gone as error:
+            gone = error
+    if gone is not None and not (found and request.is_list):
+        raise gone
+    return tuple(found)
+
+
 def _find(request: Request, name: str, kind: type[R], value: str, access: Access) -> R:
     """The object with this id; ids are compared in lower case, as UUIDs are."""
     record = request.snapshot.get(kind, value.lower()) if _is_uuid(value) else None
     if record is None:
+        if was_there(request.snapshot, request.caller, kind, value.lower()):
+            raise Gone(no_entity(name, value))
         shown = value if len(value) <= _LENGTH and value.isprintable() else "(unprintable)"
         raise WrongValue(no_entity(name, shown))
     check_access(request.snapshot, request.caller, record, access)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sdn_orch.northbound.cloudstack.model import Event, Job
+from sdn_orch.northbound.cloudstack.model_tenancy import Tombstone
 from sdn_orch.northbound.pool import PoolBlock
 from sdn_orch.store.codec import kinds
 from tests.e2e.clients.conftest import Api
@@ -32,6 +33,6 @@ def run_example(api: Api, name: str, tenant: Any) -> dict[str, str]:
 
 def what_there_is(api: Api) -> dict[str, int]:
     """How many records there are of every kind but those that tell of calls and keep no trace of pools."""
-    passing = {Job.__name__, Event.__name__, PoolBlock.__name__}
+    passing = {Job.__name__, Event.__name__, PoolBlock.__name__, Tombstone.__name__}
     counts = {name: api.service.snapshot.count(kind) for name, kind in kinds().items() if name not in passing}
     return {name: count for name, count in counts.items() if count}

@@ -8,6 +8,7 @@ import pytest
 from cs import CloudStack, CloudStackApiException
 
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
+from sdn_orch.northbound.cloudstack.model_tenancy import Project, Tag
 from tests.e2e.clients.conftest import Api
 from tests.e2e.clients.examples import run_example, what_there_is
 
@@ -133,10 +134,33 @@ def test_two_tenants_side_by_side(api: Api, method: str) -> None:
     assert blue.deleteVPC(id=vpc["id"]) == {"success": True}
     for kind in (Machine, Network, Nic, Vpc):
         assert api.service.snapshot.count(kind) == 0
+    assert red.listNetworks(id=red_net["id"]) == {}
     with pytest.raises(CloudStackApiException) as gone:
-        red.listNetworks(id=red_net["id"])
+        red.deleteNetwork(id=red_net["id"])
     wanted = f"id value={red_net['id']} due to incorrect long value format, or entity does not exist"
     assert f"Invalid parameter {wanted}" in gone.value.error["errortext"]
+
+
+def test_projects_tags_and_limits(api: Api) -> None:
+    cloud = Cloud(api, "post")
+    red, blue = cloud.tenant("red"), cloud.tenant("blue")
+    project = red.createProject(name="web", displaytext="the web")["project"]
+    red.addAccountToProject(projectid=project["id"], account="blue")
+    network = cloud.network(blue, "net", ISOLATED, projectid=project["id"])
+    assert network["project"] == "web"
+    tags = [{"key": "env", "value": "prod"}, {"key": "tier", "value": "web"}]
+    assert red.createTags(resourceids=[network["id"]], resourcetype="Network", tags=tags)["success"]
+    found = blue.listNetworks(projectid=project["id"], tags=tags[:1], fetch_list=True)
+    assert [(each["id"], len(each["tags"])) for each in found] == [(network["id"], 2)]
+    assert red.listNetworks(fetch_list=True) == []
+    assert red.listNetworks(projectid=-1)["count"] == 1
+    cloud.admin.updateResourceLimit(resourcetype=6, max=1, projectid=project["id"])
+    with pytest.raises(CloudStackApiException) as full:
+        cloud.network(red, "other", ISOLATED, projectid=project["id"])
+    assert full.value.error["errorcode"] == 532
+    assert red.deleteProject(id=project["id"], cleanup=True) == {"success": True}
+    for kind in (Network, Tag, Project):
+        assert api.service.snapshot.count(kind) == 0
 
 
 def test_lists_in_pages(api: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 from urllib.parse import quote, urlsplit
@@ -119,7 +120,9 @@ def test_bytes_that_are_not_http(api: Api) -> None:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
                 answer = connection.recv(65536)
-            except (ConnectionResetError, BrokenPipeError):
+            except OSError as error:
+                # Cut off, which the next call of the socket notices; a timeout has no number.
+                assert error.errno in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN)
                 continue
             assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
     assert api.service.snapshot.revision == revision
@@ -151,10 +154,11 @@ def test_wrong_values_everywhere(api: Api, client: httpx.Client, caplog: pytest.
             if len(query) > 60_000:
                 continue
             answer = client.get(f"{api.endpoint}?{query}")
-            assert answer.status_code in ((200, 431) if not command.is_write else (431,)), (
-                command.name,
-                value,
-            )
+            wanted = (431,) if command.is_write else (200, 431)
+            if command.name == "login":
+                # By POST only.
+                wanted = (405, 431)
+            assert answer.status_code in wanted, (command.name, value)
     assert api.service.snapshot.revision == revision
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 

@@ -243,7 +243,8 @@ def test_deleting_in_the_wrong_order_fails_as_a_job_and_changes_nothing(cloud: C
     assert red.job("deleteNetwork", id=tier["id"]) == {"success": True}
     assert red.job("deleteVPC", id=vpc["id"]) == {"success": True}
     assert red.call("listNetworks") == red.call("listVPCs") == {}
-    gone = refused(red.call, "listNetworks", id=tier["id"])
+    assert red.call("listNetworks", id=tier["id"]) == {}
+    gone = refused(red.call, "deleteNetwork", id=tier["id"])
     assert (
         f"Invalid parameter id value={tier['id']} due to incorrect long value format, or entity" in gone.text
     )

@@ -19,7 +19,7 @@ from sdn_orch.northbound.cloudstack.calls.common import ZONE
 from sdn_orch.northbound.cloudstack.calls.network_creation import check_zone
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.display import FOR_DISPLAY, is_shown, show
-from sdn_orch.northbound.cloudstack.faults import bad, denied, invalid_value, no_entity
+from sdn_orch.northbound.cloudstack.faults import bad, denied, invalid_value, missing_parameter, no_entity
 from sdn_orch.northbound.cloudstack.model import PhysicalNetwork, Zone
 from sdn_orch.northbound.cloudstack.model_public import PublicRangeDetails
 from sdn_orch.northbound.cloudstack.parameters import (
@@ -198,7 +198,7 @@ def disassociate_ip_address(call: Call) -> None:
     if address is None:
         wanted = call.get(ADDRESS)
         if wanted is None:
-            raise bad("Either id or ipaddress must be specified")
+            raise missing_parameter(call.command.name, "id")
         found = [each for each in owned(call, PublicAddress) if each.address == wanted]
         if not found:
             raise bad(f"Unable to find the public address {wanted}")
