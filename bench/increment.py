@@ -4,7 +4,13 @@ Three parts. The compiler's share is `recompile`. Then a daemon with 1,000 and w
 switches (every network on all ten leaves, so that each addition changes all of them): a machine is
 deployed by the cs client, and the end is when the last flow table has changed, as Open vSwitch itself
 tells an observer. OVN gets the same networks and NICs on one host, a port of each network there; its end
-is when its own `--wait=hv` returns, and when it marks the port as installed.
+is when its own `--wait=hv` returns, and when it marks the port as installed. With thousands of NICs it may
+take longer to be filled than anybody waits: each size has a limit, and what was cut off is said. The ratio
+compares our largest cloud with the largest that OVN finished, which is in its favour.
+All bridges are in one ovs-vswitchd, whose main thread passes by each of them whenever it wakes. With 100 in
+place of 11 of them our median is 48 ms in place of 19, and that time is Open vSwitch's: ovs-ofctl alone takes
+37 ms in place of 19 for a bundle of one flow, 8 in place of 4 for an echo, and the API answers after 7 in
+place of 6. On hosts of their own switches do not wait for each other.
 Bars: those of `recompile`; median under 25 ms and 99 of 100 under 100 ms, at 1,000 and 10,000 NICs.
 """
 
