@@ -34,6 +34,11 @@ class Topology:
         self.graph = graph
         #: The edges among the nodes: what labels can lead to.
         self.destinations = destinations
+        #: Node -> neighbour -> the ports to it with their capacities, all of them in order.
+        self._ports: dict[int, dict[int, list[tuple[int, int]]]] = {
+            node: {other: sorted(edge["ports"][node]) for other, edge in sorted(edges.items())}
+            for node, edges in graph.adjacency()
+        }
         self._blocks: Blocks | None = None
         self._ways: dict[int, dict[int, Way]] = {}
 
@@ -89,22 +94,21 @@ class Topology:
         return {
             node: Way(
                 self._shortest(node, distance),
-                tuple(port for port, _ in self._ports(node, trees[node][0])),
-                tuple(port for port, _ in self._ports(node, trees[node][1])),
+                tuple(port for port, _ in self._ports[node][trees[node][0]]),
+                tuple(port for port, _ in self._ports[node][trees[node][1]]),
             )
             for node in distance
             if node != destination
         }
 
     def _shortest(self, node: int, distance: dict[int, int]) -> tuple[tuple[int, int], ...]:
-        nearer = sorted(other for other in self.graph.adj[node] if distance[other] < distance[node])
-        ports = [port for other in nearer for port in self._ports(node, other)]
+        own = distance[node]
+        ports = [
+            port for other, ports in self._ports[node].items() if distance[other] < own for port in ports
+        ]
         unit = gcd(*(capacity for _, capacity in ports))
         # Weights are 16 bits wide on the wire.
         return tuple((port, min(capacity // unit, 0xFFFF)) for port, capacity in ports)
-
-    def _ports(self, node: int, neighbour: int) -> list[tuple[int, int]]:
-        return sorted(self.graph.edges[node, neighbour]["ports"][node])
 
 
 def is_node(switch: Switch) -> bool:

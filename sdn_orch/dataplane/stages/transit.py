@@ -7,8 +7,9 @@ or is dropped. A fabric switch does the same in CLASSIFY.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sdn_orch.dataplane import addresses, label
 from sdn_orch.dataplane.pipeline import GroupKind, Table, flow, group_number
@@ -40,15 +41,14 @@ def way_to(site: Site, destination: Switch) -> Iterator[Said]:
     second = _detour(label.SECOND_DETOUR, way.second_detour)
     # Only Open vSwitch can rewrite the path in a label, or send back where a packet came in.
     can_turn = site.dialect.open_vswitch
-    shortest = _Choice.plain(port for port, _ in way.shortest)
+    shortest = _plain(tuple(port for port, _ in way.shortest))
     if len(way.shortest) > 1 and site.switch.capabilities.group_select:
         number = group_number(GroupKind.EQUAL_COST, destination.number)
-        buckets = tuple(Bucket((Output(port),), weight, watch_port=port) for port, weight in way.shortest)
-        yield Group(number, GroupType.SELECT, buckets)
+        yield Group(number, GroupType.SELECT, _shares(way.shortest))
         shortest = _Choice(
             (Bucket((ApplyGroup(number),), watch_group=number),), tuple(port for port, _ in way.shortest)
         )
-    plain_first, plain_second = _Choice.plain(way.first_detour), _Choice.plain(way.second_detour)
+    plain_first, plain_second = _plain(way.first_detour), _plain(way.second_detour)
     choices = (
         (label.PRIMARY, GroupKind.TRANSIT, shortest.then(first).then(second) if can_turn else shortest),
         (label.FIRST_DETOUR, GroupKind.FIRST_DETOUR, plain_first.then(second) if can_turn else plain_first),
@@ -72,12 +72,6 @@ class _Choice:
     buckets: tuple[Bucket, ...]
     ports: tuple[int, ...]
 
-    @classmethod
-    def plain(cls, ports: Iterable[int]) -> _Choice:
-        """These ports in turn, without a change to the packet."""
-        ports = tuple(ports)
-        return cls(tuple(Bucket((Output(port),), watch_port=port) for port in ports), ports)
-
     def then(self, other: _Choice) -> _Choice:
         """This, and then what the other has at ports that are not tried yet."""
         more = [
@@ -90,6 +84,22 @@ class _Choice:
         )
 
 
+# Most of a switch's ways leave by the same few ports: their buckets are made once, not for every destination.
+
+
+@lru_cache(maxsize=4096)
+def _shares(ports: tuple[tuple[int, int], ...]) -> tuple[Bucket, ...]:
+    """One bucket a port, with its weight."""
+    return tuple(Bucket((Output(port),), weight, watch_port=port) for port, weight in ports)
+
+
+@lru_cache(maxsize=4096)
+def _plain(ports: tuple[int, ...]) -> _Choice:
+    """These ports in turn, without a change to the packet."""
+    return _Choice(tuple(Bucket((Output(port),), watch_port=port) for port in ports), ports)
+
+
+@lru_cache(maxsize=4096)
 def _detour(path: int, ports: tuple[int, ...]) -> _Choice:
     """Change to a path and send, also where the packet came in: the way back may be the only one."""
     change: tuple[Action, ...] = (
