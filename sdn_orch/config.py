@@ -18,23 +18,21 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 
 from sdn_orch.config_file import Misfit, Place, dotted, read, suggestion
+from sdn_orch.endpoint import Endpoint, MutualTls, Tls
 from sdn_orch.intent.model import SwitchRole, Transport
 
 DEFAULT_PATH = Path("/etc/sdn-orch/sdn-orch.toml")
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A TCP address to listen on."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,43 +103,26 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Tls(_Section):
-    """Files in PEM. With `authority`, the other side must show a certificate signed by it."""
-
-    certificate: Path
-    key: Path
-    authority: Path | None = None
-
-    @model_validator(mode="after")
-    def _usable(self) -> Tls:
-        try:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(self.certificate, self.key, password=lambda: "")
-            if self.authority:
-                context.load_verify_locations(self.authority)
-        except (OSError, ssl.SSLError) as fault:
-            raise ValueError(f"these files do not make a TLS server: {fault}") from None
-        return self
-
-
-class MutualTls(Tls):
-    """Where both sides always show a certificate."""
-
-    authority: Path
+def _usable(tls: Tls) -> Tls:
+    try:
+        tls.server_context()
+    except (OSError, ssl.SSLError) as fault:
+        raise ValueError(f"these files do not make a TLS server: {fault}") from None
+    return tls
 
 
 class OpenFlow(_Section):
     """Where switches connect."""
 
     listen: Annotated[Endpoint, PlainValidator(_endpoint)] = Endpoint("127.0.0.1", 6653)
-    tls: MutualTls | None = None
+    tls: Annotated[MutualTls, AfterValidator(_usable)] | None = None
 
 
 class Api(_Section):
     """Where CloudStack's API is served. `admin_keys` is made at the first start if it is not there."""
 
     listen: Annotated[Endpoint, PlainValidator(_endpoint)] = Endpoint("127.0.0.1", 8080)
-    tls: Tls | None = None
+    tls: Annotated[Tls, AfterValidator(_usable)] | None = None
     admin_keys: Path | None = None
 
 
@@ -209,7 +190,7 @@ class Ovsdb(_Section):
     """A database of Open vSwitch in which hypervisors say whose a port is (`external_ids:iface-id`)."""
 
     endpoint: Annotated[str, PlainValidator(_remote)]
-    tls: MutualTls | None = None
+    tls: Annotated[MutualTls, AfterValidator(_usable)] | None = None
 
     @model_validator(mode="after")
     def _safe(self) -> Ovsdb:

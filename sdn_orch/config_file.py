@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -160,7 +160,7 @@ def _value(text: str) -> Any:
 
 
 def _explain(model: type[BaseModel], place: Place, kind: str, text: str) -> Misfit:
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return place, "no such key" + suggestion(str(place[-1]), _keys(model, place[:-1]))
     if kind == "missing":
         return place, "is missing"
@@ -168,22 +168,28 @@ def _explain(model: type[BaseModel], place: Place, kind: str, text: str) -> Misf
     return place, text[:1].lower() + text[1:] if text.startswith("Input should") else text
 
 
-def _keys(model: type[BaseModel], place: Place) -> list[str]:
+def _keys(model: type[Any], place: Place) -> list[str]:
     """The keys that the model knows at a place."""
     for step in place:
         if isinstance(step, int):
             continue
-        field = model.model_fields.get(step)
-        inner = _model_in(field.annotation) if field else None
+        inner = _model_in(_annotations(model).get(step))
         if inner is None:
             return []
         model = inner
-    return list(model.model_fields)
+    return list(_annotations(model))
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model within `Model`, `Model | None` or `tuple[Model, ...]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _annotations(model: type[Any]) -> dict[str, Any]:
+    """The fields of a model, or of a dataclass in one, with what they hold."""
+    if issubclass(model, BaseModel):
+        return {name: field.annotation for name, field in model.model_fields.items()}
+    return {field.name: field.type for field in fields(model)}
+
+
+def _model_in(annotation: Any) -> type[Any] | None:
+    """The model or dataclass within `Model`, `Model | None` or `tuple[Model, ...]`."""
+    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_dataclass(annotation)):
         return annotation
     return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sdn_orch.config import Config
 from sdn_orch.northbound.server import listen_tcp, listen_unix
-from sdn_orch.southbound.channel import Channel, Endpoint, Tls
+from sdn_orch.southbound.channel import Channel
 from sdn_orch.southbound.vestibule import Vestibule
 from sdn_orch.store.sqlite import own
 from sdn_orch.threads import Watch
@@ -50,7 +50,9 @@ def start(config: Config, applications: Sequence[Path], running: ExitStack) -> N
         running.callback(loaded.stop)
     plain = [row.dpid for row in config.switches if not row.open_vswitch]
     vestibule = Vestibule()
-    channel = Channel([endpoint(config)], vestibule, applications=loaded, plain=plain)
+    channel = Channel(
+        config.openflow.listen, vestibule, tls=config.openflow.tls, applications=loaded, plain=plain
+    )
     channel.start()
     running.callback(channel.stop)
     # All the rest takes a second or more to import and to read, in which switches connect.
@@ -76,11 +78,3 @@ def listen(config: Config, running: ExitStack) -> tuple[socket.socket, socket.so
     door = running.enter_context(listen_unix(config.socket))
     running.callback(config.socket.unlink, missing_ok=True)
     return api, door
-
-
-def endpoint(config: Config) -> Endpoint:
-    """Where switches connect."""
-    listen, files = config.openflow.listen, config.openflow.tls
-    return Endpoint(
-        listen.host, listen.port, Tls(files.certificate, files.key, files.authority) if files else None
-    )

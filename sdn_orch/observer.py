@@ -28,7 +28,6 @@ from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, PacketIn, Port
 from sdn_orch.southbound.bindings import Binding
 from sdn_orch.southbound.bridges import Bridge
-from sdn_orch.southbound.channel import Tls
 from sdn_orch.southbound.discovery import Discovery, Seen
 from sdn_orch.southbound.learning import learn
 from sdn_orch.southbound.links import discovered, is_tenants, link_changes
@@ -85,7 +84,7 @@ class Observer:
         )
         tls = next((row.tls for row in config.ovsdb if row.tls), None)
         if tls is not None:
-            use_tls(Tls(tls.certificate, tls.key, tls.authority))
+            use_tls(tls)
         dpids = {row.name: row.dpid for row in config.switches}
         for row in config.attachments:
             place = row.port

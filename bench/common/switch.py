@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench.common.sandbox import set_controller
+from sdn_orch.endpoint import Endpoint
 from sdn_orch.southbound.base import Datapath, PacketIn, Port
-from sdn_orch.southbound.channel import Channel, Endpoint
+from sdn_orch.southbound.channel import Channel
 
 
 class _Waiting:
@@ -34,8 +35,8 @@ class _Waiting:
 def connected(bridge: str) -> Iterator[Datapath]:
     """A session with the bridge over TCP on the loopback."""
     waiting = _Waiting()
-    channel = Channel([Endpoint("127.0.0.1", 0)], waiting)
-    [port] = channel.start()
+    channel = Channel(Endpoint("127.0.0.1", 0), waiting)
+    port = channel.start()
     try:
         set_controller(bridge, port)
         yield waiting.found.get(timeout=10)

@@ -1,4 +1,4 @@
-"""Where switches connect: listening sockets, TLS, and one session per datapath id."""
+"""Where switches connect: the listening socket, TLS, and one session per datapath id."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection
 
+from sdn_orch.endpoint import Endpoint, MutualTls
 from sdn_orch.openflow.values import OPENFLOW_13
 from sdn_orch.southbound.base import Listener
 from sdn_orch.southbound.connection import Connection
@@ -23,47 +22,22 @@ _PROBE_TIMEOUT = 2.0
 _STOP_TIMEOUT = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """PEM files: our certificate and key, and the authority that those of switches must be signed by."""
-
-    certificate: Path
-    key: Path
-    authority: Path
-
-    def context(self) -> ssl.SSLContext:
-        """The server's side. Raises OSError (ssl.SSLError) for files that are missing or do not fit."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self.certificate, self.key)
-        context.load_verify_locations(self.authority)
-        context.verify_mode = ssl.CERT_REQUIRED
-        return context
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An address to listen on (port 0: any free one), in clear or with TLS."""
-
-    host: str
-    port: int
-    tls: Tls | None = None
-
-
 class Channel:
     """Accepts switches and tells `listener` of them; `applications` are loaded Ryu applications."""
 
     def __init__(
         self,
-        endpoints: Sequence[Endpoint],
+        endpoint: Endpoint,
         listener: Listener,
         *,
+        tls: MutualTls | None = None,
         timing: Timing | None = None,
         applications: Applications | None = None,
         plain: Collection[int] = (),
     ) -> None:
         """`plain` are datapath ids of switches not to be taken for Open vSwitch, whatever they say."""
-        self._endpoints = tuple(endpoints)
+        self._endpoint = endpoint
+        self._tls = tls
         self._listener = listener
         self._timing = timing or Timing()
         self._applications = applications
@@ -73,42 +47,37 @@ class Channel:
         self._by_dpid: dict[int, Session] = {}
         #: Addresses whose next session is to be offered OpenFlow 1.3 only.
         self._plain: set[str] = set()
-        self._servers: list[tuple[socket.socket, threading.Thread]] = []
+        self._listening: tuple[socket.socket, threading.Thread] | None = None
         self._stopping = False
 
-    def start(self) -> tuple[int, ...]:
-        """Listen; gives the port of each endpoint. Raises OSError when one cannot be had."""
-        prepared = []
-        try:
-            for endpoint in self._endpoints:
-                context = endpoint.tls.context() if endpoint.tls else None
-                family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
-                address = (endpoint.host, endpoint.port)
-                prepared.append((socket.create_server(address, family=family, backlog=512), context))
-        except OSError:
-            for server, _ in prepared:
-                server.close()
-            raise
-        for server, context in prepared:
-            name = f"accept-{server.getsockname()[1]}"
-            thread = threading.Thread(target=self._accept, args=(server, context), name=name, daemon=True)
-            self._servers.append((server, thread))
-            thread.start()
-        return tuple(server.getsockname()[1] for server, _ in self._servers)
+    def start(self) -> int:
+        """Listen; gives the port. Raises OSError when it, or the files of TLS, cannot be had."""
+        context = self._tls.server_context() if self._tls else None
+        family = socket.AF_INET6 if ":" in self._endpoint.host else socket.AF_INET
+        address = (self._endpoint.host, self._endpoint.port)
+        server = socket.create_server(address, family=family, backlog=512)
+        port: int = server.getsockname()[1]
+        thread = threading.Thread(
+            target=self._accept, args=(server, context), name=f"accept-{port}", daemon=True
+        )
+        self._listening = (server, thread)
+        thread.start()
+        return port
 
     def stop(self) -> None:
         """Close all sessions and stop listening; every disconnect has been told when this returns."""
         with self._lock:
             self._stopping = True
             sessions = tuple(self._sessions)
-        for server, thread in self._servers:
+            listening, self._listening = self._listening, None
+        if listening is not None:
+            server, thread = listening
             try:
                 server.shutdown(socket.SHUT_RDWR)
             except OSError as error:
-                log.debug("shutting a listener down: %s", error)
+                log.debug("shutting the listener down: %s", error)
             thread.join(_STOP_TIMEOUT)
             server.close()
-        self._servers.clear()
         for session in sessions:
             session.close()
         for session in sessions:

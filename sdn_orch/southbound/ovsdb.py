@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sdn_orch.endpoint import MutualTls
 from sdn_orch.southbound import bridges
 from sdn_orch.southbound.bindings import Binding, Bindings
 from sdn_orch.southbound.bridges import Bridge, Edit
-from sdn_orch.southbound.channel import Tls
 from sdn_orch.southbound.ovs_library import connection, idlutils, stream, transaction
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ _COLUMNS = {
 Changed = Callable[[Binding | None, Binding | None], None]
 
 
-def use_tls(tls: Tls) -> None:
+def use_tls(tls: MutualTls) -> None:
     """Certificates for `ssl:` databases. One set for the whole process: the library has no other way."""
     stream.Stream.ssl_set_private_key_file(str(tls.key))
     stream.Stream.ssl_set_certificate_file(str(tls.certificate))

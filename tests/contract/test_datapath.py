@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from sdn_orch.dataplane.plan import Operation, Plan, Verb
+from sdn_orch.endpoint import Endpoint
 from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.intent.model import Capabilities
 from sdn_orch.openflow.codec import encode_flow
@@ -34,7 +35,7 @@ from sdn_orch.openflow.values import (
     UseMeter,
 )
 from sdn_orch.southbound.base import Datapath, Port
-from sdn_orch.southbound.channel import Channel, Endpoint
+from sdn_orch.southbound.channel import Channel
 from sdn_orch.southbound.fake import FakeSwitch
 from tests.ovs.bridges import bridge
 from tests.southbound import Recorder
@@ -82,8 +83,8 @@ class Rig:
 @contextmanager
 def _open_vswitch(versions: str) -> Iterator[Rig]:
     recorder = Recorder()
-    channel = Channel([Endpoint("127.0.0.1", 0)], recorder)
-    (port,) = channel.start()
+    channel = Channel(Endpoint("127.0.0.1", 0), recorder)
+    port = channel.start()
     try:
         with bridge(versions) as switch:
             switch.control(f"tcp:127.0.0.1:{port}")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sdn_orch.dataplane.plan import Operation, Plan, Verb
+from sdn_orch.endpoint import Endpoint
 from sdn_orch.errors import Disconnected
 from sdn_orch.openflow.codec import encode_flow
 from sdn_orch.openflow.messages import PacketInReason
@@ -27,7 +28,7 @@ from sdn_orch.openflow.values import (
     Output,
     SetField,
 )
-from sdn_orch.southbound.channel import Channel, Endpoint
+from sdn_orch.southbound.channel import Channel
 from sdn_orch.southbound.session import Session
 from sdn_orch.southbound.surroundings import Timing
 from tests.ovs.bridges import bridge
@@ -39,8 +40,8 @@ pytestmark = pytest.mark.ovs
 
 @contextmanager
 def listening(recorder: Recorder) -> Iterator[str]:
-    channel = Channel([Endpoint("127.0.0.1", 0)], recorder)
-    (port,) = channel.start()
+    channel = Channel(Endpoint("127.0.0.1", 0), recorder)
+    port = channel.start()
     try:
         yield f"tcp:127.0.0.1:{port}"
     finally:
@@ -117,8 +118,8 @@ def test_a_crash_in_the_middle_of_a_bundle(switch: OpenVSwitch, recorder: Record
 
 
 def test_a_frozen_switch_is_declared_dead_and_returns(switch: OpenVSwitch, recorder: Recorder) -> None:
-    channel = Channel([Endpoint("127.0.0.1", 0)], recorder, timing=Timing(echo_interval=0.3))
-    (port,) = channel.start()
+    channel = Channel(Endpoint("127.0.0.1", 0), recorder, timing=Timing(echo_interval=0.3))
+    port = channel.start()
     try:
         switch.add_bridge("frozen")
         switch.vsctl("set-controller", "frozen", f"tcp:127.0.0.1:{port}")
@@ -190,8 +191,8 @@ def test_a_hundred_thousand_flows_arrive_in_chunks(recorder: Recorder, target: s
 
 def test_an_open_vswitch_can_be_used_as_a_plain_switch(recorder: Recorder) -> None:
     with bridge() as made:
-        channel = Channel([Endpoint("127.0.0.1", 0)], recorder, plain=[made.dpid])
-        (port,) = channel.start()
+        channel = Channel(Endpoint("127.0.0.1", 0), recorder, plain=[made.dpid])
+        port = channel.start()
         try:
             made.control(f"tcp:127.0.0.1:{port}")
             datapath = recorder.datapath()

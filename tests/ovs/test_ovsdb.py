@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sdn_orch.endpoint import MutualTls
 from sdn_orch.southbound.bindings import Binding
 from sdn_orch.southbound.bridges import Bridge, Watch, unwatching, watching
-from sdn_orch.southbound.channel import Tls
 from sdn_orch.southbound.ovsdb import Database, use_tls
 from tests.ovs.authority import Authority
 from tests.ovs.private import OpenVSwitch, open_vswitch
@@ -273,7 +273,7 @@ def test_over_tls(tmp_path: Path) -> None:
     authority = Authority(tmp_path, "ours")
     server, client = authority.identity("server"), authority.identity("client")
     switch = OpenVSwitch(tmp_path)
-    use_tls(Tls(client.certificate, client.key, authority.certificate))
+    use_tls(MutualTls(client.certificate, client.key, authority.certificate))
     heard = Heard()
     try:
         switch.start_database(

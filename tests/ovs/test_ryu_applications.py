@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from sdn_orch.dataplane.plan import Operation, Plan, Verb
+from sdn_orch.endpoint import Endpoint
 from sdn_orch.openflow.codec import encode_flow
 from sdn_orch.openflow.values import CONTROLLER, NO_BUFFER, OPENFLOW_13, Flow, Match, Output
 from sdn_orch.southbound.applications import RyuApplications
-from sdn_orch.southbound.channel import Channel, Endpoint
+from sdn_orch.southbound.channel import Channel
 from tests.ovs.bridges import Bridge, bridge
 from tests.southbound import Recorder, wait_until
 
@@ -30,8 +31,8 @@ class Launched:
     def __init__(self) -> None:
         self.recorder = Recorder()
         self._applications = RyuApplications([APPLICATION])
-        self._channel = Channel([Endpoint("127.0.0.1", 0)], self.recorder, applications=self._applications)
-        (self.port,) = self._channel.start()
+        self._channel = Channel(Endpoint("127.0.0.1", 0), self.recorder, applications=self._applications)
+        self.port = self._channel.start()
 
     @property
     def application(self) -> Any:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from sdn_orch.dataplane.plan import Operation, Plan, Verb
+from sdn_orch.endpoint import Endpoint, MutualTls
 from sdn_orch.openflow.codec import encode_flow
 from sdn_orch.openflow.values import CONTROLLER, NO_BUFFER, OPENFLOW_15, Flow, FlowEntry, Match, Output
 from sdn_orch.southbound.base import Datapath
-from sdn_orch.southbound.channel import Channel, Endpoint, Tls
+from sdn_orch.southbound.channel import Channel
 from tests.ovs.authority import Authority, Identity
 from tests.ovs.private import OpenVSwitch, open_vswitch
 from tests.scripted_switch import ScriptedSwitch
@@ -40,9 +41,9 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     authority, stranger = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
     identity = authority.identity("controller")
     recorder = Recorder()
-    tls = Tls(identity.certificate, identity.key, authority.certificate)
-    channel = Channel([Endpoint("127.0.0.1", 0, tls)], recorder)
-    (port,) = channel.start()
+    tls = MutualTls(identity.certificate, identity.key, authority.certificate)
+    channel = Channel(Endpoint("127.0.0.1", 0), recorder, tls=tls)
+    port = channel.start()
     try:
         with open_vswitch(tmp_path) as switch:
             yield Rig(switch, authority, stranger, recorder, port)
@@ -116,6 +117,6 @@ def test_a_switch_without_tls_is_refused(rig: Rig, caplog: pytest.LogCaptureFixt
 
 def test_missing_files_are_an_error(tmp_path: Path) -> None:
     absent = tmp_path / "absent.pem"
-    channel = Channel([Endpoint("127.0.0.1", 0, Tls(absent, absent, absent))], Recorder())
+    channel = Channel(Endpoint("127.0.0.1", 0), Recorder(), tls=MutualTls(absent, absent, absent))
     with pytest.raises(OSError, match="No such file"):
         channel.start()

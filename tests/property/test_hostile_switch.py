@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sdn_orch.endpoint import Endpoint
 from sdn_orch.openflow.messages import Kind, echo_request, message
 from sdn_orch.openflow.values import OPENFLOW_13
-from sdn_orch.southbound.channel import Channel, Endpoint
+from sdn_orch.southbound.channel import Channel
 from tests.scripted_switch import ScriptedSwitch, port_13
 from tests.southbound import Recorder
 
@@ -45,8 +46,8 @@ def hostile(draw: st.DrawFn) -> bytes:
 class Rig:
     def __init__(self) -> None:
         self.recorder = Recorder()
-        self.channel = Channel([Endpoint("127.0.0.1", 0)], self.recorder)
-        (self.port,) = self.channel.start()
+        self.channel = Channel(Endpoint("127.0.0.1", 0), self.recorder)
+        self.port = self.channel.start()
         self.neighbour = ScriptedSwitch(self.port, dpid=1).serve()
         self.datapath = self.recorder.datapath()
         self.sessions = 1

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sdn_orch.config import Config, Endpoint, PortName, load
+from sdn_orch.config import Config, PortName, load
+from sdn_orch.endpoint import Endpoint
 from sdn_orch.errors import Invalid
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "sdn-orch.toml"
@@ -174,6 +175,13 @@ def test_tls_files_are_tried(tmp_path: Path) -> None:
     tls.key.write_text("no key")
     with pytest.raises(Invalid, match=r"x\.toml:2: openflow\.tls: these files do not make a TLS server"):
         load(path, {})
+
+
+def test_tls_has_no_other_keys(tmp_path: Path) -> None:
+    tls = identity(tmp_path, "a").replace("authority", "authorities")
+    assert faults(tmp_path, f"[api]\ntls = {tls}\n") == [
+        "x.toml:2: api.tls.authorities: no such key, did you mean authority?"
+    ]
 
 
 def test_towards_switches_and_databases_tls_is_mutual(tmp_path: Path) -> None:

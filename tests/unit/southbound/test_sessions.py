@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sdn_orch.dataplane.plan import Operation, Plan, Verb
+from sdn_orch.endpoint import Endpoint
 from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.intent.model import Capabilities
 from sdn_orch.openflow.codec import encode_flow
@@ -28,7 +29,7 @@ from sdn_orch.openflow.values import (
     Output,
 )
 from sdn_orch.southbound.base import Datapath, PacketIn, Port
-from sdn_orch.southbound.channel import Channel, Endpoint
+from sdn_orch.southbound.channel import Channel
 from sdn_orch.southbound.session import Session
 from sdn_orch.southbound.surroundings import Timing
 from tests.scripted_switch import ScriptedSwitch, error, multipart, port_13
@@ -37,8 +38,8 @@ from tests.southbound import Recorder, wait_until
 
 @contextmanager
 def listening(recorder: Recorder, timing: Timing | None = None) -> Iterator[int]:
-    channel = Channel([Endpoint("127.0.0.1", 0)], recorder, timing=timing)
-    (port,) = channel.start()
+    channel = Channel(Endpoint("127.0.0.1", 0), recorder, timing=timing)
+    port = channel.start()
     try:
         yield port
     finally:
@@ -292,14 +293,14 @@ def test_stopping_tells_every_end_and_frees_the_port(recorder: Recorder) -> None
     assert len(recorder.disconnects) == 3
     for switch in switches:
         switch.close()
-    channel = Channel([Endpoint("127.0.0.1", port)], recorder)
-    assert channel.start() == (port,)
+    channel = Channel(Endpoint("127.0.0.1", port), recorder)
+    assert channel.start() == port
     channel.stop()
 
 
 def test_a_taken_port_is_an_error(recorder: Recorder, port: int) -> None:
     with pytest.raises(OSError, match="in use"):
-        Channel([Endpoint("127.0.0.1", port)], recorder).start()
+        Channel(Endpoint("127.0.0.1", port), recorder).start()
 
 
 class Failing(Recorder):
@@ -525,8 +526,8 @@ class Clumsy(Recorder):
 
 def test_who_stumbles_over_a_switch_s_news_takes_nothing_else_along(caplog: pytest.LogCaptureFixture) -> None:
     clumsy = Clumsy()
-    channel = Channel([Endpoint("127.0.0.1", 0)], clumsy, applications=clumsy)
-    (port,) = channel.start()
+    channel = Channel(Endpoint("127.0.0.1", 0), clumsy, applications=clumsy)
+    port = channel.start()
     try:
         for _ in range(2):
             clumsy.order.clear()
