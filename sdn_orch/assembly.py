@@ -69,17 +69,22 @@ def assemble(
 def servers(
     config: Config, service: Service, reconciler: Reconciler, sockets: Sockets
 ) -> tuple[Server, Server]:
-    """CloudStack's API and the operator's door, each with its thread."""
+    """CloudStack's API with the operator's door beside it, and that door alone on the unix socket."""
     tls = config.api.tls
     api = Server(
-        Starlette(routes=cloudstack.routes(Door(service))),
+        Starlette(
+            routes=[
+                *cloudstack.routes(Door(service)),
+                *operator.Door(reconciler, service, is_trusted=False).routes(),
+            ]
+        ),
         sockets[0],
         certificate=tls.certificate if tls else None,
         private_key=tls.key if tls else None,
         client_authority=tls.authority if tls else None,
         name="api",
     )
-    return api, Server(operator.application(reconciler), sockets[1], name="operator-door")
+    return api, Server(operator.application(reconciler, service), sockets[1], name="operator-door")
 
 
 def begin(running: ExitStack, begin_it: Callable[[], object], end_it: Callable[[], None]) -> None:

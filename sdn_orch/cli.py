@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sdn_orch.commands import calls, daemon, flows, lists, pipeline, topology, trace
+from sdn_orch.commands import calls, daemon, flows, lists, pipeline, tokens, topology, trace
 
 app = typer.Typer(
     name="sdn-orch",
@@ -29,6 +29,7 @@ for command in (
     calls.calls,
 ):
     app.command()(command)
+app.add_typer(tokens.app, name="token")
 
 
 def main() -> None:

@@ -194,7 +194,9 @@ class Cloud:
         wanted = set(nic_ids)
 
         def realised() -> bool:
-            ready = {row["id"] for row in self.controller.ask("/v1/ports") if row["condition"] == "realised"}
+            ready = {
+                row["id"] for row in self.controller.ask_all("/v1/ports") if row["condition"] == "realised"
+            }
             return wanted <= ready
 
         self.controller.wait(realised, f"{len(wanted)} NICs to be realised", patience)

@@ -108,6 +108,15 @@ class Controller:
         with httpx.Client(transport=transport, base_url="http://sdn-orch", timeout=30) as client:
             return client.get(path, params=parameters).raise_for_status().json()
 
+    def ask_all(self, path: str) -> list[Any]:
+        """All pages of a list of the operator's door. Raises httpx.HTTPError."""
+        found: list[Any] = []
+        page: dict[str, Any] = {"next": "0"}
+        while page["next"] is not None:
+            page = self.ask(path, limit="1000", cursor=page["next"])
+            found += page["items"]
+        return found
+
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `sdn-orch` with this daemon's configuration."""
         return subprocess.run(self.command_line(*words), capture_output=True, text=True, check=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -60,16 +61,23 @@ def configuration(path: Path | None) -> Config:
         fail(WRONG, *invalid.faults)
 
 
-def ask(config: Path | None, path: str, **parameters: str | int | None) -> Any:
-    """The daemon's answer to `GET path`; leaves with its reason when it has none."""
+def ask(
+    config: Path | None,
+    path: str,
+    parameters: Mapping[str, str | int | None] | None = None,
+    *,
+    method: str = "GET",
+    body: object = None,
+) -> Any:
+    """The daemon's answer, None if it has no body; leaves with its reason when it refuses."""
     import httpx  # only here, because it is slow to load
 
     place = configuration(config).socket
     transport = httpx.HTTPTransport(uds=str(place))
-    given = {name: str(value) for name, value in parameters.items() if value is not None}
+    given = {name: str(value) for name, value in (parameters or {}).items() if value is not None}
     try:
         with httpx.Client(transport=transport, base_url="http://sdn-orch", timeout=60) as client:
-            answer = client.get(path, params=given)
+            answer = client.request(method, path, params=given, json=body)
     except httpx.ConnectError as error:
         hint = "may not be opened by this user" if "ermission" in str(error) else "no daemon answers there"
         fail(
@@ -79,13 +87,25 @@ def ask(config: Path | None, path: str, **parameters: str | int | None) -> Any:
         )
     except httpx.HTTPError as error:
         fail(NOT_RUNNING, f"{place}: the daemon broke off: {error}")
-    if answer.status_code != httpx.codes.OK:
+    if not answer.is_success:
         try:
-            reason = answer.json()["error"]
+            reason = answer.json()["detail"]
         except (ValueError, KeyError):
             reason = f"the daemon failed ({answer.status_code}); its log says why"
         fail(REFUSED, reason)
-    return answer.json()
+    return answer.json() if answer.content else None
+
+
+def ask_all(config: Path | None, path: str) -> list[Any]:
+    """All pages of a list."""
+    found: list[Any] = []
+    cursor: str | None = None
+    while True:
+        page = ask(config, path, {"limit": 1000, "cursor": cursor})
+        found += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            return found
 
 
 def show_json(answer: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -29,7 +30,7 @@ def flows(
     as_json: JsonOption = False,
 ) -> None:
     """What a switch holds by table: each flow with its owner, counters, and whether it is right."""
-    answer = ask(config, f"/v1/switches/{switch}/flows")
+    answer = ask(config, f"/v1/switches/{quote(switch, safe='')}/flows")
     if as_json:
         return show_json(answer)
     out = console()
@@ -68,7 +69,7 @@ def plan(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 def explain(what: WhatArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Which object is behind a cookie, or what a port or a network has become on which switches."""
-    answer = ask(config, f"/v1/explain/{what}")
+    answer = ask(config, f"/v1/explain/{quote(what)}")
     if as_json:
         return show_json(answer)
     out = console()

@@ -6,7 +6,17 @@ from typing import Any
 
 from rich.text import Text
 
-from sdn_orch.commands.common import ConfigOption, JsonOption, ask, cell, console, show_json, styled, table
+from sdn_orch.commands.common import (
+    ConfigOption,
+    JsonOption,
+    ask,
+    ask_all,
+    cell,
+    console,
+    show_json,
+    styled,
+    table,
+)
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -37,7 +47,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 def networks(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Every tenant network: its addresses, how many NICs, and whether the switches hold it."""
-    answer = ask(config, "/v1/networks")
+    answer = ask_all(config, "/v1/networks")
     if as_json:
         return show_json(answer)
     rows = table("network", "account", "kind", "vpc", "ipv4", "ipv6", "nics", "condition", "note")
@@ -55,7 +65,7 @@ def networks(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 def ports(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Every NIC: its addresses, where it is plugged in, and whether the switches hold it."""
-    answer = ask(config, "/v1/ports")
+    answer = ask_all(config, "/v1/ports")
     if as_json:
         return show_json(answer)
     rows = table("machine", "mac", "account", "network", "addresses", "port", "known by", "condition", "note")

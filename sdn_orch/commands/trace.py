@@ -8,7 +8,17 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from sdn_orch.commands.common import REFUSED, ConfigOption, JsonOption, ask, console, show_json, styled
+from sdn_orch.commands.common import (
+    REFUSED,
+    WRONG,
+    ConfigOption,
+    JsonOption,
+    ask,
+    console,
+    fail,
+    show_json,
+    styled,
+)
 
 FromOption = Annotated[
     str, typer.Option("--from", metavar="NIC", help="Its MAC, UUID, or its machine's name.")
@@ -27,8 +37,11 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """Follow a packet (an echo request, unless told otherwise). Ends with 1 when it is not delivered."""
-    given: dict[str, str | int | None] = {"from": source, "to": target, "tcp": tcp, "udp": udp}
-    answer = ask(config, "/v1/trace", **given)
+    if tcp is not None and udp is not None:
+        fail(WRONG, "say either --tcp or --udp")
+    ports = [f"{name}/{port}" for name, port in (("tcp", tcp), ("udp", udp)) if port is not None]
+    given: dict[str, str | int | None] = {"from": source, "to": target, "port": ports[0] if ports else None}
+    answer = ask(config, "/v1/trace", given)
     if as_json:
         show_json(answer)
     else:

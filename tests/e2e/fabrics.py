@@ -137,12 +137,12 @@ class Placed:
 
     def gateway_mac(self, network: str) -> str:
         """The MAC address of a network's gateway."""
-        rows = {row["name"]: row["number"] for row in self.cloud.controller.ask("/v1/networks")}
+        rows = {row["name"]: row["number"] for row in self.cloud.controller.ask_all("/v1/networks")}
         return addresses.gateway_mac(rows[network]).to_bytes(6).hex(":")
 
     def places(self) -> dict[str, str | None]:
         """Where the controller knows each machine to be."""
-        rows = {row["id"]: row["place"] for row in self.cloud.controller.ask("/v1/ports")}
+        rows = {row["id"]: row["place"] for row in self.cloud.controller.ask_all("/v1/ports")}
         return {name: rows[machine.nic_id] for name, machine in self.machines.items()}
 
 

@@ -95,7 +95,7 @@ def registered(placed: Placed, tenant: Tenant, name: str, network: str, **more: 
 
 def known(placed: Placed, machine: Machine) -> tuple[str | None, str | None]:
     """Where the controller takes a machine to be, and how it knows."""
-    rows = {row["id"]: row for row in placed.cloud.controller.ask("/v1/ports")}
+    rows = {row["id"]: row for row in placed.cloud.controller.ask_all("/v1/ports")}
     row = rows[machine.nic_id]
     return row["place"], row["source"]
 

@@ -48,7 +48,8 @@ def test_switches_are_sent_nothing_but_openflow_13(placed: Placed) -> None:
 
 def rows(placed: Placed, path: str, *keys: str) -> dict[str, Any]:
     """Rows of the operator's door by their names."""
-    answer: Any = placed.cloud.controller.ask(path)
+    controller = placed.cloud.controller
+    answer: Any = controller.ask(path) if keys else controller.ask_all(path)
     for key in keys:
         answer = answer[key]
     return {row["name"]: row for row in answer}

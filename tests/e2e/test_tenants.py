@@ -121,6 +121,6 @@ def test_a_nic_that_moves_takes_its_address_along_and_leaves_nothing_behind(runn
 
 def place(running: Running, nic_id: str) -> str | None:
     """Where the controller knows a NIC to be."""
-    rows = {row["id"]: row for row in running.cloud.controller.ask("/v1/ports")}
+    rows = {row["id"]: row for row in running.cloud.controller.ask_all("/v1/ports")}
     found: str | None = rows[nic_id]["place"]
     return found

@@ -104,7 +104,7 @@ class Site:
         wanted = {machine.nic_id for machine in machines}
 
         def realised() -> bool:
-            rows = self.controller.ask("/v1/ports")
+            rows = self.controller.ask_all("/v1/ports")
             return wanted <= {row["id"] for row in rows if row["condition"] == "realised"}
 
         self.controller.wait(realised, "the NICs to be realised")

@@ -84,11 +84,11 @@ def test_killed_at_any_moment_nothing_acknowledged_is_lost(tmp_path: Path) -> No
             assert not working.is_alive()
             here.controller.start()
             here.settle()
-            rows = {row["id"]: row for row in here.controller.ask("/v1/ports")}
+            rows = {row["id"]: row for row in here.controller.ask_all("/v1/ports")}
             assert acknowledged.items() <= {id: row["mac"] for id, row in rows.items()}.items()
             here.controller.wait(
                 lambda: (
-                    {row["condition"] for row in here.controller.ask("/v1/ports")} <= {"realised", "idle"}
+                    {row["condition"] for row in here.controller.ask_all("/v1/ports")} <= {"realised", "idle"}
                 ),
                 "all to be realised",
             )
@@ -177,11 +177,11 @@ def test_a_full_disk_is_told_to_clients_and_survived(tmp_path: Path, small_disk:
         # It lives, goes on reading, and what is observed meanwhile is not forgotten.
         here.ovs.vsctl("del-port", f"{here.bridges['leaf1']}-{made[0].name}")
         here.wait_log("waits for the store")
-        assert here.in_sync() and len(here.controller.ask("/v1/ports")) >= 2
-        known = len(here.controller.ask("/v1/ports"))
+        assert here.in_sync() and len(here.controller.ask_all("/v1/ports")) >= 2
+        known = len(here.controller.ask_all("/v1/ports"))
         filler.unlink()
         new = here.machine(50)
-        assert len(here.controller.ask("/v1/ports")) == known + 1
+        assert len(here.controller.ask_all("/v1/ports")) == known + 1
         here.plug("leaf1", new)
         here.wait_realised(new)
         here.wait_log(made[0].nic_id, "is nowhere")

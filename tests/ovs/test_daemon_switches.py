@@ -45,27 +45,27 @@ def test_a_switch_that_comes_back_empty_is_filled_again(tmp_path: Path) -> None:
         here.ovs.stop("ovs-vswitchd")
         here.controller.wait(lambda: set(here.phases().values()) == {"disconnected"}, "them to be missed")
         here.wait_log("warning", "session ended")
-        places = {row["id"]: row["place"] for row in here.controller.ask("/v1/ports")}
+        places = {row["id"]: row["place"] for row in here.controller.ask_all("/v1/ports")}
         assert None not in places.values()
         here.ovs.start_switch()
         here.settle()
         assert {name: here.flows(name) for name in right} == right
         assert here.differences() == []
-        assert {row["id"]: row["place"] for row in here.controller.ask("/v1/ports")} == places
+        assert {row["id"]: row["place"] for row in here.controller.ask_all("/v1/ports")} == places
 
 
 def test_a_database_that_is_restarted_detaches_nobody(tmp_path: Path) -> None:
     with site(tmp_path) as here:
         here.populate(4)
-        rows, sent = here.controller.ask("/v1/ports"), here.sent()
+        rows, sent = here.controller.ask_all("/v1/ports"), here.sent()
         here.ovs.stop("ovsdb-server")
         here.wait_log("warning", "OVSDB", "connection lost")
         time.sleep(1.0)
-        assert here.controller.ask("/v1/ports") == rows
+        assert here.controller.ask_all("/v1/ports") == rows
         here.ovs.start_database()
         here.controller.wait(lambda: here.log().count("connected, 4 bindings") == 1, "it to be read again")
         time.sleep(0.5)
-        assert here.controller.ask("/v1/ports") == rows
+        assert here.controller.ask_all("/v1/ports") == rows
         assert here.sent() == sent
         assert "is nowhere" not in here.log()
         new = here.machine(9)
@@ -86,7 +86,7 @@ def test_a_nic_that_is_unplugged_is_nowhere_though_another_database_is_silent(tm
         here.wait_log("OVSDB unix:/nonexistent/db.sock", "trying on")
         here.ovs.vsctl("del-port", f"{here.bridges['leaf1']}-{first.name}")
         here.wait_log(first.nic_id, "is nowhere, was at leaf1:1")
-        places = {row["id"]: row["place"] for row in here.controller.ask("/v1/ports")}
+        places = {row["id"]: row["place"] for row in here.controller.ask_all("/v1/ports")}
         assert places[second.nic_id] == "leaf2:2"
         assert sum("nonexistent" in line for line in here.log().splitlines()) == 1
 
@@ -187,7 +187,8 @@ def refused_nic(here: Site, nic_id: str) -> None:
     """Until a NIC is refused somewhere."""
     here.controller.wait(
         lambda: any(
-            row["id"] == nic_id and row["condition"] == "refused" for row in here.controller.ask("/v1/ports")
+            row["id"] == nic_id and row["condition"] == "refused"
+            for row in here.controller.ask_all("/v1/ports")
         ),
         "the NIC to be refused",
     )

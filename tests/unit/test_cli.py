@@ -113,7 +113,7 @@ def http(status: str, body: object) -> bytes:
 
 
 def test_the_daemon_s_refusal_is_passed_on(config: Path, answering: list[bytes]) -> None:
-    answering.append(http("404 Not Found", {"error": "there is no switch leaf9"}))
+    answering.append(http("404 Not Found", {"detail": "there is no switch leaf9"}))
     result = run("flows", "leaf9", "--config", config)
     assert (result.exit_code, result.stderr) == (1, "sdn-orch: there is no switch leaf9\n")
 
@@ -127,8 +127,9 @@ def test_a_daemon_that_fails_or_breaks_off(config: Path, answering: list[bytes])
 
 
 def test_json_is_the_daemon_s_answer(config: Path, answering: list[bytes]) -> None:
-    answer = [{"name": "réd", "refusals": []}]
-    answering.append(http("200 OK", answer))
+    answer = [{"name": "réd", "refusals": []}, {"name": "blue", "refusals": []}]
+    answering.append(http("200 OK", {"items": answer[:1], "next": "7"}))
+    answering.append(http("200 OK", {"items": answer[1:], "next": None}))
     result = run("networks", "--json", "--config", config)
     assert result.exit_code == 0
     assert json.loads(result.stdout) == answer

@@ -18,6 +18,7 @@ from sdn_orch.intent.model import Account, Link, Machine, Network, Nic, Switch
 from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.northbound.operator.door import application
 from sdn_orch.northbound.server import Server, listen_unix
+from sdn_orch.northbound.service import Service
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, PacketIn, Port
 from sdn_orch.southbound.fake import OPEN_VSWITCH, FakeSwitch
@@ -97,7 +98,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     store = MemoryStore(records())
     reconciler = Reconciler(store, audit_interval=0, keep_foreign=False)
     reconciler.start()
-    door = Server(application(reconciler), listen_unix(tmp_path / "sdn-orch.sock"))
+    door = Server(application(reconciler, Service(store)), listen_unix(tmp_path / "sdn-orch.sock"))
     door.start()
     switches = {name: FakeSwitch(dpid) for name, dpid in DPIDS.items()}
     listener = Attaching(reconciler, store.snapshot().revision)
@@ -252,7 +253,7 @@ def test_trace_says_why_a_packet_is_not_delivered(cloud: Cloud) -> None:
     }.items():
         assert why in cloud.run("trace", "--from", words[0], "--to", words[1]).stderr
     both = cloud.run("trace", "--from", "web1", "--to", "10.1.0.11", "--tcp=1", "--udp=1")
-    assert "either tcp or udp" in both.stderr
+    assert "either --tcp or --udp" in both.stderr
 
 
 def test_trace_takes_what_the_switch_holds_not_what_it_should(cloud: Cloud) -> None:

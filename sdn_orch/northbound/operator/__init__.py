@@ -1,1 +1,4 @@
-"""The operator's door: what the daemon knows, as JSON under `/v1/` on a unix socket. It changes nothing."""
+"""The native REST door: what the daemon knows and does that CloudStack has no words for, under `/v1/`.
+
+Open to the daemon's user on a unix socket, and with tokens over TCP beside CloudStack's API.
+"""

@@ -76,17 +76,19 @@ def flows(view: View, text: str) -> JSON:
 
 def plan(view: View) -> list[JSON]:
     """What each switch would be sent now."""
-    rows = []
-    for switch in view.world().snapshot.all(Switch):
-        try:
-            operations = [
-                {"verb": operation.verb.value, "what": _text(operation.subject, switch.capabilities.version)}
-                for operation in view.plan(switch.id)
-            ]
-            rows.append({"switch": switch.name, "connected": True, "operations": operations})
-        except Disconnected:
-            rows.append({"switch": switch.name, "connected": False, "operations": []})
-    return rows
+    return [plan_of(view, switch) for switch in view.world().snapshot.all(Switch)]
+
+
+def plan_of(view: View, switch: Switch) -> JSON:
+    """What the switch would be sent now."""
+    try:
+        operations = [
+            {"verb": operation.verb.value, "what": _text(operation.subject, switch.capabilities.version)}
+            for operation in view.plan(switch.id)
+        ]
+    except Disconnected:
+        return {"switch": switch.name, "connected": False, "operations": []}
+    return {"switch": switch.name, "connected": True, "operations": operations}
 
 
 def explain(view: View, text: str) -> JSON:

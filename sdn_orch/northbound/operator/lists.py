@@ -25,37 +25,32 @@ def status(view: View) -> JSON:
         "uptime": round(time.time() - view.started, 1),
         "revision": snapshot.revision,
         "objects": {kind.__name__.lower(): snapshot.count(kind) for kind in counted},
-        "switches": [_switch(view, switch) for switch in snapshot.all(Switch)],
+        "switches": [switch(view, each) for each in snapshot.all(Switch)],
     }
 
 
-def networks(view: View) -> list[JSON]:
-    """Every network with its addresses, members and condition."""
+def network(view: View, record: Network) -> JSON:
+    """A network with its addresses, members and condition."""
     snapshot = view.world().snapshot
-    rows = []
-    for network in snapshot.all(Network):
-        vpc = snapshot.get(Vpc, network.vpc_id) if network.vpc_id else None
-        rows.append(
-            {
-                "id": network.id,
-                "number": network.number,
-                "name": network.name,
-                "account": snapshot.need(Account, network.account_id).name,
-                "kind": str(network.kind),
-                "vpc": vpc.name if vpc else None,
-                "ipv4": _text(network.ipv4),
-                "gateway4": _text(network.gateway4),
-                "ipv6": _text(network.ipv6),
-                "gateway6": _text(network.gateway6),
-                "mtu": network.mtu,
-                "nics": len(snapshot.where(Nic, "network_id", network.id)),
-                **status_row(snapshot, _network_status(view, network)),
-            }
-        )
-    return rows
+    vpc = snapshot.get(Vpc, record.vpc_id) if record.vpc_id else None
+    return {
+        "id": record.id,
+        "number": record.number,
+        "name": record.name,
+        "account": snapshot.need(Account, record.account_id).name,
+        "kind": str(record.kind),
+        "vpc": vpc.name if vpc else None,
+        "ipv4": _text(record.ipv4),
+        "gateway4": _text(record.gateway4),
+        "ipv6": _text(record.ipv6),
+        "gateway6": _text(record.gateway6),
+        "mtu": record.mtu,
+        "nics": snapshot.count_where(Nic, "network_id", record.id),
+        **status_row(snapshot, network_status(view, record)),
+    }
 
 
-def _network_status(view: View, network: Network) -> ObjectStatus:
+def network_status(view: View, network: Network) -> ObjectStatus:
     """How far a network's own rules have come, and those of its router."""
     own = view.status(Owner(OwnerKind.NETWORK, network.id))
     if network.kind is NetworkKind.L2:
@@ -63,45 +58,40 @@ def _network_status(view: View, network: Network) -> ObjectStatus:
     return own.along_with(view.status(router_of(network)))
 
 
-def ports(view: View) -> list[JSON]:
-    """Every NIC with its addresses, where it is attached, how that is known, and its condition."""
+def port(view: View, nic: Nic) -> JSON:
+    """A NIC with its addresses, where it is attached, how that is known, and its condition."""
     snapshot = view.world().snapshot
-    rows = []
-    for nic in snapshot.all(Nic):
-        machine = snapshot.get(Machine, nic.machine_id) if nic.machine_id else None
-        attachments = snapshot.where(Attachment, "nic_id", nic.id)
-        network = snapshot.need(Network, nic.network_id)
-        account_id = machine.account_id if machine else network.account_id
-        rows.append(
-            {
-                "id": nic.id,
-                "number": nic.number,
-                "mac": nic.mac,
-                "machine": machine.name if machine else None,
-                "network": network.name,
-                "network_id": network.id,
-                "account": snapshot.need(Account, account_id).name,
-                "addresses": [str(address) for address in nic.addresses],
-                "active": nic.active,
-                "place": place(snapshot, nic),
-                "source": str(attachments[0].source) if attachments else None,
-                **status_row(snapshot, view.status(Owner(OwnerKind.NIC, nic.id))),
-            }
-        )
-    return rows
+    machine = snapshot.get(Machine, nic.machine_id) if nic.machine_id else None
+    attachments = snapshot.where(Attachment, "nic_id", nic.id)
+    network = snapshot.need(Network, nic.network_id)
+    account_id = machine.account_id if machine else network.account_id
+    return {
+        "id": nic.id,
+        "number": nic.number,
+        "mac": nic.mac,
+        "machine": machine.name if machine else None,
+        "network": network.name,
+        "network_id": network.id,
+        "account": snapshot.need(Account, account_id).name,
+        "addresses": [str(address) for address in nic.addresses],
+        "active": nic.active,
+        "place": place(snapshot, nic),
+        "source": str(attachments[0].source) if attachments else None,
+        **status_row(snapshot, view.status(Owner(OwnerKind.NIC, nic.id))),
+    }
 
 
 def topology(view: View) -> JSON:
     """Switches with their ports and NICs, and the cables between them."""
     snapshot = view.world().snapshot
     switches = []
-    for switch in snapshot.all(Switch):
-        datapath = view.datapath(switch.id)
-        attachments = snapshot.where(Attachment, "switch_id", switch.id)
+    for each in snapshot.all(Switch):
+        datapath = view.datapath(each.id)
+        attachments = snapshot.where(Attachment, "switch_id", each.id)
         switches.append(
             {
-                **_switch(view, switch),
-                "ports": [asdict(port) for port in datapath.ports()] if datapath else [],
+                **switch(view, each),
+                "ports": [asdict(known) for known in datapath.ports()] if datapath else [],
                 "nics": [
                     {
                         "place": place(snapshot, nic),
@@ -114,18 +104,19 @@ def topology(view: View) -> JSON:
                 ],
             }
         )
-    names = {switch.id: switch.name for switch in snapshot.all(Switch)}
-    links = [
-        {
-            "a": f"{names[link.a_switch_id]}:{link.a_port}",
-            "b": f"{names[link.b_switch_id]}:{link.b_port}",
-            "capacity": link.capacity,
-            "up": link.up,
-            "source": str(link.source),
-        }
-        for link in snapshot.all(Link)
-    ]
-    return {"switches": switches, "links": links}
+    return {"switches": switches, "links": [link(snapshot, each) for each in snapshot.all(Link)]}
+
+
+def link(snapshot: Snapshot, record: Link) -> JSON:
+    """A cable with both its ends."""
+    (a_id, a_port), (b_id, b_port) = record.ports
+    return {
+        "a": f"{snapshot.need(Switch, a_id).name}:{a_port}",
+        "b": f"{snapshot.need(Switch, b_id).name}:{b_port}",
+        "capacity": record.capacity,
+        "up": record.up,
+        "source": str(record.source),
+    }
 
 
 def status_row(snapshot: Snapshot, found: ObjectStatus) -> JSON:
@@ -143,18 +134,19 @@ def status_row(snapshot: Snapshot, found: ObjectStatus) -> JSON:
     }
 
 
-def _switch(view: View, switch: Switch) -> JSON:
-    datapath = view.datapath(switch.id)
+def switch(view: View, record: Switch) -> JSON:
+    """A switch and where its loop stands."""
+    datapath = view.datapath(record.id)
     return {
-        "id": switch.id,
-        "name": switch.name,
-        "dpid": f"{switch.dpid:016x}",
-        "role": str(switch.role),
-        "transport": str(switch.transport),
+        "id": record.id,
+        "name": record.name,
+        "dpid": f"{record.dpid:016x}",
+        "role": str(record.role),
+        "transport": str(record.transport),
         "connected": datapath is not None,
-        "capabilities": asdict(datapath.capabilities if datapath else switch.capabilities),
-        **asdict(view.switch_status(switch.id)),
-        "refusals": [reason for _, reason in view.status(Owner(OwnerKind.SWITCH, switch.id)).refusals],
+        "capabilities": asdict(datapath.capabilities if datapath else record.capabilities),
+        **asdict(view.switch_status(record.id)),
+        "refusals": [reason for _, reason in view.status(Owner(OwnerKind.SWITCH, record.id)).refusals],
     }
 
 

@@ -7,7 +7,7 @@ the answer is that of `ovs-appctl ofproto/trace`, for all switches at once and w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from sdn_orch.dataplane.execute import Choice, Visit
 from sdn_orch.dataplane.lookup import Tables
@@ -24,6 +24,7 @@ from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.operator.find import describe, describe_nic, find_nic
 from sdn_orch.northbound.operator.flows import flow_row, table_name
 from sdn_orch.northbound.operator.lists import JSON
+from sdn_orch.northbound.operator.models_fabric import TraceQuery
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.openflow.text import format_match, group_to_ofctl
 from sdn_orch.openflow.values import FlowKey, Match
@@ -42,12 +43,10 @@ _MISSES = {
 }
 
 
-def trace(view: View, asked: Mapping[str, str]) -> JSON:
-    """Answer `from`, `to`, and `tcp` or `udp` (a port; else an echo request). Raises Invalid, NotFound."""
+def trace(view: View, asked: TraceQuery) -> JSON:
+    """What becomes of a packet that the NIC sends. Raises Invalid, NotFound."""
     snapshot = view.world().snapshot
-    if missing := [name for name in ("from", "to") if not asked.get(name)]:
-        raise Invalid(*(f"{name} is missing" for name in missing))
-    nic = find_nic(snapshot, asked["from"])
+    nic = find_nic(snapshot, asked.source)
     attachments = snapshot.where(Attachment, "nic_id", nic.id)
     if not attachments:
         raise Invalid(f"{describe_nic(snapshot, nic)} is not attached to a switch port")
@@ -61,7 +60,7 @@ def trace(view: View, asked: Mapping[str, str]) -> JSON:
     meant, meant_reason = _meaning(snapshot, delivers(snapshot, nic, sent))
     return {
         "from": describe_nic(snapshot, nic),
-        "to": asked["to"],
+        "to": str(asked.to),
         "verdict": verdict,
         "reason": reason,
         "meant": meant,
@@ -93,12 +92,9 @@ class _LiveTables(Mapping[str, Tables]):
         return self._view.world().snapshot.count(Switch)
 
 
-def _packet(snapshot: Snapshot, nic: Nic, asked: Mapping[str, str]) -> Packet:
+def _packet(snapshot: Snapshot, nic: Nic, asked: TraceQuery) -> Packet:
     """The frame that the NIC's machine would send, after it has asked who has the next hop's address."""
-    try:
-        target = ip_address(asked["to"])
-    except ValueError:
-        raise Invalid(f"to: {asked['to']} is no IP address") from None
+    target = asked.to
     source = nic.ipv4 if target.version == 4 else nic.ipv6
     if source is None:
         raise Invalid(f"{describe_nic(snapshot, nic)} has no IPv{target.version} address")
@@ -116,15 +112,10 @@ def _packet(snapshot: Snapshot, nic: Nic, asked: Mapping[str, str]) -> Packet:
     return Packet.from_fields(fields | _transport(target.version, asked), payload=bytes(20))
 
 
-def _transport(version: int, asked: Mapping[str, str]) -> dict[str, int]:
-    given = [(name, number) for name, number in (("tcp", TCP), ("udp", UDP)) if asked.get(name)]
-    if len(given) > 1:
-        raise Invalid("say either tcp or udp")
-    for name, protocol in given:
-        port = asked[name]
-        if not port.isdecimal() or not 0 < int(port) < 65536:
-            raise Invalid(f"{name}: {port} is no port")
-        return {"ip_proto": protocol, f"{name}_src": 49152, f"{name}_dst": int(port)}
+def _transport(version: int, asked: TraceQuery) -> dict[str, int]:
+    if asked.port is not None:
+        name, _, port = asked.port.partition("/")
+        return {"ip_proto": {"tcp": TCP, "udp": UDP}[name], f"{name}_src": 49152, f"{name}_dst": int(port)}
     if version == 4:
         return {"ip_proto": ICMP, "icmpv4_type": 8, "icmpv4_code": 0}
     return {"ip_proto": ICMPV6, "icmpv6_type": 128, "icmpv6_code": 0}

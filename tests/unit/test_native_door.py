@@ -1,0 +1,327 @@
+"""The native door over TCP: tokens, tags, pages, refusals, weights, and how far everything has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from typer.testing import CliRunner
+
+from sdn_orch.cli import app
+from sdn_orch.intent.acls import AclList
+from sdn_orch.intent.balancers import Balancer, Certificate, Member
+from sdn_orch.intent.model import Account, Attachment, Domain, Link, Machine, Nic, Switch
+from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import TCP
+from sdn_orch.intent.validate import RULES
+from sdn_orch.northbound.operator import tokens
+from sdn_orch.northbound.operator.door import LARGEST_BODY, Door, application
+from sdn_orch.northbound.operator.models import Scope
+from sdn_orch.northbound.operator.objects import KINDS
+from sdn_orch.northbound.server import Server, listen_tcp, listen_unix
+from sdn_orch.northbound.service import Service
+from sdn_orch.reconcile import Reconciler
+from sdn_orch.store.memory import MemoryStore
+from tests.unit.dataplane import worlds
+
+
+@dataclass
+class World:
+    """A daemon's door with tokens of each scope, and its clock."""
+
+    service: Service
+    client: httpx.Client
+    secrets: dict[Scope, str]
+    config: Path
+    now: datetime
+
+    def ask(self, method: str, path: str, scope: Scope | None = Scope.ADMIN, **more: Any) -> httpx.Response:
+        """The answer to somebody with a token of this scope."""
+        headers = more.pop("headers", {})
+        if scope is not None:
+            headers = {"Authorization": f"Bearer {self.secrets[scope]}"} | headers
+        return self.client.request(method, path, headers=headers, **more)
+
+    def get(self, path: str, **more: Any) -> Any:
+        """What a reader gets."""
+        answer = self.ask("GET", path, Scope.READ, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+def records() -> Snapshot:
+    red = worlds.network("red", 1)
+    nics = [worlds.nic(red, number) for number in (10, 11)]
+    address = IPv4Address("203.0.113.10")
+    return Snapshot.of(
+        *worlds.leaf_spine(2, 1),
+        *worlds.tenant(),
+        Machine(id="m1", account_id="tenant", name="web1"),
+        red,
+        replace(nics[0], machine_id="m1"),
+        nics[1],
+        PublicRange(
+            id="range",
+            ipv4=IPv4Network("203.0.113.0/24"),
+            gateway=IPv4Address("203.0.113.1"),
+            first=address,
+            last=address,
+        ),
+        PublicAddress(id="ip", range_id="range", account_id="tenant", address=address, network_id=red.id),
+        Balancer(
+            id="lb",
+            account_id="tenant",
+            network_id=red.id,
+            address_id="ip",
+            name="web",
+            protocol=TCP,
+            ports=(80, 80),
+            guest_ports=(8080, 8080),
+        ),
+        Member(id="first", balancer_id="lb", nic_id=nics[0].id),
+        Member(id="second", balancer_id="lb", nic_id=nics[1].id),
+    )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    store = MemoryStore(records())
+    reconciler = Reconciler(store, audit_interval=0, keep_foreign=False)
+    reconciler.start()
+    made = World(
+        service=Service(store, lambda: made.now),
+        client=httpx.Client(),
+        secrets={},
+        config=tmp_path / "sdn-orch.toml",
+        now=datetime(2026, 11, 22, tzinfo=UTC),
+    )
+    for scope in Scope:
+        create = partial(tokens.create, name=scope.value, scope=scope, days=None)
+        made.secrets[scope] = made.service.write(create)[1]
+    listener = listen_tcp("127.0.0.1", 0)
+    door = Server(Starlette(routes=Door(reconciler, made.service, is_trusted=False).routes()), listener)
+    unix = Server(application(reconciler, made.service), listen_unix(tmp_path / "sdn-orch.sock"))
+    made.config.write_text(f'run_directory = "{tmp_path}"\n')
+    for server in (door, unix):
+        server.start()
+    made.client = httpx.Client(base_url=f"http://127.0.0.1:{door.address[1]}", trust_env=False)
+    yield made
+    made.client.close()
+    for server in (door, unix):
+        server.stop()
+    reconciler.stop()
+    store.close()
+
+
+def refused(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+    """The problem of a refusal."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    said: dict[str, Any] = answer.json()
+    assert (said["type"], said["status"]) == (f"urn:sdn-orch:problem:{kind}", status)
+    assert said["title"] and said["detail"]
+    return said
+
+
+def test_nothing_is_told_without_a_token(world: World) -> None:
+    for path in ("/v1/status", "/v1/tokens", "/v1/trace", "/v1/explain/red"):
+        answer = world.ask("GET", path, None)
+        refused(answer, 401, "no-token")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    for header in ("Bearer x", "Bearer", f"Basic {world.secrets[Scope.ADMIN]}", b"Bearer \xff\xfe"):
+        refused(world.ask("GET", "/v1/status", None, headers={"Authorization": header}), 401, "no-token")
+    # What it is about may be read by anybody.
+    assert world.ask("GET", "/v1/openapi.json", None).status_code == 200
+
+
+def test_a_scope_is_good_for_itself_and_those_before(world: World) -> None:
+    member = "/v1/balancers/lb/members/first"
+    for scope, allowed in {Scope.READ: 0, Scope.OPERATE: 1, Scope.ADMIN: 2}.items():
+        assert world.ask("GET", "/v1/status", scope).status_code == 200
+        answer = world.ask("PUT", member, scope, json={"weight": 3})
+        assert answer.status_code == (200 if allowed >= 1 else 403)
+        answer = world.ask("POST", "/v1/tokens", scope, json={"name": "x", "scope": "read"})
+        assert answer.status_code == (201 if allowed >= 2 else 403)
+    said = refused(world.ask("DELETE", "/v1/tokens/x", Scope.OPERATE), 403, "scope")
+    assert said["detail"] == "this needs a token of scope admin, not operate"
+
+
+def test_tokens_are_shown_once_expire_and_are_revoked(world: World) -> None:
+    answer = world.ask("POST", "/v1/tokens", json={"name": "ci", "scope": "read", "days": 1})
+    assert answer.status_code == 201
+    made = answer.json()
+    bearer = {"Authorization": f"Bearer {made['token']}"}
+    assert world.ask("GET", "/v1/status", None, headers=bearer).status_code == 200
+    listed = world.get("/v1/tokens")["items"]
+    assert {each["name"] for each in listed} == {"read", "operate", "admin", "ci"}
+    assert all("token" not in each for each in listed)
+    record = world.service.snapshot.need(tokens.Token, made["id"])
+    assert made["token"] not in str(record) and record.digest not in repr(record)
+    world.now += timedelta(days=1)
+    refused(world.ask("GET", "/v1/status", None, headers=bearer), 401, "no-token")
+    path = f"/v1/tokens/{made['id']}"
+    tag = world.ask("GET", path).headers["etag"]
+    refused(world.ask("DELETE", path, headers={"If-Match": '"other"'}), 412, "changed")
+    assert world.ask("DELETE", path, headers={"If-Match": tag}).status_code == 204
+    refused(world.ask("DELETE", path), 404, "not-found")
+
+
+def test_a_revoked_token_opens_no_door(world: World) -> None:
+    (own,) = [each for each in world.get("/v1/tokens")["items"] if each["name"] == "read"]
+    assert world.ask("DELETE", f"/v1/tokens/{own['id']}").status_code == 204
+    refused(world.ask("GET", "/v1/status", Scope.READ), 401, "no-token")
+
+
+def test_weights(world: World) -> None:
+    listed = world.get("/v1/balancers/lb/members")
+    assert [each["id"] for each in listed["items"]] == ["first", "second"]
+    path = "/v1/balancers/lb/members/first"
+    seen = world.ask("GET", path)
+    assert seen.json() == {
+        "id": "first", "balancer": "lb", "nic": "red-10", "machine": "web1", "address": "10.1.0.10",
+        "weight": 1,
+    }  # fmt: skip
+    match = {"If-Match": seen.headers["etag"]}
+    changed = world.ask("PUT", path, Scope.OPERATE, json={"weight": 0}, headers=match)
+    assert (changed.status_code, changed.json()["weight"]) == (200, 0)
+    assert world.service.snapshot.need(Member, "first").weight == 0
+    revision = world.service.snapshot.revision
+    said = refused(world.ask("PUT", path, json={"weight": 5}, headers=match), 412, "changed")
+    assert said["faults"][0]["field"] == "header.If-Match"
+    assert changed.headers["etag"] == world.ask("GET", path).headers["etag"]
+    wrong: list[Any] = [{"weight": each} for each in (-1, 257, "5", True, None)]
+    for body in [*wrong, {}, {"weight": 1, "x": 2}, [], 5]:
+        said = refused(world.ask("PUT", path, json=body), 400, "malformed")
+        assert all(fault["field"].startswith("body") for fault in said["faults"])
+    assert world.service.snapshot.revision == revision
+    assert world.ask("PUT", path, json={"weight": 5}, headers={"If-Match": "*"}).status_code == 200
+    refused(world.ask("PUT", "/v1/balancers/lb/members/x", json={"weight": 5}), 404, "not-found")
+    refused(world.ask("PUT", "/v1/balancers/x/members/first", json={"weight": 5}), 404, "not-found")
+
+
+def test_what_is_known_already_is_not_sent_again(world: World) -> None:
+    answer = world.ask("GET", "/v1/networks")
+    tag = answer.headers["etag"]
+    for known in (tag, f'"x", W/{tag}', "*"):
+        again = world.ask("GET", "/v1/networks", headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert world.ask("GET", "/v1/networks", headers={"If-None-Match": '"x"'}).status_code == 200
+    head = world.ask("HEAD", "/v1/networks")
+    assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", tag)
+
+
+def test_pages(world: World) -> None:
+    everything = world.get("/v1/objects")["items"]
+    paged: list[Any] = []
+    cursor = None
+    while True:
+        page = world.get("/v1/objects", params={"limit": 2} | ({"cursor": cursor} if cursor else {}))
+        assert len(page["items"]) <= 2
+        paged += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert paged == everything
+    for wrong in (
+        {"limit": 0},
+        {"limit": 1001},
+        {"limit": "x"},
+        {"cursor": "-1"},
+        {"page": 1},
+        {"kind": "x"},
+    ):
+        said = refused(world.ask("GET", "/v1/objects", params=wrong), 400, "malformed")
+        assert said["faults"][0]["field"] == f"query.{next(iter(wrong))}"
+    said = refused(world.ask("GET", "/v1/objects?limit=1&limit=2"), 400, "malformed")
+    assert said["faults"] == [{"object": "request", "field": "query.limit", "reason": "it is given twice"}]
+
+
+def test_every_object_says_how_far_it_has_come(world: World) -> None:
+    found = {(each["kind"], each["id"]): each for each in world.get("/v1/objects")["items"]}
+    assert {kind for kind, _ in found} == {"network", "machine", "nic", "public-address", "balancer"}
+    for kind, id in (("public-address", "ip"), ("balancer", "lb")):
+        each = found[kind, id]
+        assert (each["condition"], each["realised"], each["refusals"]) == ("pending", [], [])
+        assert each["note"] == "the data plane has no tables for this kind yet"
+        assert each["account"] == "tenant"
+    # Nothing of the network is plugged in anywhere.
+    assert found["nic", "red-10"]["condition"] == "idle" and found["nic", "red-10"]["note"] is None
+    pending = world.get("/v1/objects", params={"condition": "pending"})["items"]
+    assert [each["kind"] for each in pending] == ["public-address", "balancer"]
+    assert world.get("/v1/objects/balancer/lb") == found["balancer", "lb"]
+    (listed,) = world.get("/v1/balancers")["items"]
+    assert listed == world.get("/v1/balancers/lb")
+    assert (listed["address"], listed["ports"], listed["members"]) == ("203.0.113.10", [80, 80], 2)
+    for path in ("/v1/objects/balancer/x", "/v1/objects/x/lb", "/v1/balancers/x"):
+        refused(world.ask("GET", path), 404, "not-found")
+
+
+def test_no_kind_of_the_intent_is_forgotten() -> None:
+    """Beside who owns things and what there is of a fabric, what is part of another object has no say."""
+    others = {Domain, Account, PublicRange, Certificate, Member, AclList, Switch, Link, Attachment}
+    assert {kind.record for kind in KINDS.values()} == RULES.keys() - others
+
+
+def test_switches_links_and_plans(world: World) -> None:
+    names = [each["name"] for each in world.get("/v1/switches")["items"]]
+    assert names == [each["name"] for each in world.get("/v1/status")["switches"]] != []
+    assert world.get(f"/v1/switches/{names[0]}")["connected"] is False
+    assert world.get(f"/v1/switches/{names[0]}/plan") == {
+        "switch": names[0], "connected": False, "operations": []
+    }  # fmt: skip
+    assert len(world.get("/v1/links")["items"]) == len(world.get("/v1/topology")["links"]) == 2
+    refused(world.ask("GET", "/v1/switches/nobody"), 404, "not-found")
+    said = refused(
+        world.ask("GET", "/v1/trace", params={"from": "red-10", "to": "10.1.0.11"}), 422, "invalid"
+    )
+    assert "is not attached to a switch port" in said["detail"]
+
+
+def test_what_is_not_there_or_not_so(world: World) -> None:
+    refused(world.ask("GET", "/v1/nothing"), 404, "not-found")
+    answer = world.ask("DELETE", "/v1/status")
+    refused(answer, 405, "method")
+    assert answer.headers["allow"] == "GET"
+    path, plain = "/v1/balancers/lb/members/first", {"Content-Type": "text/plain"}
+    refused(world.ask("PUT", path, content=b'{"weight": 1}', headers=plain), 415, "media-type")
+    large = b" " * (LARGEST_BODY + 1)
+    typed = {"Content-Type": "application/json"}
+    refused(world.ask("PUT", path, content=large, headers=typed), 413, "too-large")
+
+
+def test_the_command_line_manages_tokens_without_one(world: World) -> None:
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(app, [*words, "--config", str(world.config)])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    secret = run("token", "create", "grafana", "--days", "30").strip()
+    bearer = {"Authorization": f"Bearer {secret}"}
+    assert world.ask("GET", "/v1/status", None, headers=bearer).status_code == 200
+    refused(
+        world.ask("POST", "/v1/tokens", None, headers=bearer, json={"name": "x", "scope": "read"}),
+        403,
+        "scope",
+    )
+    shown = run("token", "list")
+    assert "grafana" in shown and secret not in shown
+    (id,) = [each["id"] for each in world.get("/v1/tokens")["items"] if each["name"] == "grafana"]
+    run("token", "revoke", id)
+    refused(world.ask("GET", "/v1/status", None, headers=bearer), 401, "no-token")
+    failed = CliRunner().invoke(app, ["token", "revoke", id, "--config", str(world.config)])
+    assert (failed.exit_code, failed.stderr) == (1, f"sdn-orch: there is no token {id}\n")
+
+
+def test_members_of_machines_that_go(world: World) -> None:
+    nic = world.service.snapshot.need(Nic, "red-11")
+    world.service.write(lambda transaction: transaction.delete(nic))
+    assert [each["id"] for each in world.get("/v1/balancers/lb/members")["items"]] == ["first"]
