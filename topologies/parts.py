@@ -33,6 +33,8 @@ class UserspaceSwitch(OVSSwitch):  # type: ignore[misc]
 
     #: Where its ports are described.
     database = SYSTEM_DATABASE
+    #: What ovs-appctl knows its daemon by.
+    appctl = "ovs-vswitchd"
 
     def __init__(self, name: str, **params: Any) -> None:
         defaults = {"datapath": "user", "failMode": "secure", "protocols": VERSIONS, "batch": True}

@@ -36,6 +36,8 @@ class SeparateSwitch(Switch):  # type: ignore[misc]
         self._directory = directory / name
         self._directory.mkdir()
         self.database = f"unix:{self._directory}/db.sock"
+        #: What ovs-appctl knows its daemon by.
+        self.appctl = f"{self._directory}/switch.unixctl"
         #: What ovs-ofctl knows its bridge by.
         self.ofctl = f"unix:{self._directory}/{self.bridge}.mgmt"
         outside = management_interface(name)

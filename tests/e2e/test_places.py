@@ -74,9 +74,7 @@ def test_a_machine_moves_under_a_running_ping(placed: Placed) -> None:
         process.wait()
         cloud.unplug(target)
         forget(placed, target)
-        cloud.bind([(red2.host, red2.nic_id, red2.mac)])
-        cloud.controller.wait(lambda: str(placed.places()["red2"]).endswith(":1"), "red2 to be back")
-        cloud.wait_realised([red2.nic_id])
+        cloud.bring_back(red2.host, red2.nic_id, red2.mac)
     # While it was nobody it may have begun to ask for addresses, and asks again every second only.
     cloud.controller.wait(lambda: " 3 received" in placed.ping("red3", red2.ipv4), "red2 to answer", 5)
 
