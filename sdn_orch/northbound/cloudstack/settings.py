@@ -36,7 +36,13 @@ class Setting:
         return self.text(snapshot) == "true"
 
 
-PAGE_SIZE = Setting("default.page.size", "Advanced", "entries a page at most; -1: any number", "500", -1)
+PAGE_SIZE = Setting(
+    "default.page.size",
+    "Advanced",
+    "entries a page at most, -1 for any number; below 500, clients that ask for pages of 500 are refused",
+    "500",
+    -1,
+)
 USERS_CREATE_PROJECTS = Setting(
     "allow.user.create.projects", "Project Defaults", "whether users may create projects", "true"
 )
