@@ -152,7 +152,11 @@ class Nic(Record):
     extra classless routes (prefix, next hop) told by DHCP. `hostname` is told by DHCP too.
     """
 
-    REFERENCES: ClassVar[dict[str, str]] = {"network_id": "Network", "machine_id": "Machine"}
+    REFERENCES: ClassVar[dict[str, str]] = {
+        "network_id": "Network",
+        "machine_id": "Machine",
+        "group_ids": "SecurityGroup",
+    }
     INDEXES: ClassVar[tuple[str, ...]] = ("mac", "claims")
     LARGEST_NUMBER: ClassVar[int] = 2**23 - 1
 
@@ -167,6 +171,8 @@ class Nic(Record):
     is_default: bool = True
     active: bool = True
     routes4: tuple[tuple[IPv4Network, IPv4Address], ...] = ()
+    #: The security groups that say what it may receive and send; none: it may all.
+    group_ids: tuple[str, ...] = ()
 
     @property
     def addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Account, Domain, Machine, Network, NetworkKind, Nic, Vpc
+from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
 
 Prefix = IPv4Network | IPv6Network
@@ -93,6 +94,7 @@ def nic(after: Snapshot, record: Nic) -> Iterator[str]:
     if record.hostname and not _HOST_LABEL.fullmatch(record.hostname):
         yield f"hostname: {record.hostname} is not letters, digits and inner hyphens, 63 at most"
     yield from _addresses(record, home)
+    yield from _groups(after, record)
     for claim in record.claims:
         for other in after.where(Nic, "claims", claim):
             if other.id != record.id:
@@ -195,6 +197,15 @@ def _addresses(record: Nic, home: Network) -> Iterator[str]:
             yield f"{field}: {address} is the gateway of network {home.name} ({home.id})"
         else:
             yield from host_in(field, address, prefix)
+
+
+def _groups(after: Snapshot, record: Nic) -> Iterator[str]:
+    if len(set(record.group_ids)) < len(record.group_ids):
+        yield "group_ids: a group stands there twice"
+    machine = after.get(Machine, record.machine_id) if record.machine_id else None
+    for group in (after.need(SecurityGroup, id) for id in record.group_ids):
+        if machine is not None and group.account_id != machine.account_id:
+            yield f"group_ids: group {group.name} ({group.id}) belongs to another account"
 
 
 def _field(record: Nic, address: object) -> str:

@@ -12,7 +12,7 @@ Prefix = IPv4Network | IPv6Network
 #: First and last, both included.
 Ports = tuple[int, int]
 
-ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
+ICMP, TCP, UDP, GRE, ESP, AH, ICMPV6, SCTP = 1, 6, 17, 47, 50, 51, 58, 132
 LARGEST_PORT = 65_535
 #: The protocols that have ports.
 WITH_PORTS = frozenset((TCP, UDP, SCTP))

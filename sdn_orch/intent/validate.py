@@ -17,6 +17,7 @@ from sdn_orch.intent import (
     firewall_rules,
     forward_rules,
     public_rules,
+    security_rules,
     tenant_rules,
 )
 from sdn_orch.intent.acls import AclItem, AclList
@@ -37,6 +38,7 @@ from sdn_orch.intent.model import (
     Vpc,
 )
 from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Change, Put, Snapshot, target
 
 #: What must hold of one record of a kind in a snapshot; yields `field: reason`.
@@ -62,6 +64,8 @@ RULES: dict[type[Record], Rule] = {
     RoutedRule: firewall_rules.routed_rule,
     AclList: acl_rules.acl_list,
     AclItem: acl_rules.acl_item,
+    SecurityGroup: security_rules.security_group,
+    SecurityRule: security_rules.security_rule,
     Switch: fabric_rules.switch,
     Link: fabric_rules.link,
     Attachment: fabric_rules.attachment,

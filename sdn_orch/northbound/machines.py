@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.model import Attachment, Machine, Network, NetworkKind, Nic
+from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import public
 from sdn_orch.northbound.networks import give_ipv4, give_ipv6, is_claimed, take_back
@@ -24,6 +25,7 @@ class Wish:
     mac: str | None = None
     ipv4: IPv4Address | None = None
     ipv6: IPv6Address | None = None
+    groups: tuple[SecurityGroup, ...] = ()
 
 
 def create_machine(transaction: Transaction, machine: Machine, wishes: list[Wish]) -> Machine:
@@ -52,6 +54,7 @@ def add_nic(transaction: Transaction, machine: Machine, wish: Wish, *, is_defaul
             hostname="" if network.kind is NetworkKind.L2 else machine.name,
             is_default=is_default,
             active=machine.running,
+            group_ids=tuple(group.id for group in wish.groups),
         )
     )
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from sdn_orch.intent.model import Account, Domain, Role
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.northbound.security import default_group
 from sdn_orch.northbound.service import Transaction
 
 
@@ -21,8 +22,10 @@ def create_domain(transaction: Transaction, name: str, parent: Domain) -> Domain
 
 
 def create_account(transaction: Transaction, name: str, domain: Domain, role: Role) -> Account:
-    """A new tenant in the domain."""
-    return transaction.put(Account(id=str(uuid4()), name=name, domain_id=domain.id, role=role))
+    """A new tenant in the domain, with the security group of machines that are given none."""
+    account = transaction.put(Account(id=str(uuid4()), name=name, domain_id=domain.id, role=role))
+    default_group(transaction, account)
+    return account
 
 
 def lies_in(snapshot: Snapshot, domain_id: str, ancestor: Domain) -> bool:

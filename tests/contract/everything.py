@@ -95,4 +95,6 @@ def _firewall(cloud: Cloud, network: str, address: str) -> None:
     job("createEgressFirewallRule", networkid=network, **(web | {"cidrlist": "10.1.1.0/24"}))
     job("createRoutingFirewallRule", networkid=network, **web)
     dual = cloud.network(cloud.admin, "dual", ip6cidr="2001:db8:5::/64")["id"]
+    group = cloud.admin.call("createSecurityGroup", name="group")["securitygroup"]["id"]
+    job("authorizeSecurityGroupIngress", securitygroupid=group, **web)
     job("createIpv6FirewallRule", networkid=dual, **(web | {"cidrlist": "2001:db8::/32"}))

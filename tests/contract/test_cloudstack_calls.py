@@ -147,6 +147,9 @@ def test_the_calls_of_this_release_are_declared() -> None:
         "uploadSslCert", "deleteSslCert", "listSslCerts", "assignCertToLoadBalancer",
         "removeCertFromLoadBalancer", "createLoadBalancer", "updateLoadBalancer", "deleteLoadBalancer",
         "listLoadBalancers",
+        "createSecurityGroup", "updateSecurityGroup", "deleteSecurityGroup", "listSecurityGroups",
+        "authorizeSecurityGroupIngress", "authorizeSecurityGroupEgress", "revokeSecurityGroupIngress",
+        "revokeSecurityGroupEgress",
         "listCapacity", *NOTHING,
     ]  # fmt: skip
     assert set(wanted) <= COMMANDS.keys()
@@ -383,12 +386,12 @@ def test_none_is_nothing_except_in_texts(cloud: Cloud) -> None:
 def test_pages(cloud: Cloud) -> None:
     names = [offering["name"] for offering in cloud.admin.call("listNetworkOfferings")["networkoffering"]]
     paged: list[str] = []
-    for page in range(1, 5):
+    for page in range(1, 6):
         shown = cloud.admin.call("listNetworkOfferings", page=page, pagesize=2)
         assert shown["count"] == len(names)
         paged += [offering["name"] for offering in shown["networkoffering"]]
     assert paged == names
-    assert cloud.admin.call("listNetworkOfferings", page=5, pagesize=2) == {}
+    assert cloud.admin.call("listNetworkOfferings", page=6, pagesize=2) == {}
     everything = cloud.admin.call("listNetworkOfferings", page=1, pagesize=-1)
     assert len(everything["networkoffering"]) == len(names)
 

@@ -86,6 +86,8 @@ ANSWERED_OTHERWISE = {
     "listLoadBalancerRuleInstances",  # machines, described with lbvmips only
     "dedicateGuestVlanRange",  # ids, described as numbers
     "listDedicatedGuestVlanRanges",
+    "authorizeSecurityGroupIngress",  # groups with the new rules, described as rules
+    "authorizeSecurityGroupEgress",
     "createIpv6FirewallRule",  # firewall rules, described as forwarded ports
     "updateIpv6FirewallRule",
     "listIpv6FirewallRules",

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.model import Account, Domain, NetworkKind, Role
+from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.traffic import Direction, Verdict
 from sdn_orch.northbound.cloudstack import providers
 from sdn_orch.northbound.cloudstack.model import (
@@ -27,6 +28,7 @@ from sdn_orch.northbound.cloudstack.model import (
 )
 from sdn_orch.northbound.cloudstack.model_fabric import ServiceProvider
 from sdn_orch.northbound.cloudstack.services import ROUTER, VPC_ROUTER
+from sdn_orch.northbound.security import default_group
 from sdn_orch.northbound.service import Service, Transaction
 
 _ROUTED = ("Dhcp", "Dns", "UserData", "Firewall", "Lb", "SourceNat", "StaticNat", "PortForwarding", "Vpn")
@@ -36,6 +38,7 @@ _SHARED = ("Dhcp", "Dns", "UserData")
 
 #: What CloudStack calls the lists of rules that every VPC can use; a tier has the second unless it asks.
 DEFAULT_ALLOW, DEFAULT_DENY = "default_allow", "default_deny"
+SHARED_OFFERING = "DefaultSharedNetworkOffering"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ def bootstrap(service: Service, given: Credentials | None = None) -> Credentials
         if not transaction.snapshot.where(Domain, "path", "/"):
             _install(transaction)
         _common_lists(transaction)
+        _guarded(transaction)
         for physical in transaction.snapshot.all(PhysicalNetwork):
             if not transaction.snapshot.count_where(ServiceProvider, "physical_network_id", physical.id):
                 providers.provide(transaction, physical)
@@ -136,6 +140,27 @@ def _install(transaction: Transaction) -> None:
             is_default=True,
         )
     )
+
+
+def _guarded(transaction: Transaction) -> None:
+    """An offering with security groups, and a group for each account, also in older installations."""
+    snapshot = transaction.snapshot
+    offerings = [each for each in snapshot.all(NetworkOffering) if each.is_default]
+    plain = next((each for each in offerings if each.name == SHARED_OFFERING), None)
+    if plain is not None and not any("SecurityGroup" in dict(each.services) for each in offerings):
+        transaction.put(
+            dataclasses.replace(
+                plain,
+                id=str(uuid4()),
+                number=0,
+                name=f"{SHARED_OFFERING}WithSGService",
+                display_text="Offering for Shared networks with security groups",
+                services=(*plain.services, ("SecurityGroup", ("SecurityGroupProvider",))),
+            )
+        )
+    for account in snapshot.all(Account):
+        if not snapshot.count_where(SecurityGroup, "account_id", account.id):
+            default_group(transaction, account)
 
 
 def _common_lists(transaction: Transaction) -> None:
@@ -222,7 +247,7 @@ def _network_offerings(transaction: Transaction, router: ServiceOffering) -> tup
             capabilities=(("Lb", "LbSchemes", "Internal"),),
         ),
         like(
-            "DefaultSharedNetworkOffering",
+            SHARED_OFFERING,
             "Offering for Shared networks",
             NetworkKind.SHARED,
             _SHARED,

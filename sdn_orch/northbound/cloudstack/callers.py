@@ -12,6 +12,7 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Record, Role, Vpc
 from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.faults import denied
 from sdn_orch.northbound.cloudstack.model import (
@@ -91,8 +92,10 @@ def owner_id(snapshot: Snapshot, record: Record) -> str | None:
         case Nic():
             machine = snapshot.get(Machine, record.machine_id) if record.machine_id else None
             return machine.account_id if machine else None
-        case Balancer() | Certificate():
+        case Balancer() | Certificate() | SecurityGroup():
             return record.account_id
+        case SecurityRule():
+            return snapshot.need(SecurityGroup, record.group_id).account_id
         case Stickiness() | HealthCheck():
             return snapshot.need(Balancer, record.balancer_id).account_id
         case SecondaryAddress():

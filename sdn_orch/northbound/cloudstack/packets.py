@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from sdn_orch.intent.traffic import ICMP, ICMPV6, SCTP, TCP, UDP, WITH_PORTS, Prefix
+from sdn_orch.intent.traffic import AH, ESP, GRE, ICMP, ICMPV6, TCP, UDP, WITH_PORTS, Prefix
 from sdn_orch.northbound.cloudstack.declare import Call
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.parameters import Parameter, cidrs, integer, text
@@ -21,10 +21,11 @@ DESTINATION_CIDRS = cidrs("destcidrlist", "the CIDRs that packets go to; all by 
 
 PACKETS = (START_PORT, END_PORT, ICMP_TYPE, ICMP_CODE, CIDRS)
 
-_NUMBERS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "icmpv6": ICMPV6, "sctp": SCTP}
+_NUMBERS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "ah": AH, "esp": ESP, "gre": GRE}
 #: Names of protocols that rules can be about, by whether numbers are names too.
 BASIC = frozenset(("tcp", "udp", "icmp"))
 BASIC_AND_ALL = BASIC | {"all"}
+OF_GROUPS = BASIC_AND_ALL | {"ah", "esp", "gre"}
 
 
 def read_packets(

@@ -189,7 +189,7 @@ def test_default_account_stays(cloud: Cloud) -> None:
 def test_bootstrap_is_done_once() -> None:
     service = Service(MemoryStore())
     keys = bootstrap(service)
-    assert service.snapshot.count(NetworkOffering) == 8
+    assert service.snapshot.count(NetworkOffering) == 9
     assert ISOLATED in {offering.name for offering in service.snapshot.all(NetworkOffering)}
     revision = service.snapshot.revision
     assert bootstrap(service) == bootstrap(service, keys) == keys

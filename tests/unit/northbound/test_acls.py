@@ -62,7 +62,7 @@ def test_an_item_is_shown_as_it_was_given(red: Client, acl: str) -> None:
     wanted |= {"action": "Deny", "traffictype": "Ingress", "reason": "no", "aclid": acl, "aclname": "front"}
     assert wanted.items() <= made.items()
     leaving = item(red, acl, traffictype="Egress", protocol="132", cidrlist="2001:db8::/32", startport=9)
-    assert (leaving["protocol"], leaving["number"], leaving["cidrlist"]) == ("sctp", 8, "2001:db8::/32")
+    assert (leaving["protocol"], leaving["number"], leaving["cidrlist"]) == ("132", 8, "2001:db8::/32")
     assert red.call("listNetworkACLs", aclid=acl, traffictype="egress")["networkacl"] == [leaving]
     assert red.call("listNetworkACLs", aclid=acl, action="Deny", protocol="TCP")["networkacl"] == [made]
     assert "already exists" in refused(red, "createNetworkACL", aclid=acl, protocol="all", number=7)[1]

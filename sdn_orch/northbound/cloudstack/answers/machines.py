@@ -7,6 +7,7 @@ from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.answers.networks import broadcast_uri
 from sdn_orch.northbound.cloudstack.answers.offerings import GUEST_TYPES
 from sdn_orch.northbound.cloudstack.answers.owners import owner, place
+from sdn_orch.northbound.cloudstack.answers.security_groups import MEMBERSHIP, groups_of
 from sdn_orch.northbound.cloudstack.answers.tags import tags
 from sdn_orch.northbound.cloudstack.model import (
     MachineDetails,
@@ -176,7 +177,7 @@ MACHINE: Shape[Machine] = Shape(
         moment("created", "when it was created", lambda s, m: machine_details(s.snapshot, m).created),
         string("ipaddress", "the IPv4 address of the default NIC", _default_address),
         nested("nic", "the NICs", NIC, lambda scene, machine: nics(scene.snapshot, machine.id)),
-        items("securitygroup", "the security groups", always([])),
+        items("securitygroup", "the security groups", lambda s, m: groups_of(s.snapshot, m), MEMBERSHIP),
         items("affinitygroup", "the affinity groups", always([])),
         tags(),
     ),

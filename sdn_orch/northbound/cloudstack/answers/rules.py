@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sdn_orch.intent.traffic import ICMP, ICMPV6, SCTP, TCP, UDP, Prefix, TrafficRule
+from sdn_orch.intent.traffic import AH, ESP, GRE, ICMP, ICMPV6, TCP, UDP, Prefix, TrafficRule
 from sdn_orch.northbound.cloudstack.answers.tags import tags
 from sdn_orch.northbound.cloudstack.display import for_display
 from sdn_orch.northbound.cloudstack.shapes import Field, Scene, number, string
 
-_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmp", SCTP: "sctp"}
+_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmp"}
+_NAMES_OF_GROUPS = {AH: "ah", ESP: "esp", GRE: "gre"}
 
 
 def rule_state(_scene: Scene, _rule: object) -> str:
@@ -19,7 +20,16 @@ def rule_state(_scene: Scene, _rule: object) -> str:
 
 def protocol(_scene: Scene, rule: TrafficRule) -> str:
     """The protocol's name, its number if it has none, or `all`."""
-    return "all" if rule.protocol is None else _NAMES.get(rule.protocol, str(rule.protocol))
+    return _name(rule.protocol, _NAMES)
+
+
+def protocol_of_groups(_scene: Scene, rule: TrafficRule) -> str:
+    """The same in rules of security groups, where more protocols have names."""
+    return _name(rule.protocol, _NAMES | _NAMES_OF_GROUPS)
+
+
+def _name(number: int | None, names: dict[int, str]) -> str:
+    return "all" if number is None else names.get(number, str(number))
 
 
 def joined(prefixes: tuple[Prefix, ...], version: int) -> str:

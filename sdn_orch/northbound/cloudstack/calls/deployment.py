@@ -21,6 +21,11 @@ from sdn_orch.northbound.cloudstack.calls.machines import (
     check_host_name,
 )
 from sdn_orch.northbound.cloudstack.calls.network_creation import check_zone
+from sdn_orch.northbound.cloudstack.calls.security_groups import (
+    GROUP_NAMES,
+    GROUPS,
+    groups_in,
+)
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes
 from sdn_orch.northbound.cloudstack.faults import bad, denied
 from sdn_orch.northbound.cloudstack.model import MachineDetails
@@ -71,6 +76,8 @@ HYPERVISOR = text("hypervisor", "the hypervisor")
     START,
     HYPERVISOR,
     GROUP,
+    GROUPS,
+    GROUP_NAMES,
     DISPLAY_VM,
     *OWNER,
     mode=Mode.ASYNC_CREATE,
@@ -138,7 +145,8 @@ def _wishes(call: Call, owner: Account) -> list[Wish]:
         check_network(call, wish.network, owner)
         if details(call.snapshot, wish.network).zone_id != call[ZONE].id:
             raise bad(f"Network {wish.network.id} is not in zone {call[ZONE].name}")
-    return wishes
+    groups = groups_in(call, owner, [wish.network for wish in wishes])
+    return [replace(wish, groups=found) for wish, found in zip(wishes, groups, strict=True)]
 
 
 def _wish(call: Call, entry: Entry) -> Wish:

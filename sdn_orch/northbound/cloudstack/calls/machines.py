@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
+from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.northbound import machines
 from sdn_orch.northbound.cloudstack import source_nat
 from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.machines import machine_details
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
+from sdn_orch.northbound.cloudstack.calls.security_groups import GROUP_NAMES, GROUPS, change_groups
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model import SecondaryAddress, ServiceOffering, Template
@@ -30,6 +32,7 @@ ID = entity("id", Machine, "the id of the machine")
 IDS = entities("ids", Machine, "the ids of the machines")
 NETWORK = entity("networkid", Network, "machines in the network", Access.USE)
 VPC = entity("vpcid", Vpc, "machines in the VPC")
+SECURITY_GROUP = entity("securitygroupid", SecurityGroup, "machines in the security group")
 STATE = text("state", "Running, Stopped or Present")
 TEMPLATE = entity("templateid", Template, "the template", Access.ANY)
 SIZE = entity("serviceofferingid", ServiceOffering, "the service offering", Access.ANY)
@@ -53,6 +56,7 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
     ZONE,
     NETWORK,
     VPC,
+    SECURITY_GROUP,
     TEMPLATE,
     SIZE,
     DISPLAY_VM,
@@ -62,6 +66,8 @@ def list_virtual_machines(call: Call) -> Iterable[Machine]:
     """Machines by owner, by place and by what they are."""
     snapshot, zone, template, size = call.snapshot, call.get(ZONE), call.get(TEMPLATE), call.get(SIZE)
     state = (call.get(STATE) or "present").lower()
+    group = call.get(SECURITY_GROUP)
+    members = {nic.machine_id for nic in snapshot.where(Nic, "group_ids", group.id)} if group else set()
     return chosen(
         call.get(IDS) or one_or(call, ID, lambda: _seen(call)),
         (call.get(NAME), lambda machine: machine.name),
@@ -73,6 +79,7 @@ def list_virtual_machines(call: Call) -> Iterable[Machine]:
         (template.id if template else None, lambda m: machine_details(snapshot, m).template_id),
         (size.id if size else None, lambda m: machine_details(snapshot, m).service_offering_id),
         (call.get(DISPLAY_VM), lambda machine: machine_details(snapshot, machine).display_vm),
+        (True if group else None, lambda machine: machine.id in members),
     )
 
 
@@ -150,11 +157,14 @@ def reboot_virtual_machine(call: Call) -> Machine:
     DISPLAY_NAME,
     DISPLAY_VM,
     GROUP,
+    GROUPS,
+    GROUP_NAMES,
     event="VM.UPDATE",
 )
 def update_virtual_machine(call: Call) -> Machine:
-    """Another name, which DHCP tells with the next lease, or other texts."""
+    """Another name, which DHCP tells with the next lease, other texts, or other security groups."""
     machine, name, shown = call[ID], call.get(NAME), call.get(DISPLAY_VM)
+    change_groups(call, machine)
     if name is not None and name != machine.name:
         check_host_name(name)
         for nic in call.snapshot.where(Nic, "machine_id", machine.id):

@@ -19,6 +19,7 @@ from sdn_orch.northbound.cloudstack.answers.machines import (
 from sdn_orch.northbound.cloudstack.answers.networks import details
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.deployment import MAC_ADDRESS, check_network
+from sdn_orch.northbound.cloudstack.calls.security_groups import groups_for
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model import SecondaryAddress
@@ -66,7 +67,12 @@ def add_nic_to_virtual_machine(call: Call) -> Machine:
     present = nics(call.snapshot, machine.id)
     if any(nic.network_id == network.id for nic in present):
         raise bad(f"A NIC already exists for VM:{machine.id} in network: {network.id}")
-    wish = Wish(network=network, mac=call.get(MAC_ADDRESS), ipv4=call.get(IPV4))
+    wish = Wish(
+        network=network,
+        mac=call.get(MAC_ADDRESS),
+        ipv4=call.get(IPV4),
+        groups=groups_for(call, machine, network),
+    )
     machines.add_nic(call.transaction, machine, wish, is_default=not present)
     source_nat.ensure_for(call.transaction, machine)
     return machine
