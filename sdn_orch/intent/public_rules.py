@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.tenant_rules import host_in
 
@@ -23,6 +24,8 @@ def public_range(after: Snapshot, record: PublicRange) -> Iterator[str]:
     if record.vlan is not None:
         for network in after.where(Network, "vlan", record.vlan):
             yield f"vlan: {record.vlan} is that of network {network.name} ({network.id})"
+        for gateway in after.where(PrivateGateway, "vlan", record.vlan):
+            yield f"vlan: {record.vlan} is that of private gateway {gateway.id}"
     for other in after.all(PublicRange):
         if other.id != record.id and other.first <= record.last and record.first <= other.last:
             yield f"first, last: {record.first}..{record.last} overlaps public range {other.id}"

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Account, Domain, Machine, Network, NetworkKind, Nic, Vpc
+from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
 
@@ -56,7 +57,7 @@ def vpc(_after: Snapshot, record: Vpc) -> Iterator[str]:
     """A name and a prefix that tenants may have."""
     yield from named(record.name)
     yield from _served(record.domain_name, record.dns)
-    yield from _special("ipv4", record.ipv4)
+    yield from special("ipv4", record.ipv4)
 
 
 def network(after: Snapshot, record: Network) -> Iterator[str]:
@@ -134,9 +135,13 @@ def _transports(after: Snapshot, record: Network) -> Iterator[str]:
         for other in after.where(Network, field, number):
             if other.id != record.id:
                 yield f"{field}: {number} is that of network {other.name} ({other.id})"
+    if record.vlan is not None:
+        for gateway in after.where(PrivateGateway, "vlan", record.vlan):
+            yield f"vlan: {record.vlan} is that of private gateway {gateway.id}"
 
 
-def _special(field: str, prefix: Prefix) -> Iterator[str]:
+def special(field: str, prefix: Prefix) -> Iterator[str]:
+    """A prefix that tenants may have: no loopback, link-local, multicast or reserved addresses."""
     for special in _SPECIAL4 if isinstance(prefix, IPv4Network) else _SPECIAL6:
         if prefix.overlaps(special):
             yield f"{field}: {prefix} overlaps {special}, which is not for tenants"
@@ -147,7 +152,7 @@ def _gateway(version: str, prefix: Prefix | None, gateway: Address | None) -> It
         if gateway is not None:
             yield f"gateway{version}: {gateway} needs a prefix in ipv{version}"
         return
-    yield from _special(f"ipv{version}", prefix)
+    yield from special(f"ipv{version}", prefix)
     if prefix.max_prefixlen - prefix.prefixlen < 2:
         yield f"ipv{version}: {prefix} has no room for a gateway and a host"
     elif gateway is None:
@@ -180,6 +185,9 @@ def _tier(after: Snapshot, record: Network, parent: Vpc) -> Iterator[str]:
             mine, theirs = getattr(record, field), getattr(sibling, field)
             if mine is not None and theirs is not None and mine.overlaps(theirs):
                 yield f"{field}: {mine} overlaps {theirs} of tier {sibling.name} ({sibling.id})"
+    for gateway in after.where(PrivateGateway, "vpc_id", parent.id):
+        if record.ipv4 is not None and record.ipv4.overlaps(gateway.ipv4):
+            yield f"ipv4: {record.ipv4} overlaps {gateway.ipv4} of private gateway {gateway.id}"
 
 
 def _addresses(record: Nic, home: Network) -> Iterator[str]:

@@ -17,6 +17,7 @@ from sdn_orch.intent import (
     firewall_rules,
     forward_rules,
     public_rules,
+    routing_rules,
     security_rules,
     tenant_rules,
 )
@@ -38,6 +39,7 @@ from sdn_orch.intent.model import (
     Vpc,
 )
 from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Change, Put, Snapshot, target
 
@@ -64,6 +66,8 @@ RULES: dict[type[Record], Rule] = {
     RoutedRule: firewall_rules.routed_rule,
     AclList: acl_rules.acl_list,
     AclItem: acl_rules.acl_item,
+    PrivateGateway: routing_rules.private_gateway,
+    StaticRoute: routing_rules.static_route,
     SecurityGroup: security_rules.security_group,
     SecurityRule: security_rules.security_rule,
     Switch: fabric_rules.switch,
@@ -118,8 +122,12 @@ def _neighbours(after: Snapshot, old: Record, new: Record) -> Iterator[Record]:
             yield from after.where(Domain, "parent_id", new.id)
         case Vpc(), Vpc() if (old.ipv4, old.account_id) != (new.ipv4, new.account_id):
             yield from after.where(Network, "vpc_id", new.id)
+            yield from after.where(StaticRoute, "vpc_id", new.id)
         case Network(), Network() if _addressing(old) != _addressing(new):
             yield from after.where(Nic, "network_id", new.id)
+            yield from after.where(StaticRoute, "network_id", new.id)
+        case PrivateGateway(), PrivateGateway():
+            yield from after.where(StaticRoute, "gateway_id", new.id)
         case PublicRange(), PublicRange() if (old.first, old.last) != (new.first, new.last):
             yield from after.where(PublicAddress, "range_id", new.id)
         case Nic(), Nic():

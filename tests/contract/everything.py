@@ -25,6 +25,7 @@ def furnish(cloud: Cloud) -> None:
     vpc = cloud.vpc(cloud.admin)["id"]
     acl = cloud.admin.job("createNetworkACLList", name="acl", vpcid=vpc)["networkacllist"]["id"]
     cloud.admin.job("createNetworkACL", aclid=acl, protocol="tcp", startport=443, cidrlist="0.0.0.0/0")
+    _routes(cloud, vpc)
     machine = cloud.machine(cloud.admin, "vm", networkids=network["id"])
     cloud.admin.job("addIpToNic", nicid=machine["nic"][0]["id"])
     _fabric(cloud)
@@ -86,6 +87,12 @@ def _balancers(cloud: Cloud, address: str, machine: str) -> None:
     job("createLBHealthCheckPolicy", lbruleid=rule)
     job("createLoadBalancer", **balancing.inner(balancing.internal_tier(cloud, cloud.admin)))
     balancing.certificate(cloud.admin)
+
+
+def _routes(cloud: Cloud, vpc: str) -> None:
+    outside = {"gateway": "192.0.2.1", "netmask": "255.255.255.0", "ipaddress": "192.0.2.7"}
+    made = cloud.admin.job("createPrivateGateway", vpcid=vpc, vlan="untagged", **outside)["privategateway"]
+    cloud.admin.job("createStaticRoute", gatewayid=made["id"], cidr="198.51.100.0/24")
 
 
 def _firewall(cloud: Cloud, network: str, address: str) -> None:

@@ -150,6 +150,8 @@ def test_the_calls_of_this_release_are_declared() -> None:
         "createSecurityGroup", "updateSecurityGroup", "deleteSecurityGroup", "listSecurityGroups",
         "authorizeSecurityGroupIngress", "authorizeSecurityGroupEgress", "revokeSecurityGroupIngress",
         "revokeSecurityGroupEgress",
+        "createPrivateGateway", "deletePrivateGateway", "listPrivateGateways", "createStaticRoute",
+        "deleteStaticRoute", "listStaticRoutes",
         "listCapacity", *NOTHING,
     ]  # fmt: skip
     assert set(wanted) <= COMMANDS.keys()

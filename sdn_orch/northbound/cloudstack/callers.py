@@ -12,6 +12,7 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Record, Role, Vpc
 from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.faults import denied
@@ -85,6 +86,8 @@ def owner_id(snapshot: Snapshot, record: Record) -> str | None:
             return owner_id(snapshot, snapshot.need(PublicAddress, record.address_id))
         case AclList():
             return owner_id(snapshot, snapshot.need(Vpc, record.vpc_id)) if record.vpc_id else None
+        case PrivateGateway() | StaticRoute():
+            return snapshot.need(Vpc, record.vpc_id).account_id
         case AclItem():
             return owner_id(snapshot, snapshot.need(AclList, record.list_id))
         case EgressRule() | RoutedRule():

@@ -8,6 +8,7 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Domain, Machine, Network, Nic, Record, Vpc
 from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.northbound.cloudstack.callers import Access, check_access
 from sdn_orch.northbound.cloudstack.declare import Call
@@ -36,6 +37,8 @@ RESOURCE_TYPES: dict[str, type[Record]] = {
     "RoutingFirewallRule": RoutedRule,
     "NetworkACL": AclItem,
     "NetworkACLList": AclList,
+    "PrivateGateway": PrivateGateway,
+    "StaticRoute": StaticRoute,
     "SecurityGroup": SecurityGroup,
     "SecurityGroupRule": SecurityRule,
     "Zone": Zone,

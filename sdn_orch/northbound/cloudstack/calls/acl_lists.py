@@ -9,7 +9,10 @@ from uuid import uuid4
 from sdn_orch.errors import InUse
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Network, Vpc
+from sdn_orch.intent.routing import PrivateGateway
+from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.answers.firewall import ACL_LIST as SHAPE
+from sdn_orch.northbound.cloudstack.bootstrap import DEFAULT_DENY
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME
 from sdn_orch.northbound.cloudstack.calls.firewall import check_served
@@ -25,6 +28,7 @@ ID_TO_SEE = entity("id", AclList, "the id of the list", Access.USE)
 ACL = entity("aclid", AclList, "the list", Access.USE)
 VPC = entity("vpcid", Vpc, "the VPC")
 NETWORK = entity("networkid", Network, "the tier")
+GATEWAY = entity("gatewayid", PrivateGateway, "the private gateway")
 DESCRIPTION = text("description", "what it is for", length=1024)
 
 
@@ -117,12 +121,14 @@ def update_network_acl_list(call: Call) -> None:
     event="NETWORK.ACL.DELETE",
 )
 def delete_network_acl_list(call: Call) -> None:
-    """Only a list that no tier uses; its items go with it."""
+    """Only a list that no tier and no private gateway uses; its items go with it."""
     old = own_list(call[ID])
     users = call.snapshot.where(Network, "acl_id", old.id)
     if users:
         names = ", ".join(network.name for network in users[:5])
         raise InUse(f"ACL {old.name} is still associated with following tiers: {names}")
+    if gateways := call.snapshot.count_where(PrivateGateway, "acl_id", old.id):
+        raise InUse(f"ACL {old.name} is still associated with {gateways} private gateways")
     call.transaction.delete(old)
 
 
@@ -136,21 +142,31 @@ def own_list(acl: AclList) -> AclList:
 @changes(
     "replaceNetworkACLList",
     SUCCESS,
-    "Gives a tier another list of rules",
+    "Gives a tier or a private gateway another list of rules",
     required(ACL),
     NETWORK,
+    GATEWAY,
     mode=Mode.ASYNC,
     event="NETWORK.ACL.REPLACE",
 )
 def replace_network_acl_list(call: Call) -> None:
-    """The tier is ruled by the other list, from one moment to the next."""
-    network = call.get(NETWORK)
-    if network is None:
-        raise bad("networkid is required")
+    """The tier or gateway is ruled by the other list, from one moment to the next."""
+    network, gateway = call.get(NETWORK), call.get(GATEWAY)
+    if gateway is not None and network is None:
+        chosen_list = list_for(call[ACL], gateway.vpc_id)
+        call.transaction.put(dataclasses.replace(gateway, acl_id=chosen_list.id))
+        return
+    if network is None or gateway is not None:
+        raise bad("Either networkid or gatewayid is required, and not both")
     if network.vpc_id is None:
         raise bad(f"Network is not part of a VPC: {network.id}")
     check_served(call, network, "NetworkACL")
     call.transaction.put(dataclasses.replace(network, acl_id=list_for(call[ACL], network.vpc_id).id))
+
+
+def default_deny(snapshot: Snapshot) -> AclList:
+    """The common list that denies everything: of tiers and private gateways that are given none."""
+    return next(acl for acl in snapshot.where(AclList, "name", DEFAULT_DENY) if acl.vpc_id is None)
 
 
 def list_for(acl: AclList, vpc_id: str) -> AclList:

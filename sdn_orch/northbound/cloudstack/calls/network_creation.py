@@ -13,9 +13,8 @@ from sdn_orch.northbound import networks, pool
 from sdn_orch.northbound.cloudstack import providers, segments, source_nat
 from sdn_orch.northbound.cloudstack.answers.networks import NETWORK as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import vpc_details
-from sdn_orch.northbound.cloudstack.bootstrap import DEFAULT_DENY
 from sdn_orch.northbound.cloudstack.callers import Access
-from sdn_orch.northbound.cloudstack.calls.acl_lists import list_for
+from sdn_orch.northbound.cloudstack.calls.acl_lists import default_deny, list_for
 from sdn_orch.northbound.cloudstack.calls.common import (
     DISPLAY_TEXT,
     DNS,
@@ -175,10 +174,7 @@ def _acl_list(call: Call, offering: NetworkOffering, vpc: Vpc | None) -> str | N
         if given is not None:
             raise bad("aclid can only be specified for tiers of VPCs whose offering has NetworkACL")
         return None
-    if given is not None:
-        return list_for(given, vpc.id).id
-    found = call.snapshot.where(AclList, "name", DEFAULT_DENY)
-    return next(acl.id for acl in found if acl.vpc_id is None)
+    return (list_for(given, vpc.id) if given is not None else default_deny(call.snapshot)).id
 
 
 def check_zone(call: Call, zone: Zone) -> None:

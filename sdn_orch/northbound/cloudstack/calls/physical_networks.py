@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from uuid import uuid4
 
 from sdn_orch.errors import InUse
+from sdn_orch.intent.model import Record
+from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.northbound import pool
 from sdn_orch.northbound.cloudstack import providers, segments
 from sdn_orch.northbound.cloudstack.answers.infrastructure import PHYSICAL_NETWORK as SHAPE
@@ -16,6 +18,7 @@ from sdn_orch.northbound.cloudstack.declare import ROOT, Call, Mode, changes, li
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model import BroadcastDomainRange, NetworkDetails, PhysicalNetwork
 from sdn_orch.northbound.cloudstack.model_public import PublicRangeDetails
+from sdn_orch.northbound.cloudstack.model_routing import PrivateGatewayDetails
 from sdn_orch.northbound.cloudstack.parameters import choice, entity, required, text, words
 from sdn_orch.northbound.cloudstack.scope import chosen, one_or
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
@@ -77,6 +80,14 @@ def create_physical_network(call: Call) -> PhysicalNetwork:
     return call.snapshot.need(PhysicalNetwork, physical.id)
 
 
+#: What keeps a physical network.
+_ON_IT: dict[type[Record], str] = {
+    NetworkDetails: "networks",
+    PublicRangeDetails: "public ranges",
+    PrivateGatewayDetails: "private gateways",
+}
+
+
 @changes(
     "deletePhysicalNetwork",
     SUCCESS,
@@ -87,9 +98,13 @@ def create_physical_network(call: Call) -> PhysicalNetwork:
     event="PHYSICAL.NETWORK.DELETE",
 )
 def delete_physical_network(call: Call) -> None:
-    """Only one without networks and public addresses; its providers and traffic types go with it."""
+    """Only one without networks, public addresses and private gateways; all else on it goes with it."""
     physical = call[ID]
-    for kind, what in ((NetworkDetails, "networks"), (PublicRangeDetails, "public ranges")):
+    for kind, what in (
+        (NetworkDetails, "networks"),
+        (PublicRangeDetails, "public ranges"),
+        (PrivateGatewayDetails, "private gateways"),
+    ):
         if count := call.snapshot.count_where(kind, "physical_network_id", physical.id):
             raise InUse(f"The Physical Network is not deletable because there are {count} {what} on it")
     pool.drop(call.transaction, physical.id)
@@ -135,6 +150,10 @@ def _with_segments(call: Call, physical: PhysicalNetwork) -> PhysicalNetwork:
     for kept in segments.kept(call.snapshot, physical.id):
         if not any(low <= kept.first and kept.last <= high for low, high in ranges):
             raise bad(f"{kept.first}-{kept.last} is kept for an account and must stay in the ranges")
+    for known in call.snapshot.where(PrivateGatewayDetails, "physical_network_id", physical.id):
+        vlan = call.snapshot.need(PrivateGateway, known.id).vlan
+        if not physical.is_vxlan and vlan and any(low <= vlan <= high for low, high in ranges):
+            raise bad(f"{vlan} is in use by private gateway {known.id} and must stay out of the ranges")
     changed = call.transaction.put(dataclasses.replace(physical, segments=ranges))
     pool.provide(call.transaction, physical.id, segments.anybodys(call.snapshot, changed))
     return changed

@@ -99,7 +99,10 @@ def list_vlan_ip_ranges(call: Call) -> Iterable[Range]:
         (network.id if network else None, lambda each: getattr(each, "network_id", None)),
         (physical.id if physical else None, lambda each: physical_network_of_range(snapshot, each)),
         (call.get(FOR_VIRTUAL), lambda each: isinstance(each, PublicRange)),
-        (_vlan(vlan) or "untagged" if vlan else None, lambda each: _vlan_of(snapshot, each) or "untagged"),
+        (
+            read_vlan(vlan) or "untagged" if vlan else None,
+            lambda each: _vlan_of(snapshot, each) or "untagged",
+        ),
         (account.id if account else None, lambda each: getattr(each, "account_id", None)),
         (domain.id if domain else None, lambda each: getattr(each, "domain_id", None)),
     )
@@ -181,7 +184,7 @@ def _public_range(call: Call, first: IPv4Address, last: IPv4Address) -> PublicRa
             gateway=gateway,
             first=first,
             last=last,
-            vlan=_vlan(call.get(VLAN)),
+            vlan=read_vlan(call.get(VLAN)),
             ipv6=call.get(IP6_CIDR),
             account_id=account.id if account else None,
             domain_id=domain.id if domain else None,
@@ -220,7 +223,7 @@ def first_physical_network(snapshot: Snapshot, zone: Zone) -> PhysicalNetwork:
     raise bad(f"Unable to find physical network in zone {zone.name} that is enabled")
 
 
-def _vlan(given: str | None) -> int | None:
+def read_vlan(given: str | None) -> int | None:
     """The number of the VLAN; None: untagged. Raises a parameter fault."""
     said = (given or "untagged").lower().removeprefix("vlan://")
     if said == "untagged":
