@@ -20,6 +20,7 @@ from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.balancers import Balancer, Certificate, Member
 from sdn_orch.intent.model import Account, Attachment, Domain, Link, Machine, Nic, Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import TCP
 from sdn_orch.intent.validate import RULES
@@ -267,7 +268,18 @@ def test_every_object_says_how_far_it_has_come(world: World) -> None:
 
 def test_no_kind_of_the_intent_is_forgotten() -> None:
     """Beside who owns things and what there is of a fabric, what is part of another object has no say."""
-    others = {Domain, Account, PublicRange, Certificate, Member, AclList, Switch, Link, Attachment}
+    others = {
+        Domain,
+        Account,
+        PublicRange,
+        Certificate,
+        Member,
+        AclList,
+        SecurityGroup,
+        Switch,
+        Link,
+        Attachment,
+    }
     assert {kind.record for kind in KINDS.values()} == RULES.keys() - others
 
 

@@ -15,6 +15,8 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Machine, Network, Nic, Record, Vpc
 from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.routing import PrivateGateway, StaticRoute
+from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.operator.find import describe_nic
 from sdn_orch.northbound.operator.lists import JSON, network_status, status_row
@@ -77,6 +79,18 @@ def _of_list(snapshot: Snapshot, item: AclItem) -> str | None:
     return snapshot.need(Vpc, vpc_id).account_id if vpc_id else None
 
 
+def _in_group(snapshot: Snapshot, rule: SecurityRule) -> str:
+    return f"{rule.id} of {snapshot.need(SecurityGroup, rule.group_id).name}"
+
+
+def _of_group(snapshot: Snapshot, rule: SecurityRule) -> str:
+    return snapshot.need(SecurityGroup, rule.group_id).account_id
+
+
+def _of_vpc(snapshot: Snapshot, each: PrivateGateway | StaticRoute) -> str:
+    return snapshot.need(Vpc, each.vpc_id).account_id
+
+
 def _at_balancer(snapshot: Snapshot, policy: HealthCheck) -> str:
     return f"{policy.path} of {snapshot.need(Balancer, policy.balancer_id).name}"
 
@@ -106,6 +120,9 @@ KINDS: dict[ObjectKind, _Kind] = {
     ObjectKind.EGRESS_RULE: _Kind(EgressRule, _in_network, _of_network),
     ObjectKind.ROUTED_RULE: _Kind(RoutedRule, _in_network, _of_network),
     ObjectKind.ACL_ITEM: _Kind(AclItem, _in_list, _of_list),
+    ObjectKind.SECURITY_RULE: _Kind(SecurityRule, _in_group, _of_group),
+    ObjectKind.PRIVATE_GATEWAY: _Kind(PrivateGateway, lambda _, each: str(each.address), _of_vpc),
+    ObjectKind.STATIC_ROUTE: _Kind(StaticRoute, lambda _, each: str(each.prefix), _of_vpc),
     ObjectKind.BALANCER: _Kind(Balancer, _named, _own),
     ObjectKind.STICKINESS: _Kind(Stickiness, _named, _of_balancer),
     ObjectKind.HEALTH_CHECK: _Kind(HealthCheck, _at_balancer, _of_balancer),
