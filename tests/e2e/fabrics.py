@@ -130,11 +130,6 @@ class Placed:
         free = {name: self.cloud.node(name) for name in (*self.free, *self.strangers)}
         return free | {name: self.node(name) for name in self.machines}
 
-    def ping(self, source: str, address: str | None, *options: str) -> str:
-        """What ping says, three times unless the options say otherwise."""
-        words = " ".join(("-n -c3 -i0.1 -W1", *options, str(address)))
-        return str(self.node(source).cmd(f"ping {words}"))
-
     def gateway_mac(self, network: str) -> str:
         """The MAC address of a network's gateway."""
         rows = {row["name"]: row["number"] for row in self.cloud.controller.ask_all("/v1/networks")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -36,7 +35,6 @@ def wait_for(process: subprocess.Popen[str], text: str) -> str:
 
 
 def test_it_ends_well_and_leaves_nothing_behind() -> None:
-    started = time.monotonic()
     process = start()
     said = wait_for(process, "controller with")
     run = Run.of(process.pid, BASE)
@@ -45,7 +43,6 @@ def test_it_ends_well_and_leaves_nothing_behind() -> None:
     assert output.rstrip().endswith("all was as expected")
     for line in ("IPv4 expected", "IPv6 expected", "was cut: "):
         assert line in output
-    assert time.monotonic() - started < 60
     assert run.left() == []
 
 

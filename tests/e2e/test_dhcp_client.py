@@ -217,11 +217,11 @@ def test_dhclient_takes_a_lease_and_the_gateway_answers(web1: Link) -> None:
     assert told["new_interface_mtu"] == "1450"
     assert told["new_rfc3442_classless_static_routes"] == "12 172 16 10 1 1 254 0 10 1 1 1"
     assert web1.requests.count(Punt.DHCP4) == 2
-    assert " 0% packet loss" in web1.inside("ping", "-c3", "-i0.05", "-W2", "10.1.1.1")
-    assert " 0% packet loss" in web1.inside("ping", "-c3", "-i0.05", "-W2", "10.1.2.1")
-    expired = web1.inside("ping", "-c1", "-W2", "-t1", "10.1.2.13", check=False)
+    assert " 3 received" in web1.inside("ping", "-c3", "-i0.05", "-w10", "10.1.1.1")
+    assert " 3 received" in web1.inside("ping", "-c3", "-i0.05", "-w10", "10.1.2.1")
+    expired = web1.inside("ping", "-c1", "-w10", "-t1", "10.1.2.13", check=False)
     assert "From 10.1.1.1" in expired and "Time to live exceeded" in expired
-    web1.inside("ping", "-c1", "-W1", "-Mdo", "-s1400", "10.1.2.13", check=False)
+    web1.inside("ping", "-c1", "-w10", "-Mdo", "-s1400", "10.1.2.13", check=False)
     assert "mtu 1300" in web1.inside("ip", "route", "get", "10.1.2.13")
     assert not web1.problems
 
@@ -249,11 +249,11 @@ def test_the_kernel_makes_its_address_from_the_advertisement(web1: Link) -> None
     routes = web1.inside("ip", "-6", "route")
     assert re.search(rf"default via {gateway6('web')} dev eth0 proto ra .*expires", routes)
     assert "mtu 1450" in web1.inside("ip", "-6", "route", "get", "fd00:2::13") or "mtu 1450" in routes
-    assert " 0% packet loss" in web1.inside("ping", "-c3", "-i0.05", "-W2", "fd00:1::1")
-    assert " 0% packet loss" in web1.inside("ping", "-c3", "-i0.05", "-W2", f"{gateway6('web')}%eth0")
-    expired = web1.inside("ping", "-c1", "-W2", "-t1", "fd00:2::13", check=False)
+    assert " 3 received" in web1.inside("ping", "-c3", "-i0.05", "-w10", "fd00:1::1")
+    assert " 3 received" in web1.inside("ping", "-c3", "-i0.05", "-w10", f"{gateway6('web')}%eth0")
+    expired = web1.inside("ping", "-c1", "-w10", "-t1", "fd00:2::13", check=False)
     assert "From fd00:1::1" in expired and "Hop limit" in expired
-    web1.inside("ping", "-c1", "-W1", "-Mdo", "-s1380", "fd00:2::13", check=False)
+    web1.inside("ping", "-c1", "-w10", "-Mdo", "-s1380", "fd00:2::13", check=False)
     assert "mtu 1300" in web1.inside("ip", "-6", "route", "get", "fd00:2::13")
     assert not web1.problems
 
@@ -268,7 +268,7 @@ def test_dhclient_takes_an_ipv6_lease(web2: Link) -> None:
     assert told["new_ip6_address"] == "fd00:1::12"
     assert told["new_dhcp6_name_servers"] == "2001:db8::53"
     assert told["new_dhcp6_domain_search"] == "vpc.example."
-    assert " 0% packet loss" in web2.inside("ping", "-c3", "-i0.05", "-W2", "-I", "fd00:1::12", "fd00:1::1")
+    assert " 3 received" in web2.inside("ping", "-c3", "-i0.05", "-w10", "-I", "fd00:1::12", "fd00:1::1")
     # The advertisement told it to ask: it made no address of its own.
     assert "scope global dynamic" not in web2.inside("ip", "-6", "addr")
     assert not web2.problems

@@ -27,6 +27,7 @@ from scapy.packet import Padding
 from sdn_orch.dataplane import addresses, label
 from sdn_orch.intent import mac as mac_addresses
 from tests.e2e.fabrics import Placed
+from tests.e2e.ping import reach
 from tests.e2e.wire import exchange
 from topologies.demo.machines import Machine
 
@@ -170,10 +171,10 @@ def test_forged_frames_reach_nobody_and_change_nothing(placed: Placed) -> None:
     assert after == before
     for name in ("red2", "red3"):
         machine = placed.machines[name]
-        assert " 3 received" in placed.ping("red1", machine.ipv4)
-        assert " 3 received" in placed.ping("red1", machine.ipv6)
-        assert " 3 received" in placed.ping(name, GATEWAY)
-        assert " 3 received" in placed.ping(name, "2001:db8:1::1")
+        assert " 3 received" in reach(placed.node("red1"), machine.ipv4)
+        assert " 3 received" in reach(placed.node("red1"), machine.ipv6)
+        assert " 3 received" in reach(placed.node(name), GATEWAY)
+        assert " 3 received" in reach(placed.node(name), "2001:db8:1::1")
 
 
 def said_port(frame: bytes) -> int:

@@ -27,6 +27,7 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import Ether
 
 from tests.e2e.fabrics import FABRICS, PLAIN, Placed, on
+from tests.e2e.ping import reach
 from tests.e2e.test_forged_frames import ALL_NODES, ALL_NODES_MAC, EVERYBODY, link_local
 from tests.e2e.wire import exchange
 from topologies.demo.machines import Machine
@@ -136,7 +137,7 @@ def test_what_is_too_long_for_a_frame_arrives(placed: Placed) -> None:
     )
     red2 = placed.machines["red2"]
     for family, address in (("AF_INET", red2.ipv4), ("AF_INET6", red2.ipv6)):
-        assert " 3 received" in placed.ping("red1", address, f"-s {SIZE}")
+        assert " 3 received" in reach(placed.node("red1"), address, f"-s {SIZE}")
         listener = placed.node("red2").popen(["python3", "-c", listening.format(family=family)], text=True)
         assert listener.stdout.readline() == "ready\n"
         told = f"import socket; socket.socket(socket.{family}, socket.SOCK_DGRAM)"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.fabrics import FREE_PORT, VLAN, Placed
+from tests.e2e.ping import ask, reach
 from topologies.demo.machines import Machine
 from topologies.demo.reach import differences, expected, observe
 from topologies.demo.tenants import Tenant
@@ -76,7 +77,7 @@ def test_a_machine_moves_under_a_running_ping(placed: Placed) -> None:
         forget(placed, target)
         cloud.bring_back(red2.host, red2.nic_id, red2.mac)
     # While it was nobody it may have begun to ask for addresses, and asks again every second only.
-    cloud.controller.wait(lambda: " 3 received" in placed.ping("red3", red2.ipv4), "red2 to answer", 5)
+    assert " 3 received" in reach(placed.node("red3"), red2.ipv4)
 
 
 @contextmanager
@@ -112,23 +113,23 @@ def test_a_first_packet_binds_a_registered_nic_and_nobody_else(placed: Placed) -
         place, source = known(placed, late)
         assert str(place).endswith(f"2:{FREE_PORT}") and source == "first-packet"
         cloud.wait_realised([late.nic_id])
-        assert " 3 received" in host.cmd(f"ping -n -c3 -i0.1 -W1 {red1.ipv4}")
-        assert " 3 received" in placed.ping("red3", late.ipv4)
+        assert " 3 received" in reach(host, red1.ipv4)
+        assert " 3 received" in reach(placed.node("red3"), late.ipv4)
         # It shows itself elsewhere: there it is now, and not where it was.
         become(placed, first, late)
-        cloud.node(first).cmd(f"ping -n -c1 -W1 {red1.ipv4}")
+        ask(cloud.node(first), red1.ipv4, "-c1")
         cloud.controller.wait(
             lambda: str(known(placed, late)[0]).endswith(f"1:{FREE_PORT}"), "the NIC to be learned anew"
         )
         forget(placed, second)
-        assert " 3 received" in placed.ping("red3", late.ipv4)
+        assert " 3 received" in reach(placed.node("red3"), late.ipv4)
         # Who takes somebody else's MAC address is nobody, and nobody loses anything.
         for name in ("red3", "blue1", "blue3"):
             machine = placed.machines[name]
             become(placed, second, machine)
-            assert " 0 received" in host.cmd(f"ping -n -c2 -i0.2 -W1 {red2.ipv4}")
+            assert " 0 received" in ask(host, red2.ipv4)
             host.cmd(f"ip address flush dev {interface} scope global")
         assert placed.places() == before
         forget(placed, first)
     forget(placed, second)
-    assert " 3 received" in placed.ping("red1", placed.machines["red3"].ipv4)
+    assert " 3 received" in reach(placed.node("red1"), placed.machines["red3"].ipv4)

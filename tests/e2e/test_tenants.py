@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.e2e.conftest import Running
+from tests.e2e.ping import ask, reach
 from topologies.demo.reach import differences, expected, observe
 
 pytestmark = pytest.mark.mininet
@@ -36,16 +37,16 @@ def test_hosts_are_told_by_dhcp_what_their_network_says(running: Running) -> Non
 def test_the_gateway_answers_pings_of_both_versions(running: Running) -> None:
     host = running.cloud.node(running.machines["web1"].host)
     for gateway in ("10.20.1.1", "10.20.2.1", "2001:db8:11::1"):
-        assert " 3 received" in host.cmd(f"ping -n -c3 -i0.1 -W1 {gateway}"), gateway
+        assert " 3 received" in reach(host, gateway), gateway
 
 
 def test_a_routed_packet_loses_one_hop_and_an_exhausted_one_is_reported(running: Running) -> None:
     web, data = running.machines["web1"], running.machines["data1"]
     host = running.cloud.node(web.host)
-    assert "ttl=63" in host.cmd(f"ping -n -c1 -W1 {data.ipv4}")
-    assert "ttl=63" in host.cmd(f"ping -n -c1 -W1 {data.ipv6}")
-    assert "From 10.20.1.1 icmp_seq=1 Time to live exceeded" in host.cmd(f"ping -n -c1 -W1 -t1 {data.ipv4}")
-    assert "Hop limit" in host.cmd(f"ping -n -c1 -W1 -t1 {data.ipv6}")
+    assert "ttl=63" in reach(host, data.ipv4)
+    assert "ttl=63" in reach(host, data.ipv6)
+    assert "From 10.20.1.1 icmp_seq=1 Time to live exceeded" in reach(host, data.ipv4, "-t1")
+    assert "Hop limit" in reach(host, data.ipv6, "-t1")
 
 
 def test_tcp_flows_across_the_fabric(running: Running) -> None:
@@ -70,10 +71,8 @@ def test_nobody_sends_with_an_address_that_is_not_its_own(running: Running, vers
     forged, length = ("10.1.1.99", 24) if version == 4 else ("2001:db8:1::99", 64)
     host.cmd(f"ip address add {forged}/{length} dev {host.defaultIntf()} nodad")
     try:
-        assert " 0 received" in host.cmd(f"ping -n -c2 -i0.2 -W1 -I {forged} {red2.address(version)}")
-        assert " 2 received" in host.cmd(
-            f"ping -n -c2 -i0.2 -W1 -I {red1.address(version)} {red2.address(version)}"
-        )
+        assert " 0 received" in ask(host, red2.address(version), f"-I {forged}")
+        assert " 3 received" in reach(host, red2.address(version), f"-I {red1.address(version)}")
     finally:
         host.cmd(f"ip address del {forged}/{length} dev {host.defaultIntf()}")
 
@@ -83,7 +82,7 @@ def test_a_host_without_a_nic_is_nobody(running: Running) -> None:
     host = running.cloud.node(running.free[0])
     host.cmd(f"ip address add 10.1.1.50/24 dev {host.defaultIntf()}")
     try:
-        assert " 0 received" in host.cmd(f"ping -n -c2 -i0.2 -W1 {red2.ipv4}")
+        assert " 0 received" in ask(host, red2.ipv4)
     finally:
         host.cmd(f"ip address flush dev {host.defaultIntf()}")
 

@@ -29,7 +29,7 @@ from sdn_orch.southbound.base import PacketIn
 from tests.unit.guest.test_dhcp4 import message
 from tests.unit.guest.world import AUTONOMOUS1, DPID, LINK_LOCAL1, MAC1, MAC2, WORLD
 
-#: Seconds for one packet, with a wide margin for a busy machine.
+#: Seconds of processor time for one packet, with a wide margin.
 BOUND = 0.25
 
 _OWN6 = IPv6(src=LINK_LOCAL1, dst="ff02::1:2")
@@ -116,9 +116,9 @@ PACKETS = st.builds(
 
 def check(packet: PacketIn) -> bool:
     """Whether there is an answer; fails where it goes to anybody but an active NIC of this very port."""
-    start = time.perf_counter()
+    start = time.thread_time()
     reply = answer(WORLD, packet)
-    assert time.perf_counter() - start < BOUND
+    assert time.thread_time() - start < BOUND
     if reply is None:
         return False
     assert (reply.actions, reply.in_port) == ((Output(packet.in_port),), CONTROLLER)

@@ -174,9 +174,7 @@ def test_what_the_end_cuts_off_is_told_so(caplog: pytest.LogCaptureFixture) -> N
     asking = threading.Thread(target=lambda: answers.append(httpx.get(url, trust_env=False)))
     asking.start()
     assert entered.wait(5)
-    started = time.monotonic()
     server.stop()
-    assert time.monotonic() - started < 2
     asking.join(10)
     assert [(answer.status_code, answer.text) for answer in answers] == [(503, "the server stops")]
     assert "Traceback" not in caplog.text

@@ -215,7 +215,7 @@ def test_a_silent_switch_is_declared_dead(recorder: Recorder, caplog: pytest.Log
         recorder.datapath()
         started = time.monotonic()
         recorder.wait(lambda told: told.disconnects)
-        assert 0.1 <= time.monotonic() - started < 1
+        assert time.monotonic() - started >= 0.1
     assert "silent for 0.2 s" in caplog.text
 
 
@@ -381,14 +381,16 @@ def test_an_error_names_the_flow_and_the_next_chunk_is_not_sent(recorder: Record
         datapath.apply(add(flow(1)))
 
 
-def test_a_disconnect_in_the_middle_of_a_plan_raises_at_once(recorder: Recorder, port: int) -> None:
+def test_a_disconnect_in_the_middle_of_a_plan_raises_at_once(
+    recorder: Recorder, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
     with ScriptedSwitch(port, flow_mod=lambda switch, _: switch.socket.close()).serve():
         datapath = recorder.datapath()
-        started = time.monotonic()
         with pytest.raises(Disconnected):
             datapath.apply(add(*(flow(number) for number in range(1, 2000))))
-        assert time.monotonic() - started < 2
         recorder.wait(lambda told: told.disconnects)
+    # It was not found out by waiting for an answer.
+    assert "disconnecting it" not in caplog.text
 
 
 def test_a_switch_that_does_not_answer_is_disconnected(
@@ -443,11 +445,10 @@ def test_a_switch_that_stops_reading_holds_up_the_sender_only(recorder: Recorder
         stuck.start()
         stuck.join(1)
         assert stuck.is_alive()
-        # Packets are lost rather than waited for.
-        started = time.monotonic()
+        # Packets are lost rather than waited for: they are all gone before the other sender gives up.
         for _ in range(500):
             datapath.packet_out((Output(1),), bytes(60_000), 1)
-        assert time.monotonic() - started < 1
+        assert stuck.is_alive()
         # Nobody reads at the other end, and still what it says is heard.
         switch.send(message(OPENFLOW_13, Kind.PORT_STATUS, 0, bytes((0,)) + bytes(7) + port_13(5)))
         recorder.wait(lambda told: told.port_changes, 2)
