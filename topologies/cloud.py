@@ -200,7 +200,7 @@ class Cloud:
         port = f"{self._plain(here.node.name)}:{here.node.ports[here]}"
 
         def is_back() -> bool:
-            rows = {row["id"]: row for row in self.controller.ask("/v1/ports")}
+            rows = {row["id"]: row for row in self.controller.ask_all("/v1/ports")}
             return bool(rows[nic_id]["place"] == port)
 
         self.controller.wait(is_back, f"a NIC to be back at {port}")

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from sdn_orch.northbound.cloudstack.app import LARGEST_BODY
 from sdn_orch.northbound.cloudstack.calls import COMMANDS
+from sdn_orch.northbound.cloudstack.declare import Mode
 from sdn_orch.northbound.cloudstack.signing import canonical, sign
 from tests.e2e.clients.conftest import Api
+from tests.e2e.clients.examples import what_there_is
 
 
 def signed(api: Api, parameters: dict[str, str]) -> str:
@@ -146,7 +148,7 @@ VALUES = (
 
 def test_wrong_values_everywhere(api: Api, client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
     """One wrong value in every parameter of every call at once, for each of the values."""
-    revision = api.service.snapshot.revision
+    before = what_there_is(api)
     for command in COMMANDS.values():
         for value in VALUES:
             arguments = {parameter.name: value for parameter in command.parameters}
@@ -154,12 +156,14 @@ def test_wrong_values_everywhere(api: Api, client: httpx.Client, caplog: pytest.
             if len(query) > 60_000:
                 continue
             answer = client.get(f"{api.endpoint}?{query}")
-            wanted = (431,) if command.is_write else (200, 431)
+            # What requires nothing is taken on as a job, which fails.
+            is_job = command.mode is Mode.ASYNC and not any(each.is_required for each in command.parameters)
+            wanted = (431,) if command.is_write and not is_job else (200, 431)
             if command.name == "login":
                 # By POST only.
                 wanted = (405, 431)
             assert answer.status_code in wanted, (command.name, value)
-    assert api.service.snapshot.revision == revision
+    assert what_there_is(api) == before
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 

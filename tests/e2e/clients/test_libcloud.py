@@ -56,7 +56,9 @@ def test_answers_look_like_those_that_libcloud_is_tested_with(name: str, answer:
     for item in items if isinstance(items, list) else [items]:
         for key, value in item.items():
             expected = fields.get(key)
-            # Old servers said numbers as texts here and there, and texts as numbers, ids among them.
+            # Old servers said numbers and truths as texts here and there, and ids as numbers.
+            if value in ("true", "false"):
+                value = value == "true"
             is_number = isinstance(value, int) or (isinstance(value, str) and value.lstrip("-").isdigit())
             if expected is not None and not (is_number and expected in (str, int)):
                 assert isinstance(value, expected), (key, value, expected)
