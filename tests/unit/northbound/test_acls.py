@@ -43,6 +43,19 @@ def item(client: Client, acl: str, **more: object) -> Any:
     return client.job("createNetworkACL", aclid=acl, **given)["networkacl"]
 
 
+def test_a_protocol_is_shown_by_its_number_if_it_was_said_so(red: Client, acl: str) -> None:
+    made = item(red, acl, protocol="6")
+    assert made["protocol"] == "6"
+    assert red.call("listNetworkACLs", aclid=acl, protocol="6")["networkacl"] == [made]
+    changed = red.job("updateNetworkACLItem", id=made["id"], startport=80)["networkacl"]
+    assert (changed["protocol"], changed["startport"]) == ("6", "80")
+    for said, shown in (("udp", "udp"), ("17", "17"), ("all", "all"), ("1", "icmp"), ("132", "132")):
+        changed = red.job(
+            "updateNetworkACLItem", id=made["id"], protocol=said, cidrlist="0.0.0.0/0", partialupgrade="false"
+        )["networkacl"]
+        assert changed["protocol"] == shown
+
+
 def numbers(client: Client, acl: str) -> dict[str, int]:
     """Reasons and places of the items of a list, in their order."""
     return {

@@ -89,6 +89,9 @@ def test_rules_are_shown_as_they_were_given(cloud: Cloud, red: Client) -> None:
     assert (ping["icmptype"], ping["icmpcode"], "startport" in ping) == (8, 0, False)
     (esp,) = let_in(red, web, protocol="esp", cidrlist="2001:db8::/32")
     assert (esp["protocol"], esp["cidr"]) == ("esp", "2001:db8::/32")
+    (by_number,) = let_in(red, web, protocol="47", cidrlist="192.0.2.0/24")
+    assert by_number["protocol"] == "47"
+    red.job("revokeSecurityGroupIngress", id=by_number["ruleid"])
     (every,) = let_in(red, web, cidrlist="203.0.113.1/32")
     assert every["protocol"] == "all"
     out = red.job(

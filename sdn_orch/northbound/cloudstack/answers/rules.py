@@ -6,11 +6,11 @@ from typing import Any
 
 from sdn_orch.intent.traffic import AH, ESP, GRE, ICMP, ICMPV6, TCP, UDP, Prefix, TrafficRule
 from sdn_orch.northbound.cloudstack.answers.tags import tags
-from sdn_orch.northbound.cloudstack.display import for_display
+from sdn_orch.northbound.cloudstack.display import for_display, is_by_number
 from sdn_orch.northbound.cloudstack.shapes import Field, Scene, number, string
 
 _NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmp"}
-_NAMES_OF_GROUPS = {AH: "ah", ESP: "esp", GRE: "gre"}
+_NAMES_OF_GROUPS = _NAMES | {AH: "ah", ESP: "esp", GRE: "gre"}
 
 
 def rule_state(_scene: Scene, _rule: object) -> str:
@@ -18,18 +18,21 @@ def rule_state(_scene: Scene, _rule: object) -> str:
     return "Add"
 
 
-def protocol(_scene: Scene, rule: TrafficRule) -> str:
-    """The protocol's name, its number if it has none, or `all`."""
-    return _name(rule.protocol, _NAMES)
+def protocol(scene: Scene, rule: TrafficRule) -> str:
+    """The protocol's name, its number if it has none or was said so, or `all`."""
+    return _name(scene, rule, _NAMES)
 
 
-def protocol_of_groups(_scene: Scene, rule: TrafficRule) -> str:
+def protocol_of_groups(scene: Scene, rule: TrafficRule) -> str:
     """The same in rules of security groups, where more protocols have names."""
-    return _name(rule.protocol, _NAMES | _NAMES_OF_GROUPS)
+    return _name(scene, rule, _NAMES_OF_GROUPS)
 
 
-def _name(number: int | None, names: dict[int, str]) -> str:
-    return "all" if number is None else names.get(number, str(number))
+def _name(scene: Scene, rule: TrafficRule, names: dict[int, str]) -> str:
+    if rule.protocol is None:
+        return "all"
+    name = names.get(rule.protocol)
+    return str(rule.protocol) if name is None or is_by_number(scene.snapshot, rule) else name
 
 
 def joined(prefixes: tuple[Prefix, ...], version: int) -> str:

@@ -15,7 +15,7 @@ from sdn_orch.northbound.cloudstack.answers.rules import protocol as protocol_na
 from sdn_orch.northbound.cloudstack.callers import Access, check_access
 from sdn_orch.northbound.cloudstack.calls.acl_lists import own_list
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
-from sdn_orch.northbound.cloudstack.display import FOR_DISPLAY, is_shown, show
+from sdn_orch.northbound.cloudstack.display import FOR_DISPLAY, is_shown, note_protocol, show
 from sdn_orch.northbound.cloudstack.faults import bad, invalid_value, no_entity
 from sdn_orch.northbound.cloudstack.packets import BASIC_AND_ALL, PACKETS, PROTOCOL, read_packets
 from sdn_orch.northbound.cloudstack.parameters import (
@@ -121,6 +121,7 @@ def create_network_acl(call: Call) -> AclItem:
     )
     _check_place(call, item)
     call.transaction.put(item)
+    note_protocol(call.transaction, item, call[PROTOCOL])
     show(call.transaction, item, call.get(FOR_DISPLAY))
     return item
 
@@ -198,6 +199,7 @@ def update_network_acl_item(call: Call) -> AclItem:
     elif direction is not old.direction:
         item = dataclasses.replace(item, sources=old.destinations, destinations=old.sources)
     _check_place(call, item)
+    note_protocol(call.transaction, old, call.get(PROTOCOL))
     show(call.transaction, old, call.get(FOR_DISPLAY))
     return call.transaction.put(item)
 

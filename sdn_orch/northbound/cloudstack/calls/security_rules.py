@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from sdn_orch.northbound import security
 from sdn_orch.northbound.cloudstack.answers.security_groups import RULE_FIELDS, SECURITY_GROUP
 from sdn_orch.northbound.cloudstack.calls.security_groups import GROUP_NAME, by_name
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes
+from sdn_orch.northbound.cloudstack.display import note_protocol
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.packets import OF_GROUPS, PACKETS, PROTOCOL, read_packets
 from sdn_orch.northbound.cloudstack.parameters import entity, mapping, required
@@ -24,6 +26,13 @@ GROUP = entity("securitygroupid", SecurityGroup, "the id of the group")
 PEERS = mapping("usersecuritygrouplist", "account and group of each group of the far side, instead of CIDRs")
 
 _PARAMETERS = (GROUP, GROUP_NAME, PROTOCOL, *PACKETS, PEERS, *OWNER)
+
+_RULES = ("ingressrule", "egressrule")
+#: What is answered besides the rules asked for: clients take the first rule of the answer for theirs, and
+#: to show all the others would cost more the more there are.
+_WITHOUT_RULES = dataclasses.replace(
+    SECURITY_GROUP, fields=tuple(field for field in SECURITY_GROUP.fields if field.name not in _RULES)
+)
 
 
 @changes(
@@ -68,9 +77,10 @@ def _authorize(call: Call, direction: Direction) -> dict[str, object]:
         )
         for side in sides
     ]
-    # Clients take the first rule of the answer for the one that they asked for.
+    for rule in made:
+        note_protocol(call.transaction, rule, call.get(PROTOCOL))
     asked: Field[SecurityGroup] = items(f"{direction}rule", "those asked for", lambda *_: made, RULE_FIELDS)
-    shown = SECURITY_GROUP.render(call.scene, group) | {"ingressrule": [], "egressrule": []}
+    shown = _WITHOUT_RULES.render(call.scene, group) | {key: [] for key in _RULES}
     return shown | {asked.name: asked.read(call.scene, group)}
 
 
