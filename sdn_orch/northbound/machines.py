@@ -67,6 +67,13 @@ def remove_nic(transaction: Transaction, nic: Nic) -> None:
         take_back(transaction, nic.network_id, address)
 
 
+def make_default(transaction: Transaction, nic: Nic) -> None:
+    """Make the NIC its machine's default one, and no other."""
+    for each in transaction.snapshot.where(Nic, "machine_id", nic.machine_id):
+        if each.is_default is not (each.id == nic.id):
+            transaction.put(dataclasses.replace(each, is_default=each.id == nic.id))
+
+
 def change_ipv4(transaction: Transaction, nic: Nic, wanted: IPv4Address | None) -> Nic:
     """Give the NIC the wanted or another free IPv4 address. Raises Invalid, InUse and Exhausted."""
     network = transaction.snapshot.need(Network, nic.network_id)

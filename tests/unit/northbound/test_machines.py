@@ -223,6 +223,29 @@ def test_nics_come_and_go(cloud: Cloud, red: Client, network: str) -> None:
     assert again["virtualmachine"]["nic"][1]["ipaddress"] == "10.2.7.7"
 
 
+def test_another_nic_becomes_the_default_one(cloud: Cloud, red: Client, network: str) -> None:
+    others = [
+        cloud.network(red, name, gateway=f"10.{name}.0.1", netmask="255.255.0.0")["id"] for name in "23"
+    ]
+    vm = cloud.machine(red, "vm", networkids=",".join([network, *others]))
+    first, second, third = (nic["id"] for nic in vm["nic"])
+    on = {"virtualmachineid": vm["id"]}
+    shown = red.job("updateDefaultNicForVirtualMachine", **on, nicid=second)["virtualmachine"]
+    assert [(nic["id"], nic["isdefault"]) for nic in shown["nic"]] == [
+        (second, True), (first, False), (third, False)
+    ]  # fmt: skip
+    assert shown["ipaddress"] == "10.2.0.2"
+    same = red.failed_or_done("updateDefaultNicForVirtualMachine", **on, nicid=second)["jobresult"]
+    assert same["errortext"] == "refusing to set default nic because chosen nic is already the default"
+    assert (same["errorcode"], same["cserrorcode"]) == (530, 4250)
+    other = cloud.machine(red, "other", networkids=network)["nic"][0]["id"]
+    strange = red.failed_or_done("updateDefaultNicForVirtualMachine", **on, nicid=other)["jobresult"]
+    assert (strange["errorcode"], "is not a nic on" in strange["errortext"]) == (431, True)
+    blue = cloud.account("blue")
+    assert refused(blue.call, "updateDefaultNicForVirtualMachine", **on, nicid=first).status == 531
+    red.job("removeNicFromVirtualMachine", **on, nicid=first)
+
+
 def test_address_of_a_nic_changes(cloud: Cloud, red: Client, network: str) -> None:
     vm = cloud.machine(red, "vm", networkids=network)
     nic = vm["nic"][0]["id"]

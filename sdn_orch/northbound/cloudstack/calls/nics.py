@@ -1,4 +1,4 @@
-"""listNics, add and removeNic…VirtualMachine, updateVmNicIp, addIpToNic, removeIpFromNic."""
+"""NICs of machines: list, add, remove, make one the default; their addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.deployment import MAC_ADDRESS, check_network
 from sdn_orch.northbound.cloudstack.calls.security_groups import groups_for
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
-from sdn_orch.northbound.cloudstack.faults import bad
+from sdn_orch.northbound.cloudstack.faults import INTERNAL, ApiFault, bad
 from sdn_orch.northbound.cloudstack.model import SecondaryAddress
 from sdn_orch.northbound.cloudstack.parameters import address, entity, ipv4, required
 from sdn_orch.northbound.cloudstack.scope import chosen
@@ -96,6 +96,26 @@ def remove_nic_from_virtual_machine(call: Call) -> Machine:
         raise bad(f"Unable to remove nic from {machine.id} in network {nic.network_id}, nic is default.")
     call.transaction.delete(*call.snapshot.where(SecondaryAddress, "nic_id", nic.id))
     machines.remove_nic(call.transaction, nic)
+    return machine
+
+
+@changes(
+    "updateDefaultNicForVirtualMachine",
+    MACHINE,
+    "Makes another NIC of a machine its default one",
+    required(MACHINE_ID),
+    required(NIC_ID),
+    mode=Mode.ASYNC,
+    event="NIC.UPDATE",
+)
+def update_default_nic_for_virtual_machine(call: Call) -> Machine:
+    """The machine, which learns by DHCP and router advertisements by which gateway to go out."""
+    machine, nic = call[MACHINE_ID], call[NIC_ID]
+    if nic.machine_id != machine.id:
+        raise bad(f"{nic.id} is not a nic on  VM:{machine.id}")
+    if nic.is_default:
+        raise ApiFault(INTERNAL, "refusing to set default nic because chosen nic is already the default")
+    machines.make_default(call.transaction, nic)
     return machine
 
 
