@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import cast
 
 from sdn_orch.errors import SdnOrchError
@@ -260,13 +259,13 @@ def _page(call: Call, found: Iterable[object]) -> dict[str, object]:
         found = (record for record in found if shape.matches(scene, record, keyword))
     if (tags := _tags(call)) is not None:
         found = (record for record in found if has_tags(scene, cast("Record", record), tags))
-    records = list(found)
+    records = found if isinstance(found, Sequence) else list(found)
     length = size or settings.PAGE_SIZE.number(call.snapshot)
     if length < 0:
         shown = records if page in (None, 1) else []
     else:
         start = ((page or 1) - 1) * length
-        shown = list(islice(records, start, start + length))
+        shown = records[start : start + length]
     if not shown:
         return {}
     return {"count": len(records), key: [shape.render(scene, record) for record in shown]}

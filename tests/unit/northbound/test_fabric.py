@@ -126,6 +126,41 @@ def test_vlans_kept_for_an_account_are_nobody_elses(cloud: Cloud, red: Client) -
     assert vlans(cloud, blue, "b3", "b4") == ["101", "102"]
 
 
+def test_vlans_are_listed_one_by_one_with_who_has_them(cloud: Cloud, red: Client) -> None:
+    cloud.admin.call(
+        "dedicateGuestVlanRange", physicalnetworkid=cloud.physical, vlanrange="102", account="red",
+        domainid=cloud.admin.call("listDomains")["domain"][0]["id"],
+    )  # fmt: skip
+    network = cloud.network(red, "net")
+    cloud.admin.job("updatePhysicalNetwork", id=cloud.physical, vlan="100-103,4000-4001")
+    listed = cloud.admin.call("listGuestVlans", zoneid=cloud.zone)
+    assert listed["count"] == 6
+    assert [each["vlan"] for each in listed["guestvlan"]] == ["100", "101", "102", "103", "4000", "4001"]
+    (taken,) = cloud.admin.call("listGuestVlans", allocatedonly="true")["guestvlan"]
+    assert taken["vlan"] == "102"
+    assert (taken["allocationstate"], taken["isdedicated"], taken["account"]) == ("Allocated", True, "red")
+    assert [each["id"] for each in taken["network"]] == [network["id"]]
+    (free,) = cloud.admin.call("listGuestVlans", vnet="4001")["guestvlan"]
+    assert (free["allocationstate"], free["isdedicated"], free["network"]) == ("Free", False, [])
+    assert "account" not in free
+    assert cloud.admin.call("listGuestVlans", id=free["id"])["guestvlan"] == [free]
+    page = cloud.admin.call("listGuestVlans", page=2, pagesize=4)
+    assert (page["count"], [each["vlan"] for each in page["guestvlan"]]) == (6, ["4000", "4001"])
+    assert cloud.admin.call("listGuestVlans", keyword="400")["count"] == 2
+    assert cloud.admin.call("listGuestVlans", physicalnetworkid=cloud.physical, vnet="1") == {}
+    assert refused(red, "listGuestVlans")[0] == 432
+
+
+def test_vnis_are_listed_by_pages_however_many_there_are() -> None:
+    cloud = Cloud(vlan=None)
+    made = cloud.admin.job(
+        "createPhysicalNetwork", name="vx", zoneid=cloud.zone, isolationmethods="VXLAN", vlan="1-8000000"
+    )
+    on = {"physicalnetworkid": made["physicalnetwork"]["id"]}
+    page = cloud.admin.call("listGuestVlans", **on, page=2, pagesize=3)
+    assert (page["count"], [each["vlan"] for each in page["guestvlan"]]) == (8_000_000, ["4", "5", "6"])
+
+
 def test_ranges_for_storage(cloud: Cloud) -> None:
     place = {"gateway": "192.0.2.1", "netmask": "255.255.255.0", "startip": "192.0.2.2"}
     pod = cloud.admin.call("createPod", name="pod", zoneid=cloud.zone, **place)["pod"]["id"]
