@@ -59,6 +59,8 @@ def _fabric(cloud: Cloud) -> None:
 
 def _tenancy(cloud: Cloud, machine: str) -> None:
     cloud.account("tenant")
+    (network, *_) = cloud.admin.call("listNetworks", type="Isolated", forvpc="false")["network"]
+    cloud.admin.call("createNetworkPermissions", networkid=network["id"], accounts="tenant")
     cloud.admin.call("createDomain", name="domain")
     cloud.admin.job("createProject", name="project", displaytext="p")
     on_machine = {"resourcetype": "UserVm", "resourceid": machine, "resourceids": machine}

@@ -51,6 +51,7 @@ def sample(cloud: Cloud, command: Command, parameter: Parameter[Any]) -> str:
         return "Ingress"
     named = {
         "acltype": "Account",
+        "networkfilter": "account",
         "allocationstate": "Enabled",
         "availability": "Optional",
         "state": "Enabled",

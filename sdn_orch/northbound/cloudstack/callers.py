@@ -26,6 +26,7 @@ from sdn_orch.northbound.cloudstack.model import (
     Standing,
     User,
 )
+from sdn_orch.northbound.cloudstack.model_sharing import NetworkPermission, permission
 from sdn_orch.northbound.cloudstack.model_tenancy import (
     Project,
     ProjectMember,
@@ -67,7 +68,7 @@ class Access(Enum):
 
     #: Anybody may: zones, offerings.
     ANY = "any"
-    #: Attach a machine to it: shared networks are open to their domain.
+    #: Attach a machine to it: shared networks are open to their domain, others to whom they are shared with.
     USE = "use"
     #: Read or change it: the owner and those above.
     OPERATE = "operate"
@@ -80,7 +81,7 @@ def owner_id(snapshot: Snapshot, record: Record) -> str | None:
             return record.id
         case Network() | Vpc() | Machine() | User() | Job() | Event():
             return record.account_id
-        case Project() | Tag() | ResourceDetail() | PublicAddress():
+        case Project() | Tag() | ResourceDetail() | PublicAddress() | NetworkPermission():
             return record.account_id
         case Forward() | FirewallRule():
             return owner_id(snapshot, snapshot.need(PublicAddress, record.address_id))
@@ -149,11 +150,19 @@ def may_use(snapshot: Snapshot, account: Account, network: Network) -> bool:
         return True
     details = snapshot.need(NetworkDetails, network.id)
     if details.acl_type is not AclType.DOMAIN:
-        return False
+        return snapshot.get(NetworkPermission, permission(network, account).id) is not None
     if account.domain_id == details.domain_id:
         return True
     domain = snapshot.need(Domain, details.domain_id)
     return details.subdomain_access and lies_in(snapshot, account.domain_id, domain)
+
+
+def _may_use_for(snapshot: Snapshot, caller: Caller, network: Network) -> bool:
+    """Whether the caller's own machines, or some of those that it acts for, may be in the network."""
+    return may_use(snapshot, caller.account, network) or any(
+        may_act_for(snapshot, caller, each.account_id)
+        for each in snapshot.where(NetworkPermission, "network_id", network.id)
+    )
 
 
 def is_common(snapshot: Snapshot, record: Record) -> bool:
@@ -167,7 +176,7 @@ def check_access(snapshot: Snapshot, caller: Caller, record: Record, access: Acc
     """Raises a permission fault if the caller may not."""
     if caller.is_root_admin or access is Access.ANY:
         return
-    if isinstance(record, Network) and access is Access.USE and may_use(snapshot, caller.account, record):
+    if isinstance(record, Network) and access is Access.USE and _may_use_for(snapshot, caller, record):
         return
     if access is Access.USE and is_common(snapshot, record):
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from ipaddress import ip_address
 
 from sdn_orch.intent.model import Network, NetworkKind, Vpc
@@ -31,6 +32,7 @@ from sdn_orch.northbound.cloudstack.model import (
     NetworkOffering,
     PhysicalNetwork,
 )
+from sdn_orch.northbound.cloudstack.model_sharing import NetworkPermission
 from sdn_orch.northbound.cloudstack.parameters import (
     boolean,
     choice,
@@ -39,10 +41,21 @@ from sdn_orch.northbound.cloudstack.parameters import (
     text,
     words,
 )
-from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or, only_account, visible
+from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or, only_account, owned, visible
 from sdn_orch.northbound.cloudstack.services import service
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 from sdn_orch.northbound.service import Transaction
+
+
+class NetworkFilter(StrEnum):
+    """Which networks to list, by why the account may use them."""
+
+    ACCOUNT = "account"
+    DOMAIN = "domain"
+    ACCOUNT_DOMAIN = "accountdomain"
+    SHARED = "shared"
+    ALL = "all"
+
 
 ID = entity("id", Network, "the id of the network")
 ID_TO_SEE = entity("id", Network, "the id of the network", Access.USE)
@@ -52,6 +65,12 @@ VPC = entity("vpcid", Vpc, "the VPC that tiers belong to")
 FOR_VPC = boolean("forvpc", "true: only tiers of VPCs, false: only others")
 TYPE = choice("type", "Isolated, Shared or L2", NetworkKind)
 ACL_TYPE = choice("acltype", "Account or Domain", AclType)
+FILTER = choice(
+    "networkfilter",
+    "account: its own, domain: those of its domain, accountdomain: both, shared: those that others share"
+    " with it, all, which is the default",
+    NetworkFilter,
+)
 SERVICES = words("supportedservices", "networks with these services")
 VLAN = text("vlan", "the VLAN or VNI")
 RESTART_REQUIRED = boolean("restartrequired", "networks that must be restarted; there are none")
@@ -77,6 +96,7 @@ CLEANUP = boolean("cleanup", "true: also what is left of former rules; here that
     VPC,
     FOR_VPC,
     ACL_TYPE,
+    FILTER,
     TRAFFIC_TYPE,
     SERVICES,
     VLAN,
@@ -114,23 +134,42 @@ def list_networks(call: Call) -> Iterable[Network]:
     )
 
 
-def _seen(call: Call) -> Iterator[Network]:
-    """What the accounts in scope own, and, for one account, the shared networks that it may use."""
-    snapshot, account = call.snapshot, only_account(call)
-    vpc = call.get(VPC)
+def _seen(call: Call) -> Iterable[Network]:
+    """What the accounts in scope own and may use, for the reasons that are asked for."""
+    vpc, wanted = call.get(VPC), call.get(FILTER) or NetworkFilter.ALL
     if vpc is not None:
-        yield from snapshot.where(Network, "vpc_id", vpc.id)
-    elif account is None:
-        yield from visible(call, snapshot.all(Network))
-    else:
-        own = snapshot.where(Network, "account_id", account.id)
-        open_ones = snapshot.where(NetworkDetails, "acl_type", AclType.DOMAIN)
-        shared = (
-            network
-            for network in (snapshot.need(Network, known.id) for known in open_ones)
-            if network.account_id != account.id and may_use(snapshot, account, network)
-        )
-        yield from sorted((*own, *shared), key=lambda network: network.number)
+        return call.snapshot.where(Network, "vpc_id", vpc.id)
+    found: dict[str, Network] = {}
+    if wanted is NetworkFilter.ALL:
+        found |= {network.id: network for network in owned(call, Network)}
+    if wanted in (NetworkFilter.ACCOUNT, NetworkFilter.ACCOUNT_DOMAIN):
+        found |= {network.id: network for network in _of_accounts(call)}
+    if wanted in (NetworkFilter.DOMAIN, NetworkFilter.ACCOUNT_DOMAIN, NetworkFilter.ALL):
+        found |= {network.id: network for network in _of_domains(call)}
+    if wanted in (NetworkFilter.SHARED, NetworkFilter.ALL):
+        found |= {network.id: network for network in _permitted(call)}
+    return sorted(found.values(), key=lambda network: network.number)
+
+
+def _of_accounts(call: Call) -> Iterator[Network]:
+    for network in owned(call, Network):
+        if details(call.snapshot, network).acl_type is AclType.ACCOUNT:
+            yield network
+
+
+def _of_domains(call: Call) -> Iterator[Network]:
+    """Networks of whole domains: those that the account may use, or whose owners are in scope."""
+    snapshot, account = call.snapshot, only_account(call)
+    known = snapshot.where(NetworkDetails, "acl_type", AclType.DOMAIN)
+    networks = (snapshot.need(Network, each.id) for each in known)
+    if account is None:
+        return visible(call, networks)
+    return (network for network in networks if may_use(snapshot, account, network))
+
+
+def _permitted(call: Call) -> Iterator[Network]:
+    for each in owned(call, NetworkPermission):
+        yield call.snapshot.need(Network, each.network_id)
 
 
 @changes(
