@@ -19,6 +19,7 @@ from sdn_orch.guest.worker import Worker
 from sdn_orch.northbound.cloudstack import app as cloudstack
 from sdn_orch.northbound.cloudstack.bootstrap import bootstrap
 from sdn_orch.northbound.cloudstack.door import Door
+from sdn_orch.northbound.cloudstack.idle_networks import IdleNetworks
 from sdn_orch.northbound.operator import door as operator
 from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
@@ -62,6 +63,8 @@ def assemble(
         begin(running, observer.start, observer.stop)
         # It began first, but ends before those that it tells.
         running.callback(channel.stop)
+        idle = IdleNetworks(service)
+        begin(running, idle.start, idle.stop)
         for server in servers(config, service, reconciler, sockets):
             begin(running, server.start, server.stop)
 

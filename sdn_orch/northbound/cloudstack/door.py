@@ -10,7 +10,7 @@ from typing import cast
 from sdn_orch.errors import SdnOrchError
 from sdn_orch.intent.model import Account, Record
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.northbound.cloudstack import jobs, limits, settings, tombstones
+from sdn_orch.northbound.cloudstack import implementing, jobs, limits, settings, tombstones
 from sdn_orch.northbound.cloudstack.answers.sessions import LOGIN
 from sdn_orch.northbound.cloudstack.callers import STRANGER, Caller, is_enabled
 from sdn_orch.northbound.cloudstack.calls import COMMANDS
@@ -206,6 +206,10 @@ def _do(command: Command, call: Call, transaction: Transaction, job_id: str | No
     """Run the handler, record its event and its job, and make the first answer."""
     before = transaction.snapshot
     done = command.handler(call)
+    implementing.follow(transaction, before)
+    if isinstance(done, Record):
+        # What followed from the call may have changed it.
+        done = transaction.snapshot.get(type(done), done.id) or done
     limits.enforce(transaction, before)
     tombstones.bury(transaction, before, _LISTED_BY)
     if command.shape is SUCCESS:

@@ -258,6 +258,10 @@ class NetworkDetails(Record):
     public_mtu: int = 1500
     #: The VLAN or VNI that it has from the physical network's pool.
     segment: int | None = None
+    #: Since when it can carry packets, if it can.
+    implemented: datetime | None = None
+    #: Since when no machine runs in it, if it is implemented all the same.
+    idle_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from sdn_orch.errors import Exhausted
+from sdn_orch.intent.model import Network
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import pool
 from sdn_orch.northbound.cloudstack.model import PhysicalNetwork
@@ -49,6 +52,13 @@ def claim(transaction: Transaction, physical: PhysicalNetwork, account_id: str) 
             except Exhausted:
                 continue
     return pool.claim(transaction, physical.id)
+
+
+def on(network: Network, physical: PhysicalNetwork, number: int) -> Network:
+    """The network with this VLAN or VNI."""
+    if physical.is_vxlan:
+        return dataclasses.replace(network, vni=number)
+    return dataclasses.replace(network, vlan=number)
 
 
 def may_have(snapshot: Snapshot, physical: PhysicalNetwork, account_id: str, number: int) -> bool:

@@ -46,6 +46,16 @@ PAGE_SIZE = Setting(
 USERS_CREATE_PROJECTS = Setting(
     "allow.user.create.projects", "Project Defaults", "whether users may create projects", "true"
 )
+COLLECT_WAIT = Setting(
+    "network.gc.wait",
+    "Advanced",
+    "seconds without a running machine after which an implemented network is shut down",
+    "600",
+    0,
+)
+COLLECT_INTERVAL = Setting(
+    "network.gc.interval", "Advanced", "seconds between looks for networks to shut down", "600", 1
+)
 
 _OF = {"account": "Account Defaults", "domain": "Domain Defaults", "project": "Project Defaults"}
 #: The ends of the names of CloudStack's limits.
@@ -65,6 +75,8 @@ SETTINGS: dict[str, Setting] = {
     for setting in (
         PAGE_SIZE,
         USERS_CREATE_PROJECTS,
+        COLLECT_WAIT,
+        COLLECT_INTERVAL,
         *(_limit(holder, what) for holder in ("account", "domain") for what in (*_LIMITED, "projects")),
         *(_limit("project", what) for what in _LIMITED),
     )

@@ -1,7 +1,7 @@
 """The address under which a network or a VPC goes out: taken when it is first needed.
 
-CloudStack calls that implementing a network: it happens when its first machine starts, or at once for
-persistent ones. Where a zone has no public addresses at all, networks work without.
+Networks need it when they are implemented (see `implementing`), VPCs at once. Where a zone has no public
+addresses at all, networks work without.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-from sdn_orch.intent.model import Account, Machine, Network, Nic, Vpc
+from sdn_orch.intent.model import Account, Network, Vpc
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import public
@@ -72,13 +72,6 @@ def lacks_source_nat(snapshot: Snapshot, owner: Network | Vpc) -> bool:
         return False
     _, services = zone_and_services(snapshot, owner)
     return SOURCE_NAT in dict(services) and public.source_nat_of(snapshot, owner) is None
-
-
-def ensure_for(transaction: Transaction, machine: Machine) -> None:
-    """Take what the networks of a machine that starts lack."""
-    for nic in transaction.snapshot.where(Nic, "machine_id", machine.id):
-        if nic.active:
-            ensure(transaction, transaction.snapshot.need(Network, nic.network_id))
 
 
 def ensure(transaction: Transaction, owner: Network | Vpc, wanted: IPv4Address | None = None) -> None:

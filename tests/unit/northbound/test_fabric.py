@@ -22,8 +22,7 @@ def red(cloud: Cloud) -> Client:
 
 def vlans(cloud: Cloud, client: Client, *names: str) -> list[str]:
     """The VLANs that new networks get."""
-    ids = [cloud.network(client, name)["id"] for name in names]
-    return [cloud.admin.call("listNetworks", id=id)["network"][0]["vlan"] for id in ids]
+    return [cloud.running(client, name)["vlan"] for name in names]
 
 
 def test_a_physical_network_has_providers_with_elements(cloud: Cloud, red: Client) -> None:
@@ -104,8 +103,9 @@ def test_vlans_kept_for_an_account_are_nobody_elses(cloud: Cloud, red: Client) -
     )["dedicatedguestvlanrange"]  # fmt: skip
     assert (kept["guestvlanrange"], kept["account"]) == ("101-102", "red")
     assert vlans(cloud, blue, "b1", "b2") == ["100", "103"]
-    full = {"zoneid": cloud.zone, "networkofferingid": cloud.offerings["DefaultIsolatedNetworkOffering"]}
-    assert refused(blue, "createNetwork", name="b3", displaytext="b3", **full)[0] == 533
+    idle = cloud.network(blue, "idle")["id"]
+    full = cloud.machine_arguments() | {"networkids": idle}
+    assert refused(blue, "deployVirtualMachine", **full)[0] == 533
     assert vlans(cloud, red, "r1", "r2") == ["101", "102"]
     busy = {
         "physicalnetworkid": cloud.physical,
@@ -119,6 +119,8 @@ def test_vlans_kept_for_an_account_are_nobody_elses(cloud: Cloud, red: Client) -
     assert refused(cloud.admin, "updatePhysicalNetwork", id=cloud.physical, vlan="100,102-103")[0] == 431
     (listed,) = cloud.admin.call("listDedicatedGuestVlanRanges", zoneid=cloud.zone)["dedicatedguestvlanrange"]
     assert listed == kept
+    for machine in red.call("listVirtualMachines")["virtualmachine"]:
+        red.job("destroyVirtualMachine", id=machine["id"])
     for network in red.call("listNetworks")["network"]:
         red.job("deleteNetwork", id=network["id"])
     cloud.admin.job("releaseDedicatedGuestVlanRange", id=kept["id"])
@@ -131,7 +133,7 @@ def test_vlans_are_listed_one_by_one_with_who_has_them(cloud: Cloud, red: Client
         "dedicateGuestVlanRange", physicalnetworkid=cloud.physical, vlanrange="102", account="red",
         domainid=cloud.admin.call("listDomains")["domain"][0]["id"],
     )  # fmt: skip
-    network = cloud.network(red, "net")
+    network = cloud.running(red, "net")
     cloud.admin.job("updatePhysicalNetwork", id=cloud.physical, vlan="100-103,4000-4001")
     listed = cloud.admin.call("listGuestVlans", zoneid=cloud.zone)
     assert listed["count"] == 6
@@ -139,10 +141,11 @@ def test_vlans_are_listed_one_by_one_with_who_has_them(cloud: Cloud, red: Client
     (taken,) = cloud.admin.call("listGuestVlans", allocatedonly="true")["guestvlan"]
     assert taken["vlan"] == "102"
     assert (taken["allocationstate"], taken["isdedicated"], taken["account"]) == ("Allocated", True, "red")
+    assert taken["taken"] == "2026-11-22T07:56:01+0000"
     assert [each["id"] for each in taken["network"]] == [network["id"]]
     (free,) = cloud.admin.call("listGuestVlans", vnet="4001")["guestvlan"]
     assert (free["allocationstate"], free["isdedicated"], free["network"]) == ("Free", False, [])
-    assert "account" not in free
+    assert not free.keys() & {"account", "taken"}
     assert cloud.admin.call("listGuestVlans", id=free["id"])["guestvlan"] == [free]
     page = cloud.admin.call("listGuestVlans", page=2, pagesize=4)
     assert (page["count"], [each["vlan"] for each in page["guestvlan"]]) == (6, ["4000", "4001"])

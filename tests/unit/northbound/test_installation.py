@@ -124,7 +124,7 @@ def test_machines_are_rebooted_and_renamed(cloud: Cloud, red: Client) -> None:
 
 
 def test_what_runs_out_is_counted(cloud: Cloud, red: Client) -> None:
-    cloud.network(red, "net")
+    cloud.running(red, "net")
     (shown,) = cloud.admin.call("listCapacity", zoneid=cloud.zone)["capacity"]
     expected = {"type": 7, "name": "VLAN", "capacitytotal": 100, "capacityused": 1, "percentused": "1.00"}
     assert shown.items() >= expected.items()

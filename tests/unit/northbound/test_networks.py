@@ -50,7 +50,7 @@ def test_isolated_network_has_the_zones_defaults(cloud: Cloud, red: Client) -> N
     assert shown.items() >= expected.items()
     # What only administrators see.
     assert not shown.keys() & {"vlan", "broadcasturi"}
-    (seen,) = cloud.admin.call("listNetworks", id=shown["id"])["network"]
+    seen = cloud.running(red, "other")
     assert (seen["vlan"], seen["broadcasturi"]) == ("100", "vlan://100")
 
 
@@ -190,19 +190,22 @@ def test_wrong_vlans(cloud: Cloud, vlan: str) -> None:
 
 def test_vlans_come_from_the_pool_until_it_is_empty() -> None:
     cloud = Cloud(vlan="100-101,200")
-    ids = [cloud.network(cloud.admin, f"n{index}")["id"] for index in range(3)]
+    ids = [cloud.running(cloud.admin, f"n{index}")["id"] for index in range(3)]
     assert [network.vlan for network in cloud.snapshot.all(Network)] == [100, 101, 200]
-    error = refused(cloud.network, cloud.admin, "n3")
+    error = refused(cloud.running, cloud.admin, "n3")
     assert (error.status, error.body["cserrorcode"]) == (533, 4320)
+    assert error.text.startswith("Unable to allocate vnet as a part of network n3 (")
+    (machine,) = cloud.admin.call("listVirtualMachines", networkid=ids[1])["virtualmachine"]
+    cloud.admin.job("destroyVirtualMachine", id=machine["id"])
     cloud.admin.job("deleteNetwork", id=ids[1])
-    assert cloud.network(cloud.admin, "n4")["vlan"] == "101"
+    assert cloud.running(cloud.admin, "n4")["vlan"] == "101"
 
 
 def test_given_vlan_is_nobody_elses(cloud: Cloud) -> None:
-    cloud.network(cloud.admin, "n")
+    cloud.running(cloud.admin, "n")
     assert "already exists" in refused(cloud.shared, vlan=100).text
     assert cloud.shared(vlan="vlan://101")["vlan"] == "101"
-    assert cloud.network(cloud.admin, "n2")["vlan"] == "102"
+    assert cloud.running(cloud.admin, "n2")["vlan"] == "102"
     assert "already exists" in refused(cloud.shared, vlan=101).text
     assert cloud.shared(vlan=900)["vlan"] == "900"
     assert "already exists" in refused(cloud.shared, vlan=900).text
@@ -215,19 +218,19 @@ def test_vxlan_networks_have_vnis() -> None:
         "createPhysicalNetwork", name="v", zoneid=cloud.zone, isolationmethods="VXLAN", vlan="5000-6000"
     )["physicalnetwork"]
     cloud.admin.job("updatePhysicalNetwork", id=other["id"], state="Enabled")
-    shown = cloud.network(cloud.admin, "n", physicalnetworkid=other["id"])
+    shown = cloud.running(cloud.admin, "n", physicalnetworkid=other["id"])
     assert (shown["vlan"], shown["broadcasturi"]) == ("5000", "vxlan://5000")
     assert cloud.snapshot.need(Network, shown["id"]).vni == 5000
     # The other physical network gives none.
-    assert "vlan" not in cloud.network(cloud.admin, "m")
+    assert "vlan" not in cloud.running(cloud.admin, "m")
 
 
 def test_ranges_of_a_physical_network_keep_what_is_in_use(cloud: Cloud) -> None:
-    cloud.network(cloud.admin, "n")
+    cloud.running(cloud.admin, "n")
     job = cloud.admin.failed_or_done("updatePhysicalNetwork", id=cloud.physical, vlan="200-300")
     assert job["jobresult"]["errortext"].startswith("100 is in use by network")
     cloud.admin.job("updatePhysicalNetwork", id=cloud.physical, vlan="100,300")
-    assert cloud.network(cloud.admin, "m")["vlan"] == "300"
+    assert cloud.running(cloud.admin, "m")["vlan"] == "300"
 
 
 def test_deleting_in_the_wrong_order_fails_as_a_job_and_changes_nothing(cloud: Cloud, red: Client) -> None:
@@ -251,7 +254,9 @@ def test_deleting_in_the_wrong_order_fails_as_a_job_and_changes_nothing(cloud: C
 
 
 def test_deleted_network_leaves_nothing_behind(cloud: Cloud) -> None:
-    network = cloud.network(cloud.admin, "n")
+    network = cloud.running(cloud.admin, "n")
+    (machine,) = cloud.admin.call("listVirtualMachines")["virtualmachine"]
+    cloud.admin.job("destroyVirtualMachine", id=machine["id"])
     cloud.admin.job("deleteNetwork", id=network["id"])
     for kind in (Network, NetworkDetails):
         assert cloud.snapshot.count(kind) == 0
@@ -306,21 +311,6 @@ def test_users_may_not_use_a_disabled_zone_or_offering(cloud: Cloud, red: Client
     cloud.admin.call("updateZone", id=cloud.zone, allocationstate="Disabled")
     assert refused(cloud.network, red, "n").status == 531
     cloud.network(cloud.admin, "n")
-
-
-def test_state_follows_the_machines(cloud: Cloud, red: Client) -> None:
-    network = cloud.network(red, "n")["id"]
-
-    def state() -> str:
-        return str(red.call("listNetworks", id=network)["network"][0]["state"])
-
-    assert state() == "Allocated"
-    vm = cloud.machine(red, "vm", networkids=network)["id"]
-    assert state() == "Implemented"
-    red.job("stopVirtualMachine", id=vm)
-    assert state() == "Allocated"
-    red.job("startVirtualMachine", id=vm)
-    assert state() == "Implemented"
 
 
 def test_offerings_of_ones_own(cloud: Cloud) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.snapshot import Snapshot
@@ -13,7 +14,7 @@ from sdn_orch.northbound.cloudstack.answers.networks import NETWORK, details
 from sdn_orch.northbound.cloudstack.answers.owners import owner, place
 from sdn_orch.northbound.cloudstack.model import PhysicalNetwork
 from sdn_orch.northbound.cloudstack.model_fabric import KeptVlans
-from sdn_orch.northbound.cloudstack.shapes import Field, Scene, Shape, flag, long, nested, string
+from sdn_orch.northbound.cloudstack.shapes import Field, Scene, Shape, flag, long, moment, nested, string
 
 #: Numbers of VLANs and VNIs are smaller.
 _STRIDE = 1 << 24
@@ -58,6 +59,12 @@ def _account_id(scene: Scene, vlan: GuestVlan) -> str | None:
     return holder.account_id if holder else None
 
 
+def _taken(scene: Scene, vlan: GuestVlan) -> datetime | None:
+    """Since the network is implemented, or was made with it."""
+    known = (details(scene.snapshot, network) for network in networks_of(scene.snapshot, vlan))
+    return next((each.implemented or each.created for each in known), None)
+
+
 def _of_holder(field: Field[str]) -> Field[GuestVlan]:
     """A field about an account, as one about a VLAN that may have none."""
 
@@ -86,6 +93,7 @@ GUEST_VLAN: Shape[GuestVlan] = Shape(
             lambda scene, vlan: _kept(scene.snapshot, vlan) is not None,
         ),
         *(_of_holder(field) for field in owner(lambda account_id: account_id)),
+        moment("taken", "since when a network has it", _taken),
         string("physicalnetworkid", "the physical network", lambda _, vlan: vlan.physical.id),
         string("physicalnetworkname", "its name", lambda _, vlan: vlan.physical.name),
         *place(lambda _, vlan: vlan.physical.zone_id),

@@ -42,11 +42,12 @@ def offering(snapshot: Snapshot, network: Network) -> NetworkOffering:
 
 
 def state(snapshot: Snapshot, network: Network) -> str:
-    """Setup for shared networks; else Implemented while a machine runs in it or it is persistent."""
+    """Setup for shared networks; else Implemented from its first machine's start until it is collected."""
     if network.kind is NetworkKind.SHARED:
         return "Setup"
-    if offering(snapshot, network).is_persistent:
+    if details(snapshot, network).implemented is not None or offering(snapshot, network).is_persistent:
         return "Implemented"
+    # Of networks that machines have run in since before this was noted.
     nics = snapshot.where(Nic, "network_id", network.id)
     return "Implemented" if any(nic.active for nic in nics) else "Allocated"
 

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from sdn_orch.intent.model import Account, Machine, Network, NetworkKind
 from sdn_orch.northbound import machines
-from sdn_orch.northbound.cloudstack import source_nat
 from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import details
 from sdn_orch.northbound.cloudstack.callers import Access, may_use
@@ -100,7 +99,6 @@ def deploy_virtual_machine(call: Call) -> Machine:
         running=call.get(START) is not False,
     )
     machines.create_machine(call.transaction, machine, wishes)
-    source_nat.ensure_for(call.transaction, machine)
     call.transaction.put(
         MachineDetails(
             id=id,

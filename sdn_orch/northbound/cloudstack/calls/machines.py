@@ -9,7 +9,6 @@ from dataclasses import replace
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.northbound import machines
-from sdn_orch.northbound.cloudstack import source_nat
 from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.machines import machine_details
 from sdn_orch.northbound.cloudstack.callers import Access
@@ -113,9 +112,7 @@ def _seen(call: Call) -> Iterable[Machine]:
 )
 def start_virtual_machine(call: Call) -> Machine:
     """The machine's NICs are programmed again."""
-    machine = machines.set_running(call.transaction, call[ID], True)
-    source_nat.ensure_for(call.transaction, machine)
-    return machine
+    return machines.set_running(call.transaction, call[ID], True)
 
 
 @changes(

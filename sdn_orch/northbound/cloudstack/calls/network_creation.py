@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from uuid import uuid4
 
-from sdn_orch.errors import Exhausted
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Role, Vpc
 from sdn_orch.northbound import networks, pool
@@ -35,7 +34,7 @@ from sdn_orch.northbound.cloudstack.calls.networks import (
     merge_dns,
 )
 from sdn_orch.northbound.cloudstack.declare import Call, changes
-from sdn_orch.northbound.cloudstack.faults import NO_CAPACITY, ApiFault, bad, denied
+from sdn_orch.northbound.cloudstack.faults import bad, denied
 from sdn_orch.northbound.cloudstack.model import (
     AccountDetails,
     AclType,
@@ -162,7 +161,7 @@ def create_network(call: Call) -> Network:
     wanted = call.get(SOURCE_NAT_ADDRESS)
     if wanted is not None and not source_nat.lacks_source_nat(call.snapshot, network):
         raise bad("sourcenatipaddress: the offering has no SourceNat, or the network is a tier of a VPC")
-    if wanted is not None or offering.is_persistent:
+    if wanted is not None:
         source_nat.ensure(call.transaction, network, wanted)
     return network
 
@@ -282,26 +281,20 @@ def _physical_network(call: Call, zone: Zone) -> PhysicalNetwork:
 def _with_segment(
     call: Call, network: Network, offering: NetworkOffering, physical: PhysicalNetwork
 ) -> tuple[Network, int | None]:
-    """The network with its VLAN or VNI, given or from the pool, and what was claimed of the pool."""
+    """The network with the VLAN or VNI that is given, and what was claimed of the pool for that.
+
+    Others get one when they are implemented.
+    """
     given = call.get(VLAN)
     if given is None and offering.specify_vlan:
         raise bad("vlan is required: the offering says that it is given")
     if given is not None and not offering.specify_vlan:
         raise bad("Can't specify vlan: the offering says that it is assigned")
-    if given is not None and given.lower() in ("untagged", "vlan://untagged"):
+    if given is None or given.lower() in ("untagged", "vlan://untagged"):
         return network, None
-    if given is None and not physical.segments:
-        return network, None
-    number = _segment_number(given, physical) if given is not None else None
+    number = _segment_number(given, physical)
     claimed: int | None = None
-    if number is None:
-        try:
-            claimed = number = segments.claim(call.transaction, physical, network.account_id)
-        except Exhausted:
-            raise ApiFault(
-                NO_CAPACITY, f"Unable to allocate vnet for a network in physical network {physical.name}"
-            ) from None
-    elif any(low <= number <= high for low, high in physical.segments):
+    if any(low <= number <= high for low, high in physical.segments):
         if not segments.may_have(call.snapshot, physical, network.account_id, number):
             raise bad(f"Vlan {given} is dedicated to another account")
         if pool.is_taken(call.snapshot, physical.id, number):
@@ -310,9 +303,7 @@ def _with_segment(
         claimed = number
     elif call.snapshot.where(Network, "vni" if physical.is_vxlan else "vlan", number):
         raise bad(f"Network with vlan {given} already exists in zone {call[ZONE].name}")
-    if physical.is_vxlan:
-        return replace(network, vni=number), claimed
-    return replace(network, vlan=number), claimed
+    return segments.on(network, physical, number), claimed
 
 
 def _segment_number(given: str, physical: PhysicalNetwork) -> int:

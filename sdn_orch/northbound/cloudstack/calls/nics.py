@@ -8,7 +8,6 @@ from uuid import uuid4
 
 from sdn_orch.intent.model import Account, Machine, Network, Nic
 from sdn_orch.northbound import machines
-from sdn_orch.northbound.cloudstack import source_nat
 from sdn_orch.northbound.cloudstack.answers.machines import (
     MACHINE,
     NIC,
@@ -74,7 +73,6 @@ def add_nic_to_virtual_machine(call: Call) -> Machine:
         groups=groups_for(call, machine, network),
     )
     machines.add_nic(call.transaction, machine, wish, is_default=not present)
-    source_nat.ensure_for(call.transaction, machine)
     return machine
 
 

@@ -1,0 +1,68 @@
+"""Idle networks are shut down, every now and then, so that others can have their VLANs and VNIs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+from functools import partial
+
+from sdn_orch.intent.model import Network
+from sdn_orch.northbound.cloudstack import settings
+from sdn_orch.northbound.cloudstack.implementing import is_due, shut_down
+from sdn_orch.northbound.cloudstack.model import NetworkDetails
+from sdn_orch.northbound.service import Service, Transaction
+
+log = logging.getLogger(__name__)
+
+#: Seconds between looks at the clock: so soon another interval is heeded.
+_LOOK = 1.0
+
+
+class IdleNetworks:
+    """Shuts down the networks of a service that are idle for too long, on a thread of its own."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._swept = service.now
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="idle-networks", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+
+    def tick(self) -> None:
+        """To be called every now and then: sweep if it is time."""
+        now = self._service.now
+        if now - self._swept >= timedelta(seconds=settings.COLLECT_INTERVAL.number(self._service.snapshot)):
+            self._swept = now
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Shut down what has been idle long enough, each network by itself."""
+        snapshot, now = self._service.snapshot, self._service.now
+        for known in snapshot.all(NetworkDetails):
+            if known.idle_since is not None and is_due(snapshot, snapshot.need(Network, known.id), now):
+                self._service.write(partial(_collect, known.id))
+
+    def _run(self) -> None:
+        while not self._stopped.wait(_LOOK):
+            try:
+                self.tick()
+            except Exception:
+                log.exception("idle networks were not shut down; they will be with the next sweep")
+
+
+def _collect(id: str, transaction: Transaction) -> None:
+    """Shut the network down unless a machine has started in it meanwhile."""
+    network = transaction.snapshot.get(Network, id)
+    if network is not None and is_due(transaction.snapshot, network, transaction.now):
+        shut_down(transaction, network)
+        log.info("network %s (%s) has been without running machines and is shut down", network.name, id)
