@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Role, Vpc
+from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import networks, pool
 from sdn_orch.northbound.cloudstack import providers, segments, source_nat
 from sdn_orch.northbound.cloudstack.answers.networks import NETWORK as SHAPE
@@ -267,15 +268,20 @@ def _physical_network(call: Call, zone: Zone) -> PhysicalNetwork:
         if given.state is not Enabled.ENABLED:
             raise bad(f"Unable to create a network in the physical network having state {given.state}")
         return given
-    found = call.snapshot.where(PhysicalNetwork, "zone_id", zone.id)
+    return physical_networks_for(call.snapshot, zone, call[OFFERING])[0]
+
+
+def physical_networks_for(snapshot: Snapshot, zone: Zone, offering: NetworkOffering) -> list[PhysicalNetwork]:
+    """The zone's physical networks, one at least, that networks of the offering can be on; raises faults."""
+    found = snapshot.where(PhysicalNetwork, "zone_id", zone.id)
     enabled = [physical for physical in found if physical.state is Enabled.ENABLED]
     if not enabled:
         raise bad(f"Unable to find physical network in zone {zone.name} that is enabled")
-    tags = call[OFFERING].tags
+    tags = offering.tags
     tagged = [physical for physical in enabled if not tags or tags in physical.tags]
     if not tagged:
         raise bad(f"Unable to find physical network which match the tags {tags}")
-    return tagged[0]
+    return tagged
 
 
 def _with_segment(
