@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -175,6 +176,21 @@ def test_items_move_and_make_room(red: Client, acl: str) -> None:
     wrong = {"previousaclruleid": ids["b"], "nextaclruleid": ids["d"]}
     assert "not next to each other" in refused(red, "moveNetworkAclItem", id=ids["a"], **wrong)[1]
     assert refused(red, "moveNetworkAclItem", id=ids["a"])[0] == 431
+
+
+def test_an_item_moves_only_in_the_list_that_was_seen(red: Client, acl: str) -> None:
+    ids = [item(red, acl, reason=name)["id"] for name in ("a", "b", "c")]
+    seen = hashlib.md5("".join(ids).encode(), usedforsecurity=False).hexdigest()
+    to_the_top = {"nextaclruleid": ids[0], "aclconsistencyhash": seen}
+    red.job("moveNetworkAclItem", id=ids[2], **to_the_top)
+    assert list(numbers(red, acl)) == ["c", "a", "b"]
+    code, text = refused(red, "moveNetworkAclItem", id=ids[1], **to_the_top | {"nextaclruleid": ids[2]})
+    assert code == 431
+    assert text == (
+        "It seems that the access control list in the database is not in the state that you used to apply"
+        " the changed. Could you try it again?"
+    )
+    assert list(numbers(red, acl)) == ["c", "a", "b"]
 
 
 def test_an_item_for_a_tier_with_a_common_list_makes_a_list(cloud: Cloud, red: Client, vpc: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -43,6 +44,7 @@ REASON = text("reason", "why it is there", length=2500)
 PARTIAL = boolean("partialupgrade", "true, which is the default: what is not said stays as it was")
 PREVIOUS = uuid_of_choice("previousaclruleid", "the item before it; none if it is to be the first")
 NEXT = uuid_of_choice("nextaclruleid", "the item behind it; none if it is to be the last")
+SEEN = text("aclconsistencyhash", "the MD5 of the ids of all items in their order, as they were seen")
 
 
 @lists(
@@ -229,6 +231,7 @@ def _merged(call: Call, old: AclItem, direction: Direction, partial: bool) -> di
     required(MOVED),
     PREVIOUS,
     NEXT,
+    SEEN,
     mode=Mode.ASYNC,
     event="NETWORK.ACL.ITEM.UPDATE",
 )
@@ -238,8 +241,10 @@ def move_network_acl_item(call: Call) -> AclItem:
     acl = own_list(call.snapshot.need(AclList, item.list_id))
     before, behind = call.get(PREVIOUS), call.get(NEXT)
     if before is None and behind is None:
-        raise bad("Either previousaclruleid or nextaclruleid is required")
-    others = [each for each in items(call, acl) if each.id != item.id]
+        raise bad("Both previous and next ACL rule IDs cannot be blank.")
+    present = items(call, acl)
+    _check_seen(call, present)
+    others = [each for each in present if each.id != item.id]
     at = 0 if before is None else _index(others, PREVIOUS.name, before) + 1
     if behind is not None and before is not None and _index(others, NEXT.name, behind) != at:
         raise bad("previousaclruleid and nextaclruleid are not next to each other")
@@ -256,6 +261,17 @@ def move_network_acl_item(call: Call) -> AclItem:
         position += 1
         call.transaction.put(dataclasses.replace(other, position=position))
     return moved
+
+
+def _check_seen(call: Call, present: list[AclItem]) -> None:
+    """Raises a parameter fault if the list is no longer what the caller has seen of it."""
+    seen = call.get(SEEN)
+    ids = "".join(each.id for each in present)
+    if seen is not None and seen != hashlib.md5(ids.encode(), usedforsecurity=False).hexdigest():
+        raise bad(
+            "It seems that the access control list in the database is not in the state that you used to apply"
+            " the changed. Could you try it again?"
+        )
 
 
 def _named(call: Call, parameter: str, id: str) -> AclItem:
