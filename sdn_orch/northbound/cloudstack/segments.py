@@ -61,6 +61,14 @@ def on(network: Network, physical: PhysicalNetwork, number: int) -> Network:
     return dataclasses.replace(network, vlan=number)
 
 
+def dealer(snapshot: Snapshot, vlan: int) -> PhysicalNetwork | None:
+    """The physical network that gives this VLAN to networks, so that it can be nothing else's."""
+    for physical in snapshot.all(PhysicalNetwork):
+        if not physical.is_vxlan and any(low <= vlan <= high for low, high in physical.segments):
+            return physical
+    return None
+
+
 def may_have(snapshot: Snapshot, physical: PhysicalNetwork, account_id: str, number: int) -> bool:
     """Whether a network of the account may have this number: not one kept for somebody else."""
     return not any(

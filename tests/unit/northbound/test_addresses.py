@@ -57,6 +57,28 @@ def test_a_range_is_shown_as_it_was_given(cloud: Cloud) -> None:
     )[1]  # fmt: skip
 
 
+def test_a_public_vlan_is_none_that_networks_get(cloud: Cloud) -> None:
+    given = {
+        "zoneid": cloud.zone, "forvirtualnetwork": "true", "startip": "203.0.113.10",
+        "gateway": "203.0.113.1", "netmask": "255.255.255.0",
+    }  # fmt: skip
+    why = "is already being used for dynamic vlan allocation for the guest network in zone zone"
+    for vlan in ("100", "vlan://199"):
+        found = refused(cloud.admin, "createVlanIpRange", **given, vlan=vlan)
+        assert found == (431, f"The VLAN tag {vlan[-3:]} {why}")
+    made = cloud.admin.call("createVlanIpRange", **given, vlan="200")["vlan"]
+    wider = {"id": cloud.physical, "vlan": "100-200"}
+    assert refused(cloud.admin, "updatePhysicalNetwork", **wider) == (
+        431,
+        f"200 is in use by public range {made['id']} and must stay out of the ranges",
+    )
+    # VNIs are no VLANs.
+    vxlan = {"zoneid": cloud.zone, "name": "vx", "isolationmethods": "VXLAN", "vlan": "1-300"}
+    cloud.admin.job("createPhysicalNetwork", **vxlan)
+    cloud.admin.call("deleteVlanIpRange", id=made["id"])
+    cloud.admin.job("updatePhysicalNetwork", **wider)
+
+
 def test_a_shared_network_has_more_than_one_range(cloud: Cloud, red: Client) -> None:
     shared = cloud.network(
         cloud.admin, "shared", SHARED, gateway="198.51.100.1", netmask="255.255.255.0", vlan=900,

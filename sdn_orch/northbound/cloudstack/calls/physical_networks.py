@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sdn_orch.errors import InUse
 from sdn_orch.intent.model import Record
+from sdn_orch.intent.public import PublicRange
 from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.northbound import pool
 from sdn_orch.northbound.cloudstack import providers, segments
@@ -154,6 +155,9 @@ def _with_segments(call: Call, physical: PhysicalNetwork) -> PhysicalNetwork:
         vlan = call.snapshot.need(PrivateGateway, known.id).vlan
         if not physical.is_vxlan and vlan and any(low <= vlan <= high for low, high in ranges):
             raise bad(f"{vlan} is in use by private gateway {known.id} and must stay out of the ranges")
+    for public in call.snapshot.all(PublicRange):
+        if not physical.is_vxlan and public.vlan and any(a <= public.vlan <= z for a, z in ranges):
+            raise bad(f"{public.vlan} is in use by public range {public.id} and must stay out of the ranges")
     changed = call.transaction.put(dataclasses.replace(physical, segments=ranges))
     pool.provide(call.transaction, physical.id, segments.anybodys(call.snapshot, changed))
     return changed

@@ -12,6 +12,7 @@ from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Nic
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import pool, public
+from sdn_orch.northbound.cloudstack import segments
 from sdn_orch.northbound.cloudstack.answers.addresses import RANGE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.addresses import (
     Range,
@@ -175,7 +176,8 @@ def _public_range(call: Call, first: IPv4Address, last: IPv4Address) -> PublicRa
     if gateway is None or netmask is None:
         raise bad("gateway and netmask are required for public addresses")
     account, domain = _kept_for(call)
-    physical = _physical_network(call)
+    physical, vlan = _physical_network(call), read_vlan(call.get(VLAN))
+    check_vlan(call.snapshot, vlan)
     made = public.create_range(
         call.transaction,
         PublicRange(
@@ -184,7 +186,7 @@ def _public_range(call: Call, first: IPv4Address, last: IPv4Address) -> PublicRa
             gateway=gateway,
             first=first,
             last=last,
-            vlan=read_vlan(call.get(VLAN)),
+            vlan=vlan,
             ipv6=call.get(IP6_CIDR),
             account_id=account.id if account else None,
             domain_id=domain.id if domain else None,
@@ -221,6 +223,17 @@ def first_physical_network(snapshot: Snapshot, zone: Zone) -> PhysicalNetwork:
         if physical.state is Enabled.ENABLED:
             return physical
     raise bad(f"Unable to find physical network in zone {zone.name} that is enabled")
+
+
+def check_vlan(snapshot: Snapshot, vlan: int | None) -> None:
+    """Raises a parameter fault for a VLAN that networks of tenants may get."""
+    dealer = segments.dealer(snapshot, vlan) if vlan is not None else None
+    if dealer is not None:
+        zone = snapshot.need(Zone, dealer.zone_id)
+        raise bad(
+            f"The VLAN tag {vlan} is already being used for dynamic vlan allocation for the guest network in"
+            f" zone {zone.name}"
+        )
 
 
 def read_vlan(given: str | None) -> int | None:
