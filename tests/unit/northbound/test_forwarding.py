@@ -122,6 +122,41 @@ def test_static_nat_takes_the_whole_address(cloud: Cloud, red: Client, network: 
     assert refused(red, "disableStaticNat", ipaddressid=address["id"])[0] == 431
 
 
+def test_a_firewall_rule_that_is_made_along_meets_no_other(
+    cloud: Cloud, red: Client, network: str, machine: Any
+) -> None:
+    forwarded, mapped = taken(red, networkid=network), taken(red, networkid=network)
+    red.call("enableStaticNat", ipaddressid=mapped["id"], virtualmachineid=machine["id"])
+    ports = {"protocol": "tcp", "startport": 20, "endport": 30}
+    for address in (forwarded, mapped):
+        red.job("createFirewallRule", ipaddressid=address["id"], **ports)
+    forward = {
+        "ipaddressid": forwarded["id"], "protocol": "tcp", "publicport": 22, "privateport": 22,
+        "virtualmachineid": machine["id"],
+    }  # fmt: skip
+    static = {"ipaddressid": mapped["id"], "protocol": "tcp", "startport": 25}
+    balancer = {
+        "publicipid": forwarded["id"], "algorithm": "roundrobin", "name": "lb", "publicport": 30,
+        "privateport": 30,
+    }  # fmt: skip
+    for command, given in (
+        ("createPortForwardingRule", forward),
+        ("createIpForwardingRule", static),
+        ("createLoadBalancerRule", balancer),
+    ):
+        code, text = refused(red, command, **given)
+        assert (code, "conflicts with existing rule" in text) == (537, True), command
+        assert cloud.snapshot.count(FirewallRule) == 2
+        red.job(command, **given, openfirewall="false")
+        assert cloud.snapshot.count(FirewallRule) == 2
+    red.job("createIpForwardingRule", ipaddressid=mapped["id"], protocol="tcp", startport=80, endport=81)
+    (opened,) = (each for each in cloud.snapshot.all(FirewallRule) if each.ports == (80, 81))
+    rules = red.call("listIpForwardingRules", ipaddressid=mapped["id"])["ipforwardingrule"]
+    assert opened.forward_id in {each["id"] for each in rules}
+    red.job("deleteIpForwardingRule", id=opened.forward_id)
+    assert cloud.snapshot.count(FirewallRule) == 2
+
+
 def test_an_address_with_rules_is_not_mapped(red: Client, network: str, machine: Any) -> None:
     address = taken(red, networkid=network)
     forward(red, address, machine)

@@ -17,6 +17,7 @@ from sdn_orch.northbound.cloudstack.answers.balancers import RULE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import details as network_details
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
+from sdn_orch.northbound.cloudstack.calls.firewall import open_ports
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model import NetworkOffering
@@ -157,15 +158,14 @@ def create_load_balancer_rule(call: Call) -> Balancer:
         )
     )
     if address.vpc_id is None and call.get(OPEN_FIREWALL) is not False:
-        call.transaction.put(
-            FirewallRule(
-                id=str(uuid4()),
-                address_id=address.id,
-                balancer_id=balancer.id,
-                protocol=protocol,
-                ports=balancer.ports,
-            )
+        rule = FirewallRule(
+            id=str(uuid4()),
+            address_id=address.id,
+            balancer_id=balancer.id,
+            protocol=protocol,
+            ports=balancer.ports,
         )
+        open_ports(call, rule)
     return balancer
 
 

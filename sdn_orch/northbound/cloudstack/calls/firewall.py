@@ -50,6 +50,12 @@ def check_same(call: Call, rule: OpenRule) -> None:
         raise conflict(f"New rule conflicts with existing rule id={other.id}: it is about the same packets")
 
 
+def open_ports(call: Call, rule: FirewallRule) -> None:
+    """Make the rule that `openfirewall` asks for besides another one. Raises a conflict like `check_same`."""
+    check_same(call, rule)
+    call.transaction.put(rule)
+
+
 @changes(
     "createFirewallRule",
     FIREWALL_RULE,

@@ -13,6 +13,7 @@ from sdn_orch.intent.model import Machine, Network
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.northbound import public
 from sdn_orch.northbound.cloudstack.answers.addresses import PORT_FORWARD as SHAPE
+from sdn_orch.northbound.cloudstack.calls.firewall import open_ports
 from sdn_orch.northbound.cloudstack.calls.forwarding import (
     ADDRESS_ID,
     ForwardedProtocol,
@@ -99,7 +100,7 @@ def create_port_forwarding_rule(call: Call) -> Forward:
         rule = FirewallRule(
             id=str(uuid4()), address_id=address.id, forward_id=forward.id, protocol=protocol, ports=outside
         )
-        call.transaction.put(rule)
+        open_ports(call, rule)
     return forward
 
 

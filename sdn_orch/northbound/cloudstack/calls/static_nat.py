@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address
 from uuid import uuid4
 
+from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
@@ -13,6 +14,7 @@ from sdn_orch.northbound import public
 from sdn_orch.northbound.cloudstack import source_nat
 from sdn_orch.northbound.cloudstack.answers.addresses import IP_FORWARD as SHAPE
 from sdn_orch.northbound.cloudstack.answers.machines import nics
+from sdn_orch.northbound.cloudstack.calls.firewall import open_ports
 from sdn_orch.northbound.cloudstack.calls.forwarding import (
     ADDRESS_ID,
     ForwardedProtocol,
@@ -34,7 +36,9 @@ GUEST = ipv4("vmguestip", "an address of the machine's NIC; its first by default
 PROTOCOL = choice("protocol", "tcp or udp", ForwardedProtocol)
 START = integer("startport", "the first port", 1, 65_535)
 END = integer("endport", "the last port; the first by default", 1, 65_535)
-OPEN = boolean("openfirewall", "true: also a firewall rule for the ports; must be false or left out here")
+OPEN = boolean(
+    "openfirewall", "true, which is the default outside of VPCs: also a firewall rule for the ports"
+)
 
 
 @changes(
@@ -135,8 +139,8 @@ def create_ip_forwarding_rule(call: Call) -> Forward:
     address = call[ADDRESS_ID]
     if address.nic_id is None or address.guest is None:
         raise bad(f"Unable to create ip forwarding rule; ip id={address.id} is not static nat enabled")
-    if call.get(OPEN):
-        raise bad("openfirewall must be false: firewall rules are created by createFirewallRule")
+    if address.vpc_id is not None and call.get(OPEN):
+        raise bad("Can't set openFirewall=true when IP address belongs to VPC")
     both = ports(call.get(START), call.get(END), "endport")
     forward = Forward(
         id=str(uuid4()),
@@ -149,7 +153,17 @@ def create_ip_forwarding_rule(call: Call) -> Forward:
         is_static=True,
     )
     check_free(call, forward)
-    return public.create_forward(call.transaction, forward)
+    public.create_forward(call.transaction, forward)
+    if address.vpc_id is None and call.get(OPEN) is not False:
+        rule = FirewallRule(
+            id=str(uuid4()),
+            address_id=address.id,
+            forward_id=forward.id,
+            protocol=forward.protocol,
+            ports=both,
+        )
+        open_ports(call, rule)
+    return forward
 
 
 @changes(
