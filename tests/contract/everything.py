@@ -22,6 +22,7 @@ def furnish(cloud: Cloud) -> None:
         vlan=900,
     )
     public_range(cloud)
+    portable_range(cloud)
     vpc = cloud.vpc(cloud.admin)["id"]
     acl = cloud.admin.job("createNetworkACLList", name="acl", vpcid=vpc)["networkacllist"]["id"]
     cloud.admin.job("createNetworkACL", aclid=acl, protocol="tcp", startport=443, cidrlist="0.0.0.0/0")
@@ -46,6 +47,19 @@ def public_range(cloud: Cloud, first: str = "203.0.113.10", last: str = "203.0.1
         endip=last,
     )
     return made["vlan"]
+
+
+def portable_range(cloud: Cloud, first: str = "203.0.114.10", last: str = "203.0.114.13") -> Any:
+    """Portable addresses, without a VLAN."""
+    made = cloud.admin.job(
+        "createPortableIpRange",
+        regionid=1,
+        gateway="203.0.114.1",
+        netmask="255.255.255.0",
+        startip=first,
+        endip=last,
+    )
+    return made["portableiprange"]
 
 
 def _fabric(cloud: Cloud) -> None:

@@ -26,6 +26,17 @@ class PublicRangeDetails(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PortableRange(Record):
+    """That the addresses of a public range are of no zone, but of the region."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"range_id": "PublicRange"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("range_id",)
+
+    range_id: str
+    region_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuestRange(Record):
     """Addresses, from `first` to `last`, that a shared network gives to its machines."""
 
@@ -39,10 +50,14 @@ class GuestRange(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicAddressDetails(Record):
-    """Of a public address. `is_reserved`: kept for the account, and led nowhere yet."""
+    """Of a public address. `is_reserved`: kept for the account, and led nowhere yet.
 
-    REFERENCES: ClassVar[dict[str, str]] = {"id": "PublicAddress"}
+    `zone_id` is where a portable one is now; others are where their range is.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {"id": "PublicAddress", "zone_id": "Zone"}
     GOES_WITH: ClassVar[tuple[str, ...]] = ("id",)
 
     created: datetime
     is_reserved: bool = False
+    zone_id: str | None = None

@@ -13,6 +13,7 @@ from sdn_orch.intent.model import Account, Network, Vpc
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import public
+from sdn_orch.northbound.cloudstack import portable
 from sdn_orch.northbound.cloudstack.model import (
     NetworkDetails,
     NetworkOffering,
@@ -51,18 +52,27 @@ def take(
     vpc: Vpc | None = None,
     is_source_nat: bool = False,
     is_reserved: bool = False,
+    is_portable: bool = False,
 ) -> PublicAddress:
-    """Take an address of a zone. Raises Invalid and Exhausted like `public.take_address`."""
+    """Take an address of a zone, or a portable one for it. Raises like `public.take_address`."""
+    snapshot = transaction.snapshot
     address = public.take_address(
         transaction,
-        ranges_of(transaction.snapshot, zone_id),
+        portable.ranges(snapshot) if is_portable else ranges_of(snapshot, zone_id),
         account,
         wanted=wanted,
         network=network,
         vpc=vpc,
         is_source_nat=is_source_nat,
     )
-    transaction.put(PublicAddressDetails(id=address.id, created=transaction.now, is_reserved=is_reserved))
+    transaction.put(
+        PublicAddressDetails(
+            id=address.id,
+            created=transaction.now,
+            is_reserved=is_reserved,
+            zone_id=zone_id if is_portable else None,
+        )
+    )
     return address
 
 

@@ -23,6 +23,7 @@ from sdn_orch.northbound.cloudstack.model_public import (
     PublicAddressDetails,
     PublicRangeDetails,
 )
+from sdn_orch.northbound.cloudstack.portable import is_portable
 from sdn_orch.northbound.cloudstack.shapes import Field, Scene, Shape, always, flag, moment, string
 
 #: Ranges as CloudStack lists them together.
@@ -135,7 +136,16 @@ def address_details(snapshot: Snapshot, address: PublicAddress) -> PublicAddress
 
 def zone_of_address(snapshot: Snapshot, address: PublicAddress) -> str:
     """The zone that the address is in."""
+    known = address_details(snapshot, address)
+    if known is not None and known.zone_id is not None:
+        return known.zone_id
     return snapshot.need(PublicRangeDetails, address.range_id).zone_id
+
+
+def physical_network_of_address(snapshot: Snapshot, address: PublicAddress) -> str | None:
+    """The physical network that the address is on; portable ones are on none."""
+    known = snapshot.get(PublicRangeDetails, address.range_id)
+    return known.physical_network_id if known else None
 
 
 def _led_to(scene: Scene, address: PublicAddress) -> Network | None:
@@ -188,7 +198,11 @@ ADDRESS: Shape[PublicAddress] = Shape(
         flag("issourcenat", "whether what leaves goes out under it", lambda _, a: a.is_source_nat),
         flag("isstaticnat", "whether it is a machine's, all of it", lambda _, a: a.nic_id is not None),
         flag("issystem", "whether it is a system address", always(False)),
-        flag("isportable", "whether it can move to another zone", always(False)),
+        flag(
+            "isportable",
+            "whether it can move to another zone",
+            lambda scene, address: is_portable(scene.snapshot, address.range_id),
+        ),
         flag("forvirtualnetwork", "whether it is public", always(True)),
         for_display(),
         flag("hasrules", "whether ports of it are used", lambda s, a: is_used(s.snapshot, a.id)),
@@ -214,7 +228,7 @@ ADDRESS: Shape[PublicAddress] = Shape(
         string(
             "physicalnetworkid",
             "the physical network",
-            lambda s, a: s.snapshot.need(PublicRangeDetails, a.range_id).physical_network_id,
+            lambda scene, address: physical_network_of_address(scene.snapshot, address),
         ),
         *_owner(),
         *place(lambda scene, address: zone_of_address(scene.snapshot, address)),

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from sdn_orch.intent.model import Account, Network, NetworkKind, Vpc
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.northbound import public
-from sdn_orch.northbound.cloudstack import source_nat
+from sdn_orch.northbound.cloudstack import portable, source_nat
 from sdn_orch.northbound.cloudstack.answers.addresses import ADDRESS as SHAPE
 from sdn_orch.northbound.cloudstack.answers.addresses import (
     address_details,
     address_state,
+    physical_network_of_address,
     zone_of_address,
 )
 from sdn_orch.northbound.cloudstack.callers import Access
@@ -41,7 +42,7 @@ FREE_ID = uuid_of_choice("id", "the id of a public address that is free")
 NETWORK = entity("networkid", Network, "the network that the address is to lead into")
 VPC = entity("vpcid", Vpc, "the VPC that the address is for")
 ADDRESS = ipv4("ipaddress", "the address")
-IS_PORTABLE = boolean("isportable", "whether it shall be able to move to another zone; none can")
+IS_PORTABLE = boolean("isportable", "true: one that can move to another zone")
 LED_TO = entity("associatednetworkid", Network, "addresses that lead into the network")
 RANGE = entity("vlanid", PublicRange, "addresses of the range", Access.ANY)
 PHYSICAL = entity("physicalnetworkid", PhysicalNetwork, "addresses on the physical network", Access.ANY)
@@ -88,7 +89,7 @@ def list_public_ip_addresses(call: Call) -> Iterable[PublicAddress]:
         (public_range.id if public_range else None, lambda address: address.range_id),
         (
             physical.id if physical else None,
-            lambda address: snapshot.need(PublicRangeDetails, address.range_id).physical_network_id,
+            lambda address: physical_network_of_address(snapshot, address),
         ),
         (call.get(IS_SOURCE_NAT), lambda address: address.is_source_nat),
         (call.get(IS_STATIC_NAT), lambda address: address.nic_id is not None),
@@ -112,6 +113,8 @@ def _seen(call: Call) -> Iterator[PublicAddress]:
     asks_for_free = call.get(ALLOCATED_ONLY) is False or (call.get(STATE) or "").lower() == "free"
     if call.caller.is_root_admin and asks_for_free and call.get(ID) is None:
         for public_range in call.snapshot.all(PublicRange):
+            if portable.is_portable(call.snapshot, public_range.id):
+                continue
             if wanted is None or public_range.first <= wanted <= public_range.last:
                 yield from public.free_addresses(call.snapshot, public_range)
 
@@ -132,8 +135,6 @@ def _seen(call: Call) -> Iterator[PublicAddress]:
 )
 def associate_ip_address(call: Call) -> PublicAddress:
     """The next free address, or the one that is wanted; a network's first one is that of its source NAT."""
-    if call.get(IS_PORTABLE):
-        raise bad("There are no portable addresses: isportable must be false")
     network, vpc = call.get(NETWORK), call.get(VPC)
     if network is not None and network.vpc_id is not None:
         # Tiers share the addresses of their VPC; a rule says into which tier one leads.
@@ -154,6 +155,7 @@ def associate_ip_address(call: Call) -> PublicAddress:
         network=network,
         vpc=vpc,
         is_source_nat=owner is not None and source_nat.lacks_source_nat(call.snapshot, owner),
+        is_portable=call.get(IS_PORTABLE) is True,
     )
     return _shown(call, address)
 
@@ -234,7 +236,7 @@ def update_ip_address(call: Call) -> PublicAddress:
 def reserve_ip_address(call: Call) -> PublicAddress:
     """The address, which leads nowhere yet."""
     found = public.by_id(call.snapshot, call[FREE_ID])
-    if found is None:
+    if found is None or portable.is_portable(call.snapshot, found[0].id):
         raise invalid_value(call.command.name, no_entity("id", call[FREE_ID]))
     public_range, wanted = found
     account = new_owner(call)

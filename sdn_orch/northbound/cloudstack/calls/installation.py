@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_DNS, uuid5
 
 from sdn_orch.northbound import pool
+from sdn_orch.northbound.cloudstack import portable
 from sdn_orch.northbound.cloudstack.answers.places import CAPACITY, Capacity
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, lists
@@ -45,7 +46,11 @@ REGION: Shape[Named] = Shape(
         number("id", "the id of the region", lambda _, each: int(each.id)),
         string("name", "the name of the region", lambda _, each: each.name),
         flag("gslbserviceenabled", "whether it balances between zones", always(False)),
-        flag("portableipserviceenabled", "whether addresses can move between zones", always(False)),
+        flag(
+            "portableipserviceenabled",
+            "whether addresses can move between zones",
+            lambda s, _: any(portable.ranges(s.snapshot)),
+        ),
     ),
 )
 SERVER: Shape[Named] = Shape(

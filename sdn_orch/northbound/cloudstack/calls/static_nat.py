@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from ipaddress import IPv4Address
 from uuid import uuid4
@@ -11,9 +12,11 @@ from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.northbound import public
-from sdn_orch.northbound.cloudstack import source_nat
+from sdn_orch.northbound.cloudstack import portable, source_nat
 from sdn_orch.northbound.cloudstack.answers.addresses import IP_FORWARD as SHAPE
+from sdn_orch.northbound.cloudstack.answers.addresses import zone_of_address
 from sdn_orch.northbound.cloudstack.answers.machines import nics
+from sdn_orch.northbound.cloudstack.answers.networks import details
 from sdn_orch.northbound.cloudstack.calls.firewall import open_ports
 from sdn_orch.northbound.cloudstack.calls.forwarding import (
     ADDRESS_ID,
@@ -60,6 +63,8 @@ def enable_static_nat(call: Call) -> None:
         raise conflict(
             f"Failed to enable static nat for the ip address {address.address} as it already has static nat",
         )
+    if portable.is_portable(call.snapshot, address.range_id):
+        address = _freed(call, address, machine)
     nic, guest = target(call, address, machine, call.get(NETWORK), call.get(GUEST))
     if address.nic_id is None:
         check_unused(call, address)
@@ -72,22 +77,40 @@ def enable_static_nat(call: Call) -> None:
     public.map_address(call.transaction, call.snapshot.need(PublicAddress, address.id), nic, guest)
 
 
+def _freed(call: Call, address: PublicAddress, machine: Machine) -> PublicAddress:
+    """A portable address, which leads nowhere if the machine is not where it leads, and nothing uses it."""
+    homes = [call.snapshot.need(Network, nic.network_id) for nic in nics(call.snapshot, machine.id)]
+    if address.vpc_id is not None:
+        is_there = any(home.vpc_id == address.vpc_id for home in homes)
+    else:
+        is_there = any(home.id == address.network_id for home in homes)
+    if is_there or address.nic_id is not None:
+        return address
+    check_unused(call, address)
+    return call.transaction.put(dataclasses.replace(address, network_id=None, vpc_id=None))
+
+
 def target(
     call: Call, address: PublicAddress, machine: Machine, network: Network | None, guest: IPv4Address | None
 ) -> tuple[Nic, IPv4Address]:
     """The machine's NIC into whose network the address leads, and the address there; raises faults.
 
-    An address that leads nowhere yet leads into that network from now on.
+    An address that leads nowhere yet leads into that network from now on; a portable one moves to its zone.
     """
     if machine.account_id != address.account_id:
         raise bad(f"Machine {machine.id} and public address {address.id} belong to different accounts")
     is_free = address.vpc_id is None and address.network_id is None
+    is_portable = portable.is_portable(call.snapshot, address.range_id)
+    zone_id = None if is_portable else zone_of_address(call.snapshot, address)
     wanted = network.id if network else address.network_id
     for nic in nics(call.snapshot, machine.id):
         home = call.snapshot.need(Network, nic.network_id)
         if home.account_id != address.account_id or (wanted is not None and home.id != wanted):
             continue
         if not is_free and home.vpc_id != address.vpc_id:
+            continue
+        home_zone_id = details(call.snapshot, home).zone_id
+        if zone_id not in (None, home_zone_id):
             continue
         found = guest or nic.ipv4
         if found is None or found not in nic.addresses:
@@ -97,6 +120,8 @@ def target(
         _check_service(call, home)
         if is_free:
             public.associate(call.transaction, address, home)
+            if is_portable:
+                portable.move(call.transaction, address, home_zone_id)
         return nic, found
     raise bad(f"Machine {machine.id} has no NIC in the network into which public address {address.id} leads")
 

@@ -12,7 +12,7 @@ from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Nic
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import pool, public
-from sdn_orch.northbound.cloudstack import segments
+from sdn_orch.northbound.cloudstack import portable, segments
 from sdn_orch.northbound.cloudstack.answers.addresses import RANGE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.addresses import (
     Range,
@@ -50,7 +50,6 @@ NETWORK = entity("networkid", Network, "the shared network that the range is for
 PHYSICAL = entity("physicalnetworkid", PhysicalNetwork, "the physical network", Access.ANY)
 FOR_VIRTUAL = boolean("forvirtualnetwork", "true: public addresses; false: of a shared network")
 VLAN = text("vlan", "the VLAN, or untagged, which is the default")
-PUBLIC_ID = entity("id", PublicRange, "the id of the public range", Access.ANY)
 
 
 def _read_range(request: Request) -> Range | None:
@@ -60,11 +59,25 @@ def _read_range(request: Request) -> Range | None:
     found = request.snapshot.get(PublicRange, value.lower()) or request.snapshot.get(
         GuestRange, value.lower()
     )
-    if found is None:
+    if found is None or portable.is_portable(request.snapshot, found.id):
         raise WrongValue(no_entity("id", value))
     return found
 
 
+def _read_public_range(request: Request) -> PublicRange | None:
+    found = _read_range(request)
+    if isinstance(found, GuestRange):
+        raise WrongValue(no_entity("id", found.id))
+    return found
+
+
+PUBLIC_ID: Parameter[PublicRange] = Parameter(
+    name="id",
+    type_name="uuid",
+    description="the id of the public range",
+    read=_read_public_range,
+    kind=PublicRange,
+)
 #: Of a public range or of a shared network's; roots only ask.
 ID: Parameter[Range] = Parameter(
     name="id", type_name="uuid", description="the id of the range", read=_read_range, kind=PublicRange
@@ -110,7 +123,7 @@ def list_vlan_ip_ranges(call: Call) -> Iterable[Range]:
 
 
 def _all(snapshot: Snapshot) -> Iterator[Range]:
-    yield from snapshot.all(PublicRange)
+    yield from (each for each in snapshot.all(PublicRange) if not portable.is_portable(snapshot, each.id))
     yield from snapshot.all(GuestRange)
 
 
@@ -178,6 +191,11 @@ def _public_range(call: Call, first: IPv4Address, last: IPv4Address) -> PublicRa
     account, domain = _kept_for(call)
     physical, vlan = _physical_network(call), read_vlan(call.get(VLAN))
     check_vlan(call.snapshot, vlan)
+    if portable.overlapping(call.snapshot, first, last) is not None:
+        raise bad(
+            f"Ip range: {first}-{last} overlaps with a portable IP range already configured in the region"
+            f" {portable.REGION}"
+        )
     made = public.create_range(
         call.transaction,
         PublicRange(
