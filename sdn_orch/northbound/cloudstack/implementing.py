@@ -1,8 +1,8 @@
 """Networks come up with the machines that run in them: from Allocated to Implemented, and back when idle.
 
 A network that is implemented has a VLAN or VNI of its physical network's pool, if that has one, and an
-address to go out by, if its offering serves source NAT. A persistent one is so from the start. Whatever
-call starts or stops machines, the transaction as a whole is looked at.
+address to go out by, if its offering serves source NAT. Shared and persistent ones are so from the start.
+Whatever call starts or stops machines, the transaction as a whole is looked at.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def follow(transaction: Transaction, before: Snapshot) -> None:
     """Implement the networks of NICs that run now, and note since when others are idle. Raises faults."""
     for id in _touched(transaction, before):
         network = transaction.snapshot.get(Network, id)
-        if network is None or network.kind is NetworkKind.SHARED:
+        if network is None:
             continue
         known = details(transaction.snapshot, network)
         if _is_needed(transaction.snapshot, network):
@@ -40,7 +40,8 @@ def implement(transaction: Transaction, network: Network) -> None:
     known = details(transaction.snapshot, network)
     physical = transaction.snapshot.need(PhysicalNetwork, known.physical_network_id)
     segment = known.segment
-    if physical.segments and not has_fixed_segment(transaction.snapshot, network) and segment is None:
+    has_number = network.vlan is not None or network.vni is not None
+    if physical.segments and not has_number and not has_fixed_segment(transaction.snapshot, network):
         try:
             segment = segments.claim(transaction, physical, network.account_id)
         except Exhausted:
@@ -85,8 +86,9 @@ def is_due(snapshot: Snapshot, network: Network, now: datetime) -> bool:
 
 
 def _is_needed(snapshot: Snapshot, network: Network) -> bool:
-    is_persistent = offering(snapshot, network).is_persistent
-    return is_persistent or any(nic.active for nic in snapshot.where(Nic, "network_id", network.id))
+    if network.kind is NetworkKind.SHARED or offering(snapshot, network).is_persistent:
+        return True
+    return any(nic.active for nic in snapshot.where(Nic, "network_id", network.id))
 
 
 def _touched(transaction: Transaction, before: Snapshot) -> dict[str, None]:

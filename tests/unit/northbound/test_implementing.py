@@ -177,6 +177,21 @@ def test_shared_networks_and_given_vlans_are_kept(cloud: Cloud, idle: IdleNetwor
     assert cloud.snapshot.need(Network, own).vlan == 101
 
 
+def test_a_shared_network_has_a_vlan_of_the_pool_from_the_start(cloud: Cloud, idle: IdleNetworks) -> None:
+    made = cloud.admin.call(
+        "createNetworkOffering", name="pooled", displaytext="pooled", guestiptype="Shared",
+        traffictype="GUEST", supportedservices="Dhcp",
+    )["networkoffering"]["id"]  # fmt: skip
+    cloud.admin.call("updateNetworkOffering", id=made, state="Enabled")
+    cloud.offerings["pooled"] = made
+    place = {"gateway": "198.51.100.1", "netmask": "255.255.255.0"}
+    network = cloud.network(cloud.admin, "shared", "pooled", **place)
+    assert (network["state"], network["vlan"]) == ("Setup", "100")
+    cloud.clock.forward(6000)
+    idle.sweep()
+    assert seen(cloud, network["id"]) == ("Setup", "100")
+
+
 def test_nothing_is_written_where_nothing_is_due(cloud: Cloud, red: Client, idle: IdleNetworks) -> None:
     cloud.running(red, "net")
     (vm,) = red.call("listVirtualMachines")["virtualmachine"]

@@ -289,7 +289,7 @@ def _with_segment(
 ) -> tuple[Network, int | None]:
     """The network with the VLAN or VNI that is given, and what was claimed of the pool for that.
 
-    Others get one when they are implemented.
+    All others get one when they are implemented.
     """
     given = call.get(VLAN)
     if given is None and offering.specify_vlan:
