@@ -297,11 +297,30 @@ def test_changing_the_offering(cloud: Cloud, red: Client) -> None:
     assert shown["networkofferingname"] == "DefaultIsolatedNetworkOffering"
     for wrong in (TIER, SHARED, L2):
         job = red.failed_or_done("updateNetwork", id=network["id"], networkofferingid=cloud.offerings[wrong])
-        assert job["jobstatus"] == 2
+        assert job["jobresult"]["errortext"] == (
+            f"Can't upgrade from network offering {other} to {cloud.offerings[wrong]}; check logs for more"
+            " information"
+        )
     fitting = {
         o["name"] for o in red.call("listNetworkOfferings", networkid=network["id"])["networkoffering"]
     }
     assert fitting == {ISOLATED, "DefaultIsolatedNetworkOffering"}
+
+
+def test_an_offering_without_what_the_network_uses_is_refused(cloud: Cloud, red: Client) -> None:
+    network = cloud.network(red, "n")["id"]
+    poor = cloud.admin.call(
+        "createNetworkOffering", name="poor", displaytext="poor", guestiptype="Isolated", traffictype="GUEST",
+        supportedservices="Dhcp,Dns,SourceNat",
+    )["networkoffering"]["id"]  # fmt: skip
+    cloud.admin.call("updateNetworkOffering", id=poor, state="Enabled")
+    rule = red.job("createEgressFirewallRule", networkid=network, protocol="tcp", startport=80)
+    job = red.failed_or_done("updateNetwork", id=network, networkofferingid=poor)
+    assert job["jobresult"]["errortext"].endswith("the network uses Firewall")
+    red.job("deleteEgressFirewallRule", id=rule["firewallrule"]["id"])
+    assert (
+        red.job("updateNetwork", id=network, networkofferingid=poor)["network"]["networkofferingid"] == poor
+    )
 
 
 def test_users_may_not_use_a_disabled_zone_or_offering(cloud: Cloud, red: Client) -> None:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
-from sdn_orch.intent.balancers import Balancer
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
-from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Network
-from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.northbound.cloudstack import implementing, providers
+from sdn_orch.northbound.cloudstack import implementing, providers, upgrades
 from sdn_orch.northbound.cloudstack.answers.networks import NETWORK as SHAPE
-from sdn_orch.northbound.cloudstack.answers.networks import details, offering
+from sdn_orch.northbound.cloudstack.answers.networks import details
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.network_creation import physical_networks_for
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, Mode, changes
@@ -62,41 +57,11 @@ def migrate_network(call: Call) -> Network:
 
 
 def _check(snapshot: Snapshot, network: Network, new: NetworkOffering) -> None:
-    """Raises a parameter fault if the network could not be of the offering, or would lose what it uses."""
+    """Raises a parameter fault if the network cannot be moved to the offering."""
     if network.vpc_id is not None:
         raise bad("Failed to migrate network as the specified network is a vpc tier. Use migrateVpc.")
     if new.for_vpc:
         raise bad("Failed to migrate network as the specified network offering is a VPC offering")
-    old = offering(snapshot, network)
-    if old.id == new.id:
-        return
-    missing = set(_used(snapshot, network)) - dict(new.services).keys()
-    is_like_it = (old.guest_type, old.specify_vlan, old.specify_ip_ranges) == (
-        new.guest_type,
-        new.specify_vlan,
-        new.specify_ip_ranges,
-    )
-    if missing or not is_like_it:
-        raise bad(
-            f"Can't upgrade from network offering {old.id} to {new.id}; check logs for more information"
-            + (f": the network uses {', '.join(sorted(missing))}" if missing else "")
-        )
-    if new.state is not Enabled.ENABLED:
+    upgrades.check(snapshot, network, new)
+    if new.state is not Enabled.ENABLED and new.id != details(snapshot, network).offering_id:
         raise bad("Failed to migrate network as the specified network offering is not enabled.")
-
-
-def _used(snapshot: Snapshot, network: Network) -> Iterator[str]:
-    """The services without which something that the network has could not be."""
-    if snapshot.count_where(EgressRule, "network_id", network.id):
-        yield "Firewall"
-    if snapshot.count_where(Balancer, "network_id", network.id):
-        yield "Lb"
-    for address in snapshot.where(PublicAddress, "network_id", network.id):
-        if address.is_source_nat:
-            yield "SourceNat"
-        if address.nic_id is not None:
-            yield "StaticNat"
-        if snapshot.count_where(FirewallRule, "address_id", address.id):
-            yield "Firewall"
-        if any(not each.is_static for each in snapshot.where(Forward, "address_id", address.id)):
-            yield "PortForwarding"

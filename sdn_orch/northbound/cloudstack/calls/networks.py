@@ -9,6 +9,7 @@ from ipaddress import ip_address
 
 from sdn_orch.intent.model import Network, NetworkKind, Vpc
 from sdn_orch.northbound import networks, pool
+from sdn_orch.northbound.cloudstack import upgrades
 from sdn_orch.northbound.cloudstack.answers.networks import NETWORK as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import details, state
 from sdn_orch.northbound.cloudstack.callers import Access, may_use
@@ -22,7 +23,7 @@ from sdn_orch.northbound.cloudstack.calls.common import (
     ZONE,
     guest_mtu,
 )
-from sdn_orch.northbound.cloudstack.calls.network_offerings import TRAFFIC_TYPE, fits
+from sdn_orch.northbound.cloudstack.calls.network_offerings import TRAFFIC_TYPE
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model import (
@@ -193,8 +194,7 @@ def update_network(call: Call) -> Network:
     network, old = call[ID], details(call.snapshot, call[ID])
     offering, shown = call.get(OFFERING), call.get(DISPLAY_NETWORK)
     if offering is not None and offering.id != old.offering_id:
-        if not fits(offering, network):
-            raise bad("Can't upgrade from network offering to one of another guest type")
+        upgrades.check(call.snapshot, network, offering)
         if offering.state is not Enabled.ENABLED:
             raise bad("Can't use specified network offering id as its state is not Enabled")
     call.transaction.put(
