@@ -91,6 +91,13 @@ def is_taken(snapshot: Snapshot, pool_id: str, value: int) -> bool:
     return bool(int(_block(snapshot, pool_id, value >> _BITS).taken, 16) >> (value & (_SIZE - 1)) & 1)
 
 
+def taken(snapshot: Snapshot, pool_id: str) -> Iterator[int]:
+    """The integers that have been claimed, in ascending order."""
+    for block in sorted(snapshot.where(PoolBlock, "pool_id", pool_id), key=lambda block: block.index):
+        bits = int(block.taken, 16)
+        yield from (block.index * _SIZE + bit for bit in range(_SIZE) if bits >> bit & 1)
+
+
 def count_taken(snapshot: Snapshot, pool_id: str) -> int:
     """How many integers have been claimed."""
     return sum(int(block.taken, 16).bit_count() for block in snapshot.where(PoolBlock, "pool_id", pool_id))

@@ -162,6 +162,14 @@ def test_vnis_are_listed_by_pages_however_many_there_are() -> None:
     on = {"physicalnetworkid": made["physicalnetwork"]["id"]}
     page = cloud.admin.call("listGuestVlans", **on, page=2, pagesize=3)
     assert (page["count"], [each["vlan"] for each in page["guestvlan"]]) == (8_000_000, ["4", "5", "6"])
+    assert cloud.admin.call("listGuestVlans", **on, allocatedonly="true") == {}
+    cloud.admin.job("updatePhysicalNetwork", id=on["physicalnetworkid"], state="Enabled")
+    taken = cloud.running(cloud.admin, "net", **on)["vlan"]
+    for wanted in ({"allocatedonly": "true"}, {"vnet": "1"}, {"id": page["guestvlan"][0]["id"] - 3}):
+        (shown,) = cloud.admin.call("listGuestVlans", **on, **wanted)["guestvlan"]
+        assert (shown["vlan"], shown["allocationstate"]) == (taken, "Allocated")
+    for wanted in ({"vnet": "8000001"}, {"vnet": "01"}, {"vnet": "x"}, {"vnet": "9" * 30}, {"id": 1}):
+        assert cloud.admin.call("listGuestVlans", **on, **wanted) == {}
 
 
 def test_ranges_for_storage(cloud: Cloud) -> None:

@@ -48,6 +48,8 @@ def test_pool_is_a_set_of_free_integers(steps: list[tuple[str, int]]) -> None:
                 with pytest.raises(Exhausted):
                     pool.claim(current, "p")
         assert pool.is_taken(current.snapshot, "p", value) == (value in taken)
+    assert list(pool.taken(current.snapshot, "p")) == sorted(taken)
+    assert pool.count_taken(current.snapshot, "p") == len(taken)
 
 
 def test_other_ranges_keep_what_is_claimed() -> None:

@@ -33,6 +33,11 @@ class GuestVlan:
         return self.physical.number * _STRIDE + self.value
 
 
+def value_of(id: int) -> int:
+    """The VLAN or VNI that the number stands for, on whichever physical network."""
+    return id % _STRIDE
+
+
 def networks_of(snapshot: Snapshot, vlan: GuestVlan) -> Iterator[Network]:
     """The networks that have it."""
     for network in snapshot.where(Network, "vni" if vlan.physical.is_vxlan else "vlan", vlan.value):

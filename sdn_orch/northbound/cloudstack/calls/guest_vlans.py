@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
-from sdn_orch.northbound.cloudstack.answers.guest_vlans import GUEST_VLAN, GuestVlan, is_taken
+from sdn_orch.northbound import pool
+from sdn_orch.northbound.cloudstack.answers.guest_vlans import GUEST_VLAN, GuestVlan, is_taken, value_of
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import ZONE
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, lists
@@ -56,18 +57,34 @@ class GuestVlans(Sequence[GuestVlan]):
 def list_guest_vlans(call: Call) -> Iterable[GuestVlan]:
     """By place, and by whether they are taken."""
     snapshot, zone, only = call.snapshot, call.get(ZONE), call.get(PHYSICAL)
-    id, vnet = call.get(ID), call.get(VNET)
-    found = GuestVlans(
+    id, vnet, is_allocated = call.get(ID), call.get(VNET), call.get(ALLOCATED_ONLY)
+    on = [
         physical
         for physical in snapshot.all(PhysicalNetwork)
         if (zone is None or physical.zone_id == zone.id) and (only is None or physical.id == only.id)
-    )
-    if id is None and vnet is None and not call.get(ALLOCATED_ONLY):
-        return found
+    ]
+    if id is None and vnet is None and not is_allocated:
+        return GuestVlans(on)
     return (
         vlan
-        for vlan in found
+        for physical in on
+        for vlan in _some(call, physical)
         if (id is None or vlan.id == id)
         and (vnet is None or str(vlan.value) == vnet)
-        and (not call.get(ALLOCATED_ONLY) or is_taken(snapshot, vlan))
+        and (not is_allocated or is_taken(snapshot, vlan))
     )
+
+
+def _some(call: Call, physical: PhysicalNetwork) -> Iterator[GuestVlan]:
+    """Those of a physical network among which the wanted ones are; however many there are, not all."""
+    id, vnet = call.get(ID), call.get(VNET)
+    values: Iterable[int]
+    if vnet is not None:
+        values = (int(vnet),) if vnet.isdecimal() and len(vnet) < 9 else ()
+    elif id is not None:
+        values = (value_of(id),)
+    else:
+        values = pool.taken(call.snapshot, physical.id)
+    for value in values:
+        if any(low <= value <= high for low, high in physical.segments):
+            yield GuestVlan(physical, value)
