@@ -15,15 +15,16 @@ from sdn_orch.northbound.service import Service, Transaction
 
 log = logging.getLogger(__name__)
 
-#: Seconds between looks at the clock: so soon another interval is heeded.
-_LOOK = 1.0
-
 
 class IdleNetworks:
-    """Shuts down the networks of a service that are idle for too long, on a thread of its own."""
+    """Shuts down the networks of a service that are idle for too long, on a thread of its own.
 
-    def __init__(self, service: Service) -> None:
+    It looks at the service's clock every `look` seconds: so soon another interval is heeded.
+    """
+
+    def __init__(self, service: Service, look: float = 1.0) -> None:
         self._service = service
+        self._look = look
         self._swept = service.now
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="idle-networks", daemon=True)
@@ -50,19 +51,22 @@ class IdleNetworks:
         snapshot, now = self._service.snapshot, self._service.now
         for known in snapshot.all(NetworkDetails):
             if known.idle_since is not None and is_due(snapshot, snapshot.need(Network, known.id), now):
-                self._service.write(partial(_collect, known.id))
+                network = self._service.write(partial(_collect, known.id))
+                if network is not None:
+                    log.info("network %s (%s) was idle and is shut down", network.name, network.id)
 
     def _run(self) -> None:
-        while not self._stopped.wait(_LOOK):
+        while not self._stopped.wait(self._look):
             try:
                 self.tick()
             except Exception:
                 log.exception("idle networks were not shut down; they will be with the next sweep")
 
 
-def _collect(id: str, transaction: Transaction) -> None:
-    """Shut the network down unless a machine has started in it meanwhile."""
+def _collect(id: str, transaction: Transaction) -> Network | None:
+    """Shut the network down and answer it, or None if a machine has started in it meanwhile."""
     network = transaction.snapshot.get(Network, id)
-    if network is not None and is_due(transaction.snapshot, network, transaction.now):
-        shut_down(transaction, network)
-        log.info("network %s (%s) has been without running machines and is shut down", network.name, id)
+    if network is None or not is_due(transaction.snapshot, network, transaction.now):
+        return None
+    shut_down(transaction, network)
+    return network

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from sdn_orch.intent.model import Network
 from sdn_orch.northbound.cloudstack.idle_networks import IdleNetworks
 from sdn_orch.northbound.cloudstack.model import NetworkDetails
+from sdn_orch.northbound.service import Service
 from tests.cloudstack import L2, Client, Cloud
 from tests.contract.everything import public_range
 from tests.unit.northbound.test_addresses import refused
@@ -190,6 +194,31 @@ def test_a_shared_network_has_a_vlan_of_the_pool_from_the_start(cloud: Cloud, id
     cloud.clock.forward(6000)
     idle.sweep()
     assert seen(cloud, network["id"]) == ("Setup", "100")
+
+
+def test_the_thread_goes_on_after_a_fault(
+    cloud: Cloud, red: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = cloud.running(red, "net")["id"]
+    (vm,) = red.call("listVirtualMachines")["virtualmachine"]
+    red.job("stopVirtualMachine", id=vm["id"])
+    looks, is_done = count(), threading.Event()
+
+    def clock() -> datetime:
+        if next(looks) == 1:
+            raise OSError("no time")
+        if seen(cloud, network)[0] == "Allocated":
+            is_done.set()
+        return cloud.clock()
+
+    caplog.set_level("INFO")
+    idle = IdleNetworks(Service(cloud.store, clock), look=0.001)
+    cloud.clock.forward(600)
+    idle.start()
+    assert is_done.wait(30)
+    idle.stop()
+    assert "idle networks were not shut down" in caplog.text
+    assert f"network net ({network}) was idle and is shut down" in caplog.text
 
 
 def test_nothing_is_written_where_nothing_is_due(cloud: Cloud, red: Client, idle: IdleNetworks) -> None:
