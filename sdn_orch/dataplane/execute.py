@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from sdn_orch.dataplane.connections import Connections
 from sdn_orch.dataplane.lookup import ALWAYS, Tables
 from sdn_orch.dataplane.wires import Tunnel
 from sdn_orch.intent.packet import ICMPV6, NAMES, UDP, Packet
@@ -33,6 +34,8 @@ from sdn_orch.openflow.values import (
     PushVlan,
     Resubmit,
     SetField,
+    Track,
+    Untrack,
     UseMeter,
 )
 
@@ -105,9 +108,13 @@ def execute(
     tunnel: Tunnel | None,
     is_live: Callable[[int], bool],
     choose: Choose,
+    connections: Connections | None = None,
 ) -> Outcome:
-    """Run a packet that comes in on a port through the tables, from table 0."""
-    run = _Run(tables, in_port, packet, tunnel, is_live, choose)
+    """Run a packet that comes in on a port through the tables, from table 0.
+
+    `connections` are those that the switch tracks, and learns of here; by default it knows none.
+    """
+    run = _Run(tables, in_port, packet, tunnel, is_live, choose, connections or Connections())
     run.lookup(0, 0)
     return run.outcome
 
@@ -127,8 +134,10 @@ class _Run:
         tunnel: Tunnel | None,
         is_live: Callable[[int], bool],
         choose: Choose,
+        connections: Connections,
     ) -> None:
         self.tables, self.is_live, self.choose = tables, is_live, choose
+        self.connections = connections
         self.source = packet
         self.fields: dict[str, int] = {**dict.fromkeys(ALWAYS, 0), **dict(packet.fields), "in_port": in_port}
         #: Plain switches are taken not to match on the ports of fragments; Open vSwitch (NX_MATCH) does,
@@ -212,6 +221,10 @@ class _Run:
                     self.lookup(other, depth + 1)
                 case CheckPacketLarger(length, name, bit):
                     self.set(name, (self.packet().length > length) << bit, 1 << bit)
+                case Track():
+                    self.track(action, depth)
+                case Untrack():
+                    self.fields["ct_state"] = 0
                 case UseMeter():
                     pass  # a rate is not a matter of one packet
                 case Foreign():
@@ -250,6 +263,16 @@ class _Run:
             mask = (1 << bits) - 1
             value = self.fields[source] >> source_offset & mask
             self.set(target, value << target_offset, mask << target_offset)
+
+    def track(self, action: Track, depth: int) -> None:
+        """The table named gets a copy with what became known; what follows here sees nothing of it."""
+        found = self.connections.look_up(action, self.fields, self.source.payload)
+        if action.table is not None:
+            before, hidden = dict(self.fields), dict(self.hidden)
+            changes = {name: value for name, value in found.changes.items() if name in self.fields}
+            self.fields |= {**changes, "ct_state": found.state}
+            self.lookup(action.table, depth + 1)
+            self.fields, self.hidden = before, hidden
 
     def decrement_ttl(self, table: int, entry: FlowEntry) -> None:
         ttl = self.fields.get("ip_ttl")

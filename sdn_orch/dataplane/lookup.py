@@ -17,7 +17,7 @@ from sdn_orch.openflow.values import Flow, FlowEntry, Group, State
 Signature = tuple[tuple[str, int], ...]
 #: Fields that every packet has, with 0 for "not set".
 ALWAYS = frozenset(
-    {"metadata", "reg0", "reg1", "reg2", "reg3", "tunnel_id", "tun_src", "tun_dst", "vlan_vid"}
+    {"metadata", "reg0", "reg1", "reg2", "reg3", "ct_state", "tunnel_id", "tun_src", "tun_dst", "vlan_vid"}
 )
 
 

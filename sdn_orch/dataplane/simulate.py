@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sdn_orch.dataplane.connections import Connections
 from sdn_orch.dataplane.execute import Choose, Emission, Outcome, Punt, execute
 from sdn_orch.dataplane.lookup import Tables
 from sdn_orch.dataplane.wires import End, Tunnel, Wires
@@ -57,9 +58,18 @@ def first_live(_group: Group, live: Sequence[int], _packet: Packet) -> int:
 
 
 def trace(
-    tables: Mapping[str, Tables], wires: Wires, start: End, packet: Packet, choose: Choose = first_live
+    tables: Mapping[str, Tables],
+    wires: Wires,
+    start: End,
+    packet: Packet,
+    choose: Choose = first_live,
+    connections: Mapping[str, Connections] | None = None,
 ) -> Trace:
-    """Send a packet into a port of a switch and follow every copy of it. Switches are known by their ids."""
+    """Send a packet into a port of a switch and follow every copy of it. Switches are known by their ids.
+
+    `connections` are those that the switches track, and go on with; by default they know none.
+    """
+    tracked = connections or {}
     result = Trace([], [], [], [])
     waiting: list[tuple[End, Packet, Tunnel | None, int]] = [(start, packet, None, -1)]
     while waiting:
@@ -71,7 +81,15 @@ def trace(
         if switch_id not in tables:
             result.drops.append(Drop(switch_id, 0, "the switch has no tables"))
             continue
-        outcome = execute(tables[switch_id], port, current, tunnel, wires.live_ports(switch_id), choose)
+        outcome = execute(
+            tables[switch_id],
+            port,
+            current,
+            tunnel,
+            wires.live_ports(switch_id),
+            choose,
+            tracked.get(switch_id),
+        )
         result.hops.append(Hop(end, current, tunnel, outcome, parent))
         result.punts += [(end, punt) for punt in outcome.punts]
         result.drops += [Drop(switch_id, table, why) for table, why in outcome.drops]

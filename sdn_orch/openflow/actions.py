@@ -26,13 +26,17 @@ from sdn_orch.openflow.values import (
     PushVlan,
     Resubmit,
     SetField,
+    Side,
+    Track,
+    Translate,
+    Untrack,
     UseMeter,
 )
 
 _OUTPUT, _PUSH_VLAN, _POP_VLAN, _GROUP, _DECREMENT_TTL, _SET_FIELD = 0, 17, 18, 22, 24, 25
 _COPY_FIELD, _METER, _EXPERIMENTER = 28, 29, 0xFFFF
 NICIRA = 0x00002320
-_REG_MOVE, _RESUBMIT_TABLE, _REG_LOAD2, _CHECK_PKT_LARGER = 6, 14, 33, 49
+_REG_MOVE, _RESUBMIT_TABLE, _REG_LOAD2, _CT, _NAT, _CT_CLEAR, _CHECK_PKT_LARGER = 6, 14, 33, 35, 36, 43, 49
 #: OFPP_IN_PORT in the 16 bits that NX resubmit has for a port.
 _IN_PORT_16 = 0xFFF8
 
@@ -46,6 +50,12 @@ _PUT_COPY = Struct("!HHHHH2x4s4s4x").pack
 _PUT_MOVE = Struct("!HHIHHHH4s4s").pack
 _PUT_RESUBMIT = Struct("!HHIHHB3x").pack
 _PUT_LARGER = Struct("!HHIHHH4s6x").pack
+_CT_HEAD = Struct("!HHIHHIHB3xH")
+_NAT_HEAD = Struct("!HHIH2xHH")
+#: The one flag of ct that we use, what stands for "no table", and which ranges follow a nat.
+_COMMIT, _NO_TABLE = 1, 0xFF
+_RANGE_ADDRESS, _RANGE_PORT = 1, 16
+_UNTRACK_BYTES = Struct("!HHIH6x").pack(_EXPERIMENTER, 16, NICIRA, _CT_CLEAR)
 _PUSH_VLAN_BYTES = Struct("!HHH2x").pack(_PUSH_VLAN, 8, 0x8100)
 _POP_VLAN_BYTES = Struct("!HH4x").pack(_POP_VLAN, 8)
 _DECREMENT_TTL_BYTES = Struct("!HH4x").pack(_DECREMENT_TTL, 8)
@@ -153,6 +163,27 @@ def _check_packet_larger(action: CheckPacketLarger) -> bytes:
     )
 
 
+def _track(action: Track) -> bytes:
+    nested = _nat(action.to) if action.translated or action.to is not None else b""
+    flags = _COMMIT if action.commit else 0
+    table = _NO_TABLE if action.table is None else action.table
+    length = 24 + len(nested)
+    return _CT_HEAD.pack(_EXPERIMENTER, length, NICIRA, _CT, flags, 0, action.zone, table, 0) + nested
+
+
+def _nat(to: Translate | None) -> bytes:
+    """Open vSwitch wants a nested action without the zeroes behind it to be padded all the same."""
+    ranges, present, flags = b"", 0, 0
+    if to is not None:
+        flags, present, ranges = int(to.side), _RANGE_ADDRESS, to.address.to_bytes(4, "big")
+        if to.port is not None:
+            present |= _RANGE_PORT
+            ranges += to.port.to_bytes(2, "big")
+    length = (16 + len(ranges) + 7) & ~7
+    head = _NAT_HEAD.pack(_EXPERIMENTER, length, NICIRA, _NAT, flags, present)
+    return (head + ranges).ljust(length, b"\0")
+
+
 _Encoders = dict[type, Callable[..., bytes]]
 _COMMON: _Encoders = {
     Output: _output,
@@ -162,6 +193,8 @@ _COMMON: _Encoders = {
     DecrementTtl: lambda _: _DECREMENT_TTL_BYTES,
     Resubmit: _resubmit,
     CheckPacketLarger: _check_packet_larger,
+    Track: _track,
+    Untrack: lambda _: _UNTRACK_BYTES,
     Foreign: lambda action: action.data,
 }
 _ENCODERS: dict[int, _Encoders] = {
@@ -246,7 +279,35 @@ def _decode_nicira(body: bytes) -> Action:
                     return Resubmit(table)
             case 33:
                 return _decode_set_field(body, 10)
+            case 35:
+                return _decode_track(body)
+            case 43 if body == _UNTRACK_BYTES:
+                return Untrack()
             case 49:
                 length, bit = Struct("!10xHH10x").unpack(body)
                 return CheckPacketLarger(length, field_of(body, 14).name, bit)
     return Foreign(body)
+
+
+def _decode_track(body: bytes) -> Action:
+    _, _, _, _, flags, source, zone, table, algorithm = _CT_HEAD.unpack_from(body)
+    nested, translated, to = body[_CT_HEAD.size :], False, None
+    if nested:
+        _, length, vendor, subtype, side, present = _NAT_HEAD.unpack_from(nested)
+        if (length, vendor, subtype) != (len(nested), NICIRA, _NAT):
+            return Foreign(body)
+        translated = not (side or present)
+        if not translated:
+            to = _decode_translation(nested[_NAT_HEAD.size :], side, present)
+    action = Track(
+        zone, None if table == _NO_TABLE else table, translated, commit=bool(flags & _COMMIT), to=to
+    )
+    # What sdn-orch never writes does not come out as it went in.
+    return action if (source, algorithm) == (0, 0) and _track(action) == body else Foreign(body)
+
+
+def _decode_translation(ranges: bytes, side: int, present: int) -> Translate | None:
+    if side not in (Side.SOURCE, Side.DESTINATION) or present & ~_RANGE_PORT != _RANGE_ADDRESS:
+        return None
+    port = int.from_bytes(ranges[4:6], "big") if present & _RANGE_PORT else None
+    return Translate(Side(side), int.from_bytes(ranges[:4], "big"), port)

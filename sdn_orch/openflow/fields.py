@@ -1,8 +1,8 @@
 """The match fields that sdn-orch uses: OXM class, code and width.
 
 OpenFlow Switch Specification 1.3.5, section 7.2.3.7 for the basic class; ovs-fields(7) for the
-registers, `ip_ttl`, `ip_frag` and the inside of neighbour discovery of Open vSwitch (classes 0x0001
-and 0x1000).
+registers, `ip_ttl`, `ip_frag`, `ct_state` and the inside of neighbour discovery of Open vSwitch (classes
+0x0001 and 0x1000).
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (
     ("tcp_dst", BASIC, 14, 16, True),
     ("udp_src", BASIC, 15, 16, True),
     ("udp_dst", BASIC, 16, 16, True),
+    ("sctp_src", BASIC, 17, 16, True),
+    ("sctp_dst", BASIC, 18, 16, True),
     ("icmpv4_type", BASIC, 19, 8, False),
     ("icmpv4_code", BASIC, 20, 8, False),
     ("icmpv6_type", BASIC, 29, 8, False),
@@ -75,6 +77,7 @@ _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (
     ("reg1", NICIRA_1, 1, 32, True),
     ("reg2", NICIRA_1, 2, 32, True),
     ("reg3", NICIRA_1, 3, 32, True),
+    ("ct_state", NICIRA_1, 105, 32, True),
     ("metadata", BASIC, 2, 64, True),
 )
 

@@ -19,6 +19,7 @@ from sdn_orch.openflow.values import (
     Action,
     ApplyGroup,
     CheckPacketLarger,
+    ConnectionState,
     CopyField,
     DecrementTtl,
     Flow,
@@ -32,6 +33,10 @@ from sdn_orch.openflow.values import (
     PushVlan,
     Resubmit,
     SetField,
+    Side,
+    Track,
+    Translate,
+    Untrack,
     UseMeter,
 )
 
@@ -57,10 +62,31 @@ _MAC = frozenset({"eth_src", "eth_dst", "arp_sha", "arp_tha", "ipv6_nd_sll", "ip
 _IPV4 = frozenset({"ipv4_src", "ipv4_dst", "arp_spa", "arp_tpa", "tun_src", "tun_dst"})
 _IPV6 = frozenset({"ipv6_src", "ipv6_dst", "ipv6_nd_target"})
 _HEXADECIMAL = frozenset(
-    {"metadata", "eth_type", "vlan_vid", "tunnel_id", "ipv6_nd_reserved", "reg0", "reg1", "reg2", "reg3"}
+    {
+        "metadata",
+        "eth_type",
+        "vlan_vid",
+        "tunnel_id",
+        "ipv6_nd_reserved",
+        "ct_state",
+        "reg0",
+        "reg1",
+        "reg2",
+        "reg3",
+    }
 )
 #: Bit 0: any fragment; bit 1: not the first.
 _FRAGMENTS = {0: "no", 1: "first", 3: "later"}
+_STATES = {
+    ConnectionState.NEW: "new",
+    ConnectionState.ESTABLISHED: "est",
+    ConnectionState.RELATED: "rel",
+    ConnectionState.REPLY: "rpl",
+    ConnectionState.INVALID: "inv",
+    ConnectionState.TRACKED: "trk",
+    ConnectionState.SOURCE_NAT: "snat",
+    ConnectionState.DESTINATION_NAT: "dnat",
+}
 _PORTS = {IN_PORT: "IN_PORT", ALL: "ALL", CONTROLLER: "CONTROLLER", LOCAL: "LOCAL", 0xFFFFFFFA: "NORMAL"}
 _GROUP_TYPES = {
     GroupType.ALL: "all",
@@ -91,6 +117,8 @@ def format_value(field: str, value: int) -> str:
 
 
 def _format_masked(field: str, value: int, mask: int | None) -> str:
+    if field == "ct_state" and mask is not None and mask < 0x100:
+        return _format_state(value, mask)
     if mask is None:
         return format_value(field, value)
     text = format_value(field, value & mask)
@@ -143,8 +171,36 @@ def format_action(action: Action, table_name: TableName = str) -> str:
             return f"resubmit(,{table_name(table)})"
         case CheckPacketLarger(length, field, bit):
             return f"check_pkt_larger({length})->{_subfield(field, bit, 1)}"
+        case Track():
+            return _format_track(action, table_name)
+        case Untrack():
+            return "ct_clear"
         case Foreign(data):
             return f"foreign({data.hex()})"
+
+
+def _format_track(action: Track, table_name: TableName) -> str:
+    parts = ["commit"] if action.commit else []
+    if action.table is not None:
+        parts.append(f"table={table_name(action.table)}")
+    parts.append(f"zone={action.zone}")
+    if action.translated or action.to is not None:
+        parts.append(_format_translation(action.to))
+    return f"ct({','.join(parts)})"
+
+
+def _format_translation(to: Translate | None) -> str:
+    if to is None:
+        return "nat"
+    side = "src" if to.side is Side.SOURCE else "dst"
+    return f"nat({side}={IPv4Address(to.address)}{'' if to.port is None else f':{to.port}'})"
+
+
+def _format_state(value: int, mask: int) -> str:
+    """Bits of `ct_state` that must be set, with a plus, and that must not."""
+    return "".join(
+        f"{'+' if value & bit else '-'}{_STATES[bit]}" for bit in reversed(ConnectionState) if mask & bit
+    )
 
 
 def _format_actions(actions: Iterable[Action], table_name: TableName = str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from functools import lru_cache
 
 from sdn_orch.openflow.fields import FIELDS
@@ -152,6 +152,55 @@ class CheckPacketLarger:
     bit: int = 0
 
 
+class ConnectionState(IntFlag):
+    """Bits of `ct_state` (ovs-fields(7)). A connection is NEW until it was answered, committed or not."""
+
+    NEW = 0x01
+    ESTABLISHED = 0x02
+    RELATED = 0x04
+    REPLY = 0x08
+    INVALID = 0x10
+    TRACKED = 0x20
+    SOURCE_NAT = 0x40
+    DESTINATION_NAT = 0x80
+
+
+class Side(IntEnum):
+    """Which address of a packet is translated when its connection is committed."""
+
+    SOURCE = 1
+    DESTINATION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Translate:
+    """To this IPv4 address, and to this port where there is one; else to the same port if it is free."""
+
+    side: Side
+    address: int
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Look the packet's connection up in a zone, and go on in `table` with what became known (Open vSwitch).
+
+    A known connection's translation is applied where `translated`. `commit` makes a new connection a known
+    one, with the translation `to`. Without `table` the packet goes on as it was, behind this action.
+    """
+
+    zone: int
+    table: int | None = None
+    translated: bool = False
+    commit: bool = False
+    to: Translate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Untrack:
+    """Forget what became known of the packet's connection, so that another can be looked up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Foreign:
     """An action that sdn-orch never writes, as the bytes that a switch showed."""
@@ -170,6 +219,8 @@ Action = (
     | UseMeter
     | Resubmit
     | CheckPacketLarger
+    | Track
+    | Untrack
     | Foreign
 )
 

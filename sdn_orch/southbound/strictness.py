@@ -28,6 +28,8 @@ from sdn_orch.openflow.values import (
     PushVlan,
     Resubmit,
     SetField,
+    Track,
+    Untrack,
     UseMeter,
 )
 
@@ -68,11 +70,12 @@ _BY_PREFIX: tuple[tuple[str, Callable[[Known], bool]], ...] = (
     ("arp_", _is(eth_type=_ARP)),
     ("tcp_", _transport(6)),
     ("udp_", _transport(17)),
+    ("sctp_", _transport(132)),
     ("icmpv4_", _is(eth_type=_IPV4, ip_proto=1)),
     ("icmpv6_", _is(eth_type=_IPV6, ip_proto=58)),
     ("vlan_pcp", lambda known: bool(known.get("vlan_vid", 0) & _VLAN_PRESENT)),
 )
-_READ_ONLY = frozenset({"in_port", "eth_type", "ip_proto"})
+_READ_ONLY = frozenset({"eth_type", "ip_proto"})
 
 
 def _met(field: str, known: Known) -> bool:
@@ -125,10 +128,12 @@ def _refuse_extension(action: Action, capabilities: Capabilities) -> str | None:
     if capabilities.open_vswitch:
         return None
     match action:
-        case Resubmit() | CheckPacketLarger() | Foreign():
+        case Resubmit() | CheckPacketLarger() | Track() | Untrack() | Foreign():
             return "BAD_ACTION: BAD_EXPERIMENTER"
         case CopyField() if capabilities.version == OPENFLOW_13:
             return "BAD_ACTION: BAD_EXPERIMENTER"
+        case SetField("in_port"):
+            return "BAD_ACTION: BAD_SET_ARGUMENT"
         case SetField(field) if FIELDS[field].oxm_class != BASIC:
             return "BAD_ACTION: BAD_SET_TYPE"
         case SetField(mask=mask) if mask is not None and capabilities.version == OPENFLOW_13:
@@ -152,7 +157,7 @@ def _refuse_action(action: Action, known: Known, groups: Iterable[int], meters: 
             return "BAD_ACTION: MATCH_INCONSISTENT"
         case CopyField(source, target) if not (_met(source, known) and _met(target, known)):
             return "BAD_ACTION: MATCH_INCONSISTENT"
-        case DecrementTtl() if not _ip(known):
+        case DecrementTtl() | Track() if not _ip(known):
             return "BAD_ACTION: MATCH_INCONSISTENT"
     return None
 

@@ -26,6 +26,10 @@ from sdn_orch.openflow.values import (
     PushVlan,
     Resubmit,
     SetField,
+    Side,
+    Track,
+    Translate,
+    Untrack,
     UseMeter,
 )
 
@@ -95,6 +99,24 @@ simple_actions: st.SearchStrategy[Action] = st.one_of(
         st.sampled_from(("reg0", "reg1", "reg2", "reg3")),
         st.integers(0, 31),
     ),
+    st.builds(
+        Track,
+        numbers.map(lambda number: number & 0xFFFF),
+        st.none() | st.integers(0, 254),
+        translated=st.booleans(),
+        commit=st.just(False),
+    ),
+    st.builds(
+        Track,
+        numbers.map(lambda number: number & 0xFFFF),
+        st.none() | st.integers(0, 254),
+        commit=st.just(True),
+        to=st.none()
+        | st.builds(
+            Translate, st.sampled_from(Side), st.integers(0, 0xFFFFFFFF), st.none() | st.integers(0, 0xFFFF)
+        ),
+    ),
+    st.just(Untrack()),
     set_fields(),
     copy_fields(),
 )

@@ -1,0 +1,140 @@
+"""Connections as Open vSwitch tracks them: what the simulator needs of conntrack, carried out on values.
+
+A connection has two tuples: that of the packets of the one who began it, and that of the answers, which
+differ where an address is translated. Neither timers nor the states of TCP are here, and ICMP errors are
+not related to the connections that they tell of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sdn_orch.openflow.values import ConnectionState, Side, Track, Translate
+
+_ICMP, _ICMPV6 = 1, 58
+#: Types of questions with those of their answers.
+_ECHOES = {(_ICMP, 8): 0, (_ICMP, 0): 8, (_ICMPV6, 128): 129, (_ICMPV6, 129): 128}
+_FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    """What tells connections of a zone apart. Of an echo the ports are its identifier."""
+
+    version: int
+    protocol: int
+    source: int
+    destination: int
+    from_port: int
+    to_port: int
+
+    @property
+    def reverse(self) -> Tuple:
+        """That of a packet the other way."""
+        return Tuple(self.version, self.protocol, self.destination, self.source, self.to_port, self.from_port)
+
+
+@dataclass(slots=True)
+class Connection:
+    """`origin` is the tuple of the first packet, `answer` that of the packets which come back."""
+
+    origin: Tuple
+    answer: Tuple
+    translation: Translate | None
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look-up tells: bits of `ct_state`, and the fields that a translation changes."""
+
+    state: int
+    changes: Mapping[str, int] = field(default_factory=dict)
+
+
+class Connections:
+    """The connections of one switch, by zone."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, Tuple], Connection] = {}
+
+    def copy(self) -> Connections:
+        """The same, which may go another way."""
+        other = Connections()
+        twins = {
+            id(known): Connection(known.origin, known.answer, known.translation, known.answered)
+            for known in self._known.values()
+        }
+        other._known = {key: twins[id(known)] for key, known in self._known.items()}
+        return other
+
+    def look_up(self, action: Track, fields: Mapping[str, int], payload: bytes) -> Found:
+        """What a packet with these fields is to its zone, committed there if the action says so."""
+        key = tuple_of(fields, payload)
+        if key is None:
+            return Found(ConnectionState.TRACKED | ConnectionState.INVALID)
+        known = self._known.get((action.zone, key))
+        state = int(ConnectionState.TRACKED)
+        if known is None:
+            state |= ConnectionState.NEW
+            if not action.commit:
+                return Found(state)
+            known = self._commit(action, key)
+        is_answer = key == known.answer and key != known.origin
+        known.answered |= is_answer
+        state &= ~ConnectionState.NEW
+        state |= ConnectionState.ESTABLISHED if known.answered else ConnectionState.NEW
+        state |= ConnectionState.REPLY if is_answer else 0
+        if not (action.translated or action.to) or known.translation is None:
+            return Found(state)
+        wanted = known.origin.reverse if is_answer else known.answer.reverse
+        is_source = (known.translation.side is Side.SOURCE) != is_answer
+        state |= ConnectionState.SOURCE_NAT if is_source else ConnectionState.DESTINATION_NAT
+        return Found(state, _changes(key, wanted))
+
+    def _commit(self, action: Track, key: Tuple) -> Connection:
+        known = Connection(key, self._answer(action, key), action.to)
+        self._known[action.zone, known.origin] = self._known[action.zone, known.answer] = known
+        return known
+
+    def _answer(self, action: Track, key: Tuple) -> Tuple:
+        """The tuple of answers: to the translated address, at the same port where that is free."""
+        to, back = action.to, key.reverse
+        if to is None:
+            return back
+        if to.side is Side.DESTINATION:
+            port = back.from_port if to.port is None else to.port
+            return Tuple(back.version, back.protocol, to.address, back.destination, port, back.to_port)
+        ports = (back.to_port, *range(_FIRST_FREE_PORT, _LAST_PORT + 1))
+        for port in ports:
+            answer = Tuple(back.version, back.protocol, back.source, to.address, back.from_port, port)
+            if back.protocol in (_ICMP, _ICMPV6):
+                answer = Tuple(back.version, back.protocol, back.source, to.address, port, port)
+            if (action.zone, answer) not in self._known:
+                return answer
+        return back
+
+
+def tuple_of(fields: Mapping[str, int], payload: bytes) -> Tuple | None:
+    """The tuple of a packet; None for what is no part of a connection."""
+    version = 4 if "ipv4_src" in fields else 6
+    source, destination = fields[f"ipv{version}_src"], fields[f"ipv{version}_dst"]
+    protocol = fields["ip_proto"]
+    if protocol in (_ICMP, _ICMPV6):
+        kind = fields.get(f"icmpv{version}_type")
+        if kind is None or (protocol, kind) not in _ECHOES:
+            return None
+        identifier = int.from_bytes(payload[:2], "big")
+        return Tuple(version, protocol, source, destination, identifier, identifier)
+    name = {6: "tcp", 17: "udp"}.get(protocol, "")
+    ports = (fields.get(f"{name}_src", 0), fields.get(f"{name}_dst", 0))
+    return Tuple(version, protocol, source, destination, *ports)
+
+
+def _changes(key: Tuple, wanted: Tuple) -> dict[str, int]:
+    name = {6: "tcp", 17: "udp"}.get(key.protocol)
+    changes = {f"ipv{key.version}_src": wanted.source, f"ipv{key.version}_dst": wanted.destination}
+    if name is not None:
+        changes |= {f"{name}_src": wanted.from_port, f"{name}_dst": wanted.to_port}
+    return changes
