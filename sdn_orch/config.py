@@ -209,6 +209,8 @@ class Switch(_Section):
     underlay: int | None = Field(default=None, gt=0, lt=0xFFFFFF00)
     tunnel_address: IPv4Address | None = None
     learn_ports: tuple[Annotated[int, Field(gt=0, lt=0xFFFFFF00)], ...] = ()
+    #: The port towards the public networks: the edge is a gateway.
+    public_port: int | None = Field(default=None, gt=0, lt=0xFFFFFF00)
     #: False: used as a plain OpenFlow 1.3 switch, without extensions, even if it says it is Open vSwitch.
     open_vswitch: bool = True
 
@@ -284,6 +286,7 @@ def contradictions(raw: Mapping[str, Any], valid: Config | None) -> Iterator[Mis
         yield from _twice((*place, "name"), switch.name, names)
         yield from _twice((*place, "dpid"), f"{switch.dpid:#x}", dpids)
         yield from _underlay(place, switch, switch.transport or transport)
+        yield from _public(place, switch)
     ends: dict[PortName, Place] = {}
     for place, link in _rows(Link, "links", raw, valid):
         for end, port in (("a", link.a), ("b", link.b)):
@@ -348,3 +351,13 @@ def _underlay(place: Place, switch: Switch, transport: Transport) -> Iterator[Mi
         yield (*place, "underlay"), f"transport {transport} needs the port towards the underlay"
     if transport is Transport.VXLAN and switch.tunnel_address is None:
         yield (*place, "tunnel_address"), "transport vxlan needs the switch's own tunnel address"
+
+
+def _public(place: Place, switch: Switch) -> Iterator[Misfit]:
+    if switch.public_port is None:
+        return
+    if switch.role is SwitchRole.FABRIC:
+        yield (*place, "public_port"), "a gateway is an edge: leave role away, or say edge"
+    if switch.public_port == switch.underlay or switch.public_port in switch.learn_ports:
+        other = "underlay" if switch.public_port == switch.underlay else "one of learn_ports"
+        yield (*place, "public_port"), f"port {switch.public_port} is {other}"

@@ -22,6 +22,7 @@ from sdn_orch.guest.announcement import Announcer
 from sdn_orch.guest.service import Advertiser
 from sdn_orch.guest.worker import Allowance, Worker
 from sdn_orch.intent.model import Attachment, Capabilities, Nic, Source, Switch
+from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Change, Put, Snapshot
 from sdn_orch.openflow.values import CONTROLLER, Output
 from sdn_orch.reconcile import Reconciler
@@ -34,6 +35,7 @@ from sdn_orch.southbound.links import discovered, is_tenants, link_changes
 from sdn_orch.southbound.ovsdb import Database, use_tls
 from sdn_orch.store.base import Store
 from sdn_orch.upkeep import Upkeep
+from sdn_orch.uplinks import Uplinks, answered
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ log = logging.getLogger(__name__)
 _TRY_AGAIN = 1.0
 #: Seconds that the databases have, together, to be left.
 _STOP_TIMEOUT = 0.3
+#: What decides which public addresses live at which gateway.
+_AT_GATEWAYS = (PublicAddress, PublicRange, Switch)
 
 
 class Observer:
@@ -72,6 +76,7 @@ class Observer:
         self._discovery.expect(discovered(store.snapshot()))
         self._announcer = Announcer(store.snapshot, self._datapaths.get)
         self._advertiser = Advertiser(store.snapshot, self._datapaths.get, time.monotonic())
+        self._uplinks = Uplinks(store.snapshot, self._datapaths.get)
         self._databases = {row.endpoint: self._database(row.endpoint) for row in config.ovsdb}
         self._silent = set(self._databases)
         self._upkeep = Upkeep(
@@ -139,6 +144,8 @@ class Observer:
             return
         if reason is Punt.DISCOVERY:
             self._facts.offer((packet.dpid, packet.in_port), lambda: self._note_lldp(packet))
+        elif reason is Punt.UPSTREAM:
+            self._facts.offer((packet.dpid, packet.in_port), lambda: self._note_upstream(packet))
         elif reason is Punt.FIRST_PACKET:
             self._facts.offer((packet.dpid, packet.in_port), lambda: self._note_first_packet(packet))
         else:
@@ -156,6 +163,7 @@ class Observer:
             )
             return
         self._datapaths[datapath.dpid] = datapath
+        self._uplinks.connected(switch.id, time.monotonic())
         self._upkeep.connected(datapath)
         self._note_links(self._discovery.switch_up(datapath.dpid, datapath.ports(), time.monotonic()))
         self._hand_over(switch, datapath)
@@ -193,6 +201,9 @@ class Observer:
         now = time.monotonic()
         self._note_links(self._discovery.lldp_received(packet.dpid, packet.in_port, packet.frame, now))
 
+    def _note_upstream(self, packet: PacketIn) -> None:
+        self._facts.commit(lambda snapshot: answered(snapshot, packet), "the gateway of a public range")
+
     def _note_links(self, seen: Sequence[Seen]) -> None:
         if seen:
             port_up = self._discovery.port_up
@@ -209,6 +220,7 @@ class Observer:
             self._send(dpid, port, frame)
         self._note_links(seen)
         self._upkeep.tick(now, self._store.snapshot())
+        self._uplinks.tick(now)
         self._advertiser.tick(now)
         self._announcer.tick(now)
 
@@ -272,6 +284,8 @@ class Observer:
             if not commit.changes:
                 self._facts.do(lambda: self._note_nics(nic.id for nic in self._store.snapshot().all(Nic)))
                 continue
+            if any(isinstance(new or old, _AT_GATEWAYS) for old, new in commit.changes):
+                self._facts.do(self._uplinks.changed)
             if nics := [new.id for _, new in commit.changes if isinstance(new, Nic)]:
                 self._facts.do(partial(self._note_nics, nics))
             if places := [new.id for _, new in commit.changes if isinstance(new, Attachment)]:

@@ -22,7 +22,9 @@ from sdn_orch.dataplane.rules import NO_RULES, Owner, OwnerKind, port_id
 from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected
+from sdn_orch.intent.gateways import gateway_of
 from sdn_orch.intent.model import Attachment, Link, Network, Nic, Record, Switch
+from sdn_orch.intent.public import PublicAddress
 from sdn_orch.openflow.values import FlowEntry, FlowKey, State
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.status import Condition, ObjectStatus, Phase, SwitchStatus
@@ -323,7 +325,7 @@ def leading(changes: Sequence[tuple[Record | None, Record | None]], switches: Se
 
 
 def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
-    """The switches that should hold rules of a switch, NIC, network or router, in the order of numbers."""
+    """The switches that should hold rules of an owner, in the order of numbers."""
     if owner.kind is OwnerKind.SWITCH:
         return (owner.id,)
     if owner.kind is OwnerKind.NIC:
@@ -335,6 +337,13 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
             found |= world.realm_members(world.realm(nic.network_id))
     elif owner.kind is OwnerKind.NETWORK:
         found = set(world.members(owner.id))
+        gateway = world.gateway(world.realm(owner.id))
+        found |= set() if gateway is None else {gateway.id}
+    elif owner.kind is OwnerKind.ADDRESS:
+        address = world.snapshot.get(PublicAddress, owner.id)
+        router = None if address is None else address.router_id
+        gateway = None if router is None else gateway_of(world.snapshot, router)
+        found = set() if gateway is None else {gateway.id}
     else:
         tiers = world.snapshot.where(Network, "vpc_id", owner.id)
         found = world.realm_members(tiers or world.realm(owner.id))

@@ -35,6 +35,7 @@ def switches(snapshot: Snapshot, configured: config.Config) -> Iterator[Change]:
             underlay=row.underlay,
             tunnel_address=row.tunnel_address,
             learn_ports=row.learn_ports,
+            public_port=row.public_port,
         )
         if after != known.get(dpid):
             yield Put(after)

@@ -10,24 +10,39 @@ Between any two leaves there are as many equal paths as spines: traffic is sprea
 or a dead spine leaves the others. On a leaf the hosts have the ports from 1 up, the spines the ports after
 them; on a spine the port is the leaf's number.
 
+The last leaves can be gateways: their next port leads to a public network, in which the host `internet` is
+the router to everywhere else.
+
     mn --custom topologies/leaf_spine.py --topo leaf_spine,2,4,3 --switch ovs,datapath=user
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from mininet.topo import Topo
 
+from topologies.parts import DumbSwitch
+
 #: Spines are numbered from here up, so that a switch's number tells its kind.
 SPINE_DPID = 0x100
+PUBLIC_DPID = 0xFF00
+#: The host that is everything outside.
+INTERNET = "internet"
 
 
 class LeafSpine(Topo):  # type: ignore[misc]
-    """`spines` fabric switches, `leaves` edge switches with `hosts` hosts each."""
+    """`spines` fabric switches, `leaves` edge switches with `hosts` hosts each; `gateways` of the leaves."""
 
     def build(
-        self, spines: int = 2, leaves: int = 4, hosts: int = 3, prefix: str = "", **_params: Any
+        self,
+        spines: int = 2,
+        leaves: int = 4,
+        hosts: int = 3,
+        prefix: str = "",
+        gateways: int = 0,
+        **_params: Any,
     ) -> None:
         """Called by Mininet with the arguments of the constructor."""
         tops = [
@@ -40,6 +55,16 @@ class LeafSpine(Topo):  # type: ignore[misc]
                 self.addLink(self.addHost(f"h{index * hosts + port}"), leaf, port1=0, port2=port)
             for rank, spine in enumerate(tops, start=1):
                 self.addLink(leaf, spine, port1=hosts + rank, port2=index + 1, capacity=40_000)
+        if gateways:
+            self._lead_outside(prefix, range(leaves - gateways + 1, leaves + 1), hosts + spines + 1)
+
+    def _lead_outside(self, prefix: str, leaves: Iterable[int], port: int) -> None:
+        public = self.addSwitch(f"{prefix}public", cls=DumbSwitch, dpid=f"{PUBLIC_DPID:016x}")
+        self.addLink(self.addHost(INTERNET), public, port1=0, port2=1)
+        for number in leaves:
+            leaf = f"{prefix}leaf{number}"
+            self.setNodeInfo(leaf, self.nodeInfo(leaf) | {"public_port": port})
+            self.addLink(leaf, public, port1=port, port2=number + 1)
 
 
 topos = {"leaf_spine": LeafSpine}

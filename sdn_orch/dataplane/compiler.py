@@ -27,17 +27,21 @@ from sdn_orch.dataplane.stages import (
     classify,
     deliver,
     forward,
+    inward,
     neighbour_source,
+    outward,
     route,
     service,
     source,
     to_controller,
     transit,
 )
-from sdn_orch.dataplane.views import Dialect, NetworkView, NicView, Site
+from sdn_orch.dataplane.views import AddressView, Dialect, NetworkView, NicView, Site
 from sdn_orch.dataplane.world import Place, World
 from sdn_orch.errors import OwnerConflict
+from sdn_orch.intent.gateways import gateway_of, networks_of, principal, rival, router_id
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch
+from sdn_orch.intent.public import PublicAddress
 from sdn_orch.openflow.values import FlowEntry, Group, Meter, State
 
 
@@ -49,11 +53,18 @@ def units(world: World, switch_id: str) -> Iterator[Owner]:
     yield from (Owner(OwnerKind.SWITCH, other.id) for other in world.snapshot.all(Switch))
     attachments = world.snapshot.where(Attachment, "switch_id", switch_id)
     ports = {*switch.learn_ports, *(attachment.port for attachment in attachments)}
+    if switch.public_port is not None:
+        ports.add(switch.public_port)
     yield from (Owner(OwnerKind.PORT, port_id(switch_id, port)) for port in sorted(ports))
     realms: dict[str, tuple[Network, ...]] = {}
     for network_id in world.networks_at(switch_id):
         realm = world.realm(network_id)
         realms.setdefault(router_of(realm[0]).id, realm)
+    for router in _routers_out(world, switch):
+        addresses = world.snapshot.where(PublicAddress, "router_id", router)
+        yield from (Owner(OwnerKind.ADDRESS, address.id) for address in addresses)
+        if realm := networks_of(world.snapshot, router):
+            realms.setdefault(router, realm)
     nics = {attachment.nic_id: None for attachment in attachments}
     for realm in realms.values():
         if realm[0].kind is not NetworkKind.L2:
@@ -64,9 +75,18 @@ def units(world: World, switch_id: str) -> Iterator[Owner]:
     yield from (Owner(OwnerKind.NIC, nic_id) for nic_id in nics)
 
 
+def _routers_out(world: World, switch: Switch) -> Iterator[str]:
+    """The routers that have their public addresses on a switch."""
+    if switch.is_gateway:
+        routers = {address.router_id: None for address in world.snapshot.all(PublicAddress)}
+        for router in routers:
+            if router is not None and gateway_of(world.snapshot, router) is switch:
+                yield router
+
+
 def router_of(network: Network) -> Owner:
     """The router of a network: that of its VPC, or its own."""
-    return Owner(OwnerKind.ROUTER, network.vpc_id or network.id)
+    return Owner(OwnerKind.ROUTER, router_id(network))
 
 
 def compile_unit(world: World, owner: Owner, switch_id: str) -> Rules:
@@ -200,6 +220,10 @@ def _switch_here(site: Site, id: str) -> Iterator[Said]:
         yield from route.switch(site.dialect)
         yield from forward.switch()
         yield from transit.switch(site)
+    port = site.switch.public_port
+    if port is not None and site.is_edge and site.dialect.open_vswitch:
+        yield from outward.switch()
+        yield from inward.switch(site, port)
 
 
 def _port(site: Site, id: str) -> Rules:
@@ -207,7 +231,8 @@ def _port(site: Site, id: str) -> Rules:
     attachments = site.world.snapshot.where(Attachment, "ports", (site.switch.id, port))
     places = (site.world.place(attachment.nic_id) for attachment in attachments)
     is_used = any(place is not None and not place.refusal for place in places)
-    if site.is_edge and (is_used or port in site.switch.learn_ports):
+    is_used = is_used or port in site.switch.learn_ports or port == site.switch.public_port
+    if site.is_edge and is_used:
         return encode(to_controller.port(port, site.dialect), site.dialect.version)
     return NO_RULES
 
@@ -227,14 +252,31 @@ def _router(site: Site, id: str) -> Rules:
 
 def _network(site: Site, id: str) -> Rules:
     record = site.world.snapshot.get(Network, id)
-    if record is None or not site.world.is_present(site.switch.id, id):
+    if record is None:
         return NO_RULES
     network = NetworkView.of(site.world, record)
+    out = encode(_network_at_gateway(site, network), site.dialect.version)
+    if not site.world.is_present(site.switch.id, id):
+        return out
     here = encode(_network_here(site, network), site.dialect.version)
-    return here + _alike(site, (OwnerKind.NETWORK, id), lambda: _network_everywhere(network, site.dialect))
+    return (
+        out + here + _alike(site, (OwnerKind.NETWORK, id), lambda: _network_everywhere(network, site.dialect))
+    )
+
+
+def _network_at_gateway(site: Site, network: NetworkView) -> Iterator[Said]:
+    snapshot, router = site.world.snapshot, router_id(network.record)
+    gateway, first = gateway_of(snapshot, router), principal(snapshot, router)
+    if gateway is None or gateway.id != site.switch.id or first is None or not site.dialect.open_vswitch:
+        return
+    yield from outward.network(site, network, first.number)
+    yield from inward.network(network)
 
 
 def _network_here(site: Site, network: NetworkView) -> Iterator[Said]:
+    gateway = gateway_of(site.world.snapshot, router_id(network.record))
+    if gateway is not None:
+        yield from forward.way_out(network, gateway, site.dialect, is_here=gateway.id == site.switch.id)
     yield from classify.network(site, network)
     yield from forward.network(site, network)
     yield from arrive.network(site, network)
@@ -246,6 +288,25 @@ def _network_everywhere(network: NetworkView, dialect: Dialect) -> Iterator[Said
     yield from route.network(network, dialect)
     yield from forward.flood(network, dialect)
     yield from deliver.flood(network)
+
+
+def _address(site: Site, id: str) -> Rules:
+    snapshot, port = site.world.snapshot, site.switch.public_port
+    record = snapshot.get(PublicAddress, id)
+    router = None if record is None else record.router_id
+    first = None if router is None else principal(snapshot, router)
+    if record is None or router is None or first is None or port is None:
+        return NO_RULES
+    gateway = gateway_of(snapshot, router)
+    if gateway is None or gateway.id != site.switch.id:
+        return NO_RULES
+    said: Iterable[Said] = (Refused("NAT and firewalls need connection tracking: Open vSwitch"),)
+    if (other := rival(snapshot, record)) is not None:
+        said = (Refused(f"public address {other.address} does that already"),)
+    elif site.dialect.open_vswitch:
+        address = AddressView.of(snapshot, record, first.number, port)
+        said = (*inward.address(site, address), *outward.address(address))
+    return encode(said, site.dialect.version)
 
 
 def _nic(site: Site, id: str) -> Rules:
@@ -300,4 +361,5 @@ _UNITS: dict[OwnerKind, Callable[[Site, str], Rules]] = {
     OwnerKind.ROUTER: _router,
     OwnerKind.NETWORK: _network,
     OwnerKind.NIC: _nic,
+    OwnerKind.ADDRESS: _address,
 }

@@ -2,7 +2,8 @@
 
 48 bits: `0x02 | path << 2` (locally administered, never multicast), 16 bits of the destination switch's
 number, 24 bits of destination: a NIC's number, or, with the top bit set, the number of a network whose
-flooded frame this is. Fabric switches look at the first three octets only.
+frame this is: a flooded one, or, with the next bit set too, one that a gateway is to send out. Fabric
+switches look at the first three octets only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _LOCAL = 0x02 << 40
 _PATH_SHIFT = 42
 _SWITCH_SHIFT = 24
 _FLOOD = 0x800000
+_OUT = 0xC00000
 
 #: Bits that tell path and switch: what a fabric switch matches.
 WAY_MASK = 0xFFFFFF000000
@@ -56,6 +58,11 @@ def to_nic(switch: int, nic: int) -> int:
 def to_network(switch: int, network: int) -> int:
     """The label of a flooded frame to a network's NICs on one switch."""
     return encode(Label(PRIMARY, switch, network, flood=True))
+
+
+def to_outside(switch: int, network: int) -> int:
+    """The label of a frame from a network to a gateway, which sends it out."""
+    return encode(Label(PRIMARY, switch, network)) | _OUT
 
 
 def way(path: int, switch: int) -> int:

@@ -17,19 +17,27 @@ class Table(IntEnum):
     """Tables of an edge switch, in the order a packet meets them. A fabric switch has only CLASSIFY."""
 
     CLASSIFY = 0
-    SOURCE = 1
-    NEIGHBOUR_SOURCE = 2
-    SERVICE = 3
-    ANSWER = 4
-    ANSWER_ND = 5
-    ROUTE = 6
-    MTU = 7
-    NEXT_HOP = 8
-    FORWARD = 9
-    TRANSIT = 10
-    ARRIVE = 11
-    DELIVER = 12
-    PUNT = 13
+    ARRIVE = 1
+    SOURCE = 2
+    NEIGHBOUR_SOURCE = 3
+    SERVICE = 4
+    ANSWER = 5
+    ANSWER_ND = 6
+    ROUTE = 7
+    LEAVE = 8
+    EGRESS = 9
+    SOURCE_NAT = 10
+    UPLINK = 11
+    ENTER = 12
+    INGRESS = 13
+    DESTINATION_NAT = 14
+    INWARD = 15
+    MTU = 16
+    NEXT_HOP = 17
+    FORWARD = 18
+    TRANSIT = 19
+    DELIVER = 20
+    PUNT = 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,8 @@ class Punt(IntEnum):
     #: A routed packet that the receiver's network is too small for; the metadata has the receiver's network,
     #: whose MTU is to be told. TTL and source MAC are still the sender's.
     TOO_BIG = 9
+    #: The gateway of a public range says what its MAC address is, to the asking controller.
+    UPSTREAM = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,9 @@ class Subfield:
         return (metadata & self.mask) >> self.shift
 
 
-NETWORK = Subfield("network", 0, 24, "number of the network the packet is in")
+NETWORK = Subfield(
+    "network", 0, 24, "number of the network the packet is in; with bit 22 a public one's VLAN"
+)
 ROUTER = Subfield(
     "router", 24, 24, "number of its router (0: none): a network's, or with the top bit a VPC's"
 )
@@ -108,6 +120,15 @@ METADATA = (NETWORK, ROUTER, TURNED, POLICY, REASON)
 
 #: The bit of a VPC's number in ROUTER; network numbers stay below it.
 VPC_BIT = 0x800000
+
+
+#: The bit of a public network's number in NETWORK; tenants' networks' numbers stay below it.
+PUBLIC_BIT = 0x400000
+
+
+def public_network(vlan: int | None) -> int:
+    """The number in NETWORK of the public network with a VLAN, or without one."""
+    return PUBLIC_BIT | (vlan or 0)
 
 
 class GroupKind(IntEnum):
@@ -147,10 +168,26 @@ STAGES: dict[Table, Stage] = {
             "Which network is it? A frame from an access or trunk port belongs to the NIC with its "
             "source MAC there; one from a fabric port says by its label where it goes, one from an "
             "underlay by its VLAN or VNI which network it is in. On a fabric switch labels are "
-            "forwarded here. All else is dropped.",
-            (Table.SOURCE, Table.TRANSIT, Table.ARRIVE, Table.DELIVER, Table.PUNT),
-            {"lldp": 1000, "arrive": 800, "transit": 700, "routed underlay": 650, "underlay": 600, "nic": 500}
-            | {"learn": 100},
+            "forwarded here. One from a gateway's public port is in a public network. All else is dropped.",
+            (
+                Table.ARRIVE,
+                Table.SOURCE,
+                Table.ANSWER,
+                Table.LEAVE,
+                Table.ENTER,
+                Table.TRANSIT,
+                Table.DELIVER,
+                Table.PUNT,
+            ),
+            {"lldp": 1000, "arrive": 800, "transit": 700, "way out": 660, "routed underlay": 650}
+            | {"underlay": 600, "nic": 500, "public": 400, "learn": 100},
+        ),
+        Stage(
+            Table.ARRIVE,
+            "A label for this switch: the NIC's MAC address and network are restored; of flooded "
+            "frames the group address, from the IP destination. What a gateway is to send out leaves.",
+            (Table.LEAVE, Table.DELIVER),
+            {"nic": 500, "ip flood": 400, "flood": 300},
         ),
         Stage(
             Table.SOURCE,
@@ -176,8 +213,8 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.ANSWER,
-            "ARP requests and neighbour solicitations are answered here, never flooded; frames to "
-            "the gateway's MAC are routed, all others forwarded.",
+            "ARP requests and neighbour solicitations are answered here, never flooded, those for "
+            "public addresses too; frames to the gateway's MAC are routed, all others forwarded.",
             (Table.ANSWER_ND, Table.ROUTE, Table.FORWARD, Table.DELIVER, Table.PUNT),
             {"own": 700, "answer": 600, "unanswered": 500, "gateway": 400, "other": 0},
         ),
@@ -191,9 +228,66 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.ROUTE,
             "Frames to a gateway: its echo is answered, spent TTLs are reported, and the "
-            "destination's prefix decides the next network.",
-            (Table.MTU, Table.NEXT_HOP, Table.DELIVER, Table.PUNT),
-            {"echo": 800, "link-local": 700, "ttl": 600, "prefix": 500},
+            "destination's prefix decides the next network. What is for none of them goes to the "
+            "gateway that has the router's public addresses.",
+            (Table.LEAVE, Table.MTU, Table.NEXT_HOP, Table.TRANSIT, Table.DELIVER, Table.PUNT),
+            {"echo": 800, "not routed": 700, "ttl": 600, "prefix": 500, "outside": 400},
+        ),
+        Stage(
+            Table.LEAVE,
+            "At the gateway, from inside: the packet's connection is looked up in the router's zone, and "
+            "the source of a known one translated.",
+            (Table.EGRESS,),
+            {"spent": 600, "network": 500},
+        ),
+        Stage(
+            Table.EGRESS,
+            "May it leave? What belongs to a known connection may; of others the network's egress rules "
+            "decide. A VPC's tiers have their lists of rules instead.",
+            (Table.SOURCE_NAT,),
+            {"invalid": 800, "known": 700, "rule": 500, "default": 400},
+        ),
+        Stage(
+            Table.SOURCE_NAT,
+            "Under which address? A NIC with static NAT under its own, all others of a router under that of "
+            "its source NAT. New connections become known.",
+            (Table.UPLINK,),
+            {"new static": 700, "static": 600, "known": 500, "new": 400},
+        ),
+        Stage(
+            Table.UPLINK,
+            "To the public network of the source address, by its gateway there; what is for a public "
+            "address of this switch turns round.",
+            (Table.ENTER,),
+            {"turn": 600, "address": 500},
+        ),
+        Stage(
+            Table.ENTER,
+            "At the gateway, for a public address: whose it is decides the router, in whose zone the "
+            "connection is looked up and the destination of a known one translated. That of static NAT "
+            "is translated before.",
+            (Table.INGRESS,),
+            {"spent": 600, "address": 500},
+        ),
+        Stage(
+            Table.INGRESS,
+            "May it come in? What belongs to a known connection may; of others the address's firewall "
+            "rules decide. To a VPC all may, up to the tiers' lists of rules.",
+            (Table.DESTINATION_NAT, Table.INWARD),
+            {"invalid": 800, "known": 700, "rule": 500},
+        ),
+        Stage(
+            Table.DESTINATION_NAT,
+            "Whom is it for? Forwarded ports have their NICs, and an address with static NAT has one; a "
+            "ping of any other address is answered. New connections become known.",
+            (Table.INWARD,),
+            {"forward": 500, "static": 400, "echo": 300},
+        ),
+        Stage(
+            Table.INWARD,
+            "The router's network with the destination.",
+            (Table.NEXT_HOP,),
+            {"prefix": 500},
         ),
         Stage(
             Table.MTU,
@@ -221,13 +315,6 @@ STAGES: dict[Table, Stage] = {
             "other transports leave by the underlay's port.",
             (),
             {"label": 500, "routed": 400, "underlay": 300},
-        ),
-        Stage(
-            Table.ARRIVE,
-            "A label for this switch: the NIC's MAC address and network are restored; of flooded "
-            "frames the group address, from the IP destination.",
-            (Table.DELIVER,),
-            {"nic": 500, "ip flood": 400, "flood": 300},
         ),
         Stage(
             Table.DELIVER,

@@ -20,6 +20,8 @@ class OwnerKind(StrEnum):
     PORT = "port"
     NIC = "nic"
     NETWORK = "network"
+    #: A public address, at its router's gateway.
+    ADDRESS = "address"
     #: A VPC, or a network that is routed on its own (then the id is the network's).
     ROUTER = "router"
 
@@ -33,6 +35,10 @@ class Owner:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+#: An owner on a switch.
+Unit = tuple[Owner, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import fields
 
-from sdn_orch.dataplane.compiler import router_of, units
-from sdn_orch.dataplane.rules import Owner, OwnerKind, port_id
+from sdn_orch.dataplane.compiler import units
+from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit, port_id
+from sdn_orch.dataplane.touched_outside import everywhere, realm_owners, touched_outside
 from sdn_orch.dataplane.world import World, affected_nics
-from sdn_orch.intent.model import Link, Network, NetworkKind, Nic, Record, Switch, Transport, Vpc
+from sdn_orch.intent.model import Link, Network, Nic, Record, Switch, Transport, Vpc
 from sdn_orch.intent.snapshot import Difference
-
-#: An owner on a switch.
-Unit = tuple[Owner, str]
 
 
 def touched(before: World, after: World, differences: Iterable[Difference]) -> set[Unit]:
@@ -23,6 +21,7 @@ def touched(before: World, after: World, differences: Iterable[Difference]) -> s
         found |= _by_nic(before, after, nic_id)
     for old, new in differences:
         record = old or new
+        found |= touched_outside(before, after, old, new)
         if isinstance(record, Switch):
             found |= _by_switch(before, after, old, new, record.id)
         elif isinstance(record, Network):
@@ -109,23 +108,12 @@ def _by_network(
 
 def _realm(world: World, network_id: str) -> set[Unit]:
     """Everything of a network's realm, on all switches."""
-    members = world.realm_members(world.realm(network_id))
-    return {unit for member in members for unit in _realm_at(world, network_id, member)}
+    return everywhere(world, world.realm(network_id))
 
 
 def _realm_at(world: World, network_id: str, switch_id: str) -> set[Unit]:
     """Everything of a network's realm on one switch."""
-    return {(owner, switch_id) for owner in realm_owners(world, network_id)}
-
-
-def realm_owners(world: World, network_id: str) -> Iterator[Owner]:
-    """The router of a network, its networks and all their NICs."""
-    realm = world.realm(network_id)
-    if realm and realm[0].kind is not NetworkKind.L2:
-        yield router_of(realm[0])
-    for network in realm:
-        yield Owner(OwnerKind.NETWORK, network.id)
-        yield from (Owner(OwnerKind.NIC, nic.id) for nic in world.nics(network.id))
+    return {(owner, switch_id) for owner in realm_owners(world, world.realm(network_id))}
 
 
 def _by_ways(before: World, after: World) -> set[Unit]:

@@ -11,10 +11,14 @@ from functools import cache
 from ipaddress import IPv4Address
 
 from sdn_orch.dataplane import addresses
-from sdn_orch.dataplane.pipeline import NETWORK, ROUTER
+from sdn_orch.dataplane.pipeline import NETWORK, ROUTER, VPC_BIT, public_network
+from sdn_orch.dataplane.stages.protocols import TAGGED
 from sdn_orch.dataplane.world import Place, World, router_number
 from sdn_orch.intent.mac import link_local, mac_number
-from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport
+from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport, Vpc
+from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.openflow.values import Action, PushVlan, SetField
 
 #: Fields of a match that several flows share.
 Fields = dict[str, int | tuple[int, int]]
@@ -55,13 +59,17 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class NetworkView:
-    """A network; `local` matches its packets, `entry` is what a packet that comes into it has as metadata."""
+    """A network; `local` matches its packets, `routed` those of its router.
+
+    `entry` is what a packet that comes into it has as metadata.
+    """
 
     record: Network
     number: int
     router: int
     gateway_mac: int
     local: tuple[int, int]
+    routed: tuple[int, int]
     entry: tuple[int, int]
 
     @classmethod
@@ -80,6 +88,7 @@ class NetworkView:
             router,
             addresses.gateway_mac(record.number),
             network,
+            of_router,
             (network[0] | of_router[0], network[1] | of_router[1]),
         )
 
@@ -125,4 +134,50 @@ class NicView:
             mac,
             tuple(ipv4),
             tuple(ipv6),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AddressView:
+    """A public address at its gateway; `router` and `public` match packets of its router and public network.
+
+    `tag` puts a packet into the public network, `mac` is its router's there, `upstream` the gateway of its
+    range, `next_hop` the MAC address of that if it is known, `guest` whom static NAT maps it to.
+    """
+
+    record: PublicAddress
+    address: int
+    router: tuple[int, int]
+    public: tuple[int, int]
+    zone: int
+    mac: int
+    port: int
+    tag: tuple[Action, ...]
+    upstream: IPv4Address
+    next_hop: int | None
+    guest: int | None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, record: PublicAddress, zone: int, port: int) -> AddressView:
+        """The view of a record that has a router, whose zone it is, at a gateway's public port."""
+        home = snapshot.need(PublicRange, record.range_id)
+        vpc, network = (
+            snapshot.get(kind, id) if id else None
+            for kind, id in ((Vpc, record.vpc_id), (Network, record.network_id))
+        )
+        number = VPC_BIT | vpc.number if vpc is not None else network.number if network is not None else 0
+        hops = snapshot.where(NextHop, "range_id", home.id)
+        vlan = home.vlan
+        return cls(
+            record,
+            int(record.address),
+            ROUTER.of(number),
+            NETWORK.of(public_network(vlan)),
+            zone,
+            addresses.public_mac(zone),
+            port,
+            () if vlan is None else (PushVlan(), SetField("vlan_vid", TAGGED | vlan)),
+            home.gateway,
+            mac_number(hops[0].mac) if hops else None,
+            None if record.guest is None else int(record.guest),
         )

@@ -6,13 +6,14 @@ before, at a cost that does not grow with the cloud. `World.advance` gives what 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import SWITCH_METERS, VPC_BIT
 from sdn_orch.dataplane.topology import Topology
+from sdn_orch.intent.gateways import gateway_of, router_id
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Attachment, Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
 from sdn_orch.intent.snapshot import Difference, Snapshot
@@ -113,13 +114,26 @@ class World:
             return (network,)
         return self.snapshot.where(Network, "vpc_id", network.vpc_id)
 
-    def realm_members(self, realm: Iterable[Network]) -> set[str]:
-        """The switches that have NICs of any of these networks."""
-        return {switch_id for network in realm for switch_id in self.members(network.id)}
+    def realm_members(self, realm: Sequence[Network]) -> set[str]:
+        """The switches that have NICs of any of these networks, and the gateway of their router."""
+        found = {switch_id for network in realm for switch_id in self.members(network.id)}
+        gateway = self.gateway(realm)
+        return found if gateway is None else found | {gateway.id}
 
-    def in_realm(self, switch_id: str, realm: Iterable[Network]) -> bool:
-        """Whether a switch has NICs of any of these networks."""
-        return any(self.is_present(switch_id, network.id) for network in realm)
+    def in_realm(self, switch_id: str, realm: Sequence[Network]) -> bool:
+        """Whether a switch has NICs of any of these networks, or is the gateway of their router."""
+        return self.is_gateway(switch_id, realm) or any(
+            self.is_present(switch_id, network.id) for network in realm
+        )
+
+    def is_gateway(self, switch_id: str, realm: Sequence[Network]) -> bool:
+        """Whether a switch is the gateway of the router of these networks."""
+        gateway = self.gateway(realm)
+        return gateway is not None and gateway.id == switch_id
+
+    def gateway(self, realm: Sequence[Network]) -> Switch | None:
+        """The gateway of the router of these networks, if they go out by any."""
+        return gateway_of(self.snapshot, router_id(realm[0])) if realm else None
 
     def nics(self, network_id: str) -> tuple[Nic, ...]:
         """A network's NICs that are programmed somewhere."""
@@ -194,6 +208,8 @@ def _refusal(snapshot: Snapshot, nic: Nic, attachment: Attachment) -> str:
         return f"switch {switch.name} is not an edge"
     if attachment.port == switch.underlay or snapshot.where(Link, "ports", end):
         return f"port {attachment.port} of switch {switch.name} leads to other switches"
+    if attachment.port == switch.public_port:
+        return f"port {attachment.port} of switch {switch.name} leads to the public networks"
     if attachment.port >= SWITCH_METERS:
         return f"port {attachment.port} of switch {switch.name} is above {SWITCH_METERS - 1}"
     if addresses.is_reserved(mac_number(nic.mac)):
@@ -232,7 +248,7 @@ def affected_nics(before: World, after: World, differences: Iterable[Difference]
 def _position(record: Record | None) -> object:
     """What places depend on of a switch or network."""
     if isinstance(record, Switch):
-        return (record.number, record.role, record.underlay, record.name)
+        return (record.number, record.role, record.underlay, record.public_port, record.name)
     return record and record.number
 
 

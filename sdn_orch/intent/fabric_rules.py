@@ -36,6 +36,19 @@ def switch(after: Snapshot, record: Switch) -> Iterator[str]:
         yield from _port("learn_ports", port)
         if port == record.underlay:
             yield f"learn_ports: {port} is the underlay port"
+    if record.public_port is not None:
+        yield from _public_port(after, record, record.public_port)
+
+
+def _public_port(after: Snapshot, record: Switch, port: int) -> Iterator[str]:
+    """A gateway is an edge, and nothing else is at its public port."""
+    yield from _port("public_port", port)
+    if record.role is not SwitchRole.EDGE:
+        yield "public_port: only an edge can be a gateway"
+    if port == record.underlay or port in record.learn_ports:
+        yield f"public_port: {port} is {'the underlay port' if port == record.underlay else 'a learn port'}"
+    if after.where(Link, "ports", (record.id, port)):
+        yield f"public_port: port {port} has a link"
 
 
 def link(after: Snapshot, record: Link) -> Iterator[str]:
@@ -57,6 +70,8 @@ def link(after: Snapshot, record: Link) -> Iterator[str]:
             yield f"{field}: at {place} NIC {attachment.nic_id} is attached"
         if after.need(Switch, switch_id).underlay == port:
             yield f"{field}: {place} is its underlay port"
+        if after.need(Switch, switch_id).public_port == port:
+            yield f"{field}: {place} leads to the public networks"
 
 
 def attachment(after: Snapshot, record: Attachment) -> Iterator[str]:
@@ -76,6 +91,8 @@ def attachment(after: Snapshot, record: Attachment) -> Iterator[str]:
         yield f"nic_id: NIC {record.nic_id} is attached at another place already"
     if record.port == place.underlay:
         yield f"port: {where} is its underlay port"
+    if record.port == place.public_port:
+        yield f"port: {where} leads to the public networks"
     if after.where(Link, "ports", (record.switch_id, record.port)):
         yield f"port: {where} has a link"
     mine = after.need(Nic, record.nic_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from sdn_orch.intent.admission import (
     ROUTER_SOLICITATION,
@@ -19,8 +19,10 @@ from sdn_orch.intent.admission import (
     is_dhcp6,
     refuse,
 )
+from sdn_orch.intent.gateways import gateway_of, networks_of
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch, Transport
+from sdn_orch.intent.outside import Conversations, address_of, comes_in, echo, goes_out, uplink
 from sdn_orch.intent.packet import (
     ARP,
     BROADCAST,
@@ -31,6 +33,7 @@ from sdn_orch.intent.packet import (
     NEIGHBOUR_SOLICITATION,
     Packet,
 )
+from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 
 _ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
@@ -71,6 +74,11 @@ class Verdict:
     reason: str = ""
 
 
+#: The receiver of what leaves for a public network, with that network's tag.
+OUTSIDE = "outside"
+#: Prefixes in which there are no hosts, or none beyond a router.
+_NOT_ROUTED = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
+
 #: Whether frames get from one switch (by id) to another.
 Connected = Callable[[str, str], bool]
 #: Whether frames of a network do.
@@ -84,11 +92,19 @@ class _Sender:
     place: Attachment
 
 
-def delivers(snapshot: Snapshot, sender: Nic, packet: Packet, connected: Connected | None = None) -> Verdict:
+def delivers(
+    snapshot: Snapshot,
+    sender: Nic,
+    packet: Packet,
+    connected: Connected | None = None,
+    memory: Conversations | None = None,
+) -> Verdict:
     """What becomes of a frame that a NIC sends (on a trunk: behind its VLAN, which is not in the packet).
 
     `connected` says which switches the fabric joins at the moment, given their ids; by default all.
+    `memory` are the conversations with the outside so far, to which one may be added; by default none.
     """
+    memory = Conversations() if memory is None else memory
     network = snapshot.need(Network, sender.network_id)
     if packet["eth_type"] == LLDP:
         return Verdict(answer=Answer(Service.DISCOVERY))
@@ -108,8 +124,29 @@ def delivers(snapshot: Snapshot, sender: Nic, packet: Packet, connected: Connect
     if packet.get("icmpv6_type") == NEIGHBOUR_SOLICITATION:
         return _resolve6(snapshot, source, packet)
     if packet["eth_dst"] == mac_number(network.gateway_mac):
-        return _route(snapshot, source, packet, reach)
+        return _route(snapshot, source, packet, reach, memory)
     return _forward(snapshot, source, packet, reach)
+
+
+def arrives(
+    snapshot: Snapshot,
+    packet: Packet,
+    connected: Connected | None = None,
+    memory: Conversations | None = None,
+) -> Verdict:
+    """What becomes of an IPv4 packet that comes from a public network to the gateway of its destination."""
+    memory = Conversations() if memory is None else memory
+    tag = {name: packet[name] for name in ("vlan_vid", "vlan_pcp") if name in packet}
+    plain = packet.without("vlan_vid", "vlan_pcp")
+    address = address_of(snapshot, IPv4Address(plain["ipv4_dst"]))
+    if address is None or plain["ip_ttl"] <= 1:
+        return Verdict(reason="nobody has the address, or the hops are spent")
+    vlan = snapshot.need(PublicRange, address.range_id).vlan
+    if packet.get("vlan_vid") != (None if vlan is None else 0x1000 | vlan):
+        return Verdict(reason="the address is in another public network")
+    if (reply := echo(snapshot, address, plain, memory)) is not None:
+        return Verdict(frozenset({(OUTSIDE, reply.replace(**tag))}))
+    return _enter(snapshot, address, plain, _reach(snapshot, connected), memory)
 
 
 def place_of(snapshot: Snapshot, nic: Nic) -> Attachment | None:
@@ -198,7 +235,9 @@ def _owner(
     return None
 
 
-def _route(snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach) -> Verdict:
+def _route(
+    snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach, memory: Conversations
+) -> Verdict:
     if "ipv4_dst" not in packet and "ipv6_dst" not in packet:
         return Verdict(reason="the gateway takes IP only")
     tiers = router(snapshot, source.network)
@@ -207,18 +246,58 @@ def _route(snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach) -
     address = _destination(packet)
     if address.is_link_local or int(packet.get("ipv6_src") or 0) >> 118 == 0x3FA:
         return Verdict(reason="link-local addresses are not routed")
+    if isinstance(address, IPv4Address) and any(address in prefix for prefix in _NOT_ROUTED):
+        return Verdict(reason="there are no hosts with such addresses beyond a router")
     if packet["ip_ttl"] <= 1:
         return Verdict(answer=Answer(Service.TIME_EXCEEDED))
     target = next((tier for tier in tiers if _has(tier, address)), None)
     if target is None:
-        return Verdict(reason=f"there is no route to {address}")
+        return _leave(snapshot, source, packet, reach, memory)
     if packet.length - 14 > target.mtu and any(tier.mtu > target.mtu for tier in tiers):
         return Verdict(answer=Answer(Service.TOO_BIG))
     for nic in snapshot.where(Nic, "claims", (target.id, address)):
         place = place_of(snapshot, nic)
         if place is not None:
-            return _hand_over(source, target, nic, place, packet, reach)
+            return _hand_over(source.place.switch_id, target, nic, place, packet, reach)
     return Verdict(reason=f"no active NIC has the address {address}")
+
+
+def _leave(
+    snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach, memory: Conversations
+) -> Verdict:
+    """To the outside, or back to a public address of the same gateway, as if from outside."""
+    router_id = source.network.vpc_id or source.network.id
+    gateway = gateway_of(snapshot, router_id)
+    if gateway is None or "ipv4_dst" not in packet:
+        return Verdict(reason=f"there is no route to {_destination(packet)}")
+    if not reach(source.network, source.place.switch_id, gateway.id):
+        return Verdict(reason="the gateway cannot be reached")
+    out = goes_out(snapshot, source.network, router_id, packet, memory)
+    if isinstance(out, str):
+        return Verdict(reason=out)
+    address = address_of(snapshot, IPv4Address(out["ipv4_dst"]))
+    if address is not None and gateway_of(snapshot, str(address.router_id)) == gateway:
+        return _enter(snapshot, address, out, reach, memory)
+    sent = uplink(snapshot, router_id, out)
+    return Verdict(reason=sent) if isinstance(sent, str) else Verdict(frozenset({(OUTSIDE, sent)}))
+
+
+def _enter(
+    snapshot: Snapshot, address: PublicAddress, packet: Packet, reach: _Reach, memory: Conversations
+) -> Verdict:
+    """From a public network, or from inside by a public address, to a machine of the address's router."""
+    router_id = str(address.router_id)
+    gateway = gateway_of(snapshot, router_id)
+    arrived = comes_in(snapshot, address, router_id, packet, memory)
+    if isinstance(arrived, str) or gateway is None:
+        return Verdict(reason=str(arrived))
+    inside = IPv4Address(arrived["ipv4_dst"])
+    for target in networks_of(snapshot, router_id):
+        for nic in snapshot.where(Nic, "claims", (target.id, inside)) if _has(target, inside) else ():
+            place = place_of(snapshot, nic)
+            if place is not None:
+                return _hand_over(gateway.id, target, nic, place, arrived, reach)
+    return Verdict(reason=f"no active NIC has the address {inside}")
 
 
 def _has(tier: Network, address: IPv4Address | IPv6Address) -> bool:
@@ -228,9 +307,9 @@ def _has(tier: Network, address: IPv4Address | IPv6Address) -> bool:
 
 
 def _hand_over(
-    source: _Sender, target: Network, nic: Nic, place: Attachment, packet: Packet, reach: _Reach
+    here: str, target: Network, nic: Nic, place: Attachment, packet: Packet, reach: _Reach
 ) -> Verdict:
-    if not reach(target, source.place.switch_id, place.switch_id):
+    if not reach(target, here, place.switch_id):
         return Verdict(reason="the receiver's switch cannot be reached")
     routed = packet.replace(
         eth_src=mac_number(target.gateway_mac), eth_dst=mac_number(nic.mac), ip_ttl=packet["ip_ttl"] - 1

@@ -115,7 +115,7 @@ class Network(Record):
 
     REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account", "vpc_id": "Vpc", "acl_id": "AclList"}
     INDEXES: ClassVar[tuple[str, ...]] = ("name", "vlan", "vni")
-    LARGEST_NUMBER: ClassVar[int] = 2**23 - 1
+    LARGEST_NUMBER: ClassVar[int] = 2**22 - 1
 
     account_id: str
     name: str
@@ -132,6 +132,8 @@ class Network(Record):
     vni: int | None = None
     #: The list of rules of a tier.
     acl_id: str | None = None
+    #: Whether what no egress rule is about may leave towards the outside; then the rules say what may not.
+    egress_open: bool = False
 
     @property
     def gateway_mac(self) -> str:
@@ -233,10 +235,11 @@ class Switch(Record):
 
     `underlay` is the OpenFlow port towards a VLAN or VXLAN underlay (a flow-based tunnel port for
     vxlan), `tunnel_address` its own end of VXLAN tunnels. `learn_ports` are ports on which the first
-    packet of a registered MAC binds its NIC.
+    packet of a registered MAC binds its NIC. An edge with a `public_port`, which leads to the public
+    networks, is a gateway.
     """
 
-    INDEXES: ClassVar[tuple[str, ...]] = ("dpid", "name", "tunnel_address")
+    INDEXES: ClassVar[tuple[str, ...]] = ("dpid", "name", "tunnel_address", "is_gateway")
     LARGEST_NUMBER: ClassVar[int] = 2**16 - 1
 
     dpid: int
@@ -246,7 +249,13 @@ class Switch(Record):
     underlay: int | None = None
     tunnel_address: IPv4Address | None = None
     learn_ports: tuple[int, ...] = ()
+    public_port: int | None = None
     capabilities: Capabilities = Capabilities()
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether tenants' networks reach the outside by it."""
+        return self.role is SwitchRole.EDGE and self.public_port is not None
 
 
 class Source(StrEnum):

@@ -47,7 +47,9 @@ class PublicAddress(Record):
         "vpc_id": "Vpc",
         "nic_id": "Nic",
     }
-    INDEXES: ClassVar[tuple[str, ...]] = ("address", "source_nat_of")
+    INDEXES: ClassVar[tuple[str, ...]] = ("address", "source_nat_of", "router_id")
+    #: A router's connections are tracked in the zone with the number of one of its addresses: 16 bits.
+    LARGEST_NUMBER: ClassVar[int] = 2**16 - 1
 
     range_id: str
     account_id: str
@@ -59,6 +61,22 @@ class PublicAddress(Record):
     guest: IPv4Address | None = None
 
     @property
+    def router_id(self) -> str | None:
+        """The VPC or the network whose router has it."""
+        return self.vpc_id or self.network_id
+
+    @property
     def source_nat_of(self) -> str | None:
         """The network or VPC that goes out under it."""
-        return (self.vpc_id or self.network_id) if self.is_source_nat else None
+        return self.router_id if self.is_source_nat else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextHop(Record):
+    """A fact: the MAC address of a public range's gateway, as it last answered."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"range_id": "PublicRange"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("range_id",)
+
+    range_id: str
+    mac: str

@@ -39,8 +39,12 @@ def public_address(after: Snapshot, record: PublicAddress) -> Iterator[str]:
     for other in after.where(PublicAddress, "address", record.address):
         if other.id != record.id:
             yield f"address: {record.address} is that of public address {other.id}"
-    if record.is_source_nat and record.network_id is None and record.vpc_id is None:
+    if record.is_source_nat and record.router_id is None:
         yield "is_source_nat: it is for no network and no VPC"
+    elif record.is_source_nat:
+        for other in after.where(PublicAddress, "source_nat_of", record.router_id):
+            if other.id != record.id:
+                yield f"is_source_nat: that is {other.address} for {record.router_id} already"
     network = after.get(Network, record.network_id) if record.network_id else None
     if network is not None and network.account_id != record.account_id:
         yield f"network_id: network {network.name} ({network.id}) belongs to another account"
@@ -58,6 +62,9 @@ def _mapped(after: Snapshot, record: PublicAddress, nic: Nic) -> Iterator[str]:
         yield "nic_id: an address of source NAT cannot be mapped to one NIC"
     if record.guest not in nic.addresses:
         yield f"guest: {record.guest} is not an address of NIC {nic.id}"
+    for other in after.where(PublicAddress, "nic_id", nic.id):
+        if other.id != record.id and other.guest == record.guest:
+            yield f"guest: {record.guest} of NIC {nic.id} has public address {other.address} already"
     network = after.need(Network, nic.network_id)
     if record.vpc_id is not None:
         if network.vpc_id != record.vpc_id:

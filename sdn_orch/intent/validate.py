@@ -139,8 +139,12 @@ def _neighbours(after: Snapshot, old: Record, new: Record) -> Iterator[Record]:
                 yield from after.where(Member, "nic_id", new.id)
         case PublicAddress(), PublicAddress() if _leads_to(old) != _leads_to(new):
             yield from uses(after, new.id)
-        case Switch(), Switch() if (old.role, old.underlay) != (new.role, new.underlay):
+        case Switch(), Switch() if _ports(old) != _ports(new):
             yield from after.where(Attachment, "switch_id", new.id)
+
+
+def _ports(switch: Switch) -> tuple[object, ...]:
+    return switch.role, switch.underlay, switch.public_port
 
 
 def _leads_to(address: PublicAddress) -> tuple[object, ...]:

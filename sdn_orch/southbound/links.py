@@ -14,12 +14,12 @@ _UNKNOWN_CAPACITY = 10_000
 
 
 def is_tenants(snapshot: Snapshot, dpid: int, port: int) -> bool:
-    """Whether a port is no place for a link: tenants are at it, may come to it, or it is an underlay's.
+    """Whether a port is no place for a link: tenants are at it, may come to it, or it leads elsewhere.
 
     So it is as well at switches that are not known.
     """
     switch = _switch(snapshot, dpid)
-    if switch is None or port == switch.underlay or port in switch.learn_ports:
+    if switch is None or port in (switch.underlay, switch.public_port) or port in switch.learn_ports:
         return True
     return bool(snapshot.where(Attachment, "ports", (switch.id, port)))
 

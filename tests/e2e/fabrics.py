@@ -35,11 +35,9 @@ HOSTS, FREE_PORT = 5, 4
 class PlainLeafSpine(LeafSpine):
     """A leaf-spine fabric whose switches know OpenFlow 1.3 and no extension of it."""
 
-    def build(
-        self, spines: int = 2, leaves: int = 4, hosts: int = 3, prefix: str = "", **params: Any
-    ) -> None:
+    def build(self, *args: Any, **params: Any) -> None:
         """Called by Mininet with the arguments of the constructor."""
-        super().build(spines, leaves, hosts, prefix, **params)
+        super().build(*args, **params)
         for switch in self.switches():
             plain = {"open_vswitch": False, "protocols": "OpenFlow13"}
             self.setNodeInfo(switch, self.nodeInfo(switch) | plain)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
+from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, NetworkKind, Record, Switch, SwitchRole, Transport
+from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.openflow.values import OPENFLOW_13
 from tests.unit.dataplane.worlds import (
     OPEN_VSWITCH,
@@ -69,6 +73,54 @@ def pair(home: Network, *places: tuple[str, int] | tuple[str, int, int]) -> list
 
 _WEB, _DB = only4(network("web", 1, vpc_id="shop")), only4(network("db", 2, vpc_id="shop", mtu=1400))
 
+_BLUE = only4(network("blue"))
+
+
+def outside(gateway: str, home: Network) -> list[Record]:
+    """A gateway with the public network 203.0.113.0/24 at port 9; addresses for a network there.
+
+    One is for its source NAT, with two forwarded ports, one is its first NIC's alone.
+    """
+    first = nic(home, 10)
+    source, own = (
+        PublicAddress(
+            id=name,
+            range_id="range",
+            account_id="tenant",
+            address=IPv4Address(address),
+            network_id=home.id,
+            is_source_nat=name == "source",
+            nic_id=first.id if name == "own" else None,
+            guest=first.ipv4 if name == "own" else None,
+        )
+        for name, address in (("source", "203.0.113.10"), ("own", "203.0.113.11"))
+    )
+    web: dict[str, Any] = {"address_id": source.id, "protocol": 6}
+    return [
+        PublicRange(
+            id="range",
+            ipv4=IPv4Network("203.0.113.0/24"),
+            gateway=IPv4Address("203.0.113.1"),
+            first=IPv4Address("203.0.113.10"),
+            last=IPv4Address("203.0.113.99"),
+            vlan=7,
+        ),
+        NextHop(id="hop", range_id="range", mac="52:54:00:00:00:01"),
+        source,
+        own,
+        Forward(
+            id="web",
+            nic_id=first.id,
+            guest=IPv4Address("10.1.0.10"),
+            public=(80, 80),
+            private=(8080, 8080),
+            **web,
+        ),
+        FirewallRule(id="open", ports=(80, 81), sources=(IPv4Network("198.51.100.0/24"),), **web),
+        EgressRule(id="out", network_id=home.id, protocol=17, ports=(53, 53)),
+    ]
+
+
 WORLDS: dict[str, list[Record]] = {
     "one-network-on-one-switch": [
         *edges(1),
@@ -107,6 +159,11 @@ WORLDS: dict[str, list[Record]] = {
         ),
         *pair(l2_network("cable"), ("leaf1", 10), ("leaf2", 10)),
     ],
+    "gateway": [
+        *edges(2),
+        *outside("edge2", _BLUE),
+        *pair(_BLUE, ("edge1", 1), ("edge1", 2)),
+    ],
     "refused": [
         *(
             replace(record, capabilities=PLAIN) if isinstance(record, Switch) else record
@@ -117,5 +174,9 @@ WORLDS: dict[str, list[Record]] = {
         *pair(_DB, ("edge2", 1)),
     ],
 }
+WORLDS["gateway"] = [
+    replace(record, public_port=9) if isinstance(record, Switch) and record.id == "edge2" else record
+    for record in WORLDS["gateway"]
+]
 #: Every world has the tenant that owns its networks.
 WORLDS = {name: [*tenant(), *records] for name, records in WORLDS.items()}

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 import pytest
 
 from sdn_orch.dataplane.compiler import compile_switch
 from sdn_orch.dataplane.plan import diff
 from sdn_orch.dataplane.world import World
+from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, Record, Switch, Transport
+from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.groups import Change, group_mod
 from sdn_orch.openflow.messages import FlowCommand, flow_mod
@@ -59,7 +63,47 @@ def world(version: int, transport: Transport = Transport.LABEL) -> World:
         for leaf in (1, 2, 3):
             one = nic(home, 9 + leaf)
             records += [one, attach(one.id, f"leaf{leaf}", 100 if place else 101, place or None)]
-    return World.of(Snapshot.of(*records))
+    records = [
+        dataclasses.replace(record, public_port=9 if transport is Transport.LABEL else 10)
+        if isinstance(record, Switch) and record.id == "leaf1"
+        else record
+        for record in records
+    ]
+    return World.of(Snapshot.of(*records, *outside(homes[0])))
+
+
+def outside(tier: Network) -> list[Record]:
+    """A public network, with an address of each use, and a rule of each kind."""
+    public = IPv4Network("203.0.113.0/24")
+    address: dict[str, Any] = {
+        "range_id": "range",
+        "account_id": "tenant",
+        "vpc_id": "vpc",
+        "network_id": tier.id,
+    }
+    guest = nic(tier, 10)
+    alone = network("alone", 3)
+    web: dict[str, Any] = {"address_id": "source", "nic_id": guest.id, "guest": guest.ipv4, "protocol": 6}
+    return [
+        PublicRange(id="range", ipv4=public, gateway=public[1], first=public[10], last=public[99], vlan=7),
+        NextHop(id="hop", range_id="range", mac="52:54:00:00:00:01"),
+        PublicAddress(id="source", address=public[10], is_source_nat=True, **address),
+        PublicAddress(id="own", address=public[11], nic_id=guest.id, guest=guest.ipv4, **address),
+        Forward(id="one", public=(80, 80), private=(8080, 8080), **web),
+        Forward(id="many", public=(1000, 1999), private=(1000, 1999), sources=(public,), **web),
+        alone,
+        PublicAddress(
+            id="other",
+            range_id="range",
+            account_id="tenant",
+            address=public[12],
+            network_id="alone",
+            is_source_nat=True,
+        ),
+        FirewallRule(id="open", address_id="other", protocol=1, icmp_type=8, icmp_code=0),
+        FirewallRule(id="sctp", address_id="other", protocol=132, ports=(7, 9)),
+        EgressRule(id="out", network_id="alone", protocol=17, ports=(53, 53), destinations=(public,)),
+    ]
 
 
 def _on(record: Record, transport: Transport) -> Record:

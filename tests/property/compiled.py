@@ -14,7 +14,7 @@ from sdn_orch.dataplane.simulate import Trace, explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.meaning import Service, Verdict
+from sdn_orch.intent.meaning import OUTSIDE, Service, Verdict
 from sdn_orch.intent.model import Attachment, Link, Nic, Switch
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Snapshot
@@ -59,6 +59,9 @@ def received(snapshot: Snapshot, trace: Trace) -> Received:
     """Which NICs got which frames; a frame that left by a port where nobody is has the NIC id "?"."""
     found: set[tuple[str, Packet]] = set()
     for end, packet in trace.exits:
+        if snapshot.need(Switch, end[0]).public_port == end[1]:
+            found.add((OUTSIDE, packet))
+            continue
         vlan = packet.get("vlan_vid")
         plain = packet.without("vlan_vid", "vlan_pcp")
         nics = [

@@ -6,7 +6,7 @@ Changes go around validation on purpose, so that the compiler also meets what it
 from __future__ import annotations
 
 import dataclasses
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +16,8 @@ from sdn_orch.dataplane.plan import diff
 from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import InUse, Invalid, NotFound
+from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import (
     Attachment,
     Capabilities,
@@ -28,6 +30,7 @@ from sdn_orch.intent.model import (
     Transport,
     Vpc,
 )
+from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 from sdn_orch.openflow.values import State
 from sdn_orch.southbound.fake import FakeSwitch
@@ -70,7 +73,12 @@ def changes(draw: st.DrawFn, snapshot: Snapshot) -> list[Change]:
 @st.composite
 def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
     kind = draw(
-        st.sampled_from((Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc))
+        st.sampled_from(
+            (
+                *(Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc),
+                *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
+            )
+        )
     )
     existing: list[Record] = list(snapshot.all(kind))
     if existing and draw(st.integers(0, 3)) == 0:
@@ -118,6 +126,94 @@ def _vpc(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 
 
 @st.composite
+def _public_range(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    number = draw(st.integers(1, 2))
+    record = PublicRange(
+        id=f"range{number}",
+        ipv4=IPv4Network(f"203.0.{number}.0/24"),
+        gateway=IPv4Address(f"203.0.{number}.{draw(st.integers(1, 2))}"),
+        first=IPv4Address(f"203.0.{number}.10"),
+        last=IPv4Address(f"203.0.{number}.99"),
+        vlan=draw(st.sampled_from((None, 7))),
+    )
+    return _numbered(snapshot, record)
+
+
+@st.composite
+def _next_hop(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    number = draw(st.integers(1, 2))
+    mac = draw(st.sampled_from(("52:54:00:00:00:01", "52:54:00:00:00:02")))
+    return _numbered(snapshot, NextHop(id=f"hop{number}", range_id=f"range{number}", mac=mac))
+
+
+@st.composite
+def _public_address(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    host, number = draw(st.integers(10, 15)), draw(st.integers(1, 2))
+    homes = list(snapshot.all(Network)) or [NETWORKS[0]]
+    home = draw(st.sampled_from((None, *homes)))
+    guests = [] if home is None else snapshot.where(Nic, "network_id", home.id)
+    guest = draw(st.sampled_from((None, *(one for one in guests if one.ipv4 is not None))))
+    return _numbered(
+        snapshot,
+        PublicAddress(
+            id=f"address{number}-{host}",
+            range_id=f"range{number}",
+            account_id="tenant",
+            address=IPv4Address(f"203.0.{number}.{host}"),
+            network_id=None if home is None else home.id,
+            vpc_id=None if home is None else home.vpc_id,
+            is_source_nat=guest is None and draw(st.booleans()),
+            nic_id=None if guest is None else guest.id,
+            guest=None if guest is None else guest.ipv4,
+        ),
+    )
+
+
+def _address_id(draw: st.DrawFn, snapshot: Snapshot) -> str:
+    return draw(st.sampled_from([one.id for one in snapshot.all(PublicAddress)] or ["none"]))
+
+
+@st.composite
+def _firewall_rule(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    first = draw(st.integers(1, 100))
+    record = FirewallRule(
+        id=f"rule{draw(st.integers(1, 4))}",
+        address_id=_address_id(draw, snapshot),
+        protocol=6,
+        ports=(first, first + draw(st.integers(0, 20))),
+        sources=draw(st.sampled_from(((), (IPv4Network("198.51.100.0/24"),)))),
+    )
+    return _numbered(snapshot, record)
+
+
+@st.composite
+def _egress_rule(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    home = draw(st.sampled_from(list(snapshot.all(Network)) or [NETWORKS[0]]))
+    number = draw(st.integers(1, 3))
+    return _numbered(
+        snapshot, EgressRule(id=f"out{number}", network_id=home.id, protocol=17, ports=(50, 50 + number))
+    )
+
+
+@st.composite
+def _forward(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    guests = [one for one in snapshot.all(Nic) if one.ipv4 is not None]
+    guest = draw(st.sampled_from(guests)) if guests else None
+    number = draw(st.integers(1, 3))
+    width = draw(st.integers(0, 3))
+    record = Forward(
+        id=f"forward{number}",
+        address_id=_address_id(draw, snapshot),
+        nic_id="none" if guest is None else guest.id,
+        guest=IPv4Address("10.1.0.10") if guest is None or guest.ipv4 is None else guest.ipv4,
+        protocol=6,
+        public=(100 * number, 100 * number + width),
+        private=draw(st.sampled_from(((100 * number, 100 * number + width), (8000, 8000 + width)))),
+    )
+    return _numbered(snapshot, record)
+
+
+@st.composite
 def _link(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     leaf, spine, extra = (draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.sampled_from((0, 0, 20))))
     record = Link(
@@ -146,6 +242,7 @@ def _switch(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         underlay=draw(st.sampled_from((None, 9, 9, 9))),
         tunnel_address=draw(st.sampled_from((None, IPv4Address(f"192.0.2.{number}")))),
         learn_ports=draw(st.sampled_from(((), (11,), (11, 13)))),
+        public_port=draw(st.sampled_from((None, 70, 70))),
         capabilities=draw(st.sampled_from((*CAPABILITIES, Capabilities(tables=3)))),
     )
     return _numbered(snapshot, record)
@@ -158,6 +255,12 @@ _RECORDS = {
     "Vpc": _vpc,
     "Link": _link,
     "Switch": _switch,
+    "PublicRange": _public_range,
+    "NextHop": _next_hop,
+    "PublicAddress": _public_address,
+    "FirewallRule": _firewall_rule,
+    "EgressRule": _egress_rule,
+    "Forward": _forward,
 }
 
 
@@ -172,6 +275,29 @@ def start(capabilities: Capabilities) -> Snapshot:
         for leaf in (1, 2):
             one = nic(home, 9 + leaf)
             records += [one, attach(one.id, f"leaf{leaf}", 10 + NETWORKS.index(home))]
+    records = [
+        dataclasses.replace(record, public_port=70)
+        if isinstance(record, Switch) and record.id in ("leaf2", "leaf3")
+        else record
+        for record in records
+    ]
+    network4 = IPv4Network("203.0.1.0/24")
+    records += [
+        PublicRange(id="range1", ipv4=network4, gateway=network4[1], first=network4[10], last=network4[99]),
+        NextHop(id="hop1", range_id="range1", mac="52:54:00:00:00:01"),
+        *(
+            PublicAddress(
+                id=f"address1-{host}",
+                range_id="range1",
+                account_id="tenant",
+                address=network4[host],
+                network_id="alone" if vpc_id is None else None,
+                vpc_id=vpc_id,
+                is_source_nat=True,
+            )
+            for host, vpc_id in ((10, None), (11, "vpc"))
+        ),
+    ]
     return Snapshot.of(*records)
 
 

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sdn_orch.cli import app
+from sdn_orch.dataplane.pipeline import Table
 from sdn_orch.intent.model import Account, Link, Machine, Network, Nic, Switch
 from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.northbound.operator.door import application
@@ -170,12 +171,12 @@ def test_flows_have_owners_and_counters_and_say_what_is_not_right(cloud: Cloud) 
     owners = {row["owner"] for row in answer["flows"]}
     assert {"nic 06:00:00:00:00:0a of web1", "network red", "switch leaf2", "switch spine1"} & owners
     assert len(answer["groups"]) == len(state.groups) and len(answer["meters"]) == len(state.meters)
-    taken = next(key for key, entry in state.flows.items() if entry.table == 1)
+    taken = next(key for key, entry in state.flows.items() if entry.table == Table.SOURCE)
     del state.flows[taken]
     rows = cloud.json("flows", "0x201")["flows"]
     assert [row["table_name"] for row in rows if row["state"] == "missing"] == ["source"]
     shown = cloud.run("flows", "leaf1", "--table", "source").stdout
-    assert "missing" in shown and "1 source" in shown and "classify" not in shown
+    assert "missing" in shown and "2 source" in shown and "classify" not in shown
     assert cloud.run("flows", "leaf9").stderr == "sdn-orch: there is no switch leaf9\n"
 
 
@@ -258,7 +259,7 @@ def test_trace_says_why_a_packet_is_not_delivered(cloud: Cloud) -> None:
 
 def test_trace_takes_what_the_switch_holds_not_what_it_should(cloud: Cloud) -> None:
     state = cloud.switches["leaf2"].state
-    for key in [key for key, entry in state.flows.items() if entry.table == 12]:
+    for key in [key for key, entry in state.flows.items() if entry.table == Table.DELIVER]:
         del state.flows[key]
     assert cloud.json("trace", "--from", "web1", "--to", "10.1.0.11")["verdict"] == "dropped"
 

@@ -17,6 +17,7 @@ import cs
 
 from topologies.controller import Controller
 from topologies.demo.machines import Machine
+from topologies.demo.outside import FIRST, LAST, NEAR, NETMASK
 
 #: Offerings that every CloudStack has.
 ISOLATED = "DefaultIsolatedNetworkOfferingWithSourceNatService"
@@ -59,6 +60,18 @@ class Cloudstack:
         self._size = call.listServiceOfferings()["serviceoffering"][0]["id"]
         self._template = call.listTemplates(templatefilter="executable")["template"][0]["id"]
         self.offerings: dict[str, str] = {offering["name"]: offering["id"] for offering in offerings}
+
+    def public_range(self) -> None:
+        """The public network outside the gateways, with addresses for tenants."""
+        self.admin.call.createVlanIpRange(
+            zoneid=self.zone,
+            gateway=NEAR,
+            netmask=NETMASK,
+            startip=FIRST,
+            endip=LAST,
+            vlan="untagged",
+            forvirtualnetwork=True,
+        )
 
     def tenant(self, name: str) -> Tenant:
         """A new account with a user and a key pair."""

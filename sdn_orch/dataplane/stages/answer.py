@@ -8,15 +8,16 @@ from sdn_orch.dataplane.pipeline import TURNED, Punt, Table, flow, punt
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.protocols import (
     ARP,
+    ARP_REPLY,
+    ARP_REQUEST,
     ICMPV6,
     IPV6,
     NEIGHBOUR_ADVERTISEMENT,
     NEIGHBOUR_SOLICITATION,
 )
 from sdn_orch.dataplane.views import Dialect, Fields, NetworkView, NicView
-from sdn_orch.openflow.values import CopyField, Flow, Match, SetField
+from sdn_orch.openflow.values import Action, CopyField, Flow, Match, SetField
 
-_REQUEST, _REPLY = 1, 2
 _SOLICITATION: Fields = {"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": NEIGHBOUR_SOLICITATION}
 #: Flags of an advertisement (RFC 4861, 4.4): router, solicited, override.
 _ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
@@ -25,7 +26,7 @@ _TARGET_LINK_LAYER = 2
 #: The answer goes back to the MAC address that asked.
 _BACK = CopyField("eth_src", "eth_dst", 48)
 _ARP_BACK = (
-    SetField("arp_op", _REPLY),
+    SetField("arp_op", ARP_REPLY),
     CopyField("arp_sha", "arp_tha", 48),
     CopyField("arp_spa", "arp_tpa", 32),
 )
@@ -60,13 +61,13 @@ def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
     gateway = Match.of(metadata=network.local, eth_dst=network.gateway_mac)
     yield flow(Table.ANSWER, "gateway", gateway, goto=Table.ROUTE)
     if not dialect.open_vswitch:
-        asking = Match.of(metadata=network.local, eth_type=ARP, arp_op=_REQUEST)
+        asking = Match.of(metadata=network.local, eth_type=ARP, arp_op=ARP_REQUEST)
         yield punt(Table.ANSWER, "answer", asking, Punt.ARP)
         soliciting = Match.of(metadata=network.local, **_SOLICITATION)
         yield punt(Table.ANSWER, "answer", soliciting, Punt.NEIGHBOUR_SOLICITATION)
         return
     if network.record.gateway4 is not None:
-        yield _arp(network, network.gateway_mac, int(network.record.gateway4))
+        yield answer_arp(network.local, network.gateway_mac, int(network.record.gateway4))
     for address in network.gateways6:
         yield _advertisement(network, network.gateway_mac, address, _OF_GATEWAY)
 
@@ -76,7 +77,7 @@ def nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:
     if nic.network.is_l2 or not dialect.open_vswitch:
         return
     for address in nic.ipv4:
-        yield _arp(nic.network, nic.mac, address)
+        yield answer_arp(nic.network.local, nic.mac, address)
     for address in nic.ipv6:
         yield _advertisement(nic.network, nic.mac, address, _OF_NIC)
 
@@ -87,28 +88,30 @@ def local_nic(nic: NicView) -> Iterator[Said]:
         return
     own: Fields = {"metadata": nic.network.local, "eth_src": nic.mac}
     for address in nic.ipv4:
-        match = Match.of(eth_type=ARP, arp_op=_REQUEST, arp_tpa=address, **own)
+        match = Match.of(eth_type=ARP, arp_op=ARP_REQUEST, arp_tpa=address, **own)
         yield flow(Table.ANSWER, "own", match)
     for address in nic.ipv6:
         match = Match.of(icmpv6_code=0, ipv6_nd_target=address, **_SOLICITATION, **own)
         yield flow(Table.ANSWER, "own", match)
 
 
-def _arp(network: NetworkView, mac: int, address: int) -> Flow:
-    return flow(
-        Table.ANSWER,
-        "answer",
-        Match.of(metadata=network.local, eth_type=ARP, arp_op=_REQUEST, arp_tpa=address),
-        (
-            _BACK,
-            SetField("eth_src", mac),
-            *_ARP_BACK,
-            SetField("arp_sha", mac),
-            SetField("arp_spa", address),
-        ),
-        metadata=TURNED.of(1),
-        goto=Table.DELIVER,
+def answer_arp(asked: tuple[int, int], mac: int, address: int, out: tuple[Action, ...] = ()) -> Flow:
+    """Whoever asks for an address in the network (of the metadata) hears of the MAC address.
+
+    The answer goes `out`, or else to the NIC that asked.
+    """
+    actions = (
+        _BACK,
+        SetField("eth_src", mac),
+        *_ARP_BACK,
+        SetField("arp_sha", mac),
+        SetField("arp_spa", address),
+        *out,
     )
+    match = Match.of(metadata=asked, eth_type=ARP, arp_op=ARP_REQUEST, arp_tpa=address)
+    if out:
+        return flow(Table.ANSWER, "answer", match, actions)
+    return flow(Table.ANSWER, "answer", match, actions, metadata=TURNED.of(1), goto=Table.DELIVER)
 
 
 def _advertisement(network: NetworkView, mac: int, address: int, flags: SetField) -> Flow:

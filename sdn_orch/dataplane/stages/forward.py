@@ -45,6 +45,25 @@ def remote_nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:
     yield flow(Table.FORWARD, "nic", match, actions, goto=Table.TRANSIT)
 
 
+def way_out(network: NetworkView, gateway: Switch, dialect: Dialect, *, is_here: bool) -> Iterator[Said]:
+    """To the gateway with what is for none of the router's networks."""
+    match = Match.of(metadata=network.local, eth_type=IPV4)
+    if is_here:
+        yield flow(Table.ROUTE, "outside", match, goto=Table.LEAVE)
+        return
+    refusal = _unreachable(network, gateway, dialect)
+    if refusal:
+        yield Refused(refusal)
+        return
+    actions: tuple[Action, ...]
+    if dialect.transport is Transport.LABEL:
+        actions = (SetField("eth_dst", label.to_outside(gateway.number, network.number)),)
+    else:
+        way = SetField("eth_dst", addresses.way_out_mac(gateway.number))
+        actions = (way, *_into_underlay(network, gateway, dialect))
+    yield flow(Table.ROUTE, "outside", match, actions, goto=Table.TRANSIT)
+
+
 def network(site: Site, network: NetworkView) -> Iterator[Said]:
     """Every port of the network, once each."""
     number = group_number(GroupKind.FLOOD, network.number)

@@ -28,13 +28,16 @@ _TTL = 64
 
 
 def switch(dialect: Dialect) -> Iterator[Said]:
-    """Link-local addresses are not routed (RFC 4291, 2.5.6); spent TTLs and large packets are reported."""
+    """What no router passes on (RFC 4291, 2.5.6; RFC 6890); spent TTLs and large packets are reported."""
     for match in (
         Match.of(eth_type=IPV4, ipv4_dst=addresses.IPV4_LINK_LOCAL),
+        Match.of(eth_type=IPV4, ipv4_dst=addresses.IPV4_THIS_NETWORK),
+        Match.of(eth_type=IPV4, ipv4_dst=addresses.IPV4_LOOPBACK),
+        Match.of(eth_type=IPV4, ipv4_dst=addresses.IPV4_NO_HOSTS),
         Match.of(eth_type=IPV6, ipv6_src=addresses.IPV6_LINK_LOCAL),
         Match.of(eth_type=IPV6, ipv6_dst=addresses.IPV6_LINK_LOCAL),
     ):
-        yield flow(Table.ROUTE, "link-local", match)
+        yield flow(Table.ROUTE, "not routed", match)
     if not dialect.open_vswitch:
         return
     for eth_type in (IPV4, IPV6):

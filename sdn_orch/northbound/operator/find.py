@@ -9,6 +9,7 @@ from typing import TypeVar
 from sdn_orch.dataplane.rules import Owner, OwnerKind, port_of
 from sdn_orch.errors import Invalid, NotFound
 from sdn_orch.intent.model import Attachment, Machine, Network, Nic, Record, Switch, Vpc
+from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 
 R = TypeVar("R", bound=Record)
@@ -50,6 +51,8 @@ def describe(snapshot: Snapshot, owner: Owner) -> str:
     match record_of(snapshot, owner):
         case Nic() as nic:
             return describe_nic(snapshot, nic)
+        case PublicAddress(address=address):
+            return f"public address {address}"
         case Vpc(name=name):
             return f"router of VPC {name}"
         case Network(name=name) if owner.kind is OwnerKind.ROUTER:
@@ -70,6 +73,8 @@ def record_of(snapshot: Snapshot, owner: Owner) -> Record | None:
             return snapshot.get(Vpc, owner.id) or snapshot.get(Network, owner.id)
         case OwnerKind.SWITCH:
             return snapshot.get(Switch, owner.id)
+        case OwnerKind.ADDRESS:
+            return snapshot.get(PublicAddress, owner.id)
         case OwnerKind.PORT:
             return None
 

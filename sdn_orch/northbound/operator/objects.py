@@ -107,6 +107,11 @@ def _machine_status(view: View, machine: Machine) -> ObjectStatus:
     return found
 
 
+def _address_status(view: View, rule: FirewallRule | Forward) -> ObjectStatus:
+    """That of the address which it is about."""
+    return view.status(Owner(OwnerKind.ADDRESS, rule.address_id))
+
+
 KINDS: dict[ObjectKind, _Kind] = {
     ObjectKind.NETWORK: _Kind(Network, _named, _own, network_status),
     ObjectKind.VPC: _Kind(Vpc, _named, _own, lambda view, vpc: view.status(Owner(OwnerKind.ROUTER, vpc.id))),
@@ -114,10 +119,20 @@ KINDS: dict[ObjectKind, _Kind] = {
     ObjectKind.NIC: _Kind(
         Nic, describe_nic, _of_nic, lambda view, nic: view.status(Owner(OwnerKind.NIC, nic.id))
     ),
-    ObjectKind.PUBLIC_ADDRESS: _Kind(PublicAddress, lambda _, each: str(each.address), _own),
-    ObjectKind.FORWARD: _Kind(Forward, _at_address, _of_address),
-    ObjectKind.FIREWALL_RULE: _Kind(FirewallRule, _at_address, _of_address),
-    ObjectKind.EGRESS_RULE: _Kind(EgressRule, _in_network, _of_network),
+    ObjectKind.PUBLIC_ADDRESS: _Kind(
+        PublicAddress,
+        lambda _, each: str(each.address),
+        _own,
+        lambda view, each: view.status(Owner(OwnerKind.ADDRESS, each.id)),
+    ),
+    ObjectKind.FORWARD: _Kind(Forward, _at_address, _of_address, _address_status),
+    ObjectKind.FIREWALL_RULE: _Kind(FirewallRule, _at_address, _of_address, _address_status),
+    ObjectKind.EGRESS_RULE: _Kind(
+        EgressRule,
+        _in_network,
+        _of_network,
+        lambda view, rule: view.status(Owner(OwnerKind.NETWORK, rule.network_id)),
+    ),
     ObjectKind.ROUTED_RULE: _Kind(RoutedRule, _in_network, _of_network),
     ObjectKind.ACL_ITEM: _Kind(AclItem, _in_list, _of_list),
     ObjectKind.SECURITY_RULE: _Kind(SecurityRule, _in_group, _of_group),

@@ -144,7 +144,7 @@ def test_a_switch_with_too_few_tables_is_no_edge() -> None:
     home = network("home")
     small = Switch(id="leaf1", dpid=1, name="leaf1", capabilities=Capabilities(tables=1))
     compiled = compile_switch(world(home, small, *on(home, 1)), "leaf1")
-    assert [reason for _, reason in refusals(compiled)] == ["an edge needs 14 tables, it has 1"]
+    assert [reason for _, reason in refusals(compiled)] == ["an edge needs 22 tables, it has 1"]
     assert not compiled.state.flows
 
 
@@ -238,5 +238,7 @@ def test_the_derived_macs_are_those_of_the_model() -> None:
     assert mac_number(home.gateway_mac) == addresses.gateway_mac(home.number)
     assert addresses.is_reserved(addresses.gateway_mac(home.number))
     assert addresses.is_reserved(addresses.edge_mac(0xFFFF))
-    assert not addresses.is_reserved(0x0E5D02000000)
+    assert addresses.is_reserved(addresses.public_mac(0xFFFF))
+    assert addresses.is_reserved(addresses.way_out_mac(0xFFFF))
+    assert not addresses.is_reserved(0x0E5D04000000)
     assert link_local(0x0242AC110002) == 0xFE80 << 112 | 0x0042ACFFFE110002

@@ -48,7 +48,8 @@ def test_examples() -> None:
     assert label.to_nic(1, 2) == 0x020001000002
     assert label.to_network(0x1234, 5) == 0x021234800005
     assert label.way(label.SECOND_DETOUR, 1) == 0x0A0001000000
-    assert Network.LARGEST_NUMBER == Nic.LARGEST_NUMBER == 0x7FFFFF
+    assert label.to_outside(0x1234, 5) == 0x021234C00005
+    assert Network.LARGEST_NUMBER == 0x3FFFFF and Nic.LARGEST_NUMBER == 0x7FFFFF
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.model import Switch
 from sdn_orch.intent.traffic import AH, ESP, GRE, ICMP, ICMPV6, TCP, UDP, Prefix, TrafficRule
 from sdn_orch.northbound.cloudstack.answers.tags import tags
 from sdn_orch.northbound.cloudstack.display import for_display, is_by_number
@@ -13,9 +16,17 @@ _NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmp"}
 _NAMES_OF_GROUPS = _NAMES | {AH: "ah", ESP: "esp", GRE: "gre"}
 
 
-def rule_state(_scene: Scene, _rule: object) -> str:
-    """CloudStack's word for a rule that is accepted and not in force: the data plane has no table for it."""
-    return "Add"
+#: Rules that gateways hold.
+_AT_GATEWAYS = (Forward, FirewallRule, EgressRule)
+
+
+def rule_state(scene: Scene, rule: object) -> str:
+    """CloudStack's word for a rule that switches hold, or for one that is accepted and not in force.
+
+    It is not where the data plane has no table for it, or where there is no gateway to hold it.
+    """
+    is_held = isinstance(rule, _AT_GATEWAYS) and scene.snapshot.count_where(Switch, "is_gateway", True)
+    return "Active" if is_held else "Add"
 
 
 def protocol(scene: Scene, rule: TrafficRule) -> str:

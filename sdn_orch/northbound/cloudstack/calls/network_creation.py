@@ -133,6 +133,7 @@ def create_network(call: Call) -> Network:
         dns=merge_dns(call, vpc.dns if vpc else (*zone.dns, *zone.ip6_dns)),
         mtu=guest_mtu(call, call.transaction.fabric_mtu),
         acl_id=_acl_list(call, offering, vpc),
+        egress_open=offering.egress_default_allow,
     )
     if network.kind is NetworkKind.L2:
         network = replace(network, domain_name="", dns=())

@@ -213,6 +213,7 @@ def update_network(call: Call) -> Network:
             domain_name=call.get(NETWORK_DOMAIN) or network.domain_name,
             mtu=guest_mtu(call, network.mtu),
             dns=merge_dns(call, network.dns),
+            egress_open=offering.egress_default_allow if offering else network.egress_open,
         )
     )
 

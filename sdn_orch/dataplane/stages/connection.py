@@ -1,0 +1,27 @@
+"""States of connections as matches, as value and mask."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sdn_orch.openflow.values import ConnectionState
+
+_TRACKED: Final = ConnectionState.TRACKED
+
+
+def _is(state: ConnectionState) -> tuple[int, int]:
+    return int(_TRACKED | state), int(_TRACKED | state)
+
+
+#: Belongs to no connection, and does not begin one.
+INVALID: Final = _is(ConnectionState.INVALID)
+#: Not answered yet: it begins a connection, or repeats its beginning.
+NEW: Final = _is(ConnectionState.NEW)
+#: Of a connection that was let through: answered, told of by an ICMP error, or translated already, which a
+#: connection without an answer is as well.
+KNOWN: Final = (
+    _is(ConnectionState.ESTABLISHED),
+    _is(ConnectionState.RELATED),
+    _is(ConnectionState.SOURCE_NAT),
+    _is(ConnectionState.DESTINATION_NAT),
+)

@@ -1,0 +1,138 @@
+"""ENTER, INGRESS, DESTINATION_NAT and INWARD: at a gateway, from a public network to a tenant's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sdn_orch.dataplane.pipeline import NETWORK, Punt, Table, flow, public_network, punt
+from sdn_orch.dataplane.rules import Said
+from sdn_orch.dataplane.stages.answer import answer_arp
+from sdn_orch.dataplane.stages.connection import INVALID, KNOWN, NEW
+from sdn_orch.dataplane.stages.protocols import (
+    ARP,
+    ARP_REPLY,
+    ECHO_REPLY,
+    ECHO_REQUEST,
+    ICMP,
+    IPV4,
+    TAGGED,
+    UNTAGGED,
+)
+from sdn_orch.dataplane.traffic import matches, port_blocks, port_fields, prefix_fields
+from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, Site
+from sdn_orch.intent.firewall import FirewallRule
+from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.public import PublicRange
+from sdn_orch.intent.traffic import Ports
+from sdn_orch.openflow.values import (
+    IN_PORT,
+    Action,
+    CopyField,
+    Match,
+    Output,
+    PopVlan,
+    SetField,
+    Side,
+    Track,
+    Translate,
+)
+
+_TTL = 64
+
+
+def switch(site: Site, port: int) -> Iterator[Said]:
+    """What comes from public networks; what belongs to a connection that was let through goes on."""
+    ranges = tuple(site.world.snapshot.all(PublicRange))
+    for vlan in sorted({one.vlan for one in ranges}, key=lambda vlan: vlan or 0):
+        tag = UNTAGGED if vlan is None else TAGGED | vlan
+        pop: tuple[Action, ...] = () if vlan is None else (PopVlan(),)
+        inside = NETWORK.of(public_network(vlan))
+        for eth_type, goto in ((ARP, Table.ANSWER), (IPV4, Table.ENTER)):
+            match = Match.of(in_port=port, vlan_vid=tag, eth_type=eth_type)
+            yield flow(Table.CLASSIFY, "public", match, pop, metadata=inside, goto=goto)
+        for upstream in sorted({int(one.gateway) for one in ranges if one.vlan == vlan}):
+            match = Match.of(metadata=inside, eth_type=ARP, arp_op=ARP_REPLY, arp_spa=upstream)
+            yield punt(Table.ANSWER, "answer", match, Punt.UPSTREAM)
+    for ttl in (0, 1):
+        yield flow(Table.ENTER, "spent", Match.of(eth_type=IPV4, ip_ttl=ttl))
+    yield flow(Table.INGRESS, "invalid", Match.of(ct_state=INVALID))
+    for state in KNOWN:
+        yield flow(Table.INGRESS, "known", Match.of(ct_state=state), goto=Table.INWARD)
+
+
+def network(network: NetworkView) -> Iterator[Said]:
+    """Destinations in it are in it."""
+    prefix = network.record.ipv4
+    if prefix is not None:
+        inside: Fields = {"ipv4_dst": (int(prefix.network_address), int(prefix.netmask))}
+        match = Match.of(metadata=network.routed, eth_type=IPV4, **inside)
+        yield flow(Table.INWARD, "prefix", match, metadata=network.local, goto=Table.NEXT_HOP)
+
+
+def address(site: Site, address: AddressView) -> Iterator[Said]:
+    """Who has it, what may come in to it, and whom that is for."""
+    yield answer_arp(address.public, address.mac, address.address, (*address.tag, Output(IN_PORT)))
+    outside = Match.of(metadata=address.public, eth_type=IPV4, ipv4_dst=address.address)
+    actions: tuple[Action, ...] = (
+        SetField("metadata", *address.router),
+        Track(address.zone, Table.INGRESS, translated=True),
+    )
+    if address.guest is not None:
+        actions = (SetField("ipv4_dst", address.guest), *actions)
+    yield flow(Table.ENTER, "address", outside, actions)
+    known_as = address.address if address.guest is None else address.guest
+    new: Fields = {"metadata": address.router, "eth_type": IPV4, "ct_state": NEW, "ipv4_dst": known_as}
+    yield from _firewall(site, address, new)
+    if address.guest is not None:
+        known = Track(address.zone, commit=True)
+        yield flow(Table.DESTINATION_NAT, "static", Match.of(**new), (known,), goto=Table.INWARD)
+        return
+    for forward in site.world.snapshot.where(Forward, "address_id", address.record.id):
+        yield from _forward(address, forward, new)
+    yield _echo(address, new)
+
+
+def _firewall(site: Site, address: AddressView, new: Fields) -> Iterator[Said]:
+    if address.record.vpc_id is not None:
+        yield flow(Table.INGRESS, "rule", Match.of(**new), goto=Table.DESTINATION_NAT)
+        return
+    rules = site.world.snapshot.where(FirewallRule, "address_id", address.record.id)
+    for match in {Match.of(**new, **fields): None for rule in rules for fields in matches(rule, 4)}:
+        yield flow(Table.INGRESS, "rule", match, goto=Table.DESTINATION_NAT)
+
+
+def _forward(address: AddressView, forward: Forward, new: Fields) -> Iterator[Said]:
+    """One port of the address leads to one of the NIC; where both ranges are the same it need not be said."""
+    sources = forward.sources or (None,)
+    for ports, port in _pairs(forward.public, forward.private):
+        to = Translate(Side.DESTINATION, int(forward.guest), port)
+        actions = (Track(address.zone, Table.INWARD, commit=True, to=to),)
+        for block in port_blocks(*ports):
+            for source in sources:
+                fields = {**port_fields(forward.protocol, block), **prefix_fields("src", source)}
+                match = Match.of(**new, ip_proto=forward.protocol, **fields)
+                yield flow(Table.DESTINATION_NAT, "forward", match, actions)
+
+
+def _pairs(public: Ports, private: Ports) -> Iterator[tuple[Ports, int | None]]:
+    if public == private:
+        yield public, None
+        return
+    for at in range(public[1] - public[0] + 1):
+        yield (public[0] + at, public[0] + at), private[0] + at
+
+
+def _echo(address: AddressView, new: Fields) -> Said:
+    """Answered on the spot to whoever is outside."""
+    match = Match.of(in_port=address.port, **new, ip_proto=ICMP, icmpv4_type=ECHO_REQUEST, icmpv4_code=0)
+    actions = (
+        CopyField("eth_src", "eth_dst", 48),
+        SetField("eth_src", address.mac),
+        CopyField("ipv4_src", "ipv4_dst", 32),
+        SetField("ipv4_src", address.address),
+        SetField("ip_ttl", _TTL),
+        SetField("icmpv4_type", ECHO_REPLY),
+        *address.tag,
+        Output(IN_PORT),
+    )
+    return flow(Table.DESTINATION_NAT, "echo", match, actions)

@@ -1,0 +1,105 @@
+"""LEAVE, EGRESS, SOURCE_NAT and UPLINK: at a gateway, from a tenant's network to a public one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sdn_orch.dataplane import addresses, label
+from sdn_orch.dataplane.pipeline import Table, flow
+from sdn_orch.dataplane.rules import Refused, Said
+from sdn_orch.dataplane.stages.connection import INVALID, KNOWN, NEW
+from sdn_orch.dataplane.stages.protocols import IPV4, TAGGED
+from sdn_orch.dataplane.traffic import matches
+from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, Site
+from sdn_orch.intent.firewall import EgressRule
+from sdn_orch.intent.model import Transport
+from sdn_orch.openflow.values import (
+    Action,
+    DecrementTtl,
+    Match,
+    Output,
+    PopVlan,
+    SetField,
+    Side,
+    Track,
+    Translate,
+    Untrack,
+)
+
+
+def switch() -> Iterator[Said]:
+    """What belongs to a connection that was let through goes on; what should and does not is dropped."""
+    for ttl in (0, 1):
+        yield flow(Table.LEAVE, "spent", Match.of(eth_type=IPV4, ip_ttl=ttl))
+    yield flow(Table.EGRESS, "invalid", Match.of(ct_state=INVALID))
+    for state in KNOWN:
+        yield flow(Table.EGRESS, "known", Match.of(ct_state=state), goto=Table.SOURCE_NAT)
+        yield flow(Table.SOURCE_NAT, "known", Match.of(ct_state=state), goto=Table.UPLINK)
+
+
+def network(site: Site, network: NetworkView, zone: int) -> Iterator[Said]:
+    """What other edges send here to go out; and by the egress rules what of it may."""
+    yield from _from_edges(site, network)
+    here: Fields = {"metadata": network.local, "eth_type": IPV4}
+    track = Track(zone, Table.EGRESS, translated=True)
+    yield flow(Table.LEAVE, "network", Match.of(**here), (track,))
+    is_open = network.record.egress_open or network.record.vpc_id is not None
+    new: Fields = {**here, "ct_state": NEW}
+    yield flow(Table.EGRESS, "default", Match.of(**new), goto=Table.SOURCE_NAT if is_open else None)
+    if network.record.vpc_id is None:
+        rules = site.world.snapshot.where(EgressRule, "network_id", network.record.id)
+        for match in {Match.of(**new, **fields): None for rule in rules for fields in matches(rule, 4)}:
+            yield flow(Table.EGRESS, "rule", match, goto=None if is_open else Table.SOURCE_NAT)
+
+
+def _from_edges(site: Site, network: NetworkView) -> Iterator[Said]:
+    if site.dialect.transport is Transport.LABEL:
+        own = label.to_outside(site.switch.number, network.number), label.DESTINATION_MASK
+        match = Match.of(eth_dst=own)
+        yield flow(Table.ARRIVE, "nic", match, metadata=network.entry, goto=Table.LEAVE)
+        return
+    fields: dict[str, int] = {"eth_dst": addresses.way_out_mac(site.switch.number)}
+    actions: tuple[Action, ...] = ()
+    if site.switch.underlay is None:
+        return
+    if site.dialect.transport is Transport.VXLAN:
+        fields["tunnel_id"] = network.record.effective_vni
+    elif network.record.vlan is None:
+        return
+    else:
+        fields["vlan_vid"], actions = TAGGED | network.record.vlan, (PopVlan(),)
+    match = Match.of(in_port=site.switch.underlay, **fields)
+    yield flow(Table.CLASSIFY, "way out", match, actions, metadata=network.entry, goto=Table.LEAVE)
+
+
+def address(address: AddressView) -> Iterator[Said]:
+    """Its source NAT, or that of the NIC that has it alone; and the way out under it."""
+    if address.guest is not None:
+        inside: Fields = {"metadata": address.router, "eth_type": IPV4, "ipv4_src": address.guest}
+        own = SetField("ipv4_src", address.address)
+        actions: tuple[Action, ...] = (Track(address.zone, commit=True), own)
+        yield flow(
+            Table.SOURCE_NAT, "new static", Match.of(ct_state=NEW, **inside), actions, goto=Table.UPLINK
+        )
+        yield flow(Table.SOURCE_NAT, "static", Match.of(**inside), (own,), goto=Table.UPLINK)
+    elif address.record.is_source_nat:
+        match = Match.of(metadata=address.router, eth_type=IPV4, ct_state=NEW)
+        to = Translate(Side.SOURCE, address.address)
+        track = Track(address.zone, Table.UPLINK, commit=True, to=to)
+        yield flow(Table.SOURCE_NAT, "new", match, (track,))
+    turn = Match.of(eth_type=IPV4, ipv4_dst=address.address)
+    # It may have to leave where it came in.
+    back = (Untrack(), SetField("in_port", 0))
+    yield flow(Table.UPLINK, "turn", turn, back, metadata=address.public, goto=Table.ENTER)
+    if address.next_hop is None:
+        yield Refused(f"the way out: {address.upstream}, the gateway of its range, has not answered yet")
+        return
+    out: Mapping[str, int | tuple[int, int]] = {"metadata": address.router, "ipv4_src": address.address}
+    actions = (
+        DecrementTtl(),
+        SetField("eth_src", address.mac),
+        SetField("eth_dst", address.next_hop),
+        *address.tag,
+        Output(address.port),
+    )
+    yield flow(Table.UPLINK, "address", Match.of(eth_type=IPV4, **out), actions)

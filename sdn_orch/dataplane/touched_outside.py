@@ -1,0 +1,117 @@
+"""Which units a change between tenants' networks and public ones may alter; see `touched.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sdn_orch.dataplane.compiler import router_of
+from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
+from sdn_orch.dataplane.world import World
+from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.gateways import gateway_of, networks_of, principal
+from sdn_orch.intent.model import Network, NetworkKind, Record, Switch
+from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+
+
+def touched_outside(before: World, after: World, old: Record | None, new: Record | None) -> set[Unit]:
+    """The units that one difference may alter."""
+    found: set[Unit] = set()
+    record = old or new
+    for world, one in ((before, old), (after, new)):
+        match one:
+            case FirewallRule() | Forward():
+                found |= _address(world, one.address_id)
+            case EgressRule():
+                network = world.snapshot.get(Network, one.network_id)
+                gateway = None if network is None else world.gateway((network,))
+                if gateway is not None:
+                    found.add((Owner(OwnerKind.NETWORK, one.network_id), gateway.id))
+            case NextHop():
+                found |= _addresses(world, world.snapshot.where(PublicAddress, "range_id", one.range_id))
+            case PublicRange():
+                found |= _addresses(world, world.snapshot.where(PublicAddress, "range_id", one.id))
+                gateways = world.snapshot.where(Switch, "is_gateway", True)
+                found |= {(Owner(OwnerKind.SWITCH, switch.id), switch.id) for switch in gateways}
+            case PublicAddress():
+                found |= _address(world, one.id)
+                rivals = world.snapshot.where(PublicAddress, "nic_id", one.nic_id) if one.nic_id else ()
+                found |= _addresses(world, rivals)
+                if one.is_source_nat:
+                    same = world.snapshot.where(PublicAddress, "source_nat_of", one.source_nat_of)
+                    found |= _addresses(world, same)
+    if isinstance(record, PublicAddress):
+        for router in {one.router_id for one in (old, new) if isinstance(one, PublicAddress)} - {None}:
+            found |= _by_router(before, after, str(router))
+    elif isinstance(record, Switch) and _as_gateway(old) != _as_gateway(new):
+        routers = {
+            address.router_id: None
+            for world in (before, after)
+            for address in world.snapshot.all(PublicAddress)
+        }
+        for router in routers:
+            if router is not None:
+                found |= _by_gateway(before, after, router, record.id)
+    return found
+
+
+def everywhere(world: World, realm: Sequence[Network]) -> set[Unit]:
+    """Everything of a realm, on all switches that have a part in it."""
+    members = world.realm_members(realm)
+    return {(owner, member) for owner in realm_owners(world, realm) for member in members}
+
+
+def realm_owners(world: World, realm: Sequence[Network]) -> Iterator[Owner]:
+    """The router of these networks, they, and all their NICs."""
+    if realm and realm[0].kind is not NetworkKind.L2:
+        yield router_of(realm[0])
+    for network in realm:
+        yield Owner(OwnerKind.NETWORK, network.id)
+        yield from (Owner(OwnerKind.NIC, nic.id) for nic in world.nics(network.id))
+
+
+def _by_router(before: World, after: World, router: str) -> set[Unit]:
+    """The whole of a router, where its zone or its gateway is another one, or it had or has neither."""
+    first, second = (
+        [one and one.id for one in (principal(world.snapshot, router), gateway_of(world.snapshot, router))]
+        for world in (before, after)
+    )
+    return set() if first == second else _router(before, router) | _router(after, router)
+
+
+def _by_gateway(before: World, after: World, router: str, switch_id: str) -> set[Unit]:
+    """A router that goes out by this switch, or did, or goes out by another one than before."""
+    gateways = {
+        None if gateway is None else gateway.id
+        for gateway in (gateway_of(world.snapshot, router) for world in (before, after))
+    }
+    if len(gateways) == 1 and switch_id not in gateways:
+        return set()
+    return _router(before, router) | _router(after, router)
+
+
+def _router(world: World, router: str) -> set[Unit]:
+    addresses = world.snapshot.where(PublicAddress, "router_id", router)
+    return everywhere(world, networks_of(world.snapshot, router)) | _addresses(world, addresses)
+
+
+def _address(world: World, address_id: str) -> set[Unit]:
+    record = world.snapshot.get(PublicAddress, address_id)
+    return set() if record is None else _addresses(world, (record,))
+
+
+def _addresses(world: World, addresses: Iterable[PublicAddress]) -> set[Unit]:
+    """Addresses at the gateways of their routers."""
+    found: set[Unit] = set()
+    for address in addresses:
+        gateway = None if address.router_id is None else gateway_of(world.snapshot, address.router_id)
+        if gateway is not None:
+            found.add((Owner(OwnerKind.ADDRESS, address.id), gateway.id))
+    return found
+
+
+def _as_gateway(record: Record | None) -> object:
+    """What others need to know of a gateway to send to it, and which one it is."""
+    if not isinstance(record, Switch) or not record.is_gateway:
+        return None
+    return record.number, record.name, record.transport, record.tunnel_address, record.public_port

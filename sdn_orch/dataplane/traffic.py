@@ -1,0 +1,70 @@
+"""What a rule is about, as fields of matches: one match for each prefix and each block of ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+
+from sdn_orch.intent.traffic import ICMP, ICMPV6, LARGEST_PORT, SCTP, TCP, UDP, Prefix, TrafficRule
+
+Fields = dict[str, int | tuple[int, int]]
+_PORT_FIELDS = {TCP: "tcp_dst", UDP: "udp_dst", SCTP: "sctp_dst"}
+_ICMP_FIELDS = {ICMP: "icmpv4", ICMPV6: "icmpv6"}
+
+
+def matches(rule: TrafficRule, version: int) -> Iterator[Fields]:
+    """The fields of each match, of packets of one version of IP, that together say what a rule is about."""
+    sources, destinations = (_of(prefixes, version) for prefixes in (rule.sources, rule.destinations))
+    for source, destination, block in product(sources, destinations, _ports(rule)):
+        fields = {**prefix_fields("src", source), **prefix_fields("dst", destination)}
+        if rule.protocol is not None:
+            fields["ip_proto"] = rule.protocol
+            fields |= port_fields(rule.protocol, block)
+            fields |= _icmp_fields(rule)
+        yield fields
+
+
+def _of(prefixes: tuple[Prefix, ...], version: int) -> tuple[Prefix | None, ...]:
+    """Those of one version; None for any."""
+    return tuple(prefix for prefix in prefixes if prefix.version == version) if prefixes else (None,)
+
+
+def _ports(rule: TrafficRule) -> tuple[tuple[int, int], ...]:
+    if rule.ports is None or rule.protocol not in _PORT_FIELDS:
+        return ((0, 0),)
+    return port_blocks(*rule.ports)
+
+
+@lru_cache(maxsize=4096)
+def port_blocks(first: int, last: int) -> tuple[tuple[int, int], ...]:
+    """A range of ports as values and masks, as few as there can be; a mask of 0 is any port."""
+    first, last = max(first, 0), min(last, LARGEST_PORT)
+    blocks: list[tuple[int, int]] = []
+    while first <= last:
+        size = (first & -first) or LARGEST_PORT + 1
+        while first + size - 1 > last:
+            size >>= 1
+        blocks.append((first, LARGEST_PORT + 1 - size))
+        first += size
+    return tuple(blocks)
+
+
+def port_fields(protocol: int, block: tuple[int, int]) -> Fields:
+    """The destination port of a protocol that has ports; nothing for any port."""
+    return {_PORT_FIELDS[protocol]: block} if block[1] else {}
+
+
+def prefix_fields(side: str, prefix: Prefix | None) -> Fields:
+    """The packet's `src` or `dst` address in a prefix; nothing for any."""
+    if prefix is None or not prefix.prefixlen:
+        return {}
+    return {f"ipv{prefix.version}_{side}": (int(prefix.network_address), int(prefix.netmask))}
+
+
+def _icmp_fields(rule: TrafficRule) -> Fields:
+    name = _ICMP_FIELDS.get(rule.protocol or 0)
+    if name is None or rule.icmp_type is None:
+        return {}
+    fields: Fields = {f"{name}_type": rule.icmp_type}
+    return fields if rule.icmp_code is None else {**fields, f"{name}_code": rule.icmp_code}

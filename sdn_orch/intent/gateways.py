@@ -1,0 +1,57 @@
+"""Gateways: the edges with a port to the public networks, and which of them each router goes out by.
+
+All public addresses of a router (a VPC's, or a network's own) live on one gateway, so that one place knows
+all its connections. Which one is found by rendezvous hashing (Thaler and Ravishankar, 1998): when a gateway
+goes, only its own routers move.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from sdn_orch.intent.model import Network, Switch
+from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.snapshot import Snapshot
+
+
+def router_id(network: Network) -> str:
+    """The router of a network: that of its VPC, or its own."""
+    return network.vpc_id or network.id
+
+
+def networks_of(snapshot: Snapshot, router_id: str) -> tuple[Network, ...]:
+    """The networks that a router joins."""
+    tiers = snapshot.where(Network, "vpc_id", router_id)
+    if tiers:
+        return tiers
+    network = snapshot.get(Network, router_id)
+    return () if network is None else (network,)
+
+
+def principal(snapshot: Snapshot, router_id: str) -> PublicAddress | None:
+    """The address whose number is a router's zone: that of its source NAT, else its oldest; None if none."""
+    addresses = snapshot.where(PublicAddress, "router_id", router_id)
+    source_nat = (one for one in addresses if one.is_source_nat and one.guest is None)
+    return next(source_nat, addresses[0] if addresses else None)
+
+
+def rival(snapshot: Snapshot, address: PublicAddress) -> PublicAddress | None:
+    """An older address that does what this one is to do too, so that it cannot; None if there is none."""
+    if address.is_source_nat and address.guest is None:
+        others = snapshot.where(PublicAddress, "source_nat_of", address.router_id)
+    else:
+        others = snapshot.where(PublicAddress, "nic_id", address.nic_id) if address.nic_id else ()
+    is_rival = (other for other in others if other.guest == address.guest and other.number < address.number)
+    return next(is_rival, None)
+
+
+def gateway_of(snapshot: Snapshot, router_id: str) -> Switch | None:
+    """The gateway that a router's addresses live on; None if it has no address or there is no gateway."""
+    if not snapshot.count_where(PublicAddress, "router_id", router_id):
+        return None
+    gateways = snapshot.where(Switch, "is_gateway", True)
+    return max(gateways, key=lambda switch: _weight(router_id, switch.id), default=None)
+
+
+def _weight(router_id: str, switch_id: str) -> bytes:
+    return blake2b(f"{router_id} {switch_id}".encode(), digest_size=8).digest()

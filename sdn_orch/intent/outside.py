@@ -1,0 +1,245 @@
+"""What lies between a tenant's network and the outside, for one packet: addresses, rules, conversations.
+
+A part of `meaning`, which likewise knows no switch rule. A router remembers whom its machines talk to
+(`Conversations`), because an answer may pass where a first word may not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.gateways import gateway_of, principal, rival
+from sdn_orch.intent.mac import mac_number
+from sdn_orch.intent.model import Network, Switch
+from sdn_orch.intent.packet import ICMP, TCP, UDP, Packet
+from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import Prefix, TrafficRule
+
+#: An address, and a port or what stands for it.
+Side = tuple[int, int]
+_ECHO_REQUEST, _ECHO_REPLY = 8, 0
+_PORTS = {TCP: "tcp", UDP: "udp"}
+_PUBLIC_MAC = 0x0E5D02 << 24
+_FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
+_TTL = 64
+#: What an untagged frame and one of a VLAN have as `vlan_vid`.
+_TAGGED = 0x1000
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Between a machine (`inside`) and somebody outside (`peer`), who knows it as `public`."""
+
+    protocol: int
+    inside: Side
+    public: Side
+    peer: Side
+
+
+@dataclass(slots=True)
+class Conversations:
+    """What routers remember, by their ids."""
+
+    known: dict[str, list[Conversation]] = field(default_factory=dict)
+
+    def of(self, router_id: str) -> list[Conversation]:
+        """Those of one router, for reading and adding."""
+        return self.known.setdefault(router_id, [])
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Who speaks to whom in a packet."""
+
+    protocol: int
+    source: Side
+    destination: Side
+
+
+def words_of(packet: Packet) -> Words | None:
+    """What a packet is in a conversation; None for what has no part in any, as ICMP's other messages."""
+    protocol = packet["ip_proto"]
+    ports = (0, 0)
+    if protocol == ICMP:
+        if packet.get("icmpv4_type") not in (_ECHO_REQUEST, _ECHO_REPLY):
+            return None
+        ports = (int.from_bytes(packet.payload[:2], "big"),) * 2
+    elif protocol in _PORTS:
+        name = _PORTS[protocol]
+        ports = (packet.get(f"{name}_src") or 0, packet.get(f"{name}_dst") or 0)
+    return Words(protocol, (packet["ipv4_src"], ports[0]), (packet["ipv4_dst"], ports[1]))
+
+
+def goes_out(
+    snapshot: Snapshot, network: Network, router_id: str, packet: Packet, memory: Conversations
+) -> Packet | str:
+    """A packet from inside with its public source; or why it does not leave."""
+    words = words_of(packet)
+    if words is None:
+        return "it belongs to no conversation"
+    known = memory.of(router_id)
+    for conversation in known:
+        told = (conversation.protocol, conversation.inside, conversation.peer)
+        if told == (words.protocol, words.source, words.destination):
+            return _under(packet, conversation.public, "src")
+    if network.vpc_id is None and not _may_leave(snapshot, network, packet):
+        return "the network's egress rules let nothing of the kind out"
+    public = _public_side(snapshot, router_id, words, known)
+    if public is None:
+        return "there is no address to go out under"
+    known.append(Conversation(words.protocol, words.source, public, words.destination))
+    return _under(packet, public, "src")
+
+
+def comes_in(
+    snapshot: Snapshot, address: PublicAddress, router_id: str, packet: Packet, memory: Conversations
+) -> Packet | str:
+    """A packet to a public address with its destination inside; or why it does not come in."""
+    words = words_of(packet)
+    if words is None:
+        return "it belongs to no conversation"
+    known = memory.of(router_id)
+    for conversation in known:
+        told = (conversation.protocol, conversation.public, conversation.peer)
+        if told == (words.protocol, words.destination, words.source):
+            return _under(packet, conversation.inside, "dst")
+    if address.vpc_id is None and not _may_enter(snapshot, address, packet):
+        return "no firewall rule lets it in"
+    inside = _inside(snapshot, address, packet, words)
+    if inside is None:
+        return "the address leads to nobody"
+    if any((one.protocol, one.inside, one.peer) == (words.protocol, inside, words.source) for one in known):
+        return "the machine talks to the same peer under another address already"
+    known.append(Conversation(words.protocol, inside, words.destination, words.source))
+    return _under(packet, inside, "dst")
+
+
+def uplink(snapshot: Snapshot, router_id: str, packet: Packet) -> Packet | str:
+    """A packet with a public source as it leaves for the next router, with the tag of its public network."""
+    address = address_of(snapshot, IPv4Address(packet["ipv4_src"]))
+    first = principal(snapshot, router_id)
+    hops = snapshot.where(NextHop, "range_id", address.range_id) if address else ()
+    if address is None or first is None or not hops:
+        return "the next router is not known"
+    vlan = snapshot.need(PublicRange, address.range_id).vlan
+    tag = {} if vlan is None else {"vlan_vid": _TAGGED | vlan, "vlan_pcp": 0}
+    return packet.replace(
+        eth_src=public_mac(first), eth_dst=mac_number(hops[0].mac), ip_ttl=packet["ip_ttl"] - 1, **tag
+    )
+
+
+def echo(snapshot: Snapshot, address: PublicAddress, packet: Packet, memory: Conversations) -> Packet | None:
+    """The answer to a ping of an address from outside, where its firewall lets that in; no machine has it."""
+    is_ping = (packet.get("icmpv4_type"), packet.get("icmpv4_code")) == (_ECHO_REQUEST, 0)
+    router_id, words = address.router_id, words_of(packet)
+    if not is_ping or words is None or router_id is None or address.guest is not None:
+        return None
+    for one in memory.of(router_id):
+        if (one.protocol, one.public, one.peer) == (words.protocol, words.destination, words.source):
+            return None
+    if address.vpc_id is None and not _may_enter(snapshot, address, packet):
+        return None
+    first = principal(snapshot, router_id)
+    return (
+        None
+        if first is None
+        else packet.replace(
+            eth_src=public_mac(first),
+            eth_dst=packet["eth_src"],
+            ipv4_src=packet["ipv4_dst"],
+            ipv4_dst=packet["ipv4_src"],
+            ip_ttl=_TTL,
+            icmpv4_type=_ECHO_REPLY,
+        )
+    )
+
+
+def address_of(snapshot: Snapshot, address: IPv4Address) -> PublicAddress | None:
+    """The public address with a router and a gateway, if there is one, that nobody else has."""
+    for found in snapshot.where(PublicAddress, "address", address):
+        router_id = found.router_id
+        if router_id and rival(snapshot, found) is None and gateway_of(snapshot, router_id) is not None:
+            return found
+    return None
+
+
+def gateway_at(snapshot: Snapshot, address: PublicAddress) -> Switch | None:
+    """Where an address lives."""
+    return None if address.router_id is None else gateway_of(snapshot, address.router_id)
+
+
+def public_mac(first: PublicAddress) -> int:
+    """The MAC address of a router in public networks: from the number of the first of its addresses."""
+    return _PUBLIC_MAC | first.number
+
+
+def _public_side(snapshot: Snapshot, router_id: str, words: Words, known: list[Conversation]) -> Side | None:
+    """Static NAT keeps the port; source NAT does if nobody else has it towards this peer."""
+    guest, port = words.source
+    addresses = snapshot.where(PublicAddress, "router_id", router_id)
+    alone = [one for one in addresses if one.guest is not None and rival(snapshot, one) is None]
+    for address in alone:
+        if int(address.guest or 0) == guest:
+            return int(address.address), port
+    shared = next((one for one in addresses if one.is_source_nat and one.guest is None), None)
+    if shared is None:
+        return None
+    taken = {one.public for one in known if (one.protocol, one.peer) == (words.protocol, words.destination)}
+    candidates = (port, *range(_FIRST_FREE_PORT, _LAST_PORT + 1))
+    own = int(shared.address)
+    return next(((own, other) for other in candidates if (own, other) not in taken), None)
+
+
+def _inside(snapshot: Snapshot, address: PublicAddress, packet: Packet, words: Words) -> Side | None:
+    port = words.destination[1]
+    if address.guest is not None:
+        return int(address.guest), port
+    for forward in snapshot.where(Forward, "address_id", address.id):
+        is_for = forward.protocol == words.protocol and forward.public[0] <= port <= forward.public[1]
+        if is_for and _in(packet["ipv4_src"], forward.sources):
+            return int(forward.guest), forward.private[0] + port - forward.public[0]
+    return None
+
+
+def _may_leave(snapshot: Snapshot, network: Network, packet: Packet) -> bool:
+    rules = snapshot.where(EgressRule, "network_id", network.id)
+    return any(is_about(rule, packet) for rule in rules) != network.egress_open
+
+
+def _may_enter(snapshot: Snapshot, address: PublicAddress, packet: Packet) -> bool:
+    rules = snapshot.where(FirewallRule, "address_id", address.id)
+    return any(is_about(rule, packet) for rule in rules)
+
+
+def is_about(rule: TrafficRule, packet: Packet) -> bool:
+    """Whether a rule is about an IPv4 packet."""
+    if not (_in(packet["ipv4_src"], rule.sources) and _in(packet["ipv4_dst"], rule.destinations)):
+        return False
+    if rule.protocol is None:
+        return True
+    if rule.protocol != packet["ip_proto"]:
+        return False
+    if rule.protocol == ICMP:
+        wanted = ((rule.icmp_type, "icmpv4_type"), (rule.icmp_code, "icmpv4_code"))
+        return all(value is None or packet.get(name) == value for value, name in wanted)
+    if rule.ports is None or rule.protocol not in _PORTS:
+        return True
+    port = packet.get(f"{_PORTS[rule.protocol]}_dst") or 0
+    return rule.ports[0] <= port <= rule.ports[1]
+
+
+def _in(address: int, prefixes: tuple[Prefix, ...]) -> bool:
+    return not prefixes or any(prefix.version == 4 and IPv4Address(address) in prefix for prefix in prefixes)
+
+
+def _under(packet: Packet, side: Side, end: str) -> Packet:
+    """The packet with another address, and another port where it has ports."""
+    name = _PORTS.get(packet["ip_proto"])
+    changes = {f"ipv4_{end}": side[0]}
+    if name is not None and f"{name}_{end}" in packet:
+        changes[f"{name}_{end}"] = side[1]
+    return packet.replace(**changes)

@@ -1,0 +1,259 @@
+"""Between tenants and the outside: two gateways, an "internet" behind them, two tenants with equal addresses.
+
+Each case is packets that must pass beside packets that must not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.e2e.ping import ask, reach
+from topologies.cloud import Cloud
+from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.outside import FAR, NEAR, open_outside
+from topologies.demo.tenants import ISOLATED, TIER, Cloudstack, Tenant
+from topologies.leaf_spine import INTERNET, LeafSpine
+
+pytestmark = pytest.mark.mininet
+
+
+@dataclass(frozen=True, slots=True)
+class North:
+    """The cloud with its machines, and who owns them."""
+
+    cloud: Cloud
+    made: Cloudstack
+    tenants: dict[str, Tenant]
+    machines: dict[str, Machine]
+    networks: dict[str, str]
+
+    def node(self, name: str) -> Any:
+        """The host that plays a machine, or the internet."""
+        return self.cloud.node(INTERNET if name == INTERNET else self.machines[name].host)
+
+    def call(self, name: str) -> Any:
+        """The calls of the tenant who has the machine."""
+        return self.tenants[self.machines[name].tenant].call
+
+    def vm(self, name: str) -> str:
+        """The id of a machine."""
+        found: str = self.call(name).listVirtualMachines(name=name)["virtualmachine"][0]["id"]
+        return found
+
+    def source_nat(self, name: str) -> dict[str, Any]:
+        """The address under which a machine's network goes out."""
+        listed = self.call(name).listPublicIpAddresses(issourcenat=True)["publicipaddress"]
+        network = self.networks[self.machines[name].network]
+        found: dict[str, Any] = next(
+            row for row in listed if row.get("associatednetworkid") == network or row.get("vpcid")
+        )
+        return found
+
+    def address(self, name: str) -> dict[str, Any]:
+        """One more address for a machine's network."""
+        network = self.networks[self.machines[name].network]
+        found: dict[str, Any] = self.call(name).associateIpAddress(networkid=network)["ipaddress"]
+        return found
+
+    def wait_realised(self) -> None:
+        """Until the switches hold everything that was asked for."""
+
+        def realised() -> bool:
+            items = self.cloud.controller.ask_all("/v1/objects")
+            return not any(row["condition"] == "pending" and row["note"] is None for row in items)
+
+        self.cloud.controller.wait(realised, "everything to be realised")
+
+
+@pytest.fixture(scope="module")
+def north() -> Iterator[North]:
+    with Cloud(partial(LeafSpine, leaves=4, hosts=2, gateways=2)) as cloud:
+        cloud.start()
+        open_outside(cloud)
+        made = Cloudstack(cloud.controller)
+        made.public_range()
+        red, blue = made.tenant("red"), made.tenant("blue")
+        networks = {
+            "red-net": made.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64"),
+            "blue-net": made.network(blue, "blue-net", ISOLATED, "10.1.1.1", "2001:db8:2::/64"),
+        }
+        rows = [("red1", red, "h1", "10.1.1.10"), ("red2", red, "h3", "10.1.1.11")]
+        rows += [("blue1", blue, "h2", "10.1.1.10"), ("blue2", blue, "h5", "10.1.1.11")]
+        machines: dict[str, Machine] = {}
+        for name, tenant, host, address in rows:
+            network = f"{tenant.name}-net"
+            machines[name] = made.machine(tenant, host, name, (network, networks[network]), ipaddress=address)
+        offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
+        vpc = blue.call.createVPC(
+            name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
+        )["vpc"]["id"]
+        networks["web"] = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
+        machines["web1"] = made.machine(blue, "h7", "web1", ("web", networks["web"]), "shop")
+        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
+        cloud.wait_realised(machine.nic_id for machine in machines.values())
+        take_addresses(cloud, list(machines.values()))
+        yield North(cloud, made, {"red": red, "blue": blue}, machines, networks)
+
+
+@pytest.fixture(scope="module")
+def served(north: North) -> Iterator[North]:
+    """Every machine and the internet answer HTTP at port 8080 with their names, and UDP at 9000."""
+    names = (*north.machines, INTERNET)
+    processes = [
+        north.node(name).popen(["python3", "-m", "topologies.demo.answer", name, "8080", "9000"])
+        for name in names
+    ]
+    for name in names:
+        node = north.node(name)
+        north.cloud.controller.wait(partial(_listens, node), f"{name} to listen")
+    yield north
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def _listens(node: Any) -> bool:
+    return ":8080" in node.cmd("ss -ltn")
+
+
+def get(node: Any, address: str, port: int) -> str:
+    """What answers HTTP there; empty if nothing does."""
+    return str(node.cmd(f"curl -s -m 2 http://{address}:{port}/")).strip()
+
+
+def told(node: Any, address: str, port: int) -> str:
+    """What answers one datagram there; empty if nothing does."""
+    script = f"exec 3<>/dev/udp/{address}/{port}; echo hello >&3; timeout 1 head -n 1 <&3"
+    return str(node.cmd(f"bash -c '{script}'")).strip()
+
+
+def test_nothing_leaves_until_an_egress_rule_lets_it(served: North) -> None:
+    red1, call = served.node("red1"), served.call("red1")
+    assert " 0 received" in ask(red1, FAR)
+    assert get(red1, FAR, 8080) == ""
+    network = served.networks["red-net"]
+    rule = call.createEgressFirewallRule(
+        networkid=network, protocol="tcp", startport=8000, endport=8100, cidrlist="10.1.1.0/24"
+    )["firewallrule"]["id"]
+    served.wait_realised()
+    seen = json.loads(get(red1, FAR, 8080))
+    assert seen == {"name": INTERNET, "from": served.source_nat("red1")["ipaddress"]}
+    assert " 0 received" in ask(red1, FAR)
+    assert told(red1, NEAR, 9000) == ""
+    assert call.listEgressFirewallRules(id=rule)["firewallrule"][0]["state"] == "Active"
+    call.deleteEgressFirewallRule(id=rule)
+    call.createEgressFirewallRule(networkid=network, protocol="all")
+    served.wait_realised()
+    assert " 3 received" in reach(red1, FAR)
+    assert json.loads(told(red1, NEAR, 9000))["name"] == INTERNET
+    # The other tenant's rules are its own.
+    assert " 0 received" in ask(served.node("blue1"), FAR)
+
+
+def test_tenants_of_equal_addresses_go_out_under_their_own(served: North) -> None:
+    for name in ("red1", "blue1"):
+        served.call(name).createEgressFirewallRule(
+            networkid=served.networks[served.machines[name].network], protocol="tcp"
+        )
+    served.wait_realised()
+    seen = {name: json.loads(get(served.node(name), FAR, 8080))["from"] for name in ("red1", "blue1")}
+    assert seen == {name: served.source_nat(name)["ipaddress"] for name in seen}
+    assert len(set(seen.values())) == 2
+
+
+def test_a_vpc_goes_out_under_its_address(served: North) -> None:
+    seen = json.loads(get(served.node("web1"), FAR, 8080))
+    assert seen["from"] == served.source_nat("web1")["ipaddress"]
+
+
+def test_forwarded_ports_and_the_firewall(served: North) -> None:
+    call, internet = served.call("red1"), served.node(INTERNET)
+    address = served.source_nat("red1")
+    call.createPortForwardingRule(
+        ipaddressid=address["id"], protocol="tcp", publicport=80, privateport=8080,
+        virtualmachineid=served.vm("red2"), openfirewall=False,
+    )  # fmt: skip
+    call.createPortForwardingRule(
+        ipaddressid=address["id"], protocol="udp", publicport=5000, privateport=9000,
+        virtualmachineid=served.vm("red1"), openfirewall=False,
+    )  # fmt: skip
+    served.wait_realised()
+    assert get(internet, address["ipaddress"], 80) == "", "no firewall rule lets it in"
+    tcp = call.createFirewallRule(
+        ipaddressid=address["id"], protocol="tcp", startport=80, endport=80, cidrlist=f"{NEAR}/32"
+    )["firewallrule"]["id"]
+    call.createFirewallRule(ipaddressid=address["id"], protocol="udp", startport=4990, endport=5010)
+    served.wait_realised()
+    assert json.loads(get(internet, address["ipaddress"], 80)) == {"name": "red2", "from": NEAR}
+    assert json.loads(told(internet, address["ipaddress"], 5000))["name"] == "red1"
+    assert str(internet.cmd(f"curl -s -m 2 --interface {FAR} http://{address['ipaddress']}/")) == ""
+    assert get(internet, address["ipaddress"], 81) == ""
+    assert told(internet, address["ipaddress"], 5001) == "", "the firewall is open, but it leads to nobody"
+    call.deleteFirewallRule(id=tcp)
+    served.wait_realised()
+    assert get(internet, address["ipaddress"], 80) == ""
+
+
+def test_static_nat_both_ways_and_back_again(served: North) -> None:
+    call, internet = served.call("blue2"), served.node(INTERNET)
+    address = served.address("blue2")
+    call.enableStaticNat(ipaddressid=address["id"], virtualmachineid=served.vm("blue2"))
+    call.createFirewallRule(ipaddressid=address["id"], protocol="icmp", icmptype=-1, icmpcode=-1)
+    call.createFirewallRule(ipaddressid=address["id"], protocol="tcp", startport=8080, endport=8080)
+    served.wait_realised()
+    assert " 3 received" in reach(internet, address["ipaddress"])
+    assert json.loads(get(internet, address["ipaddress"], 8080)) == {"name": "blue2", "from": NEAR}
+    assert json.loads(get(served.node("blue2"), FAR, 8080))["from"] == address["ipaddress"]
+    # A tenant reaches its own public address, another one's, and they it, as anybody outside does.
+    assert json.loads(get(served.node("blue1"), address["ipaddress"], 8080))["name"] == "blue2"
+    assert json.loads(get(served.node("red1"), address["ipaddress"], 8080)) == {
+        "name": "blue2",
+        "from": served.source_nat("red1")["ipaddress"],
+    }
+    call.disableStaticNat(ipaddressid=address["id"])
+    served.wait_realised()
+    assert get(internet, address["ipaddress"], 8080) == ""
+    assert json.loads(get(served.node("blue2"), FAR, 8080))["from"] == served.source_nat("blue2")["ipaddress"]
+    call.disassociateIpAddress(id=address["id"])
+
+
+def test_private_addresses_are_not_reached_from_outside(served: North) -> None:
+    internet = served.node(INTERNET)
+    via = served.source_nat("red1")["ipaddress"]
+    internet.cmd(f"ip route replace 10.1.1.0/24 via {via}")
+    try:
+        assert " 0 received" in ask(internet, served.machines["red1"].ipv4)
+        assert get(internet, served.machines["red1"].ipv4, 8080) == ""
+    finally:
+        internet.cmd("ip route del 10.1.1.0/24")
+
+
+def test_a_session_outlives_the_controller_and_the_rule_that_let_it_in(served: North) -> None:
+    call, internet = served.call("red1"), served.node(INTERNET)
+    address = served.address("red1")
+    call.createPortForwardingRule(
+        ipaddressid=address["id"], protocol="tcp", publicport=22, privateport=8080,
+        virtualmachineid=served.vm("red1"), openfirewall=True,
+    )  # fmt: skip
+    served.wait_realised()
+    open_it = f"exec 3<>/dev/tcp/{address['ipaddress']}/22; read -r _"
+    script = f"{open_it}; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
+    session = internet.popen(["timeout", "60", "bash", "-c", script], stdin=-1, stdout=-1, text=True)
+    served.cloud.controller.wait(
+        lambda: ":8080" in served.node("red1").cmd("ss -tn state established"), "the session to stand"
+    )
+    served.cloud.controller.kill()
+    served.cloud.controller.start()
+    served.cloud.controller.wait(served.cloud.in_sync, "the switches to be in sync again", 30)
+    for rule in call.listFirewallRules(ipaddressid=address["id"])["firewallrule"]:
+        call.deleteFirewallRule(id=rule["id"])
+    served.wait_realised()
+    assert get(internet, address["ipaddress"], 22) == "", "nobody new comes in"
+    output, _ = session.communicate("\n", timeout=30)
+    assert '"name": "red1"' in output

@@ -1,0 +1,79 @@
+"""Tables and conversations together do what is meant: packets out, in, back, and round."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdn_orch.dataplane.connections import Connections
+from sdn_orch.dataplane.simulate import trace
+from sdn_orch.dataplane.wires import Wires
+from sdn_orch.intent.meaning import OUTSIDE, Verdict, arrives, delivers
+from sdn_orch.intent.model import Attachment, Nic, Switch
+from sdn_orch.intent.outside import Conversations, address_of, gateway_at
+from sdn_orch.intent.packet import Packet
+from sdn_orch.intent.snapshot import Snapshot
+from tests.property.clouds import make_cloud
+from tests.property.compiled import compile_all, disagreement
+from tests.property.outside import PUBLIC_PORT, Peers, answer, with_outside
+from tests.property.test_meaning import connected_in
+
+SEEDS = st.integers(0, 2**48)
+WORDS_PER_CLOUD = 60
+
+
+@given(SEEDS)
+def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
+    random = Random(seed)
+    cloud = with_outside(random, make_cloud(random))
+    snapshot, tables, connected = cloud.snapshot, compile_all(cloud.snapshot), connected_in(cloud)
+    wires, peers = Wires.of(snapshot), Peers(cloud, random)
+    tracked = {switch.id: Connections() for switch in snapshot.all(Switch)}
+    memory = Conversations()
+    nics = [nic for nic in cloud.nics if nic.ipv4 is not None]
+    answers: list[tuple[Nic | None, Packet]] = []
+    for _ in range(WORDS_PER_CLOUD):
+        choice = random.random()
+        speaker: Nic | None = None
+        if answers and choice < 0.4:
+            speaker, packet = answers.pop(random.randrange(len(answers)))
+        elif choice < 0.75 and nics:
+            speaker = random.choice(nics)
+            packet = peers.outward(speaker)
+        else:
+            packet = peers.inward()
+        if speaker is None:
+            meant = arrives(snapshot, packet, connected, memory)
+            start = (_gateway(snapshot, packet), PUBLIC_PORT)
+            sent = packet
+        else:
+            meant = delivers(snapshot, speaker, packet, connected, memory)
+            place = snapshot.where(Attachment, "nic_id", speaker.id)[0]
+            start = (place.switch_id, place.port)
+            sent = packet if place.vlan is None else packet.replace(vlan_vid=0x1000 | place.vlan, vlan_pcp=0)
+        found = trace(tables, wires, start, sent, connections=tracked)
+        fault = disagreement(snapshot, speaker or nics[0] if nics else cloud.nics[0], meant, found)
+        assert not fault, f"{speaker}\nsends {sent}\nmeant {meant}\n{fault}\n{found.drops}"
+        answers += _answers(snapshot, meant, peers)
+        if random.random() < 0.3:
+            answers.append((speaker, packet))
+
+
+def _gateway(snapshot: Snapshot, packet: Packet) -> str:
+    address = address_of(snapshot, IPv4Address(packet["ipv4_dst"]))
+    gateway = None if address is None else gateway_at(snapshot, address)
+    return gateway.id if gateway is not None else snapshot.where(Switch, "is_gateway", True)[0].id
+
+
+def _answers(snapshot: Snapshot, meant: Verdict, peers: Peers) -> list[tuple[Nic | None, Packet]]:
+    found: list[tuple[Nic | None, Packet]] = []
+    for receiver, packet in sorted(meant.received, key=lambda each: each[0]):
+        back = answer(packet)
+        if receiver == OUTSIDE:
+            found.append((None, back))
+        elif "ipv4_src" in packet:
+            found.append((snapshot.need(Nic, receiver), back))
+    return found

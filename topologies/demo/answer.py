@@ -1,0 +1,44 @@
+"""Answers HTTP and UDP with who it is and who asks, as JSON.
+
+python -m topologies.demo.answer NAME TCP-PORT UDP-PORT
+"""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def main() -> None:
+    """Answer until killed."""
+    name, tcp, udp = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+
+    def said(peer: str) -> bytes:
+        return json.dumps({"name": name, "from": peer}).encode() + b"\n"
+
+    class Web(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = said(self.client_address[0])
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nobody reads it."""
+
+    class Datagrams(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            _, connection = self.request
+            connection.sendto(said(self.client_address[0]), self.client_address)
+
+    datagrams = socketserver.UDPServer(("", udp), Datagrams)
+    threading.Thread(target=datagrams.serve_forever, daemon=True).start()
+    ThreadingHTTPServer(("", tcp), Web).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
