@@ -339,6 +339,12 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
         found = set(world.members(owner.id))
         gateway = world.gateway(world.realm(owner.id))
         found |= set() if gateway is None else {gateway.id}
+    elif owner.kind is OwnerKind.LIST:
+        tiers = world.snapshot.where(Network, "acl_id", owner.id)
+        found = {switch_id for tier in tiers for switch_id in world.members(tier.id)}
+    elif owner.kind is OwnerKind.GROUP:
+        nics = world.snapshot.where(Nic, "group_ids", owner.id)
+        found = {place.switch_id for nic in nics if (place := world.place(nic.id)) is not None}
     elif owner.kind is OwnerKind.ADDRESS:
         address = world.snapshot.get(PublicAddress, owner.id)
         router = None if address is None else address.router_id

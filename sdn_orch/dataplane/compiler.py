@@ -27,9 +27,11 @@ from sdn_orch.dataplane.stages import (
     classify,
     deliver,
     forward,
+    guard,
     inward,
     neighbour_source,
     outward,
+    policy,
     route,
     service,
     source,
@@ -39,9 +41,12 @@ from sdn_orch.dataplane.stages import (
 from sdn_orch.dataplane.views import AddressView, Dialect, NetworkView, NicView, Site
 from sdn_orch.dataplane.world import Place, World
 from sdn_orch.errors import OwnerConflict
+from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.gateways import gateway_of, networks_of, principal, rival, router_id
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch
+from sdn_orch.intent.policy import Policy, PolicyKind, is_open, policy_of
 from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.openflow.values import FlowEntry, Group, Meter, State
 
 
@@ -65,6 +70,7 @@ def units(world: World, switch_id: str) -> Iterator[Owner]:
         yield from (Owner(OwnerKind.ADDRESS, address.id) for address in addresses)
         if realm := networks_of(world.snapshot, router):
             realms.setdefault(router, realm)
+    yield from dict.fromkeys(policies_at(world, switch_id))
     nics = {attachment.nic_id: None for attachment in attachments}
     for realm in realms.values():
         if realm[0].kind is not NetworkKind.L2:
@@ -73,6 +79,19 @@ def units(world: World, switch_id: str) -> Iterator[Owner]:
             yield Owner(OwnerKind.NETWORK, network.id)
             nics.update((nic.id, None) for nic in world.nics(network.id))
     yield from (Owner(OwnerKind.NIC, nic_id) for nic_id in nics)
+
+
+def policies_at(world: World, switch_id: str) -> Iterator[Owner]:
+    """The lists and security groups that NICs on a switch stand under, some of them several times."""
+    snapshot = world.snapshot
+    for network_id in world.networks_at(switch_id):
+        chosen = snapshot.need(Network, network_id).acl_id
+        if chosen is not None and not is_open(snapshot, chosen):
+            yield Owner(OwnerKind.LIST, chosen)
+    for attachment in snapshot.where(Attachment, "switch_id", switch_id):
+        policy = policy_of(snapshot, snapshot.need(Nic, attachment.nic_id))
+        if policy is not None and policy.kind is PolicyKind.GROUP and world.is_placed(attachment.nic_id):
+            yield Owner(OwnerKind.GROUP, policy.id)
 
 
 def _routers_out(world: World, switch: Switch) -> Iterator[str]:
@@ -216,6 +235,7 @@ def _switch_here(site: Site, id: str) -> Iterator[Said]:
     if site.is_edge:
         yield from neighbour_source.switch(site.dialect)
         yield from service.switch(site.dialect)
+        yield from guard.switch(site.dialect)
         yield from answer.switch(site.dialect)
         yield from route.switch(site.dialect)
         yield from forward.switch()
@@ -284,6 +304,7 @@ def _network_here(site: Site, network: NetworkView) -> Iterator[Said]:
 
 
 def _network_everywhere(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
+    yield from guard.network(network)
     yield from answer.network(network, dialect)
     yield from route.network(network, dialect)
     yield from forward.flood(network, dialect)
@@ -322,7 +343,7 @@ def _nic(site: Site, id: str) -> Rules:
             return _shared(site, record, place, is_present, is_remote=True)
         return NO_RULES
     nic = NicView.of(world, record, place)
-    return encode(_nic_here(site, nic), site.dialect.version) + _shared(
+    return encode((*_nic_here(site, nic), *_nic_guarded(site, nic)), site.dialect.version) + _shared(
         site, record, place, is_present, is_remote=False
     )
 
@@ -334,6 +355,32 @@ def _nic_here(site: Site, nic: NicView) -> Iterator[Said]:
     yield from answer.local_nic(nic)
     yield from arrive.nic(site, nic)
     yield from deliver.nic(nic)
+
+
+def _nic_guarded(site: Site, nic: NicView) -> Iterator[Said]:
+    chosen = policy_of(site.world.snapshot, nic.record)
+    if chosen is not None and not nic.network.is_l2:
+        yield from guard.nic(nic, chosen)
+        if chosen.kind is PolicyKind.NIC:
+            yield from policy.policy(site.world.snapshot, chosen)
+
+
+def _list(site: Site, id: str) -> Rules:
+    return _policy(site, AclList, Owner(OwnerKind.LIST, id), PolicyKind.LIST)
+
+
+def _group(site: Site, id: str) -> Rules:
+    return _policy(site, SecurityGroup, Owner(OwnerKind.GROUP, id), PolicyKind.GROUP)
+
+
+def _policy(site: Site, kind: type[AclList | SecurityGroup], owner: Owner, of: PolicyKind) -> Rules:
+    record = site.world.snapshot.get(kind, owner.id)
+    if record is None or not site.is_edge or not site.dialect.open_vswitch:
+        return NO_RULES
+    if owner not in policies_at(site.world, site.switch.id):
+        return NO_RULES
+    chosen = Policy(of, record.id, record.number)
+    return _alike(site, owner, lambda: policy.policy(site.world.snapshot, chosen))
 
 
 def _shared(site: Site, record: Nic, place: Place, is_present: bool, *, is_remote: bool) -> Rules:
@@ -362,4 +409,6 @@ _UNITS: dict[OwnerKind, Callable[[Site, str], Rules]] = {
     OwnerKind.NETWORK: _network,
     OwnerKind.NIC: _nic,
     OwnerKind.ADDRESS: _address,
+    OwnerKind.LIST: _list,
+    OwnerKind.GROUP: _group,
 }

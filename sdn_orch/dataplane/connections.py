@@ -15,6 +15,7 @@ from sdn_orch.openflow.values import ConnectionState, Side, Track, Translate
 _ICMP, _ICMPV6 = 1, 58
 #: Types of questions with those of their answers.
 _ECHOES = {(_ICMP, 8): 0, (_ICMP, 0): 8, (_ICMPV6, 128): 129, (_ICMPV6, 129): 128}
+_LATER_FRAGMENT = 3
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 
 
@@ -74,13 +75,15 @@ class Connections:
         key = tuple_of(fields, payload)
         if key is None:
             return Found(ConnectionState.TRACKED | ConnectionState.INVALID)
-        known = self._known.get((action.zone, key))
+        zone = action.zone if isinstance(action.zone, int) else fields[action.zone] & 0xFFFF
+        known = self._known.get((zone, key))
         state = int(ConnectionState.TRACKED)
         if known is None:
             state |= ConnectionState.NEW
-            if not action.commit:
+            # Open vSwitch takes fragments together; here each goes by itself.
+            if not action.commit or fields.get("ip_frag") == _LATER_FRAGMENT:
                 return Found(state)
-            known = self._commit(action, key)
+            known = self._commit(zone, action.to, key)
         is_answer = key == known.answer and key != known.origin
         known.answered |= is_answer
         state &= ~ConnectionState.NEW
@@ -93,14 +96,14 @@ class Connections:
         state |= ConnectionState.SOURCE_NAT if is_source else ConnectionState.DESTINATION_NAT
         return Found(state, _changes(key, wanted))
 
-    def _commit(self, action: Track, key: Tuple) -> Connection:
-        known = Connection(key, self._answer(action, key), action.to)
-        self._known[action.zone, known.origin] = self._known[action.zone, known.answer] = known
+    def _commit(self, zone: int, to: Translate | None, key: Tuple) -> Connection:
+        known = Connection(key, self._answer(zone, to, key), to)
+        self._known[zone, known.origin] = self._known[zone, known.answer] = known
         return known
 
-    def _answer(self, action: Track, key: Tuple) -> Tuple:
+    def _answer(self, zone: int, to: Translate | None, key: Tuple) -> Tuple:
         """The tuple of answers: to the translated address, at the same port where that is free."""
-        to, back = action.to, key.reverse
+        back = key.reverse
         if to is None:
             return back
         if to.side is Side.DESTINATION:
@@ -111,7 +114,7 @@ class Connections:
             answer = Tuple(back.version, back.protocol, back.source, to.address, back.from_port, port)
             if back.protocol in (_ICMP, _ICMPV6):
                 answer = Tuple(back.version, back.protocol, back.source, to.address, port, port)
-            if (action.zone, answer) not in self._known:
+            if (zone, answer) not in self._known:
                 return answer
         return back
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from functools import lru_cache
 
 from sdn_orch.openflow.values import Action, Flow, Match
 
@@ -21,23 +21,29 @@ class Table(IntEnum):
     SOURCE = 2
     NEIGHBOUR_SOURCE = 3
     SERVICE = 4
-    ANSWER = 5
-    ANSWER_ND = 6
-    ROUTE = 7
-    LEAVE = 8
-    EGRESS = 9
-    SOURCE_NAT = 10
-    UPLINK = 11
-    ENTER = 12
-    INGRESS = 13
-    DESTINATION_NAT = 14
-    INWARD = 15
-    MTU = 16
-    NEXT_HOP = 17
-    FORWARD = 18
-    TRANSIT = 19
-    DELIVER = 20
-    PUNT = 21
+    FROM_GUARD = 5
+    FROM_STATE = 6
+    FROM_RULES = 7
+    ANSWER = 8
+    ANSWER_ND = 9
+    ROUTE = 10
+    LEAVE = 11
+    EGRESS = 12
+    SOURCE_NAT = 13
+    UPLINK = 14
+    ENTER = 15
+    INGRESS = 16
+    DESTINATION_NAT = 17
+    INWARD = 18
+    MTU = 19
+    NEXT_HOP = 20
+    FORWARD = 21
+    TRANSIT = 22
+    TO_GUARD = 23
+    TO_STATE = 24
+    TO_RULES = 25
+    DELIVER = 26
+    PUNT = 27
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +120,12 @@ ROUTER = Subfield(
     "router", 24, 24, "number of its router (0: none): a network's, or with the top bit a VPC's"
 )
 TURNED = Subfield("turned", 48, 1, "the packet was answered or routed here and may leave where it came in")
-POLICY = Subfield("policy", 49, 11, "reserved")
+RESERVED = Subfield("reserved", 49, 11, "nothing yet")
 REASON = Subfield("reason", 60, 4, "why the packet goes to the controller (`Punt`)")
-METADATA = (NETWORK, ROUTER, TURNED, POLICY, REASON)
+METADATA = (NETWORK, ROUTER, TURNED, RESERVED, REASON)
+
+#: Registers: the zone of the place whose packet it is, and the rules that it stands under.
+ZONE, POLICY = "reg1", "reg2"
 
 #: The bit of a VPC's number in ROUTER; network numbers stay below it.
 VPC_BIT = 0x800000
@@ -176,7 +185,7 @@ STAGES: dict[Table, Stage] = {
                 Table.LEAVE,
                 Table.ENTER,
                 Table.TRANSIT,
-                Table.DELIVER,
+                Table.TO_GUARD,
                 Table.PUNT,
             ),
             {"lldp": 1000, "arrive": 800, "transit": 700, "way out": 660, "routed underlay": 650}
@@ -186,7 +195,7 @@ STAGES: dict[Table, Stage] = {
             Table.ARRIVE,
             "A label for this switch: the NIC's MAC address and network are restored; of flooded "
             "frames the group address, from the IP destination. What a gateway is to send out leaves.",
-            (Table.LEAVE, Table.DELIVER),
+            (Table.LEAVE, Table.TO_GUARD),
             {"nic": 500, "ip flood": 400, "flood": 300},
         ),
         Stage(
@@ -208,8 +217,30 @@ STAGES: dict[Table, Stage] = {
             Table.SERVICE,
             "from_port: DHCP requests and router solicitations go to the controller; what only "
             "servers say is dropped, and first fragments that do not tell their ports.",
-            (Table.ANSWER, Table.PUNT),
+            (Table.FROM_GUARD, Table.PUNT),
             {"server": 600, "client": 500, "other": 0},
+        ),
+        Stage(
+            Table.FROM_GUARD,
+            "from_port: does the packet stand under rules? Those of a security group are about all that a "
+            "NIC sends, those of a tier's list about what it sends beyond its gateway. Its connection "
+            "is looked up in the zone of the NIC's place.",
+            (Table.FROM_STATE, Table.ANSWER),
+            {"exempt": 600, "nic": 500, "other": 0},
+        ),
+        Stage(
+            Table.FROM_STATE,
+            "from_port: what belongs to a connection that was let through goes on, what begins one is "
+            "judged by the rules.",
+            (Table.FROM_RULES, Table.ANSWER),
+            {"invalid": 800, "known": 700, "later fragment": 600, "new": 500},
+        ),
+        Stage(
+            Table.FROM_RULES,
+            "from_port: egress rules. The priority of a list's item is 65536 less its position; without any "
+            "rule everything may leave. What may leave is a known connection from then on.",
+            (Table.ANSWER,),
+            {},
         ),
         Stage(
             Table.ANSWER,
@@ -245,7 +276,7 @@ STAGES: dict[Table, Stage] = {
             "May it leave? What belongs to a known connection may; of others the network's egress rules "
             "decide. A VPC's tiers have their lists of rules instead.",
             (Table.SOURCE_NAT,),
-            {"invalid": 800, "known": 700, "rule": 500, "default": 400},
+            {"invalid": 800, "known": 700, "later fragment": 600, "rule": 500, "default": 400},
         ),
         Stage(
             Table.SOURCE_NAT,
@@ -306,7 +337,7 @@ STAGES: dict[Table, Stage] = {
             "Which switch is the receiver on? Remote NICs get a label, a tunnel or a VLAN; group "
             "addresses are replicated to the network's members; what is not remote is delivered "
             "here.",
-            (Table.TRANSIT, Table.DELIVER),
+            (Table.TRANSIT, Table.TO_GUARD),
             {"nic": 500, "flood": 400, "local flood": 300, "local": 0},
         ),
         Stage(
@@ -315,6 +346,25 @@ STAGES: dict[Table, Stage] = {
             "other transports leave by the underlay's port.",
             (),
             {"label": 500, "routed": 400, "underlay": 300},
+        ),
+        Stage(
+            Table.TO_GUARD,
+            "to_port: does the packet stand under rules of its receiver? Those of a tier's list are about "
+            "what its router sends it. Answers of the network itself do not come here.",
+            (Table.TO_STATE, Table.DELIVER),
+            {"nic": 500, "other": 0},
+        ),
+        Stage(
+            Table.TO_STATE,
+            "to_port: as in FROM_STATE.",
+            (Table.TO_RULES, Table.DELIVER),
+            {"invalid": 800, "known": 700, "later fragment": 600, "new": 500},
+        ),
+        Stage(
+            Table.TO_RULES,
+            "to_port: ingress rules, as in FROM_RULES; without any rule nothing may come in.",
+            (Table.DELIVER,),
+            {},
         ),
         Stage(
             Table.DELIVER,
@@ -336,25 +386,31 @@ STAGES: dict[Table, Stage] = {
 
 def flow(
     table: Table,
-    priority: str,
+    priority: str | int,
     match: Match,
     actions: tuple[Action, ...] = (),
     *,
     metadata: tuple[int, int] | None = None,
     goto: Table | None = None,
 ) -> Flow:
-    """A flow at a named priority. Raises ValueError for an edge that the pipeline does not allow."""
+    """A flow at a named priority, or at a number in a table without names.
+
+    Raises ValueError for an edge that the pipeline does not allow.
+    """
     number, level, following = _placed(table, priority, goto)
     return Flow(number, level, match, actions, metadata, following)
 
 
-@cache
-def _placed(table: Table, priority: str, goto: Table | None) -> tuple[int, int, int | None]:
+@lru_cache(maxsize=4096)
+def _placed(table: Table, priority: str | int, goto: Table | None) -> tuple[int, int, int | None]:
     """Table, priority and next table as numbers, once they are looked up and checked."""
     stage = STAGES[table]
     if goto is not None and goto not in stage.next:
         raise ValueError(f"no edge from {table.name} to {goto.name}")
-    return int(table), stage.priorities[priority], None if goto is None else int(goto)
+    if isinstance(priority, int) == bool(stage.priorities):
+        raise ValueError(f"{table.name}: priorities are {'named' if stage.priorities else 'numbers'} there")
+    level = priority if isinstance(priority, int) else stage.priorities[priority]
+    return int(table), level, None if goto is None else int(goto)
 
 
 def punt(table: Table, priority: str, match: Match, reason: Punt) -> Flow:

@@ -20,6 +20,9 @@ class OwnerKind(StrEnum):
     PORT = "port"
     NIC = "nic"
     NETWORK = "network"
+    #: A list of rules, or a security group, where NICs stand under it.
+    LIST = "list"
+    GROUP = "group"
     #: A public address, at its router's gateway.
     ADDRESS = "address"
     #: A VPC, or a network that is routed on its own (then the id is the network's).

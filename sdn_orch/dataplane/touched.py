@@ -8,6 +8,7 @@ from dataclasses import fields
 from sdn_orch.dataplane.compiler import units
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit, port_id
 from sdn_orch.dataplane.touched_outside import everywhere, realm_owners, touched_outside
+from sdn_orch.dataplane.touched_policy import policies_of, touched_policy
 from sdn_orch.dataplane.world import World, affected_nics
 from sdn_orch.intent.model import Link, Network, Nic, Record, Switch, Transport, Vpc
 from sdn_orch.intent.snapshot import Difference
@@ -22,6 +23,7 @@ def touched(before: World, after: World, differences: Iterable[Difference]) -> s
     for old, new in differences:
         record = old or new
         found |= touched_outside(before, after, old, new)
+        found |= touched_policy(before, after, old, new)
         if isinstance(record, Switch):
             found |= _by_switch(before, after, old, new, record.id)
         elif isinstance(record, Network):
@@ -46,6 +48,7 @@ def _by_nic(before: World, after: World, nic_id: str) -> set[Unit]:
             continue
         here, network_id = place.switch_id, nic.network_id
         found.add((owner, here))
+        found |= set(policies_of((before, after), nic_id, here))
         found.add((Owner(OwnerKind.PORT, port_id(here, place.port)), here))
         if place.refusal:
             continue

@@ -13,11 +13,16 @@ from typing import TypeVar
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import SWITCH_METERS, VPC_BIT
 from sdn_orch.dataplane.topology import Topology
+from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.gateways import gateway_of, router_id
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Attachment, Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
+from sdn_orch.intent.policy import is_open, policy_of
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.intent.table import Table
+
+#: Access ports up to this one have a zone of connections for themselves.
+LARGEST_GUARDED_PORT = 0x3FFF
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -85,6 +90,11 @@ class World:
     def place(self, nic_id: str) -> Place | None:
         """Where a NIC is attached, refused or not; None if it is nowhere or not active."""
         return self._places.get(nic_id)
+
+    def is_placed(self, nic_id: str) -> bool:
+        """Whether a NIC is programmed somewhere."""
+        place = self._places.get(nic_id)
+        return place is not None and not place.refusal
 
     def nics_at(self, switch_id: str, network_id: str) -> Iterator[str]:
         """The NICs of a network programmed on a switch, in the order of their numbers."""
@@ -214,10 +224,28 @@ def _refusal(snapshot: Snapshot, nic: Nic, attachment: Attachment) -> str:
         return f"port {attachment.port} of switch {switch.name} is above {SWITCH_METERS - 1}"
     if addresses.is_reserved(mac_number(nic.mac)):
         return f"MAC address {nic.mac} is one of those kept for gateways"
+    if policy_of(snapshot, nic) is not None and (reason := _unguarded(snapshot, switch, attachment)):
+        return reason
     for rival in _rivals(snapshot, nic, attachment):
         # Whoever has the lower number keeps a place that two want.
         if rival.number < nic.number and rival.active:
             return f"port {attachment.port} of switch {switch.name} is taken by NIC {rival.id}"
+    return ""
+
+
+def _unguarded(snapshot: Snapshot, switch: Switch, attachment: Attachment) -> str:
+    """Why nothing can be guarded at a place: its connections could not be told from others', or at all."""
+    if not switch.capabilities.open_vswitch:
+        return "lists of rules and security groups need connection tracking: Open vSwitch"
+    if attachment.vlan is None and attachment.port > LARGEST_GUARDED_PORT:
+        return (
+            f"port {attachment.port} of switch {switch.name} has no rules: it is above {LARGEST_GUARDED_PORT}"
+        )
+    for trunk in attachment.trunks:
+        for other in snapshot.where(Attachment, "trunks", trunk):
+            if other.port != attachment.port:
+                behind = f"VLAN {attachment.vlan} is behind port {other.port} of switch {switch.name} too"
+                return f"{behind}: their connections could not be told apart"
     return ""
 
 
@@ -242,13 +270,26 @@ def affected_nics(before: World, after: World, differences: Iterable[Difference]
         for world, record in ((before, old), (after, new)):
             if record is not None:
                 found.update(dict.fromkeys(_concerned(world.snapshot, record)))
+        if isinstance(item := old or new, AclItem):
+            found.update(dict.fromkeys(_guarded_anew(before.snapshot, after.snapshot, item.list_id)))
     return found
+
+
+def _guarded_anew(before: Snapshot, after: Snapshot, list_id: str) -> Iterator[str]:
+    """The NICs under a list that lets everything through now, and did not, or the other way round."""
+    if is_open(before, list_id) != is_open(after, list_id):
+        for network in after.where(Network, "acl_id", list_id):
+            yield from (nic.id for nic in after.where(Nic, "network_id", network.id))
 
 
 def _position(record: Record | None) -> object:
     """What places depend on of a switch or network."""
     if isinstance(record, Switch):
-        return (record.number, record.role, record.underlay, record.public_port, record.name)
+        is_open_vswitch = record.capabilities.open_vswitch
+        places = (record.number, record.role, record.underlay, record.public_port)
+        return (*places, record.name, is_open_vswitch)
+    if isinstance(record, Network):
+        return (record.number, record.acl_id)
     return record and record.number
 
 
@@ -259,6 +300,8 @@ def _concerned(snapshot: Snapshot, record: Record) -> Iterator[str]:
             yield from (rival.id for rival in _rivals(snapshot, record, attachment))
     elif isinstance(record, Attachment):
         yield record.nic_id
+        for trunk in record.trunks:
+            yield from (other.nic_id for other in snapshot.where(Attachment, "trunks", trunk))
         yield from (rival.id for rival in _rivals(snapshot, snapshot.need(Nic, record.nic_id), record))
     elif isinstance(record, Link):
         for end in record.ports:

@@ -19,6 +19,7 @@ class AclList(Record):
     REFERENCES: ClassVar[dict[str, str]] = {"vpc_id": "Vpc"}
     GOES_WITH: ClassVar[tuple[str, ...]] = ("vpc_id",)
     INDEXES: ClassVar[tuple[str, ...]] = ("name",)
+    LARGEST_NUMBER: ClassVar[int] = 2**28 - 1
 
     name: str
     description: str = ""

@@ -20,6 +20,7 @@ from sdn_orch.intent.admission import (
     refuse,
 )
 from sdn_orch.intent.gateways import gateway_of, networks_of
+from sdn_orch.intent.guard import passes
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch, Transport
 from sdn_orch.intent.outside import Conversations, address_of, comes_in, echo, goes_out, uplink
@@ -35,6 +36,7 @@ from sdn_orch.intent.packet import (
 )
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import Direction
 
 _ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
 _ECHO4, _ECHO6 = (8, 0), (128, 129)
@@ -116,16 +118,20 @@ def delivers(
     source = _Sender(sender, network, place)
     reach = _reach(snapshot, connected)
     if network.kind == NetworkKind.L2:
-        return _forward(snapshot, source, packet, reach)
+        return _forward(snapshot, source, packet, reach, memory)
     if (service := _controller_service(packet)) is not None:
         return Verdict(answer=Answer(service))
+    routed = packet["eth_dst"] == mac_number(network.gateway_mac)
+    is_guarded = (routed and not _is_for_gateway(network, packet)) or network.acl_id is None
+    if is_guarded and not passes(snapshot, sender, Direction.EGRESS, packet, memory, routed=routed):
+        return Verdict(reason="the rules that the NIC stands under do not let it out")
     if packet["eth_type"] == ARP:
         return _resolve4(snapshot, source, packet)
     if packet.get("icmpv6_type") == NEIGHBOUR_SOLICITATION:
         return _resolve6(snapshot, source, packet)
-    if packet["eth_dst"] == mac_number(network.gateway_mac):
+    if routed:
         return _route(snapshot, source, packet, reach, memory)
-    return _forward(snapshot, source, packet, reach)
+    return _forward(snapshot, source, packet, reach, memory)
 
 
 def arrives(
@@ -258,7 +264,7 @@ def _route(
     for nic in snapshot.where(Nic, "claims", (target.id, address)):
         place = place_of(snapshot, nic)
         if place is not None:
-            return _hand_over(source.place.switch_id, target, nic, place, packet, reach)
+            return _hand_over(snapshot, source.place.switch_id, target, nic, packet, reach, memory)
     return Verdict(reason=f"no active NIC has the address {address}")
 
 
@@ -296,7 +302,7 @@ def _enter(
         for nic in snapshot.where(Nic, "claims", (target.id, inside)) if _has(target, inside) else ():
             place = place_of(snapshot, nic)
             if place is not None:
-                return _hand_over(gateway.id, target, nic, place, arrived, reach)
+                return _hand_over(snapshot, gateway.id, target, nic, arrived, reach, memory)
     return Verdict(reason=f"no active NIC has the address {inside}")
 
 
@@ -307,13 +313,22 @@ def _has(tier: Network, address: IPv4Address | IPv6Address) -> bool:
 
 
 def _hand_over(
-    here: str, target: Network, nic: Nic, place: Attachment, packet: Packet, reach: _Reach
+    snapshot: Snapshot,
+    here: str,
+    target: Network,
+    nic: Nic,
+    packet: Packet,
+    reach: _Reach,
+    memory: Conversations,
 ) -> Verdict:
-    if not reach(target, here, place.switch_id):
+    place = place_of(snapshot, nic)
+    if place is None or not reach(target, here, place.switch_id):
         return Verdict(reason="the receiver's switch cannot be reached")
     routed = packet.replace(
         eth_src=mac_number(target.gateway_mac), eth_dst=mac_number(nic.mac), ip_ttl=packet["ip_ttl"] - 1
     )
+    if not passes(snapshot, nic, Direction.INGRESS, routed, memory, routed=True):
+        return Verdict(reason="the rules that the receiver stands under do not let it in")
     return Verdict(frozenset({(nic.id, routed)}))
 
 
@@ -339,7 +354,20 @@ def _destination(packet: Packet) -> IPv4Address | IPv6Address:
     return IPv4Address(ipv4) if ipv4 is not None else IPv6Address(packet["ipv6_dst"])
 
 
-def _forward(snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach) -> Verdict:
+def _is_for_gateway(network: Network, packet: Packet) -> bool:
+    """Whether it is for an address of the sender's own gateway."""
+    own = (network.gateway4, network.gateway6)
+    if "ipv4_dst" in packet:
+        return IPv4Address(packet["ipv4_dst"]) in own
+    target = packet.get("ipv6_dst")
+    return target is not None and (
+        target == link_local(mac_number(network.gateway_mac)) or IPv6Address(target) in own
+    )
+
+
+def _forward(
+    snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach, memory: Conversations
+) -> Verdict:
     """Within the network: to the NIC with the destination MAC, or to all for a group address."""
     received: set[tuple[str, Packet]] = set()
     reason = "no active NIC of the network has the destination MAC"
@@ -358,8 +386,10 @@ def _forward(snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach)
             reason = "the receiver's switch cannot be reached"
         elif (arriving := _carried(snapshot, source.place, place, packet)) is None:
             reason = "labels carry no group addresses but broadcast and those of IP"
-        else:
+        elif packet.is_multicast or passes(snapshot, nic, Direction.INGRESS, arriving, memory, routed=False):
             received.add((nic.id, arriving))
+        else:
+            reason = "the rules that the receiver stands under do not let it in"
     return Verdict(frozenset(received), reason="" if received else reason)
 
 

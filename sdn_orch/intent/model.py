@@ -297,7 +297,7 @@ class Attachment(Record):
     """Where a NIC is plugged in: a switch port, behind `vlan` on a trunk port. One per NIC."""
 
     REFERENCES: ClassVar[dict[str, str]] = {"nic_id": "Nic", "switch_id": "Switch"}
-    INDEXES: ClassVar[tuple[str, ...]] = ("ports",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("ports", "trunks")
 
     nic_id: str
     switch_id: str
@@ -309,3 +309,8 @@ class Attachment(Record):
     def ports(self) -> tuple[tuple[str, int], ...]:
         """Where it is, as (switch id, port); one entry, so that it can be looked up like a link's."""
         return ((self.switch_id, self.port),)
+
+    @property
+    def trunks(self) -> tuple[tuple[str, int], ...]:
+        """The VLAN that it is behind, as (switch id, VLAN), on whichever port; none on an access port."""
+        return () if self.vlan is None else ((self.switch_id, self.vlan),)

@@ -7,14 +7,14 @@ A part of `meaning`, which likewise knows no switch rule. A router remembers who
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import gateway_of, principal, rival
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, Switch
-from sdn_orch.intent.packet import ICMP, TCP, UDP, Packet
+from sdn_orch.intent.packet import ICMP, ICMPV6, TCP, UDP, Packet
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Prefix, TrafficRule
@@ -22,10 +22,13 @@ from sdn_orch.intent.traffic import Prefix, TrafficRule
 #: An address, and a port or what stands for it.
 Side = tuple[int, int]
 _ECHO_REQUEST, _ECHO_REPLY = 8, 0
+#: Version of IP and type of its ICMP.
+_ECHOES = frozenset(((4, _ECHO_REQUEST), (4, _ECHO_REPLY), (6, 128), (6, 129)))
 _PORTS = {TCP: "tcp", UDP: "udp"}
 _PUBLIC_MAC = 0x0E5D02 << 24
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 _TTL = 64
+LATER_FRAGMENT = 3
 #: What an untagged frame and one of a VLAN have as `vlan_vid`.
 _TAGGED = 0x1000
 
@@ -42,13 +45,19 @@ class Conversation:
 
 @dataclass(slots=True)
 class Conversations:
-    """What routers remember, by their ids."""
+    """What routers remember, by their ids, and edges of the NICs that stand under rules."""
 
     known: dict[str, list[Conversation]] = field(default_factory=dict)
+    #: NIC id -> protocol -> pairs of sides.
+    edges: dict[str, dict[int, set[frozenset[Side]]]] = field(default_factory=dict)
 
     def of(self, router_id: str) -> list[Conversation]:
         """Those of one router, for reading and adding."""
         return self.known.setdefault(router_id, [])
+
+    def at(self, nic_id: str) -> dict[int, set[frozenset[Side]]]:
+        """Those that the rules of a NIC let through, by protocol, for reading and adding."""
+        return self.edges.setdefault(nic_id, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +72,17 @@ class Words:
 def words_of(packet: Packet) -> Words | None:
     """What a packet is in a conversation; None for what has no part in any, as ICMP's other messages."""
     protocol = packet["ip_proto"]
+    version = 4 if "ipv4_src" in packet else 6
     ports = (0, 0)
-    if protocol == ICMP:
-        if packet.get("icmpv4_type") not in (_ECHO_REQUEST, _ECHO_REPLY):
+    if protocol in (ICMP, ICMPV6):
+        if (version, packet.get(f"icmpv{version}_type")) not in _ECHOES:
             return None
         ports = (int.from_bytes(packet.payload[:2], "big"),) * 2
     elif protocol in _PORTS:
         name = _PORTS[protocol]
         ports = (packet.get(f"{name}_src") or 0, packet.get(f"{name}_dst") or 0)
-    return Words(protocol, (packet["ipv4_src"], ports[0]), (packet["ipv4_dst"], ports[1]))
+    source, destination = packet[f"ipv{version}_src"], packet[f"ipv{version}_dst"]
+    return Words(protocol, (source, ports[0]), (destination, ports[1]))
 
 
 def goes_out(
@@ -86,7 +97,9 @@ def goes_out(
         told = (conversation.protocol, conversation.inside, conversation.peer)
         if told == (words.protocol, words.source, words.destination):
             return _under(packet, conversation.public, "src")
-    if network.vpc_id is None and not _may_leave(snapshot, network, packet):
+    # A later fragment does not tell its ports; without the first one nobody can do anything with it.
+    is_judged = network.vpc_id is None and packet["ip_frag"] != LATER_FRAGMENT
+    if is_judged and not _may_leave(snapshot, network, packet):
         return "the network's egress rules let nothing of the kind out"
     public = _public_side(snapshot, router_id, words, known)
     if public is None:
@@ -200,7 +213,7 @@ def _inside(snapshot: Snapshot, address: PublicAddress, packet: Packet, words: W
         return int(address.guest), port
     for forward in snapshot.where(Forward, "address_id", address.id):
         is_for = forward.protocol == words.protocol and forward.public[0] <= port <= forward.public[1]
-        if is_for and _in(packet["ipv4_src"], forward.sources):
+        if is_for and _in(4, packet["ipv4_src"], forward.sources):
             return int(forward.guest), forward.private[0] + port - forward.public[0]
     return None
 
@@ -216,15 +229,18 @@ def _may_enter(snapshot: Snapshot, address: PublicAddress, packet: Packet) -> bo
 
 
 def is_about(rule: TrafficRule, packet: Packet) -> bool:
-    """Whether a rule is about an IPv4 packet."""
-    if not (_in(packet["ipv4_src"], rule.sources) and _in(packet["ipv4_dst"], rule.destinations)):
+    """Whether a rule is about an IP packet."""
+    version = 4 if "ipv4_src" in packet else 6
+    source, destination = packet[f"ipv{version}_src"], packet[f"ipv{version}_dst"]
+    if not (_in(version, source, rule.sources) and _in(version, destination, rule.destinations)):
         return False
     if rule.protocol is None:
         return True
     if rule.protocol != packet["ip_proto"]:
         return False
-    if rule.protocol == ICMP:
-        wanted = ((rule.icmp_type, "icmpv4_type"), (rule.icmp_code, "icmpv4_code"))
+    if rule.protocol in (ICMP, ICMPV6):
+        name = "icmpv4" if rule.protocol == ICMP else "icmpv6"
+        wanted = ((rule.icmp_type, f"{name}_type"), (rule.icmp_code, f"{name}_code"))
         return all(value is None or packet.get(name) == value for value, name in wanted)
     if rule.ports is None or rule.protocol not in _PORTS:
         return True
@@ -232,8 +248,9 @@ def is_about(rule: TrafficRule, packet: Packet) -> bool:
     return rule.ports[0] <= port <= rule.ports[1]
 
 
-def _in(address: int, prefixes: tuple[Prefix, ...]) -> bool:
-    return not prefixes or any(prefix.version == 4 and IPv4Address(address) in prefix for prefix in prefixes)
+def _in(version: int, address: int, prefixes: tuple[Prefix, ...]) -> bool:
+    known = IPv4Address(address) if version == 4 else IPv6Address(address)
+    return not prefixes or any(prefix.version == version and known in prefix for prefix in prefixes)
 
 
 def _under(packet: Packet, side: Side, end: str) -> Packet:

@@ -48,8 +48,8 @@ class PublicAddress(Record):
         "nic_id": "Nic",
     }
     INDEXES: ClassVar[tuple[str, ...]] = ("address", "source_nat_of", "router_id")
-    #: A router's connections are tracked in the zone with the number of one of its addresses: 16 bits.
-    LARGEST_NUMBER: ClassVar[int] = 2**16 - 1
+    #: A router's connections are tracked in the zone with the number of one of its addresses: 15 bits.
+    LARGEST_NUMBER: ClassVar[int] = 2**15 - 1
 
     range_id: str
     account_id: str

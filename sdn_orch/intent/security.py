@@ -19,6 +19,7 @@ class SecurityGroup(Record):
     REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account"}
     GOES_WITH: ClassVar[tuple[str, ...]] = ("account_id",)
     INDEXES: ClassVar[tuple[str, ...]] = ("names",)
+    LARGEST_NUMBER: ClassVar[int] = 2**28 - 1
 
     account_id: str
     name: str

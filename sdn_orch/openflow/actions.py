@@ -54,6 +54,8 @@ _CT_HEAD = Struct("!HHIHHIHB3xH")
 _NAT_HEAD = Struct("!HHIH2xHH")
 #: The one flag of ct that we use, what stands for "no table", and which ranges follow a nat.
 _COMMIT, _NO_TABLE = 1, 0xFF
+#: Offset and width less one of the part of a register that holds a zone.
+_LOWER_16_BITS = 15
 _RANGE_ADDRESS, _RANGE_PORT = 1, 16
 _UNTRACK_BYTES = Struct("!HHIH6x").pack(_EXPERIMENTER, 16, NICIRA, _CT_CLEAR)
 _PUSH_VLAN_BYTES = Struct("!HHH2x").pack(_PUSH_VLAN, 8, 0x8100)
@@ -168,7 +170,10 @@ def _track(action: Track) -> bytes:
     flags = _COMMIT if action.commit else 0
     table = _NO_TABLE if action.table is None else action.table
     length = 24 + len(nested)
-    return _CT_HEAD.pack(_EXPERIMENTER, length, NICIRA, _CT, flags, 0, action.zone, table, 0) + nested
+    source, zone = 0, action.zone
+    if isinstance(zone, str):
+        source, zone = int.from_bytes(nxm_header(zone), "big"), _LOWER_16_BITS
+    return _CT_HEAD.pack(_EXPERIMENTER, length, NICIRA, _CT, flags, source, zone, table, 0) + nested
 
 
 def _nat(to: Translate | None) -> bytes:
@@ -290,7 +295,8 @@ def _decode_nicira(body: bytes) -> Action:
 
 
 def _decode_track(body: bytes) -> Action:
-    _, _, _, _, flags, source, zone, table, algorithm = _CT_HEAD.unpack_from(body)
+    _, _, _, _, flags, source, number, table, algorithm = _CT_HEAD.unpack_from(body)
+    zone = field_of(source.to_bytes(4, "big"), 0).name if source else number
     nested, translated, to = body[_CT_HEAD.size :], False, None
     if nested:
         _, length, vendor, subtype, side, present = _NAT_HEAD.unpack_from(nested)
@@ -303,7 +309,7 @@ def _decode_track(body: bytes) -> Action:
         zone, None if table == _NO_TABLE else table, translated, commit=bool(flags & _COMMIT), to=to
     )
     # What sdn-orch never writes does not come out as it went in.
-    return action if (source, algorithm) == (0, 0) and _track(action) == body else Foreign(body)
+    return action if not algorithm and _track(action) == body else Foreign(body)
 
 
 def _decode_translation(ranges: bytes, side: int, present: int) -> Translate | None:

@@ -183,7 +183,8 @@ def _format_track(action: Track, table_name: TableName) -> str:
     parts = ["commit"] if action.commit else []
     if action.table is not None:
         parts.append(f"table={table_name(action.table)}")
-    parts.append(f"zone={action.zone}")
+    zone = action.zone if isinstance(action.zone, int) else _subfield(action.zone, 0, 16)
+    parts.append(f"zone={zone}")
     if action.translated or action.to is not None:
         parts.append(_format_translation(action.to))
     return f"ct({','.join(parts)})"

@@ -185,11 +185,12 @@ class Translate:
 class Track:
     """Look the packet's connection up in a zone, and go on in `table` with what became known (Open vSwitch).
 
-    A known connection's translation is applied where `translated`. `commit` makes a new connection a known
-    one, with the translation `to`. Without `table` the packet goes on as it was, behind this action.
+    The zone is a number, or what the lower 16 bits of a register hold. A known connection's translation is
+    applied where `translated`. `commit` makes a new connection a known one, with the translation `to`.
+    Without `table` the packet goes on as it was, behind this action.
     """
 
-    zone: int
+    zone: int | str
     table: int | None = None
     translated: bool = False
     commit: bool = False

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sdn_orch.dataplane.pipeline import Table
 from tests.ovs.authority import Authority
 from tests.ovs.site import Site, prepared, site
 
@@ -24,13 +25,13 @@ def test_what_was_changed_by_hand_is_repaired_and_told_with_its_owner(tmp_path: 
         mac = f"dl_src={first.mac}"
         # Four differences: the flow that lets a NIC in, two that deliver to it, and one of somebody else.
         here.ofctl("leaf1", "del-flows", f"table=0,{mac}")
-        here.ofctl("leaf1", "mod-flows", f"table=12,dl_dst={first.mac},actions=drop")
+        here.ofctl("leaf1", "mod-flows", f"table={Table.DELIVER:d},dl_dst={first.mac},actions=drop")
         here.ofctl("leaf1", "add-flow", FOREIGN)
         assert here.flows("leaf1") != right
         here.controller.wait(lambda: here.flows("leaf1") == right, "the audit to repair", 10)
         here.wait_log("warning", "switch leaf1: audit repairs what differs")
         here.wait_log("add flow", "table=0,", first.mac, f"of nic {first.nic_id}")
-        here.wait_log("table=12,", f"of nic {first.nic_id}")
+        here.wait_log(f"table={Table.DELIVER:d},", f"of nic {first.nic_id}")
         here.wait_log("delete flow", "table=5,", "ip_dst=192.0.2.9", "which is nobody's")
         here.controller.wait(lambda: here.switches()["leaf1"]["repaired"] == 4, "it to be counted")
         time.sleep(2.5)
@@ -155,7 +156,7 @@ def test_a_ryu_application_keeps_its_flows_beside_ours(tmp_path: Path) -> None:
         here.controller.wait(lambda: theirs("leaf1") and theirs("leaf2"), "the application's flows")
         here.ofctl("leaf1", "add-flow", FOREIGN)
         right = here.flows("leaf1")
-        here.ofctl("leaf1", "del-flows", "table=12")
+        here.ofctl("leaf1", "del-flows", f"table={Table.DELIVER:d}")
         here.controller.wait(lambda: here.flows("leaf1") == right, "ours to be repaired and theirs kept")
         assert here.switches()["leaf1"]["foreign"] >= 2
         here.controller.kill()
@@ -171,7 +172,7 @@ def test_what_a_switch_refuses_is_told_and_the_daemon_goes_on(tmp_path: Path) ->
         here.populate(2)
         here.ovs.vsctl(
             "--", "--id=@t", "create", "Flow_Table", "flow_limit=3", "overflow_policy=refuse", "--",
-            "set", "bridge", here.bridges["leaf1"], "flow_tables:12=@t",
+            "set", "bridge", here.bridges["leaf1"], f"flow_tables:{Table.DELIVER:d}=@t",
         )  # fmt: skip
         new = here.machine(6)
         here.plug("leaf1", new)

@@ -159,14 +159,21 @@ class Peers:
         self.vlan = next(iter(cloud.snapshot.all(PublicRange))).vlan
 
     def outward(self, nic: Nic) -> Packet:
-        """A machine's first word, or one more, to a peer or to a public address."""
-        network = self._cloud.snapshot.need(Network, nic.network_id)
-        return self._packet(
-            mac_number(nic.mac),
-            mac_number(network.gateway_mac),
-            int(nic.ipv4 or 0),
-            self._random.choice((*PEERS, *PEERS, *self.addresses)),
-        )
+        """A machine's first word, or one more, to a peer, to a public address or to another machine."""
+        snapshot = self._cloud.snapshot
+        network = snapshot.need(Network, nic.network_id)
+        others = [
+            other
+            for near in networks_of(snapshot, network.vpc_id or network.id)
+            for other in snapshot.where(Nic, "network_id", near.id)
+            if other.ipv4 is not None
+        ]
+        to, mac = self._random.choice((*PEERS, *PEERS, *self.addresses)), mac_number(network.gateway_mac)
+        if others and self._random.random() < 0.5:
+            other = self._random.choice(others)
+            to = int(other.ipv4 or 0)
+            mac = mac_number(other.mac) if other.network_id == nic.network_id else mac
+        return self._packet(mac_number(nic.mac), mac, int(nic.ipv4 or 0), to)
 
     def inward(self) -> Packet:
         """A peer's first word, or one more, to a public address."""

@@ -16,6 +16,7 @@ from sdn_orch.dataplane.plan import diff
 from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import InUse, Invalid, NotFound
+from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import (
@@ -23,6 +24,7 @@ from sdn_orch.intent.model import (
     Capabilities,
     Link,
     Network,
+    NetworkKind,
     Nic,
     Record,
     Switch,
@@ -31,7 +33,9 @@ from sdn_orch.intent.model import (
     Vpc,
 )
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
+from sdn_orch.intent.traffic import Direction, Verdict
 from sdn_orch.openflow.values import State
 from sdn_orch.southbound.fake import FakeSwitch
 from tests.effort import examples
@@ -55,12 +59,15 @@ CAPABILITIES = (
 )
 NETWORKS = (
     network("alone", 1),
-    network("tier1", 2, vpc_id="vpc"),
+    dataclasses.replace(network("tier1", 2, vpc_id="vpc"), acl_id="list1"),
     network("tier2", 3, vpc_id="vpc", mtu=1400),
     network("tier3", 4, vpc_id="vpc"),
     dataclasses.replace(network("only4", 5), ipv6=None, gateway6=None, vlan=50),
     dataclasses.replace(l2_network("l2"), vlan=60),
 )
+LISTS, GROUPS = ("list1", "list2"), ("web", "db")
+#: The groups that NICs of a network are in at the start.
+IN_GROUPS = {"alone": ("web",), "only4": ("web", "db")}
 SWITCHES = ("leaf1", "leaf2", "leaf3", "spine1", "spine2")
 
 
@@ -77,6 +84,7 @@ def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
             (
                 *(Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc),
                 *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
+                *(AclItem, AclItem, SecurityRule, SecurityRule),
             )
         )
     )
@@ -97,6 +105,9 @@ def _nic(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         record = dataclasses.replace(record, secondary4=(secondary,))
     if draw(st.integers(0, 20)) == 0:
         record = dataclasses.replace(record, mac="0e:5d:00:00:00:01")
+    if home.kind is not NetworkKind.L2:
+        chosen = draw(st.sampled_from(((), (), ("web",), ("db",), ("web", "db"))))
+        record = dataclasses.replace(record, group_ids=chosen)
     return _numbered(snapshot, record)
 
 
@@ -117,6 +128,8 @@ def _network(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     record = dataclasses.replace(record, name=name, mtu=mtu)
     if record.ipv4 is not None and draw(st.booleans()):
         record = dataclasses.replace(record, vpc_id=draw(st.sampled_from((None, "vpc"))))
+    if record.ipv4 is not None:
+        record = dataclasses.replace(record, acl_id=draw(st.sampled_from((None, None, *LISTS))))
     return _numbered(snapshot, record)
 
 
@@ -214,6 +227,36 @@ def _forward(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 
 
 @st.composite
+def _acl_item(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    position = draw(st.integers(1, 4))
+    chosen = draw(st.sampled_from(LISTS))
+    record = AclItem(
+        id=f"{chosen}/{draw(st.integers(1, 6))}",
+        list_id=chosen,
+        position=position,
+        direction=draw(st.sampled_from(Direction)),
+        verdict=draw(st.sampled_from(Verdict)),
+        protocol=draw(st.sampled_from((None, None, 6))),
+    )
+    return _numbered(snapshot, record)
+
+
+@st.composite
+def _security_rule(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    group = draw(st.sampled_from(GROUPS))
+    first = draw(st.integers(1, 3))
+    record = SecurityRule(
+        id=f"{group}/{draw(st.integers(1, 4))}",
+        group_id=group,
+        direction=draw(st.sampled_from(Direction)),
+        peer_id=draw(st.sampled_from((None, *GROUPS))),
+        protocol=6,
+        ports=(first, first + draw(st.integers(0, 3))),
+    )
+    return _numbered(snapshot, record)
+
+
+@st.composite
 def _link(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     leaf, spine, extra = (draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.sampled_from((0, 0, 20))))
     record = Link(
@@ -261,6 +304,8 @@ _RECORDS = {
     "FirewallRule": _firewall_rule,
     "EgressRule": _egress_rule,
     "Forward": _forward,
+    "AclItem": _acl_item,
+    "SecurityRule": _security_rule,
 }
 
 
@@ -273,7 +318,7 @@ def start(capabilities: Capabilities) -> Snapshot:
     records: list[Record] = [*tenant(), vpc("vpc"), *NETWORKS, *leaf_spine(2, 3, capabilities)]
     for home in NETWORKS:
         for leaf in (1, 2):
-            one = nic(home, 9 + leaf)
+            one = dataclasses.replace(nic(home, 9 + leaf), group_ids=IN_GROUPS.get(home.id, ()))
             records += [one, attach(one.id, f"leaf{leaf}", 10 + NETWORKS.index(home))]
     records = [
         dataclasses.replace(record, public_port=70)
@@ -283,6 +328,8 @@ def start(capabilities: Capabilities) -> Snapshot:
     ]
     network4 = IPv4Network("203.0.1.0/24")
     records += [
+        *(AclList(id=name, name=name) for name in LISTS),
+        *(SecurityGroup(id=name, account_id="tenant", name=name) for name in GROUPS),
         PublicRange(id="range1", ipv4=network4, gateway=network4[1], first=network4[10], last=network4[99]),
         NextHop(id="hop1", range_id="range1", mac="52:54:00:00:00:01"),
         *(

@@ -19,6 +19,7 @@ from sdn_orch.intent.snapshot import Snapshot
 from tests.property.clouds import make_cloud
 from tests.property.compiled import compile_all, disagreement
 from tests.property.outside import PUBLIC_PORT, Peers, answer, with_outside
+from tests.property.policies import with_policies
 from tests.property.test_meaning import connected_in
 
 SEEDS = st.integers(0, 2**48)
@@ -28,7 +29,7 @@ WORDS_PER_CLOUD = 60
 @given(SEEDS)
 def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
     random = Random(seed)
-    cloud = with_outside(random, make_cloud(random))
+    cloud = with_policies(random, with_outside(random, make_cloud(random)))
     snapshot, tables, connected = cloud.snapshot, compile_all(cloud.snapshot), connected_in(cloud)
     wires, peers = Wires.of(snapshot), Peers(cloud, random)
     tracked = {switch.id: Connections() for switch in snapshot.all(Switch)}

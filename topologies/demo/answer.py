@@ -6,6 +6,7 @@ python -m topologies.demo.answer NAME TCP-PORT UDP-PORT
 from __future__ import annotations
 
 import json
+import socket
 import socketserver
 import sys
 import threading
@@ -17,7 +18,8 @@ def main() -> None:
     name, tcp, udp = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 
     def said(peer: str) -> bytes:
-        return json.dumps({"name": name, "from": peer}).encode() + b"\n"
+        # One socket for both versions of IP.
+        return json.dumps({"name": name, "from": peer.removeprefix("::ffff:")}).encode() + b"\n"
 
     class Web(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -35,9 +37,12 @@ def main() -> None:
             _, connection = self.request
             connection.sendto(said(self.client_address[0]), self.client_address)
 
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6
+
     datagrams = socketserver.UDPServer(("", udp), Datagrams)
     threading.Thread(target=datagrams.serve_forever, daemon=True).start()
-    ThreadingHTTPServer(("", tcp), Web).serve_forever()
+    Server(("::", tcp), Web).serve_forever()
 
 
 if __name__ == "__main__":

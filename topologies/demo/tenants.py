@@ -60,6 +60,8 @@ class Cloudstack:
         self._size = call.listServiceOfferings()["serviceoffering"][0]["id"]
         self._template = call.listTemplates(templatefilter="executable")["template"][0]["id"]
         self.offerings: dict[str, str] = {offering["name"]: offering["id"] for offering in offerings}
+        lists = call.listNetworkACLLists(name="default_allow")["networkacllist"]
+        self.allow: str = lists[0]["id"]
 
     def public_range(self) -> None:
         """The public network outside the gateways, with addresses for tenants."""
@@ -90,7 +92,12 @@ class Cloudstack:
     def network(
         self, tenant: Tenant, name: str, offering: str, gateway: str, ip6cidr: str, **more: Any
     ) -> str:
-        """A network of a tenant, an IPv4 /24 and an IPv6 /64; gives its id."""
+        """A network of a tenant, an IPv4 /24 and an IPv6 /64; gives its id.
+
+        Tiers of a VPC let everything through unless another list of rules is named.
+        """
+        if "vpcid" in more:
+            more = {"aclid": self.allow} | more
         made = tenant.call.createNetwork(
             name=name,
             displaytext=name,

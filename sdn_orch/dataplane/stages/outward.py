@@ -8,7 +8,7 @@ from sdn_orch.dataplane import addresses, label
 from sdn_orch.dataplane.pipeline import Table, flow
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages.connection import INVALID, KNOWN, NEW
-from sdn_orch.dataplane.stages.protocols import IPV4, TAGGED
+from sdn_orch.dataplane.stages.protocols import IPV4, LATER_FRAGMENT, TAGGED
 from sdn_orch.dataplane.traffic import matches
 from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, Site
 from sdn_orch.intent.firewall import EgressRule
@@ -32,6 +32,8 @@ def switch() -> Iterator[Said]:
     for ttl in (0, 1):
         yield flow(Table.LEAVE, "spent", Match.of(eth_type=IPV4, ip_ttl=ttl))
     yield flow(Table.EGRESS, "invalid", Match.of(ct_state=INVALID))
+    match = Match.of(eth_type=IPV4, ct_state=NEW, ip_frag=LATER_FRAGMENT)
+    yield flow(Table.EGRESS, "later fragment", match, goto=Table.SOURCE_NAT)
     for state in KNOWN:
         yield flow(Table.EGRESS, "known", Match.of(ct_state=state), goto=Table.SOURCE_NAT)
         yield flow(Table.SOURCE_NAT, "known", Match.of(ct_state=state), goto=Table.UPLINK)

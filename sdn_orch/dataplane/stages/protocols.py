@@ -16,7 +16,7 @@ DHCP6_CLIENT, DHCP6_SERVER = 546, 547
 #: datapath, "no next header" from the kernel's.
 NOT_THERE, NO_NEXT_HEADER = 0, 59
 #: `ip_frag` of Open vSwitch.
-WHOLE, FIRST_FRAGMENT = 0, 1
+WHOLE, FIRST_FRAGMENT, LATER_FRAGMENT = 0, 1, 3
 
 #: `vlan_vid` of a frame without a tag (OFPVID_NONE), and the bit that says there is one (OFPVID_PRESENT).
 UNTAGGED, TAGGED = 0, 0x1000

@@ -39,4 +39,4 @@ def switch(dialect: Dialect) -> Iterator[Said]:
     yield punt(Table.SERVICE, "client", asking6, Punt.DHCP6)
     soliciting = Match.of(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=ROUTER_SOLICITATION)
     yield punt(Table.SERVICE, "client", soliciting, Punt.ROUTER_SOLICITATION)
-    yield flow(Table.SERVICE, "other", Match.of(), goto=Table.ANSWER)
+    yield flow(Table.SERVICE, "other", Match.of(), goto=Table.FROM_GUARD)

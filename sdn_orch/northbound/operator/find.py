@@ -8,8 +8,10 @@ from typing import TypeVar
 
 from sdn_orch.dataplane.rules import Owner, OwnerKind, port_of
 from sdn_orch.errors import Invalid, NotFound
+from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Attachment, Machine, Network, Nic, Record, Switch, Vpc
 from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
 
 R = TypeVar("R", bound=Record)
@@ -59,6 +61,10 @@ def describe(snapshot: Snapshot, owner: Owner) -> str:
             return f"router of network {name}"
         case Network(name=name) | Switch(name=name):
             return f"{owner.kind} {name}"
+        case AclList(name=name):
+            return f"list of rules {name}"
+        case SecurityGroup(name=name):
+            return f"security group {name}"
     return str(owner)
 
 
@@ -75,6 +81,10 @@ def record_of(snapshot: Snapshot, owner: Owner) -> Record | None:
             return snapshot.get(Switch, owner.id)
         case OwnerKind.ADDRESS:
             return snapshot.get(PublicAddress, owner.id)
+        case OwnerKind.LIST:
+            return snapshot.get(AclList, owner.id)
+        case OwnerKind.GROUP:
+            return snapshot.get(SecurityGroup, owner.id)
         case OwnerKind.PORT:
             return None
 

@@ -134,8 +134,15 @@ KINDS: dict[ObjectKind, _Kind] = {
         lambda view, rule: view.status(Owner(OwnerKind.NETWORK, rule.network_id)),
     ),
     ObjectKind.ROUTED_RULE: _Kind(RoutedRule, _in_network, _of_network),
-    ObjectKind.ACL_ITEM: _Kind(AclItem, _in_list, _of_list),
-    ObjectKind.SECURITY_RULE: _Kind(SecurityRule, _in_group, _of_group),
+    ObjectKind.ACL_ITEM: _Kind(
+        AclItem, _in_list, _of_list, lambda view, item: view.status(Owner(OwnerKind.LIST, item.list_id))
+    ),
+    ObjectKind.SECURITY_RULE: _Kind(
+        SecurityRule,
+        _in_group,
+        _of_group,
+        lambda view, rule: view.status(Owner(OwnerKind.GROUP, rule.group_id)),
+    ),
     ObjectKind.PRIVATE_GATEWAY: _Kind(PrivateGateway, lambda _, each: str(each.address), _of_vpc),
     ObjectKind.STATIC_ROUTE: _Kind(StaticRoute, lambda _, each: str(each.prefix), _of_vpc),
     ObjectKind.BALANCER: _Kind(Balancer, _named, _own),

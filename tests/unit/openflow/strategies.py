@@ -101,7 +101,7 @@ simple_actions: st.SearchStrategy[Action] = st.one_of(
     ),
     st.builds(
         Track,
-        numbers.map(lambda number: number & 0xFFFF),
+        st.integers(0, 0xFFFF) | st.sampled_from(("reg0", "reg1", "reg2", "reg3")),
         st.none() | st.integers(0, 254),
         translated=st.booleans(),
         commit=st.just(False),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Switch
+from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.traffic import AH, ESP, GRE, ICMP, ICMPV6, TCP, UDP, Prefix, TrafficRule
 from sdn_orch.northbound.cloudstack.answers.tags import tags
 from sdn_orch.northbound.cloudstack.display import for_display, is_by_number
@@ -16,7 +18,8 @@ _NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmp"}
 _NAMES_OF_GROUPS = _NAMES | {AH: "ah", ESP: "esp", GRE: "gre"}
 
 
-#: Rules that gateways hold.
+#: Rules that edges hold, and those that gateways do.
+_AT_EDGES = (AclItem, SecurityRule)
 _AT_GATEWAYS = (Forward, FirewallRule, EgressRule)
 
 
@@ -25,8 +28,9 @@ def rule_state(scene: Scene, rule: object) -> str:
 
     It is not where the data plane has no table for it, or where there is no gateway to hold it.
     """
-    is_held = isinstance(rule, _AT_GATEWAYS) and scene.snapshot.count_where(Switch, "is_gateway", True)
-    return "Active" if is_held else "Add"
+    if isinstance(rule, _AT_GATEWAYS) and scene.snapshot.count_where(Switch, "is_gateway", True):
+        return "Active"
+    return "Active" if isinstance(rule, _AT_EDGES) else "Add"
 
 
 def protocol(scene: Scene, rule: TrafficRule) -> str:

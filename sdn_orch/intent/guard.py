@@ -1,0 +1,71 @@
+"""Whether the rules that a NIC stands under let a packet pass, and which conversations they let through.
+
+A part of `meaning`. The rules are about who begins; what belongs to a conversation that was let through may
+pass both ways.
+"""
+
+from __future__ import annotations
+
+from sdn_orch.intent.model import Nic
+from sdn_orch.intent.outside import LATER_FRAGMENT, Conversations, is_about, words_of
+from sdn_orch.intent.packet import NEIGHBOUR_ADVERTISEMENT, NEIGHBOUR_SOLICITATION, Packet
+from sdn_orch.intent.policy import Policy, PolicyKind, items, policy_of, rules
+from sdn_orch.intent.security import SecurityRule
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import Direction, Verdict
+
+_NEIGHBOURS = (NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT)
+
+
+def passes(
+    snapshot: Snapshot, nic: Nic, direction: Direction, packet: Packet, memory: Conversations, *, routed: bool
+) -> bool:
+    """Whether a NIC may send, or receive, a packet; `routed`: its router takes it on, or gives it."""
+    policy = policy_of(snapshot, nic)
+    if policy is None or ("ipv4_src" not in packet and "ipv6_src" not in packet):
+        return True
+    if policy.kind is PolicyKind.LIST and not routed:
+        return True
+    # Addresses are resolved whatever the rules say.
+    if direction is Direction.EGRESS and packet.get("icmpv6_type") in _NEIGHBOURS:
+        return True
+    words = words_of(packet)
+    if words is None:
+        return False
+    known = memory.at(nic.id)
+    if frozenset((words.source, words.destination)) in known.get(words.protocol, set()):
+        return True
+    if packet["ip_frag"] == LATER_FRAGMENT:
+        return True
+    if not _lets(snapshot, policy, direction, packet):
+        return False
+    known.setdefault(words.protocol, set()).add(frozenset((words.source, words.destination)))
+    return True
+
+
+def _lets(snapshot: Snapshot, policy: Policy, direction: Direction, packet: Packet) -> bool:
+    """Whether the rules let somebody begin with this packet."""
+    if policy.kind is PolicyKind.LIST:
+        listed = items(snapshot, policy.id, direction)
+        for item in listed:
+            if is_about(item, packet):
+                return item.verdict is Verdict.ALLOW
+        return direction is Direction.EGRESS and not listed
+    found = list(rules(snapshot, policy, direction))
+    if direction is Direction.EGRESS and not found:
+        return True
+    return any(is_about(rule, packet) and _is_peer(snapshot, rule, packet) for rule in found)
+
+
+def _is_peer(snapshot: Snapshot, rule: SecurityRule, packet: Packet) -> bool:
+    """Whether the far side has an address of the rule's group, where it names one."""
+    if rule.peer_id is None:
+        return True
+    end = "src" if rule.direction is Direction.INGRESS else "dst"
+    version = 4 if "ipv4_src" in packet else 6
+    far = packet[f"ipv{version}_{end}"]
+    return any(
+        nic.active and address.version == version and int(address) == far
+        for nic in snapshot.where(Nic, "group_ids", rule.peer_id)
+        for address in nic.addresses
+    )

@@ -1,0 +1,203 @@
+"""Lists of rules between tiers and security groups in a shared network: what must pass, and what must not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.e2e.ping import ask, reach
+from topologies.cloud import Cloud
+from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.tenants import TIER, Cloudstack, Tenant
+from topologies.leaf_spine import LeafSpine
+
+pytestmark = pytest.mark.mininet
+
+#: The offering of shared networks with security groups.
+GROUPED = "DefaultSharedNetworkOfferingWithSGService"
+PORTS = (8080, 8081)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """The cloud with its machines, the tenant, and what it has made."""
+
+    cloud: Cloud
+    tenant: Tenant
+    machines: dict[str, Machine]
+    list_id: str
+    groups: dict[str, str]
+
+    def node(self, name: str) -> Any:
+        """The host that plays a machine."""
+        return self.cloud.node(self.machines[name].host)
+
+    def get(self, source: str, target: str, version: int = 4, port: int = 8080) -> str:
+        """Who answers HTTP there; empty if nobody does."""
+        address = self.machines[target].address(version)
+        host = address if version == 4 else f"[{address}]"
+        answer = str(self.node(source).cmd(f"curl -s -m 1 http://{host}:{port}/")).strip()
+        return str(json.loads(answer)["name"]) if answer else ""
+
+    def wait(self) -> None:
+        """Until the switches hold all rules."""
+
+        def realised() -> bool:
+            items = self.cloud.controller.ask_all("/v1/objects")
+            return not any(row["condition"] == "pending" and row["note"] is None for row in items)
+
+        self.cloud.controller.wait(realised, "all rules to be realised")
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Guarded]:
+    with Cloud(partial(LeafSpine, leaves=3, hosts=2)) as cloud:
+        cloud.start()
+        made = Cloudstack(cloud.controller)
+        blue = made.tenant("blue")
+        offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
+        vpc = blue.call.createVPC(
+            name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
+        )["vpc"]["id"]
+        front = blue.call.createNetworkACLList(name="front", vpcid=vpc)["networkacllist"]["id"]
+        web = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
+        data = made.network(blue, "data", TIER, "10.20.2.1", "2001:db8:12::/64", vpcid=vpc, aclid=front)
+        shared = made.network(
+            made.admin, "shared", GROUPED, "198.51.100.1", "2001:db8:f::/64",
+            startip="198.51.100.10", endip="198.51.100.99", vlan=100, acltype="Domain",
+        )  # fmt: skip
+        groups = {
+            name: blue.call.createSecurityGroup(name=name)["securitygroup"]["id"] for name in ("web", "db")
+        }
+        machines = {
+            "web1": made.machine(blue, "h1", "web1", ("web", web), "shop"),
+            "data1": made.machine(blue, "h3", "data1", ("data", data), "shop"),
+            "data2": made.machine(blue, "h5", "data2", ("data", data), "shop"),
+            "shared1": made.machine(
+                blue, "h2", "shared1", ("shared", shared), securitygroupids=groups["web"]
+            ),
+            "shared2": made.machine(blue, "h4", "shared2", ("shared", shared), securitygroupids=groups["db"]),
+            "shared3": made.machine(blue, "h6", "shared3", ("shared", shared)),
+        }
+        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
+        cloud.wait_realised(machine.nic_id for machine in machines.values())
+        take_addresses(cloud, list(machines.values()))
+        processes = [
+            cloud.node(machine.host).popen(
+                ["python3", "-m", "topologies.demo.answer", name, str(port), str(port + 1000)]
+            )
+            for name, machine in machines.items()
+            for port in PORTS
+        ]
+        for machine in machines.values():
+            cloud.controller.wait(partial(_listens, cloud.node(machine.host)), f"{machine.name} to listen")
+        yield Guarded(cloud, blue, machines, front, groups)
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def _listens(node: Any) -> bool:
+    return all(f":{port}" in node.cmd("ss -ltn") for port in PORTS)
+
+
+def test_a_tier_is_closed_until_an_item_of_its_list_opens_it(guarded: Guarded) -> None:
+    call = guarded.tenant.call
+    assert guarded.get("web1", "data1") == ""
+    assert " 0 received" in ask(guarded.node("web1"), guarded.machines["data1"].ipv4)
+    # Neighbours in the tier, and its gateway, are no matter of the list.
+    assert guarded.get("data2", "data1") == "data1"
+    assert " 3 received" in reach(guarded.node("data1"), "10.20.2.1")
+    # Without an item about what goes out all may, and the answers come back.
+    assert guarded.get("data1", "web1") == "web1"
+    item = call.createNetworkACL(
+        aclid=guarded.list_id, protocol="tcp", startport=8080, endport=8080, cidrlist="10.20.1.0/24",
+        traffictype="Ingress", action="Allow", number=10,
+    )["networkacl"]  # fmt: skip
+    assert item["state"] == "Active"
+    guarded.wait()
+    assert guarded.get("web1", "data1") == "data1"
+    assert guarded.get("web1", "data1", port=8081) == ""
+    assert guarded.get("web1", "data1", version=6) == "", "the item is about IPv4"
+    # The first item that is about a packet decides.
+    deny = call.createNetworkACL(
+        aclid=guarded.list_id, protocol="all", cidrlist=f"{guarded.machines['web1'].ipv4}/32",
+        traffictype="Ingress", action="Deny", number=5,
+    )["networkacl"]["id"]  # fmt: skip
+    guarded.wait()
+    assert guarded.get("web1", "data1") == ""
+    call.deleteNetworkACL(id=deny)
+    call.createNetworkACL(
+        aclid=guarded.list_id, protocol="tcp", startport=8080, endport=8081, cidrlist="2001:db8:11::/64",
+        traffictype="Ingress", action="Allow", number=20,
+    )  # fmt: skip
+    guarded.wait()
+    assert guarded.get("web1", "data1", version=6) == "data1"
+
+
+def test_an_item_about_what_goes_out_leaves_nothing_else(guarded: Guarded) -> None:
+    call = guarded.tenant.call
+    item = call.createNetworkACL(
+        aclid=guarded.list_id, protocol="tcp", startport=8081, endport=8081,
+        traffictype="Egress", action="Allow", number=30,
+    )["networkacl"]["id"]  # fmt: skip
+    guarded.wait()
+    assert guarded.get("data1", "web1", port=8081) == "web1"
+    assert guarded.get("data1", "web1", port=8080) == ""
+    call.deleteNetworkACL(id=item)
+    guarded.wait()
+    assert guarded.get("data1", "web1", port=8080) == "web1"
+
+
+def test_datagrams_in_fragments_pass_where_whole_ones_do(guarded: Guarded) -> None:
+    call = guarded.tenant.call
+    item = call.createNetworkACL(
+        aclid=guarded.list_id, protocol="icmp", icmptype=-1, icmpcode=-1,
+        traffictype="Ingress", action="Allow", number=40,
+    )["networkacl"]["id"]  # fmt: skip
+    guarded.wait()
+    assert " 3 received" in reach(guarded.node("web1"), guarded.machines["data1"].ipv4, "-s 4000")
+    call.deleteNetworkACL(id=item)
+    guarded.wait()
+    assert " 0 received" in ask(guarded.node("web1"), guarded.machines["data1"].ipv4, "-s 4000")
+
+
+def test_security_groups_by_prefix_and_by_group(guarded: Guarded) -> None:
+    call = guarded.tenant.call
+    # shared3 is in the account's default group; without a rule nobody reaches anybody.
+    assert guarded.get("shared1", "shared3") == ""
+    assert guarded.get("shared3", "shared1") == ""
+    call.authorizeSecurityGroupIngress(
+        securitygroupname="default", protocol="tcp", startport=1, endport=65535, cidrlist="0.0.0.0/0"
+    )
+    guarded.wait()
+    assert guarded.get("shared1", "shared3") == "shared3"
+    call.authorizeSecurityGroupIngress(
+        securitygroupid=guarded.groups["web"], protocol="tcp", startport=8080, endport=8080,
+        cidrlist="198.51.100.0/24",
+    )  # fmt: skip
+    call.authorizeSecurityGroupIngress(
+        securitygroupid=guarded.groups["db"], protocol="tcp", startport=8080, endport=8081,
+        **{"usersecuritygrouplist[0].account": "blue", "usersecuritygrouplist[0].group": "web"},
+    )  # fmt: skip
+    guarded.wait()
+    assert guarded.get("shared3", "shared1") == "shared1"
+    assert guarded.get("shared3", "shared1", port=8081) == ""
+    assert guarded.get("shared1", "shared2", port=8081) == "shared2", "its group may"
+    assert guarded.get("shared3", "shared2") == "", "it is not in the group"
+    egress = call.authorizeSecurityGroupEgress(
+        securitygroupid=guarded.groups["web"], protocol="tcp", startport=8081, endport=8081,
+        cidrlist="0.0.0.0/0",
+    )["securitygroup"]["egressrule"][0]["ruleid"]  # fmt: skip
+    guarded.wait()
+    assert guarded.get("shared1", "shared3") == ""
+    assert guarded.get("shared1", "shared3", port=8081) == "shared3"
+    assert guarded.get("shared3", "shared1") == "shared1", "answers belong to what was let in"
+    call.revokeSecurityGroupEgress(id=egress)
+    guarded.wait()
+    assert guarded.get("shared1", "shared3") == "shared3"
