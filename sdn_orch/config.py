@@ -211,6 +211,8 @@ class Switch(_Section):
     learn_ports: tuple[Annotated[int, Field(gt=0, lt=0xFFFFFF00)], ...] = ()
     #: The port towards the public networks: the edge is a gateway.
     public_port: int | None = Field(default=None, gt=0, lt=0xFFFFFF00)
+    #: Of two gateways the one with twice the weight gets twice the networks.
+    gateway_weight: int = Field(default=1, ge=1, le=1000)
     #: False: used as a plain OpenFlow 1.3 switch, without extensions, even if it says it is Open vSwitch.
     open_vswitch: bool = True
 

@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from sdn_orch.claims import Claim, Claims
@@ -18,12 +17,13 @@ from sdn_orch.config import Config
 from sdn_orch.dataplane.pipeline import Punt, punt_of
 from sdn_orch.errors import Disconnected
 from sdn_orch.facts import Facts
+from sdn_orch.gateway_facts import Absences, absent, port_changed, present
 from sdn_orch.guest.announcement import Announcer
 from sdn_orch.guest.service import Advertiser
 from sdn_orch.guest.worker import Allowance, Worker
-from sdn_orch.intent.model import Attachment, Capabilities, Nic, Source, Switch
+from sdn_orch.intent.model import Attachment, Link, Nic, Source, Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
-from sdn_orch.intent.snapshot import Change, Put, Snapshot
+from sdn_orch.intent.snapshot import Change, Snapshot
 from sdn_orch.openflow.values import CONTROLLER, Output
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, PacketIn, Port
@@ -44,7 +44,7 @@ _TRY_AGAIN = 1.0
 #: Seconds that the databases have, together, to be left.
 _STOP_TIMEOUT = 0.3
 #: What decides which public addresses live at which gateway.
-_AT_GATEWAYS = (PublicAddress, PublicRange, Switch)
+_AT_GATEWAYS = (PublicAddress, PublicRange, Switch, Link)
 
 
 class Observer:
@@ -76,6 +76,7 @@ class Observer:
         self._discovery.expect(discovered(store.snapshot()))
         self._announcer = Announcer(store.snapshot, self._datapaths.get)
         self._advertiser = Advertiser(store.snapshot, self._datapaths.get, time.monotonic())
+        self._absences = Absences([row.dpid for row in config.switches], time.monotonic())
         self._uplinks = Uplinks(store.snapshot, self._datapaths.get)
         self._databases = {row.endpoint: self._database(row.endpoint) for row in config.ovsdb}
         self._silent = set(self._databases)
@@ -163,6 +164,7 @@ class Observer:
             )
             return
         self._datapaths[datapath.dpid] = datapath
+        self._absences.connected(datapath.dpid)
         self._uplinks.connected(switch.id, time.monotonic())
         self._upkeep.connected(datapath)
         self._note_links(self._discovery.switch_up(datapath.dpid, datapath.ports(), time.monotonic()))
@@ -171,7 +173,7 @@ class Observer:
     def _hand_over(self, switch: Switch, datapath: Datapath) -> None:
         """The reconciler gets the session with what it can, and not before: it would compile for less."""
         noted = self._facts.commit(
-            partial(_note_capabilities, switch.id, datapath.capabilities),
+            lambda snapshot: present(snapshot, switch.id, datapath),
             f"what switch {switch.name} can",
         )
         if noted:
@@ -188,6 +190,7 @@ class Observer:
         if self._datapaths.get(datapath.dpid) is not datapath:
             return
         del self._datapaths[datapath.dpid]
+        self._absences.disconnected(datapath.dpid, time.monotonic())
         self._upkeep.disconnected(datapath)
         self._discovery.switch_down(datapath.dpid)
         if (switch := switch_of(self._store.snapshot(), datapath.dpid)) is not None:
@@ -195,6 +198,11 @@ class Observer:
 
     def _note_port(self, datapath: Datapath, port: Port, removed: bool) -> None:
         port = self._upkeep.understood(datapath.dpid, port)
+        if (switch := switch_of(self._store.snapshot(), datapath.dpid)) and switch.public_port == port.number:
+            self._facts.commit(
+                lambda snapshot: port_changed(snapshot, datapath.dpid, port, removed),
+                f"the way to the outside of switch {switch.name}",
+            )
         self._note_links(self._discovery.port_changed(datapath.dpid, port, removed, time.monotonic()))
 
     def _note_lldp(self, packet: PacketIn) -> None:
@@ -220,6 +228,8 @@ class Observer:
             self._send(dpid, port, frame)
         self._note_links(seen)
         self._upkeep.tick(now, self._store.snapshot())
+        for dpid in self._absences.lost(now):
+            self._facts.commit(partial(absent, dpid=dpid), f"switch {dpid:016x} is away")
         self._uplinks.tick(now)
         self._advertiser.tick(now)
         self._announcer.tick(now)
@@ -324,10 +334,3 @@ def switch_of(snapshot: Snapshot, dpid: int) -> Switch | None:
 def claim_of(endpoint: str, binding: Binding) -> Claim:
     """What a database says, as a claim."""
     return Claim(Source.OVSDB, endpoint, binding.dpid, binding.port, None, binding.interface_id, binding.mac)
-
-
-def _note_capabilities(switch_id: str, capabilities: Capabilities, snapshot: Snapshot) -> list[Change]:
-    switch = snapshot.get(Switch, switch_id)
-    if switch is None or switch.capabilities == capabilities:
-        return []
-    return [Put(replace(switch, capabilities=capabilities))]

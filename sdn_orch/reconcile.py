@@ -22,9 +22,9 @@ from sdn_orch.dataplane.rules import NO_RULES, Owner, OwnerKind, port_id
 from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected
-from sdn_orch.intent.gateways import gateway_of
 from sdn_orch.intent.model import Attachment, Link, Network, Nic, Record, Switch
 from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.snapshot import Difference
 from sdn_orch.openflow.values import FlowEntry, FlowKey, State
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.status import Condition, ObjectStatus, Phase, SwitchStatus
@@ -188,6 +188,7 @@ class Reconciler:
             elif isinstance(old, Switch) and new is None and old.id in self._loops:
                 self._loops.pop(old.id).stop()
         first = leading(commit.changes, by_switch.keys())
+        first |= taking_over(before, after, commit.changes) & by_switch.keys()
         arrived: list[threading.Event] = []
         for switch_id in first & self._loops.keys():
             first_loop = self._loops[switch_id]
@@ -324,6 +325,14 @@ def leading(changes: Sequence[tuple[Record | None, Record | None]], switches: Se
     return (places | come | others) & switches
 
 
+def taking_over(before: World, after: World, changes: Sequence[Difference]) -> set[str]:
+    """The gateways to which public addresses may have come: they go first too."""
+    moved = before.gateways() != after.gateways()
+    if moved or any(isinstance(old or new, PublicAddress) for old, new in changes):
+        return {switch.id for switch in after.gateways()}
+    return set()
+
+
 def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
     """The switches that should hold rules of an owner, in the order of numbers."""
     if owner.kind is OwnerKind.SWITCH:
@@ -348,7 +357,7 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
     elif owner.kind is OwnerKind.ADDRESS:
         address = world.snapshot.get(PublicAddress, owner.id)
         router = None if address is None else address.router_id
-        gateway = None if router is None else gateway_of(world.snapshot, router)
+        gateway = None if router is None else world.gateway_of(router)
         found = set() if gateway is None else {gateway.id}
     else:
         tiers = world.snapshot.where(Network, "vpc_id", owner.id)

@@ -36,6 +36,7 @@ def switches(snapshot: Snapshot, configured: config.Config) -> Iterator[Change]:
             tunnel_address=row.tunnel_address,
             learn_ports=row.learn_ports,
             public_port=row.public_port,
+            gateway_weight=row.gateway_weight,
         )
         if after != known.get(dpid):
             yield Put(after)

@@ -42,7 +42,7 @@ from sdn_orch.dataplane.views import AddressView, Dialect, NetworkView, NicView,
 from sdn_orch.dataplane.world import Place, World
 from sdn_orch.errors import OwnerConflict
 from sdn_orch.intent.acls import AclList
-from sdn_orch.intent.gateways import gateway_of, networks_of, principal, rival, router_id
+from sdn_orch.intent.gateways import networks_of, principal, rival, router_id
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch
 from sdn_orch.intent.policy import Policy, PolicyKind, is_open, policy_of
 from sdn_orch.intent.public import PublicAddress
@@ -99,7 +99,7 @@ def _routers_out(world: World, switch: Switch) -> Iterator[str]:
     if switch.is_gateway:
         routers = {address.router_id: None for address in world.snapshot.all(PublicAddress)}
         for router in routers:
-            if router is not None and gateway_of(world.snapshot, router) is switch:
+            if router is not None and world.gateway_of(router) is switch:
                 yield router
 
 
@@ -286,7 +286,7 @@ def _network(site: Site, id: str) -> Rules:
 
 def _network_at_gateway(site: Site, network: NetworkView) -> Iterator[Said]:
     snapshot, router = site.world.snapshot, router_id(network.record)
-    gateway, first = gateway_of(snapshot, router), principal(snapshot, router)
+    gateway, first = site.world.gateway_of(router), principal(snapshot, router)
     if gateway is None or gateway.id != site.switch.id or first is None or not site.dialect.open_vswitch:
         return
     yield from outward.network(site, network, first.number)
@@ -294,7 +294,7 @@ def _network_at_gateway(site: Site, network: NetworkView) -> Iterator[Said]:
 
 
 def _network_here(site: Site, network: NetworkView) -> Iterator[Said]:
-    gateway = gateway_of(site.world.snapshot, router_id(network.record))
+    gateway = site.world.gateway_of(router_id(network.record))
     if gateway is not None:
         yield from forward.way_out(network, gateway, site.dialect, is_here=gateway.id == site.switch.id)
     yield from classify.network(site, network)
@@ -318,7 +318,7 @@ def _address(site: Site, id: str) -> Rules:
     first = None if router is None else principal(snapshot, router)
     if record is None or router is None or first is None or port is None:
         return NO_RULES
-    gateway = gateway_of(snapshot, router)
+    gateway = site.world.gateway_of(router)
     if gateway is None or gateway.id != site.switch.id:
         return NO_RULES
     said: Iterable[Said] = (Refused("NAT and firewalls need connection tracking: Open vSwitch"),)

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from sdn_orch.dataplane.compiler import units
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit, port_id
-from sdn_orch.dataplane.touched_outside import everywhere, realm_owners, touched_outside
+from sdn_orch.dataplane.touched_outside import everywhere, realm_owners, touched_gateways, touched_outside
 from sdn_orch.dataplane.touched_policy import policies_of, touched_policy
 from sdn_orch.dataplane.world import World, affected_nics
 from sdn_orch.intent.model import Link, Network, Nic, Record, Switch, Transport, Vpc
@@ -35,7 +35,7 @@ def touched(before: World, after: World, differences: Iterable[Difference]) -> s
             for switch_id, port in record.ports:
                 found.add((Owner(OwnerKind.SWITCH, switch_id), switch_id))
                 found.add((Owner(OwnerKind.PORT, port_id(switch_id, port)), switch_id))
-    return found | _by_ways(before, after)
+    return found | _by_ways(before, after) | touched_gateways(before, after)
 
 
 def _by_nic(before: World, after: World, nic_id: str) -> set[Unit]:

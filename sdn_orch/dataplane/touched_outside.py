@@ -9,7 +9,7 @@ from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.gateways import gateway_of, networks_of, principal
+from sdn_orch.intent.gateways import networks_of, principal
 from sdn_orch.intent.model import Network, NetworkKind, Record, Switch
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 
@@ -43,15 +43,22 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
     if isinstance(record, PublicAddress):
         for router in {one.router_id for one in (old, new) if isinstance(one, PublicAddress)} - {None}:
             found |= _by_router(before, after, str(router))
-    elif isinstance(record, Switch) and _as_gateway(old) != _as_gateway(new):
-        routers = {
-            address.router_id: None
-            for world in (before, after)
-            for address in world.snapshot.all(PublicAddress)
-        }
-        for router in routers:
-            if router is not None:
-                found |= _by_gateway(before, after, router, record.id)
+    return found
+
+
+def touched_gateways(before: World, after: World) -> set[Unit]:
+    """What may alter because gateways came, went, or are others than before."""
+    known = [{switch.id: _as_gateway(switch) for switch in world.gateways()} for world in (before, after)]
+    if known[0] == known[1]:
+        return set()
+    altered = {id for id in known[0].keys() | known[1].keys() if known[0].get(id) != known[1].get(id)}
+    routers = {
+        address.router_id: None for world in (before, after) for address in world.snapshot.all(PublicAddress)
+    }
+    found: set[Unit] = set()
+    for router in routers:
+        if router is not None:
+            found |= _by_gateway(before, after, router, altered)
     return found
 
 
@@ -73,19 +80,19 @@ def realm_owners(world: World, realm: Sequence[Network]) -> Iterator[Owner]:
 def _by_router(before: World, after: World, router: str) -> set[Unit]:
     """The whole of a router, where its zone or its gateway is another one, or it had or has neither."""
     first, second = (
-        [one and one.id for one in (principal(world.snapshot, router), gateway_of(world.snapshot, router))]
+        [one and one.id for one in (principal(world.snapshot, router), world.gateway_of(router))]
         for world in (before, after)
     )
     return set() if first == second else _router(before, router) | _router(after, router)
 
 
-def _by_gateway(before: World, after: World, router: str, switch_id: str) -> set[Unit]:
-    """A router that goes out by this switch, or did, or goes out by another one than before."""
-    gateways = {
+def _by_gateway(before: World, after: World, router: str, altered: set[str]) -> set[Unit]:
+    """A router that goes out by one of these gateways, or did, or goes out by another one than before."""
+    ids = [
         None if gateway is None else gateway.id
-        for gateway in (gateway_of(world.snapshot, router) for world in (before, after))
-    }
-    if len(gateways) == 1 and switch_id not in gateways:
+        for gateway in (world.gateway_of(router) for world in (before, after))
+    ]
+    if ids[0] == ids[1] and ids[0] not in altered:
         return set()
     return _router(before, router) | _router(after, router)
 
@@ -104,14 +111,13 @@ def _addresses(world: World, addresses: Iterable[PublicAddress]) -> set[Unit]:
     """Addresses at the gateways of their routers."""
     found: set[Unit] = set()
     for address in addresses:
-        gateway = None if address.router_id is None else gateway_of(world.snapshot, address.router_id)
+        gateway = None if address.router_id is None else world.gateway_of(address.router_id)
         if gateway is not None:
             found.add((Owner(OwnerKind.ADDRESS, address.id), gateway.id))
     return found
 
 
-def _as_gateway(record: Record | None) -> object:
-    """What others need to know of a gateway to send to it, and which one it is."""
-    if not isinstance(record, Switch) or not record.is_gateway:
-        return None
-    return record.number, record.name, record.transport, record.tunnel_address, record.public_port
+def _as_gateway(switch: Switch) -> object:
+    """What others need to know of a gateway to send to it, and what decides which routers it gets."""
+    place = (switch.number, switch.name, switch.transport, switch.tunnel_address)
+    return place, switch.public_port, switch.gateway_weight

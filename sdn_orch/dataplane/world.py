@@ -14,7 +14,7 @@ from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import SWITCH_METERS, VPC_BIT
 from sdn_orch.dataplane.topology import Topology
 from sdn_orch.intent.acls import AclItem
-from sdn_orch.intent.gateways import gateway_of, router_id
+from sdn_orch.intent.gateways import gateway_of, gateways, router_id
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Attachment, Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
 from sdn_orch.intent.policy import is_open, policy_of
@@ -143,7 +143,16 @@ class World:
 
     def gateway(self, realm: Sequence[Network]) -> Switch | None:
         """The gateway of the router of these networks, if they go out by any."""
-        return gateway_of(self.snapshot, router_id(realm[0])) if realm else None
+        return self.gateway_of(router_id(realm[0])) if realm else None
+
+    def gateway_of(self, router: str) -> Switch | None:
+        """The gateway of a router, if it goes out by any."""
+        return gateway_of(self.snapshot, router, self.gateways())
+
+    def gateways(self) -> tuple[Switch, ...]:
+        """The gateways that routers can go out by."""
+        found = self.recall("gateways", tuple)
+        return self.remember("gateways", gateways(self.snapshot)) if found is None else found
 
     def nics(self, network_id: str) -> tuple[Nic, ...]:
         """A network's NICs that are programmed somewhere."""

@@ -36,6 +36,8 @@ def switch(after: Snapshot, record: Switch) -> Iterator[str]:
         yield from _port("learn_ports", port)
         if port == record.underlay:
             yield f"learn_ports: {port} is the underlay port"
+    if record.gateway_weight < 1:
+        yield f"gateway_weight: {record.gateway_weight} is not above 0"
     if record.public_port is not None:
         yield from _public_port(after, record, record.public_port)
 

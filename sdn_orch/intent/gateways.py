@@ -8,8 +8,9 @@ goes, only its own routers move.
 from __future__ import annotations
 
 from hashlib import blake2b
+from math import log
 
-from sdn_orch.intent.model import Network, Switch
+from sdn_orch.intent.model import Link, Network, Switch
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 
@@ -45,13 +46,34 @@ def rival(snapshot: Snapshot, address: PublicAddress) -> PublicAddress | None:
     return next(is_rival, None)
 
 
-def gateway_of(snapshot: Snapshot, router_id: str) -> Switch | None:
-    """The gateway that a router's addresses live on; None if it has no address or there is no gateway."""
+def gateways(snapshot: Snapshot) -> tuple[Switch, ...]:
+    """The gateways that live, as far as is known; all of them if none does."""
+    known = snapshot.where(Switch, "is_gateway", True)
+    return tuple(switch for switch in known if _lives(snapshot, switch)) or known
+
+
+def gateway_of(snapshot: Snapshot, router_id: str, among: tuple[Switch, ...] | None = None) -> Switch | None:
+    """The gateway that a router's addresses live on; None if it has no address or there is no gateway.
+
+    `among` are the `gateways` of the snapshot, where they are known already.
+    """
     if not snapshot.count_where(PublicAddress, "router_id", router_id):
         return None
-    gateways = snapshot.where(Switch, "is_gateway", True)
-    return max(gateways, key=lambda switch: _weight(router_id, switch.id), default=None)
+    among = gateways(snapshot) if among is None else among
+    return max(among, key=lambda switch: _score(router_id, switch), default=None)
 
 
-def _weight(router_id: str, switch_id: str) -> bytes:
-    return blake2b(f"{router_id} {switch_id}".encode(), digest_size=8).digest()
+def _lives(snapshot: Snapshot, switch: Switch) -> bool:
+    """Whether it reaches the outside, and edges reach it: by a cable, or as far as its session tells."""
+    if switch.outside_down:
+        return False
+    cables = [link for end in ("a_switch_id", "b_switch_id") for link in snapshot.where(Link, end, switch.id)]
+    return any(link.up for link in cables) if cables else not switch.lost
+
+
+def _score(router_id: str, switch: Switch) -> float:
+    """Twice the weight is twice the chance of the highest score (Schindelhauer and Schomaker, 2005)."""
+    digest = blake2b(f"{router_id} {switch.id}".encode(), digest_size=8).digest()
+    # As many bits as leave it between 0 and 1.
+    chance = ((int.from_bytes(digest, "big") >> 12) + 0.5) / 2**52
+    return switch.gateway_weight / -log(chance)

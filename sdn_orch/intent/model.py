@@ -236,7 +236,7 @@ class Switch(Record):
     `underlay` is the OpenFlow port towards a VLAN or VXLAN underlay (a flow-based tunnel port for
     vxlan), `tunnel_address` its own end of VXLAN tunnels. `learn_ports` are ports on which the first
     packet of a registered MAC binds its NIC. An edge with a `public_port`, which leads to the public
-    networks, is a gateway.
+    networks, is a gateway; of two the one with twice the `gateway_weight` gets twice the routers.
     """
 
     INDEXES: ClassVar[tuple[str, ...]] = ("dpid", "name", "tunnel_address", "is_gateway")
@@ -250,7 +250,11 @@ class Switch(Record):
     tunnel_address: IPv4Address | None = None
     learn_ports: tuple[int, ...] = ()
     public_port: int | None = None
+    gateway_weight: int = 1
     capabilities: Capabilities = Capabilities()
+    #: Facts: that its public port has no link, and that its session is over for a while.
+    outside_down: bool = False
+    lost: bool = False
 
     @property
     def is_gateway(self) -> bool:

@@ -6,6 +6,9 @@ Each case is packets that must pass beside packets that must not.
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -232,6 +235,46 @@ def test_private_addresses_are_not_reached_from_outside(served: North) -> None:
         assert get(internet, served.machines["red1"].ipv4, 8080) == ""
     finally:
         internet.cmd("ip route del 10.1.1.0/24")
+
+
+def test_addresses_move_when_their_gateway_dies_and_back_when_it_returns(served: North) -> None:
+    cloud, red1 = served.cloud, served.node("red1")
+    served.call("red1").createEgressFirewallRule(networkid=served.networks["red-net"], protocol="icmp")
+    address = served.source_nat("red1")["ipaddress"]
+
+    def home() -> str:
+        rows = cloud.controller.ask_all("/v1/objects")
+        found: list[str] = next(row["realised"] for row in rows if row["name"] == address)
+        return found[0] if found else ""
+
+    served.wait_realised()
+    first = home()
+    pings = red1.popen(["ping", "-i", "0.01", "-c", "600", "-W", "1", FAR], stdout=-1, text=True)
+    time.sleep(1)
+    for spine in ("spine1", "spine2"):
+        cloud.set_cable(first, spine, up=False)
+    cloud.controller.wait(lambda: home() not in ("", first), "the address to move")
+    time.sleep(1.5)
+    for spine in ("spine1", "spine2"):
+        cloud.set_cable(first, spine, up=True)
+    cloud.controller.wait(lambda: home() == first, "the address to come back")
+    output, _ = pings.communicate(timeout=30)
+    sent, received = map(int, re.findall(r"(\d+) packets transmitted, (\d+) received", output)[0])
+    assert sent == 600
+    assert sent - received <= 40, output[-300:]
+
+
+def test_a_gateway_without_its_way_out_is_none(served: North) -> None:
+    cloud, red1 = served.cloud, served.node("red1")
+    port = cloud.interface("leaf3", "public"), cloud.interface("leaf4", "public")
+    for name in port:
+        subprocess.run(["ip", "link", "set", name, "down"], check=True)
+        try:
+            cloud.controller.wait(lambda: " 3 received" in reach(red1, FAR), "the other gateway to be used")
+        finally:
+            subprocess.run(["ip", "link", "set", name, "up"], check=True)
+        cloud.controller.wait(cloud.in_sync, "the switches to be in sync")
+    cloud.controller.wait(lambda: " 3 received" in reach(red1, FAR), "both gateways to be back")
 
 
 def test_a_session_outlives_the_controller_and_the_rule_that_let_it_in(served: North) -> None:

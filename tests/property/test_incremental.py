@@ -286,6 +286,9 @@ def _switch(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         tunnel_address=draw(st.sampled_from((None, IPv4Address(f"192.0.2.{number}")))),
         learn_ports=draw(st.sampled_from(((), (11,), (11, 13)))),
         public_port=draw(st.sampled_from((None, 70, 70))),
+        gateway_weight=draw(st.integers(1, 3)),
+        outside_down=draw(st.sampled_from((False, False, False, True))),
+        lost=draw(st.sampled_from((False, False, False, True))),
         capabilities=draw(st.sampled_from((*CAPABILITIES, Capabilities(tables=3)))),
     )
     return _numbered(snapshot, record)
