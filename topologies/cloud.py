@@ -220,6 +220,15 @@ class Cloud:
 
         self.controller.wait(realised, f"{len(wanted)} NICs to be realised", patience)
 
+    def wait_objects(self, patience: float = 20.0) -> None:
+        """Until the switches hold all that was asked for, of every kind that they can hold."""
+
+        def realised() -> bool:
+            items = self.controller.ask_all("/v1/objects")
+            return not any(row["condition"] == "pending" and row["note"] is None for row in items)
+
+        self.controller.wait(realised, "everything to be realised", patience)
+
     def lease4(self, host: str) -> subprocess.Popen[str]:
         """Start a DHCP client in the host. The process ends once it has an address or gives up."""
         return self._dhclient(host, "4")

@@ -19,7 +19,7 @@ import pytest
 from tests.e2e.ping import ask, reach
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine, take_addresses
-from topologies.demo.outside import FAR, NEAR, open_outside
+from topologies.demo.outside import FAR, NEAR, answering, open_outside
 from topologies.demo.tenants import ISOLATED, TIER, Cloudstack, Tenant
 from topologies.leaf_spine import INTERNET, LeafSpine
 
@@ -64,15 +64,6 @@ class North:
         found: dict[str, Any] = self.call(name).associateIpAddress(networkid=network)["ipaddress"]
         return found
 
-    def wait_realised(self) -> None:
-        """Until the switches hold everything that was asked for."""
-
-        def realised() -> bool:
-            items = self.cloud.controller.ask_all("/v1/objects")
-            return not any(row["condition"] == "pending" and row["note"] is None for row in items)
-
-        self.cloud.controller.wait(realised, "everything to be realised")
-
 
 @pytest.fixture(scope="module")
 def north() -> Iterator[North]:
@@ -107,22 +98,9 @@ def north() -> Iterator[North]:
 @pytest.fixture(scope="module")
 def served(north: North) -> Iterator[North]:
     """Every machine and the internet answer HTTP at port 8080 with their names, and UDP at 9000."""
-    names = (*north.machines, INTERNET)
-    processes = [
-        north.node(name).popen(["python3", "-m", "topologies.demo.answer", name, "8080", "9000"])
-        for name in names
-    ]
-    for name in names:
-        node = north.node(name)
-        north.cloud.controller.wait(partial(_listens, node), f"{name} to listen")
-    yield north
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
-def _listens(node: Any) -> bool:
-    return ":8080" in node.cmd("ss -ltn")
+    hosts = {name: machine.host for name, machine in north.machines.items()}
+    with answering(north.cloud, hosts | {INTERNET: INTERNET}):
+        yield north
 
 
 def get(node: Any, address: str, port: int) -> str:
@@ -144,7 +122,7 @@ def test_nothing_leaves_until_an_egress_rule_lets_it(served: North) -> None:
     rule = call.createEgressFirewallRule(
         networkid=network, protocol="tcp", startport=8000, endport=8100, cidrlist="10.1.1.0/24"
     )["firewallrule"]["id"]
-    served.wait_realised()
+    served.cloud.wait_objects()
     seen = json.loads(get(red1, FAR, 8080))
     assert seen == {"name": INTERNET, "from": served.source_nat("red1")["ipaddress"]}
     assert " 0 received" in ask(red1, FAR)
@@ -152,7 +130,7 @@ def test_nothing_leaves_until_an_egress_rule_lets_it(served: North) -> None:
     assert call.listEgressFirewallRules(id=rule)["firewallrule"][0]["state"] == "Active"
     call.deleteEgressFirewallRule(id=rule)
     call.createEgressFirewallRule(networkid=network, protocol="all")
-    served.wait_realised()
+    served.cloud.wait_objects()
     assert " 3 received" in reach(red1, FAR)
     assert json.loads(told(red1, NEAR, 9000))["name"] == INTERNET
     # The other tenant's rules are its own.
@@ -164,7 +142,7 @@ def test_tenants_of_equal_addresses_go_out_under_their_own(served: North) -> Non
         served.call(name).createEgressFirewallRule(
             networkid=served.networks[served.machines[name].network], protocol="tcp"
         )
-    served.wait_realised()
+    served.cloud.wait_objects()
     seen = {name: json.loads(get(served.node(name), FAR, 8080))["from"] for name in ("red1", "blue1")}
     assert seen == {name: served.source_nat(name)["ipaddress"] for name in seen}
     assert len(set(seen.values())) == 2
@@ -186,20 +164,20 @@ def test_forwarded_ports_and_the_firewall(served: North) -> None:
         ipaddressid=address["id"], protocol="udp", publicport=5000, privateport=9000,
         virtualmachineid=served.vm("red1"), openfirewall=False,
     )  # fmt: skip
-    served.wait_realised()
+    served.cloud.wait_objects()
     assert get(internet, address["ipaddress"], 80) == "", "no firewall rule lets it in"
     tcp = call.createFirewallRule(
         ipaddressid=address["id"], protocol="tcp", startport=80, endport=80, cidrlist=f"{NEAR}/32"
     )["firewallrule"]["id"]
     call.createFirewallRule(ipaddressid=address["id"], protocol="udp", startport=4990, endport=5010)
-    served.wait_realised()
+    served.cloud.wait_objects()
     assert json.loads(get(internet, address["ipaddress"], 80)) == {"name": "red2", "from": NEAR}
     assert json.loads(told(internet, address["ipaddress"], 5000))["name"] == "red1"
     assert str(internet.cmd(f"curl -s -m 2 --interface {FAR} http://{address['ipaddress']}/")) == ""
     assert get(internet, address["ipaddress"], 81) == ""
     assert told(internet, address["ipaddress"], 5001) == "", "the firewall is open, but it leads to nobody"
     call.deleteFirewallRule(id=tcp)
-    served.wait_realised()
+    served.cloud.wait_objects()
     assert get(internet, address["ipaddress"], 80) == ""
 
 
@@ -209,7 +187,7 @@ def test_static_nat_both_ways_and_back_again(served: North) -> None:
     call.enableStaticNat(ipaddressid=address["id"], virtualmachineid=served.vm("blue2"))
     call.createFirewallRule(ipaddressid=address["id"], protocol="icmp", icmptype=-1, icmpcode=-1)
     call.createFirewallRule(ipaddressid=address["id"], protocol="tcp", startport=8080, endport=8080)
-    served.wait_realised()
+    served.cloud.wait_objects()
     assert " 3 received" in reach(internet, address["ipaddress"])
     assert json.loads(get(internet, address["ipaddress"], 8080)) == {"name": "blue2", "from": NEAR}
     assert json.loads(get(served.node("blue2"), FAR, 8080))["from"] == address["ipaddress"]
@@ -220,7 +198,7 @@ def test_static_nat_both_ways_and_back_again(served: North) -> None:
         "from": served.source_nat("red1")["ipaddress"],
     }
     call.disableStaticNat(ipaddressid=address["id"])
-    served.wait_realised()
+    served.cloud.wait_objects()
     assert get(internet, address["ipaddress"], 8080) == ""
     assert json.loads(get(served.node("blue2"), FAR, 8080))["from"] == served.source_nat("blue2")["ipaddress"]
     call.disassociateIpAddress(id=address["id"])
@@ -247,7 +225,7 @@ def test_addresses_move_when_their_gateway_dies_and_back_when_it_returns(served:
         found: list[str] = next(row["realised"] for row in rows if row["name"] == address)
         return found[0] if found else ""
 
-    served.wait_realised()
+    served.cloud.wait_objects()
     first = home()
     pings = red1.popen(["ping", "-i", "0.01", "-c", "600", "-W", "1", FAR], stdout=-1, text=True)
     time.sleep(1)
@@ -284,7 +262,7 @@ def test_a_session_outlives_the_controller_and_the_rule_that_let_it_in(served: N
         ipaddressid=address["id"], protocol="tcp", publicport=22, privateport=8080,
         virtualmachineid=served.vm("red1"), openfirewall=True,
     )  # fmt: skip
-    served.wait_realised()
+    served.cloud.wait_objects()
     open_it = f"exec 3<>/dev/tcp/{address['ipaddress']}/22; read -r _"
     script = f"{open_it}; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
     session = internet.popen(["timeout", "60", "bash", "-c", script], stdin=-1, stdout=-1, text=True)
@@ -296,7 +274,7 @@ def test_a_session_outlives_the_controller_and_the_rule_that_let_it_in(served: N
     served.cloud.controller.wait(served.cloud.in_sync, "the switches to be in sync again", 30)
     for rule in call.listFirewallRules(ipaddressid=address["id"])["firewallrule"]:
         call.deleteFirewallRule(id=rule["id"])
-    served.wait_realised()
+    served.cloud.wait_objects()
     assert get(internet, address["ipaddress"], 22) == "", "nobody new comes in"
     output, _ = session.communicate("\n", timeout=30)
     assert '"name": "red1"' in output

@@ -44,15 +44,6 @@ class Guarded:
         answer = str(self.node(source).cmd(f"curl -s -m 1 http://{host}:{port}/")).strip()
         return str(json.loads(answer)["name"]) if answer else ""
 
-    def wait(self) -> None:
-        """Until the switches hold all rules."""
-
-        def realised() -> bool:
-            items = self.cloud.controller.ask_all("/v1/objects")
-            return not any(row["condition"] == "pending" and row["note"] is None for row in items)
-
-        self.cloud.controller.wait(realised, "all rules to be realised")
-
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Guarded]:
@@ -120,7 +111,7 @@ def test_a_tier_is_closed_until_an_item_of_its_list_opens_it(guarded: Guarded) -
         traffictype="Ingress", action="Allow", number=10,
     )["networkacl"]  # fmt: skip
     assert item["state"] == "Active"
-    guarded.wait()
+    guarded.cloud.wait_objects()
     assert guarded.get("web1", "data1") == "data1"
     assert guarded.get("web1", "data1", port=8081) == ""
     assert guarded.get("web1", "data1", version=6) == "", "the item is about IPv4"
@@ -129,14 +120,14 @@ def test_a_tier_is_closed_until_an_item_of_its_list_opens_it(guarded: Guarded) -
         aclid=guarded.list_id, protocol="all", cidrlist=f"{guarded.machines['web1'].ipv4}/32",
         traffictype="Ingress", action="Deny", number=5,
     )["networkacl"]["id"]  # fmt: skip
-    guarded.wait()
+    guarded.cloud.wait_objects()
     assert guarded.get("web1", "data1") == ""
     call.deleteNetworkACL(id=deny)
     call.createNetworkACL(
         aclid=guarded.list_id, protocol="tcp", startport=8080, endport=8081, cidrlist="2001:db8:11::/64",
         traffictype="Ingress", action="Allow", number=20,
     )  # fmt: skip
-    guarded.wait()
+    guarded.cloud.wait_objects()
     assert guarded.get("web1", "data1", version=6) == "data1"
 
 
@@ -146,11 +137,11 @@ def test_an_item_about_what_goes_out_leaves_nothing_else(guarded: Guarded) -> No
         aclid=guarded.list_id, protocol="tcp", startport=8081, endport=8081,
         traffictype="Egress", action="Allow", number=30,
     )["networkacl"]["id"]  # fmt: skip
-    guarded.wait()
+    guarded.cloud.wait_objects()
     assert guarded.get("data1", "web1", port=8081) == "web1"
     assert guarded.get("data1", "web1", port=8080) == ""
     call.deleteNetworkACL(id=item)
-    guarded.wait()
+    guarded.cloud.wait_objects()
     assert guarded.get("data1", "web1", port=8080) == "web1"
 
 
@@ -160,10 +151,10 @@ def test_datagrams_in_fragments_pass_where_whole_ones_do(guarded: Guarded) -> No
         aclid=guarded.list_id, protocol="icmp", icmptype=-1, icmpcode=-1,
         traffictype="Ingress", action="Allow", number=40,
     )["networkacl"]["id"]  # fmt: skip
-    guarded.wait()
+    guarded.cloud.wait_objects()
     assert " 3 received" in reach(guarded.node("web1"), guarded.machines["data1"].ipv4, "-s 4000")
     call.deleteNetworkACL(id=item)
-    guarded.wait()
+    guarded.cloud.wait_objects()
     assert " 0 received" in ask(guarded.node("web1"), guarded.machines["data1"].ipv4, "-s 4000")
 
 
@@ -175,7 +166,7 @@ def test_security_groups_by_prefix_and_by_group(guarded: Guarded) -> None:
     call.authorizeSecurityGroupIngress(
         securitygroupname="default", protocol="tcp", startport=1, endport=65535, cidrlist="0.0.0.0/0"
     )
-    guarded.wait()
+    guarded.cloud.wait_objects()
     assert guarded.get("shared1", "shared3") == "shared3"
     call.authorizeSecurityGroupIngress(
         securitygroupid=guarded.groups["web"], protocol="tcp", startport=8080, endport=8080,
@@ -185,7 +176,7 @@ def test_security_groups_by_prefix_and_by_group(guarded: Guarded) -> None:
         securitygroupid=guarded.groups["db"], protocol="tcp", startport=8080, endport=8081,
         **{"usersecuritygrouplist[0].account": "blue", "usersecuritygrouplist[0].group": "web"},
     )  # fmt: skip
-    guarded.wait()
+    guarded.cloud.wait_objects()
     assert guarded.get("shared3", "shared1") == "shared1"
     assert guarded.get("shared3", "shared1", port=8081) == ""
     assert guarded.get("shared1", "shared2", port=8081) == "shared2", "its group may"
@@ -194,10 +185,10 @@ def test_security_groups_by_prefix_and_by_group(guarded: Guarded) -> None:
         securitygroupid=guarded.groups["web"], protocol="tcp", startport=8081, endport=8081,
         cidrlist="0.0.0.0/0",
     )["securitygroup"]["egressrule"][0]["ruleid"]  # fmt: skip
-    guarded.wait()
+    guarded.cloud.wait_objects()
     assert guarded.get("shared1", "shared3") == ""
     assert guarded.get("shared1", "shared3", port=8081) == "shared3"
     assert guarded.get("shared3", "shared1") == "shared1", "answers belong to what was let in"
     call.revokeSecurityGroupEgress(id=egress)
-    guarded.wait()
+    guarded.cloud.wait_objects()
     assert guarded.get("shared1", "shared3") == "shared3"

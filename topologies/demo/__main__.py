@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 from mininet.cli import CLI
@@ -22,9 +23,10 @@ from sdn_orch import terminal
 from topologies.cloud import Cloud
 from topologies.demo.failover import BAR, across, cut_under_traffic, is_used
 from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.outside import answering, open_network, open_outside, show
 from topologies.demo.reach import LEGEND, differences, expected, matrix, observe
-from topologies.demo.tenants import make_tenants
-from topologies.leaf_spine import LeafSpine
+from topologies.demo.tenants import administrator, make_tenants
+from topologies.leaf_spine import INTERNET, LeafSpine
 
 console = terminal.console(width=120)
 
@@ -38,7 +40,7 @@ def main() -> int:
         signal.signal(number, _end)
     faults: list[str] = []
     try:
-        with Cloud(LeafSpine) as cloud:
+        with Cloud(partial(LeafSpine, gateways=2)) as cloud:
             try:
                 faults = demonstrate(cloud)
                 if sys.stdin.isatty() and sys.stdout.isatty() and not options.no_prompt:
@@ -67,7 +69,7 @@ def demonstrate(cloud: Cloud) -> list[str]:
         cloud.controller.start()
     with step(f"leaf-spine fabric: {len(cloud.switches())} switches, {len(cloud.cables())} cables"):
         cloud.start_fabric()
-    hosts = [host.name for host in cloud.network.hosts]
+    hosts = [host.name for host in cloud.network.hosts if host.name != INTERNET]
     with step("two tenants, by the cs client over signed HTTP"):
         machines = make_tenants(cloud.controller, hosts)
     with step(f"{len(machines)} machines plugged in, their rules in the switches"):
@@ -76,7 +78,7 @@ def demonstrate(cloud: Cloud) -> list[str]:
     with step("addresses by DHCP and router advertisements"):
         take_addresses(cloud, machines)
     show_machines(machines)
-    return [*show_reach(cloud, machines), *show_failover(cloud, machines)]
+    return [*show_reach(cloud, machines), *show_outside(cloud, machines), *show_failover(cloud, machines)]
 
 
 def show_machines(machines: Sequence[Machine]) -> None:
@@ -100,6 +102,21 @@ def show_reach(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
     console.print(LEGEND, style="dim")
     console.print()
     return differences(machines, wanted, observed)
+
+
+def show_outside(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
+    """Red's network opened to the outside; gives what was not as expected."""
+    open_outside(cloud)
+    hosts = {machine.name: machine.host for machine in machines} | {INTERNET: INTERNET}
+    with answering(cloud, {name: hosts[name] for name in ("red1", "red2", "blue1", INTERNET)}):
+        with step("red's network gets an egress rule, a forwarded port and a firewall rule, by the API"):
+            attempts = open_network(administrator(cloud.controller).call, machines)
+            cloud.wait_objects()
+        observed = [attempt.made(cloud, hosts) for attempt in attempts]
+    table, faults = show(attempts, observed)
+    console.print(table)
+    console.print()
+    return faults
 
 
 def show_failover(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:

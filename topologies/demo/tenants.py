@@ -39,15 +39,20 @@ class Tenant:
         )
 
 
+def administrator(controller: Controller) -> Tenant:
+    """The root administrator, with the keys that the controller made at its first start."""
+    keys = configparser.ConfigParser()
+    keys.read(controller.admin_keys)
+    return Tenant(controller, "admin", keys["cloudstack"]["key"], keys["cloudstack"]["secret"])
+
+
 class Cloudstack:
     """What the administrator has made: the zone, and the offerings that tenants choose from."""
 
     def __init__(self, controller: Controller, **physical_network: Any) -> None:
         """`physical_network` are further parameters of createPhysicalNetwork."""
-        keys = configparser.ConfigParser()
-        keys.read(controller.admin_keys)
         self._controller = controller
-        self.admin = Tenant(controller, "admin", keys["cloudstack"]["key"], keys["cloudstack"]["secret"])
+        self.admin = administrator(controller)
         call = self.admin.call
         zone = call.createZone(
             name="demo", networktype="Advanced", dns1="192.0.2.53", internaldns1="192.0.2.53"
@@ -146,6 +151,7 @@ class Cloudstack:
 def make_tenants(controller: Controller, hosts: Sequence[str]) -> list[Machine]:
     """Make the two tenants with twelve machines, placed on these hosts."""
     cloud = Cloudstack(controller)
+    cloud.public_range()
     red, blue = cloud.tenant("red"), cloud.tenant("blue")
     red_net = cloud.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
     blue_net = cloud.network(blue, "blue-net", ISOLATED, "10.1.1.1", "2001:db8:2::/64")
