@@ -22,6 +22,7 @@ from sdn_orch.dataplane.rules import NO_RULES, Owner, OwnerKind, port_id
 from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected
+from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.model import Attachment, Link, Network, Nic, Record, Switch
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Difference
@@ -348,8 +349,9 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
         found = set(world.members(owner.id))
         gateway = world.gateway(world.realm(owner.id))
         found |= set() if gateway is None else {gateway.id}
-    elif owner.kind is OwnerKind.LIST:
-        tiers = world.snapshot.where(Network, "acl_id", owner.id)
+    elif owner.kind in (OwnerKind.LIST, OwnerKind.ITEM):
+        item = world.snapshot.get(AclItem, owner.id)
+        tiers = world.snapshot.where(Network, "acl_id", owner.id if item is None else item.list_id)
         found = {switch_id for tier in tiers for switch_id in world.members(tier.id)}
     elif owner.kind is OwnerKind.GROUP:
         nics = world.snapshot.where(Nic, "group_ids", owner.id)

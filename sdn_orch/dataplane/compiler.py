@@ -41,7 +41,7 @@ from sdn_orch.dataplane.stages import (
 from sdn_orch.dataplane.views import AddressView, Dialect, NetworkView, NicView, Site
 from sdn_orch.dataplane.world import Place, World
 from sdn_orch.errors import OwnerConflict
-from sdn_orch.intent.acls import AclList
+from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.gateways import networks_of, principal, rival, router_id
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch
 from sdn_orch.intent.policy import Policy, PolicyKind, is_open, policy_of
@@ -70,7 +70,11 @@ def units(world: World, switch_id: str) -> Iterator[Owner]:
         yield from (Owner(OwnerKind.ADDRESS, address.id) for address in addresses)
         if realm := networks_of(world.snapshot, router):
             realms.setdefault(router, realm)
-    yield from dict.fromkeys(policies_at(world, switch_id))
+    for owner in dict.fromkeys(policies_at(world, switch_id)):
+        yield owner
+        if owner.kind is OwnerKind.LIST:
+            listed = world.snapshot.where(AclItem, "list_id", owner.id)
+            yield from (Owner(OwnerKind.ITEM, item.id) for item in listed)
     nics = {attachment.nic_id: None for attachment in attachments}
     for realm in realms.values():
         if realm[0].kind is not NetworkKind.L2:
@@ -84,14 +88,19 @@ def units(world: World, switch_id: str) -> Iterator[Owner]:
 def policies_at(world: World, switch_id: str) -> Iterator[Owner]:
     """The lists and security groups that NICs on a switch stand under, some of them several times."""
     snapshot = world.snapshot
-    for network_id in world.networks_at(switch_id):
-        chosen = snapshot.need(Network, network_id).acl_id
-        if chosen is not None and not is_open(snapshot, chosen):
-            yield Owner(OwnerKind.LIST, chosen)
+    yield from (Owner(OwnerKind.LIST, list_id) for list_id in _lists_at(world, switch_id))
     for attachment in snapshot.where(Attachment, "switch_id", switch_id):
         policy = policy_of(snapshot, snapshot.need(Nic, attachment.nic_id))
         if policy is not None and policy.kind is PolicyKind.GROUP and world.is_placed(attachment.nic_id):
             yield Owner(OwnerKind.GROUP, policy.id)
+
+
+def _lists_at(world: World, switch_id: str) -> Iterator[str]:
+    """The lists that tiers on a switch stand under, some of them several times."""
+    for network_id in world.networks_at(switch_id):
+        chosen = world.snapshot.need(Network, network_id).acl_id
+        if chosen is not None and not is_open(world.snapshot, chosen):
+            yield chosen
 
 
 def _routers_out(world: World, switch: Switch) -> Iterator[str]:
@@ -362,25 +371,44 @@ def _nic_guarded(site: Site, nic: NicView) -> Iterator[Said]:
     if chosen is not None and not nic.network.is_l2:
         yield from guard.nic(nic, chosen)
         if chosen.kind is PolicyKind.NIC:
-            yield from policy.policy(site.world.snapshot, chosen)
+            yield from policy.groups(site.world.snapshot, chosen)
+            yield from policy.without_rules(site.world.snapshot, chosen)
 
 
 def _list(site: Site, id: str) -> Rules:
-    return _policy(site, AclList, Owner(OwnerKind.LIST, id), PolicyKind.LIST)
+    snapshot = site.world.snapshot
+    record = snapshot.get(AclList, id)
+    if record is None or not site.dialect.open_vswitch or id not in _lists_at(site.world, site.switch.id):
+        return NO_RULES
+    chosen = Policy(PolicyKind.LIST, id, record.number)
+    return _alike(site, (OwnerKind.LIST, id), lambda: policy.without_rules(snapshot, chosen))
+
+
+def _item(site: Site, id: str) -> Rules:
+    snapshot, here = site.world.snapshot, site.switch.id
+    record = snapshot.get(AclItem, id)
+    if record is None or not site.dialect.open_vswitch or record.list_id not in _lists_at(site.world, here):
+        return NO_RULES
+    # Of two at one place, which cannot be, the older one counts.
+    if snapshot.where(AclItem, "places", record.places[0])[0].id != id:
+        return NO_RULES
+    return _alike(site, (OwnerKind.ITEM, id), lambda: policy.item(snapshot, record))
 
 
 def _group(site: Site, id: str) -> Rules:
-    return _policy(site, SecurityGroup, Owner(OwnerKind.GROUP, id), PolicyKind.GROUP)
-
-
-def _policy(site: Site, kind: type[AclList | SecurityGroup], owner: Owner, of: PolicyKind) -> Rules:
-    record = site.world.snapshot.get(kind, owner.id)
-    if record is None or not site.is_edge or not site.dialect.open_vswitch:
+    snapshot = site.world.snapshot
+    record, owner = snapshot.get(SecurityGroup, id), Owner(OwnerKind.GROUP, id)
+    if record is None or not site.dialect.open_vswitch:
         return NO_RULES
     if owner not in policies_at(site.world, site.switch.id):
         return NO_RULES
-    chosen = Policy(of, record.id, record.number)
-    return _alike(site, owner, lambda: policy.policy(site.world.snapshot, chosen))
+    chosen = Policy(PolicyKind.GROUP, id, record.number)
+
+    def said() -> Iterator[Said]:
+        yield from policy.groups(snapshot, chosen)
+        yield from policy.without_rules(snapshot, chosen)
+
+    return _alike(site, owner, said)
 
 
 def _shared(site: Site, record: Nic, place: Place, is_present: bool, *, is_remote: bool) -> Rules:
@@ -410,5 +438,6 @@ _UNITS: dict[OwnerKind, Callable[[Site, str], Rules]] = {
     OwnerKind.NIC: _nic,
     OwnerKind.ADDRESS: _address,
     OwnerKind.LIST: _list,
+    OwnerKind.ITEM: _item,
     OwnerKind.GROUP: _group,
 }

@@ -20,8 +20,9 @@ class OwnerKind(StrEnum):
     PORT = "port"
     NIC = "nic"
     NETWORK = "network"
-    #: A list of rules, or a security group, where NICs stand under it.
+    #: A list of rules, one of its items, or a security group, where NICs stand under it.
     LIST = "list"
+    ITEM = "item"
     GROUP = "group"
     #: A public address, at its router's gateway.
     ADDRESS = "address"

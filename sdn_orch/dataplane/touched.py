@@ -8,7 +8,7 @@ from dataclasses import fields
 from sdn_orch.dataplane.compiler import units
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit, port_id
 from sdn_orch.dataplane.touched_outside import everywhere, realm_owners, touched_gateways, touched_outside
-from sdn_orch.dataplane.touched_policy import policies_of, touched_policy
+from sdn_orch.dataplane.touched_policy import groups_of, lists_of, touched_policy
 from sdn_orch.dataplane.world import World, affected_nics
 from sdn_orch.intent.model import Link, Network, Nic, Record, Switch, Transport, Vpc
 from sdn_orch.intent.snapshot import Difference
@@ -48,7 +48,7 @@ def _by_nic(before: World, after: World, nic_id: str) -> set[Unit]:
             continue
         here, network_id = place.switch_id, nic.network_id
         found.add((owner, here))
-        found |= set(policies_of((before, after), nic_id, here))
+        found |= set(groups_of((before, after), nic_id, here))
         found.add((Owner(OwnerKind.PORT, port_id(here, place.port)), here))
         if place.refusal:
             continue
@@ -58,6 +58,7 @@ def _by_nic(before: World, after: World, nic_id: str) -> set[Unit]:
         if other.is_present(here, network_id):
             continue
         # The network is new on the switch, or gone from it.
+        found |= set(lists_of((before, after), network_id, here))
         found |= {(Owner(OwnerKind.NETWORK, network_id), member) for member in world.members(network_id)}
         found |= {(Owner(OwnerKind.NIC, nic.id), here) for nic in world.nics(network_id)}
         if not other.in_realm(here, other.realm(network_id)):

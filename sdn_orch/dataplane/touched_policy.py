@@ -8,7 +8,7 @@ from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.model import Network, Nic, Record
-from sdn_orch.intent.policy import Policy, PolicyKind, policy_of
+from sdn_orch.intent.policy import PolicyKind, is_open, policy_of
 from sdn_orch.intent.security import SecurityRule
 
 
@@ -19,31 +19,38 @@ def touched_policy(before: World, after: World, old: Record | None, new: Record 
         match record:
             case AclItem():
                 found |= set(_list(world, record.list_id))
+                at_place = world.snapshot.where(AclItem, "places", record.places[0])
+                owners = [Owner(OwnerKind.ITEM, item.id) for item in at_place]
+                found |= {(owner, at) for _, at in _list(world, record.list_id) for owner in owners}
+                if is_open(before.snapshot, record.list_id) != is_open(after.snapshot, record.list_id):
+                    found |= set(_items(world, record.list_id))
             case SecurityRule():
                 found |= set(_group(world, record.group_id))
             case Network() if record.acl_id is not None:
-                members = world.members(record.id)
-                found |= {(Owner(OwnerKind.LIST, record.acl_id), switch_id) for switch_id in members}
+                found |= set(_list(world, record.acl_id)) | set(_items(world, record.acl_id))
             case Nic():
                 for group_id in record.group_ids:
                     found |= set(_peers_of(world, group_id))
     return found
 
 
-def policies_of(worlds: Iterable[World], nic_id: str, switch_id: str) -> Iterator[Unit]:
-    """What a NIC on a switch stands under in any of these worlds."""
+def groups_of(worlds: Iterable[World], nic_id: str, switch_id: str) -> Iterator[Unit]:
+    """The group that a NIC on a switch stands under in any of these worlds."""
     for world in worlds:
         nic = world.snapshot.get(Nic, nic_id)
         policy = None if nic is None else policy_of(world.snapshot, nic)
-        if policy is not None and (owner := _owner(policy)) is not None:
-            yield owner, switch_id
+        if policy is not None and policy.kind is PolicyKind.GROUP:
+            yield Owner(OwnerKind.GROUP, policy.id), switch_id
 
 
-def _owner(policy: Policy) -> Owner | None:
-    """Whose the rules of a policy are; None where they are the NIC's own."""
-    if policy.kind is PolicyKind.NIC:
-        return None
-    return Owner(OwnerKind.LIST if policy.kind is PolicyKind.LIST else OwnerKind.GROUP, policy.id)
+def lists_of(worlds: Iterable[World], network_id: str, switch_id: str) -> Iterator[Unit]:
+    """The list that a tier on a switch stands under in any of these worlds, with its items."""
+    for world in worlds:
+        network = world.snapshot.get(Network, network_id)
+        if network is not None and network.acl_id is not None:
+            yield Owner(OwnerKind.LIST, network.acl_id), switch_id
+            for item in world.snapshot.where(AclItem, "list_id", network.acl_id):
+                yield Owner(OwnerKind.ITEM, item.id), switch_id
 
 
 def _list(world: World, list_id: str) -> Iterator[Unit]:
@@ -53,12 +60,21 @@ def _list(world: World, list_id: str) -> Iterator[Unit]:
         yield from ((owner, switch_id) for switch_id in world.members(network.id))
 
 
+def _items(world: World, list_id: str) -> Iterator[Unit]:
+    """All items of a list where NICs stand under it."""
+    owners = [Owner(OwnerKind.ITEM, item.id) for item in world.snapshot.where(AclItem, "list_id", list_id)]
+    for _, switch_id in set(_list(world, list_id)):
+        yield from ((owner, switch_id) for owner in owners)
+
+
 def _group(world: World, group_id: str) -> Iterator[Unit]:
     """A group where NICs stand under it, and the NICs that stand under it and others."""
     for nic in world.snapshot.where(Nic, "group_ids", group_id):
         place, policy = world.place(nic.id), policy_of(world.snapshot, nic)
         if place is not None and policy is not None:
-            yield _owner(policy) or Owner(OwnerKind.NIC, nic.id), place.switch_id
+            is_alone = policy.kind is PolicyKind.GROUP
+            owner = Owner(OwnerKind.GROUP, policy.id) if is_alone else Owner(OwnerKind.NIC, nic.id)
+            yield owner, place.switch_id
 
 
 def _peers_of(world: World, group_id: str) -> Iterator[Unit]:

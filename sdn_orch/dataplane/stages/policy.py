@@ -9,63 +9,65 @@ from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.guard import policy_number
 from sdn_orch.dataplane.stages.protocols import IPV4, IPV6
 from sdn_orch.dataplane.traffic import Fields, matches
+from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.model import Nic
-from sdn_orch.intent.policy import Policy, PolicyKind, items, rules
+from sdn_orch.intent.policy import Policy, PolicyKind, rules
 from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction, TrafficRule, Verdict
 from sdn_orch.openflow.values import Match, Track
 
-_WAYS = (
-    (Direction.EGRESS, Table.FROM_RULES, Table.ANSWER),
-    (Direction.INGRESS, Table.TO_RULES, Table.DELIVER),
-)
+_WAYS = {
+    Direction.EGRESS: (Table.FROM_RULES, Table.ANSWER),
+    Direction.INGRESS: (Table.TO_RULES, Table.DELIVER),
+}
 _VERSIONS = ((4, IPV4), (6, IPV6))
 _COMMIT = (Track(ZONE, commit=True),)
 #: The priority of an item is this less its position.
 _TOP = 65_536
 
 
-def policy(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
-    """All rules of a policy; the first item of a list that is about a packet decides."""
-    of = (POLICY, policy_number(policy))
-    for direction, table, onward in _WAYS:
-        seen: set[tuple[int, Match]] = set()
-        found = list(_rules(snapshot, policy, direction))
-        for priority, verdict, rule in found:
-            for match in _matches(snapshot, rule, of):
-                if (priority, match) in seen:
-                    continue
-                seen.add((priority, match))
-                if verdict is Verdict.ALLOW:
-                    yield flow(table, priority, match, _COMMIT, goto=onward)
-                else:
-                    yield flow(table, priority, match)
-        if direction is Direction.EGRESS and not found:
-            for _, eth_type in _VERSIONS:
-                yield flow(table, 0, Match.of(eth_type=eth_type, **dict((of,))), _COMMIT, goto=onward)
+def item(snapshot: Snapshot, item: AclItem) -> Iterator[Said]:
+    """One item of a list; the first one that is about a packet decides."""
+    chosen = snapshot.need(AclList, item.list_id)
+    of = policy_number(Policy(PolicyKind.LIST, chosen.id, chosen.number))
+    table, onward = _WAYS[item.direction]
+    for match in _matches(snapshot, item, of):
+        if item.verdict is Verdict.ALLOW:
+            yield flow(table, _TOP - item.position, match, _COMMIT, goto=onward)
+        else:
+            yield flow(table, _TOP - item.position, match)
 
 
-def _rules(
-    snapshot: Snapshot, policy: Policy, direction: Direction
-) -> Iterator[tuple[int, Verdict, TrafficRule]]:
-    """Priority, verdict and what it is about, of each rule."""
+def groups(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
+    """The rules of one group, or of several groups together: what any of them is about may pass."""
+    of = policy_number(policy)
+    for direction, (table, onward) in _WAYS.items():
+        found = rules(snapshot, policy, direction)
+        for match in {match: None for rule in found for match in _matches(snapshot, rule, of)}:
+            yield flow(table, 1, match, _COMMIT, goto=onward)
+
+
+def without_rules(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
+    """Where no rule is about what goes out, all may."""
     if policy.kind is PolicyKind.LIST:
-        for item in items(snapshot, policy.id, direction):
-            yield _TOP - item.position, item.verdict, item
-        return
-    for rule in rules(snapshot, policy, direction):
-        yield 1, Verdict.ALLOW, rule
+        listed = snapshot.where(AclItem, "list_id", policy.id)
+        is_open = not any(item.direction is Direction.EGRESS for item in listed)
+    else:
+        is_open = not any(rules(snapshot, policy, Direction.EGRESS))
+    table, onward = _WAYS[Direction.EGRESS]
+    for _, eth_type in _VERSIONS if is_open else ():
+        match = Match.of(eth_type=eth_type, **{POLICY: policy_number(policy)})
+        yield flow(table, 0, match, _COMMIT, goto=onward)
 
 
-def _matches(snapshot: Snapshot, rule: TrafficRule, of: tuple[str, int]) -> Iterator[Match]:
+def _matches(snapshot: Snapshot, rule: TrafficRule, policy: int) -> Iterator[Match]:
     peers = list(_peers(snapshot, rule))
     for version, eth_type in _VERSIONS:
         for fields in matches(rule, version):
             for peer in peers:
-                if peer and eth_type != peer["eth_type"]:
-                    continue
-                yield Match.of(**{of[0]: of[1], "eth_type": eth_type, **fields, **peer})
+                if not peer or peer["eth_type"] == eth_type:
+                    yield Match.of(**{POLICY: policy, "eth_type": eth_type, **fields, **peer})
 
 
 def _peers(snapshot: Snapshot, rule: TrafficRule) -> Iterator[Fields]:

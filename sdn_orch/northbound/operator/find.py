@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sdn_orch.dataplane.rules import Owner, OwnerKind, port_of
 from sdn_orch.errors import Invalid, NotFound
-from sdn_orch.intent.acls import AclList
+from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.model import Attachment, Machine, Network, Nic, Record, Switch, Vpc
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.security import SecurityGroup
@@ -61,6 +61,8 @@ def describe(snapshot: Snapshot, owner: Owner) -> str:
             return f"router of network {name}"
         case Network(name=name) | Switch(name=name):
             return f"{owner.kind} {name}"
+        case AclItem(list_id=list_id, position=position):
+            return f"item {position} of list of rules {snapshot.need(AclList, list_id).name}"
         case AclList(name=name):
             return f"list of rules {name}"
         case SecurityGroup(name=name):
@@ -81,6 +83,8 @@ def record_of(snapshot: Snapshot, owner: Owner) -> Record | None:
             return snapshot.get(Switch, owner.id)
         case OwnerKind.ADDRESS:
             return snapshot.get(PublicAddress, owner.id)
+        case OwnerKind.ITEM:
+            return snapshot.get(AclItem, owner.id)
         case OwnerKind.LIST:
             return snapshot.get(AclList, owner.id)
         case OwnerKind.GROUP:

@@ -135,7 +135,7 @@ KINDS: dict[ObjectKind, _Kind] = {
     ),
     ObjectKind.ROUTED_RULE: _Kind(RoutedRule, _in_network, _of_network),
     ObjectKind.ACL_ITEM: _Kind(
-        AclItem, _in_list, _of_list, lambda view, item: view.status(Owner(OwnerKind.LIST, item.list_id))
+        AclItem, _in_list, _of_list, lambda view, item: view.status(Owner(OwnerKind.ITEM, item.id))
     ),
     ObjectKind.SECURITY_RULE: _Kind(
         SecurityRule,
