@@ -6,29 +6,39 @@ reconciler follows the commits; packets of guests go to the workers; doors answe
 
 from __future__ import annotations
 
+import secrets
 import socket
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from starlette.applications import Starlette
 
 from sdn_orch import admin_keys, seed
 from sdn_orch.config import Config
+from sdn_orch.dataplane.pipeline import Punt
+from sdn_orch.guest.listener import Listener
+from sdn_orch.guest.metadata import Metadata
 from sdn_orch.guest.service import respond
+from sdn_orch.guest.tcp import Responder
 from sdn_orch.guest.worker import Worker
 from sdn_orch.northbound.cloudstack import app as cloudstack
 from sdn_orch.northbound.cloudstack.bootstrap import bootstrap
 from sdn_orch.northbound.cloudstack.door import Door
 from sdn_orch.northbound.cloudstack.idle_networks import IdleNetworks
+from sdn_orch.northbound.machine_data import forget_password, has_secrets
 from sdn_orch.northbound.operator import door as operator
 from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
 from sdn_orch.observer import Observer
 from sdn_orch.reconcile import Reconciler
+from sdn_orch.southbound.base import Datapath, PacketIn
 from sdn_orch.southbound.channel import Channel
 from sdn_orch.southbound.vestibule import Vestibule
 from sdn_orch.store.sqlite import SqliteStore
 from sdn_orch.store.transact import transact
+from sdn_orch.vault import open_vault
 
 #: Those of CloudStack's API and of the operator.
 Sockets = tuple[socket.socket, socket.socket]
@@ -46,7 +56,8 @@ def assemble(
     """Start all parts beside a channel whose switches wait in the vestibule, in a store that is owned."""
     store = SqliteStore(config.store.path, is_owned=True)
     running.callback(store.close)
-    service = Service(store, fabric_mtu=config.fabric.mtu)
+    vault = open_vault(config.store.key_path, is_new=not has_secrets(store.snapshot()))
+    service = Service(store, fabric_mtu=config.fabric.mtu, vault=vault)
     admin_keys.write(config, bootstrap(service, admin_keys.read(config)))
     transact(store, lambda snapshot: tuple(seed.switches(snapshot, config)))
     transact(store, lambda snapshot: tuple(seed.links(snapshot, config)))
@@ -54,7 +65,7 @@ def assemble(
     # Flows that other applications install are theirs.
     keep_foreign = config.audit.keep_foreign or has_applications
     reconciler = Reconciler(store, audit_interval=config.audit.interval, keep_foreign=keep_foreign)
-    guests = Worker(lambda datapath, packet: respond(store.snapshot, datapath, packet))
+    guests = answering(service)
     observer = Observer(store, reconciler, guests, config)
     with reconciler.present_first():
         begin(running, reconciler.start, reconciler.stop)
@@ -67,6 +78,23 @@ def assemble(
         begin(running, idle.start, idle.stop)
         for server in servers(config, service, reconciler, sockets):
             begin(running, server.start, server.stop)
+
+
+def answering(service: Service) -> Worker:
+    """The thread that answers guests."""
+    metadata = Metadata(
+        lambda: service.snapshot,
+        service.vault.unseal,
+        lambda machine_id: service.write(partial(forget_password, machine_id=machine_id)),
+    )
+    responder = Responder(metadata.answer, secrets.token_bytes(32))
+    listener = Listener(lambda: service.snapshot, Punt.METADATA, responder)
+
+    def handle(datapath: Datapath, packet: PacketIn) -> None:
+        respond(lambda: service.snapshot, datapath, packet)
+        listener.receive(datapath, packet, time.monotonic())
+
+    return Worker(handle, listener.tick)
 
 
 def servers(

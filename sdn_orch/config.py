@@ -127,9 +127,18 @@ class Api(_Section):
 
 
 class Store(_Section):
-    """The SQLite file with everything that must survive a restart."""
+    """The SQLite file with everything that must survive a restart, and the key of the secrets in it.
+
+    The key is made at the first start if it is not there, beside the store unless `secrets_key` says where.
+    """
 
     path: Path = Path("/var/lib/sdn-orch/store.db")
+    secrets_key: Path | None = None
+
+    @property
+    def key_path(self) -> Path:
+        """Where the key is."""
+        return self.secrets_key or self.path.with_name("secrets.key")
 
 
 class Fabric(_Section):

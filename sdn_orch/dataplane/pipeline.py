@@ -88,6 +88,8 @@ class Punt(IntEnum):
     TOO_BIG = 9
     #: The gateway of a public range says what its MAC address is, to the asking controller.
     UPSTREAM = 10
+    #: A guest speaks TCP to the metadata or password service.
+    METADATA = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +217,11 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.SERVICE,
-            "from_port: DHCP requests and router solicitations go to the controller; what only "
+            "from_port: DHCP requests, router solicitations and what is for the metadata and password "
+            "services go to the controller; what only "
             "servers say is dropped, and first fragments that do not tell their ports.",
             (Table.FROM_GUARD, Table.PUNT),
-            {"server": 600, "client": 500, "other": 0},
+            {"server": 600, "client": 500, "metadata": 400, "other": 0},
         ),
         Stage(
             Table.FROM_GUARD,

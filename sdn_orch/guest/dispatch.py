@@ -39,12 +39,41 @@ _IP_SERVICES: dict[Punt, Callable[[Snapshot, Guest, Frame, Ip], bytes | None]] =
     Punt.GATEWAY_ECHO: lambda snapshot, guest, _frame, ip: icmp.echo_reply(snapshot, guest, ip),
 }
 _ROUTER_SERVICES = frozenset((Punt.TTL_EXCEEDED, Punt.TOO_BIG))
-#: The reasons that are answered here.
-SERVICES = frozenset((Punt.ARP, *_IP_SERVICES, *_ROUTER_SERVICES))
+#: The reasons that are answered here, and by a listener (`listener.py`).
+SERVICES = frozenset((Punt.ARP, Punt.METADATA, *_IP_SERVICES, *_ROUTER_SERVICES))
 
 
 def answer(snapshot: Snapshot, packet: PacketIn) -> PacketOut | None:
     """The answer to a packet, or None where nothing is to be said."""
+    asked = _read(snapshot, packet)
+    if asked is None:
+        return None
+    reason, frame, switch, network = asked
+    if reason in _ROUTER_SERVICES:
+        return _answer_routed(snapshot, switch, network, packet, reason, frame)
+    guest = sender(snapshot, switch, packet.in_port, network, frame)
+    if guest is None:
+        return None
+    if reason is Punt.ARP:
+        found = neighbour.answer_arp(snapshot, guest, frame) if frame.ethertype == ARP else None
+    else:
+        ip, service = read_ip(frame), _IP_SERVICES.get(reason)
+        found = service(snapshot, guest, frame, ip) if ip is not None and service is not None else None
+    return to_guest(guest, found)
+
+
+def speaker(snapshot: Snapshot, packet: PacketIn, reason: Punt) -> tuple[Guest, Ip] | None:
+    """Who speaks IP to the service of this reason, and its packet; None where anything else came."""
+    asked = _read(snapshot, packet)
+    if asked is None or asked[0] is not reason:
+        return None
+    _, frame, switch, network = asked
+    guest, ip = sender(snapshot, switch, packet.in_port, network, frame), read_ip(frame)
+    return None if guest is None or ip is None else (guest, ip)
+
+
+def _read(snapshot: Snapshot, packet: PacketIn) -> tuple[Punt, Frame, Switch, Network] | None:
+    """Why the packet came, the frame, and from which switch and network."""
     try:
         reason = punt_of(packet.table, packet.metadata)
     except ValueError:
@@ -56,17 +85,7 @@ def answer(snapshot: Snapshot, packet: PacketIn) -> PacketOut | None:
     network = snapshot.numbered(Network, NETWORK.read(packet.metadata))
     if frame is None or switch is None or network is None or network.kind is NetworkKind.L2:
         return None
-    if reason in _ROUTER_SERVICES:
-        return _answer_routed(snapshot, switch, network, packet, reason, frame)
-    guest = sender(snapshot, switch, packet.in_port, network, frame)
-    if guest is None:
-        return None
-    if reason is Punt.ARP:
-        found = neighbour.answer_arp(snapshot, guest, frame) if frame.ethertype == ARP else None
-    else:
-        ip = read_ip(frame)
-        found = _IP_SERVICES[reason](snapshot, guest, frame, ip) if ip is not None else None
-    return to_guest(guest, found)
+    return reason, frame, switch, network
 
 
 def _answer_routed(

@@ -25,6 +25,7 @@ from sdn_orch.guest.frame import (
 )
 from sdn_orch.guest.guest import Guest, gateway_link_local, gateway_mac
 from sdn_orch.guest.router_advertisement import read_options
+from sdn_orch.intent.metadata import ADDRESS
 from sdn_orch.intent.model import Attachment, Network, Nic
 from sdn_orch.intent.snapshot import Snapshot
 
@@ -83,7 +84,7 @@ def _is_own6(guest: Guest, address: bytes) -> bool:
 
 
 def _owner4(snapshot: Snapshot, guest: Guest, address: IPv4Address) -> bytes | None:
-    if address == guest.network.gateway4:
+    if address in (guest.network.gateway4, ADDRESS):
         return gateway_mac(guest.network)
     return _neighbour(snapshot, guest, address)
 

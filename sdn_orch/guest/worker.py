@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 #: Packets that may wait, of one port and of one switch.
 PORT_CAPACITY: Final = 64
 SWITCH_CAPACITY: Final = 1024
+#: Seconds between two looks at what has come due.
+TICK: Final = 0.25
 #: Tracebacks per minute; what is above is counted and told with the next one.
 TRACEBACKS: Final = 6
 
@@ -32,8 +34,15 @@ class Worker:
     `counts` says what became of packets: `handled`, `failed`, `dropped`.
     """
 
-    def __init__(self, handle: Callable[[Datapath, PacketIn], None], name: str = "guests") -> None:
+    def __init__(
+        self,
+        handle: Callable[[Datapath, PacketIn], None],
+        tick: Callable[[float], None] = lambda _: None,
+        name: str = "guests",
+    ) -> None:
+        """`tick` is called on the same thread several times a second, with the monotonic time."""
         self._handle = handle
+        self._tick = tick
         self._ready = threading.Condition()
         self._waiting: OrderedDict[tuple[int, int], deque[_Item]] = OrderedDict()
         self._per_switch: Counter[int] = Counter()
@@ -70,11 +79,11 @@ class Worker:
         return True
 
     def _take(self) -> _Item | None:
-        """The next packet of the port whose turn it is; None when stopped."""
+        """The next packet of the port whose turn it is; None when there is none for a while."""
         with self._ready:
-            while not self._waiting and not self._stopped:
-                self._ready.wait()
-            if self._stopped:
+            if not self._waiting and not self._stopped:
+                self._ready.wait(TICK)
+            if self._stopped or not self._waiting:
                 return None
             place, queue = self._waiting.popitem(last=False)
             item = queue.popleft()
@@ -88,21 +97,35 @@ class Worker:
             return item
 
     def _run(self) -> None:
-        while (item := self._take()) is not None:
-            datapath, packet = item
-            try:
-                self._handle(datapath, packet)
-                self.counts["handled"] += 1
-            except Exception:
-                self.counts["failed"] += 1
-                if self._tracebacks.take(time.monotonic()):
-                    log.exception(
-                        "packet from port %d of switch %016x not answered (%d more failures not shown): %s",
-                        packet.in_port,
-                        packet.dpid,
-                        self._tracebacks.refused(),
-                        packet.frame[:128].hex(),
-                    )
+        ticked = time.monotonic()
+        while not self._stopped:
+            if (item := self._take()) is not None:
+                self._answer(*item)
+            if (now := time.monotonic()) - ticked >= TICK:
+                ticked = now
+                self._look(now)
+
+    def _answer(self, datapath: Datapath, packet: PacketIn) -> None:
+        try:
+            self._handle(datapath, packet)
+            self.counts["handled"] += 1
+        except Exception:
+            self.counts["failed"] += 1
+            if self._tracebacks.take(time.monotonic()):
+                log.exception(
+                    "packet from port %d of switch %016x not answered (%d more failures not shown): %s",
+                    packet.in_port,
+                    packet.dpid,
+                    self._tracebacks.refused(),
+                    packet.frame[:128].hex(),
+                )
+
+    def _look(self, now: float) -> None:
+        try:
+            self._tick(now)
+        except Exception:
+            if self._tracebacks.take(now):
+                log.exception("what has come due for guests was not sent")
 
 
 class Allowance:

@@ -22,6 +22,7 @@ from sdn_orch.intent.admission import (
 from sdn_orch.intent.gateways import gateway_of, networks_of
 from sdn_orch.intent.guard import passes
 from sdn_orch.intent.mac import link_local, mac_number
+from sdn_orch.intent.metadata import ADDRESS, PORTS
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch, Transport
 from sdn_orch.intent.outside import Conversations, address_of, comes_in, echo, goes_out, uplink
 from sdn_orch.intent.packet import (
@@ -57,6 +58,7 @@ class Service(StrEnum):
     ROUTER_SOLICITATION = "router advertisement"
     TIME_EXCEEDED = "time exceeded"
     TOO_BIG = "packet too big"
+    METADATA = "metadata and passwords"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def delivers(
     reach = _reach(snapshot, connected)
     if network.kind == NetworkKind.L2:
         return _forward(snapshot, source, packet, reach, memory)
-    if (service := _controller_service(packet)) is not None:
+    if (service := _controller_service(network, packet)) is not None:
         return Verdict(answer=Answer(service))
     routed = packet["eth_dst"] == mac_number(network.gateway_mac)
     is_guarded = (routed and not _is_for_gateway(network, packet)) or network.acl_id is None
@@ -168,13 +170,16 @@ def router(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:
     return snapshot.where(Network, "vpc_id", network.vpc_id)
 
 
-def _controller_service(packet: Packet) -> Service | None:
+def _controller_service(network: Network, packet: Packet) -> Service | None:
     if "ipv4_src" in packet and is_dhcp4(packet):
         return Service.DHCP4
     if "ipv6_src" in packet and is_dhcp6(packet):
         return Service.DHCP6
     if packet.get("icmpv6_type") == ROUTER_SOLICITATION:
         return Service.ROUTER_SOLICITATION
+    if packet.get("tcp_dst") in PORTS and "ipv4_dst" in packet:
+        target = IPv4Address(packet["ipv4_dst"])
+        return Service.METADATA if target in (network.gateway4, ADDRESS) else None
     return None
 
 
@@ -230,7 +235,7 @@ def _owner(
     snapshot: Snapshot, source: _Sender, address: IPv4Address | IPv6Address, gateway: object
 ) -> int | None:
     """The MAC address that answers for an address: the gateway's or that of another NIC of the network."""
-    if address == gateway:
+    if address == gateway or (address == ADDRESS and source.network.ipv4 is not None):
         return mac_number(source.network.gateway_mac)
     if isinstance(address, IPv6Address) and address.is_link_local:
         claims = [(nic, link_local(mac_number(nic.mac))) for nic in _members(snapshot, source.network)]

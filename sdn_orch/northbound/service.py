@@ -17,6 +17,7 @@ from sdn_orch.intent.model import Record
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot, target
 from sdn_orch.store.base import Store
 from sdn_orch.store.transact import transact
+from sdn_orch.vault import Vault, new_key
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -26,13 +27,16 @@ class Transaction:
     """Changes on top of one snapshot, made for good only when the use case returns.
 
     `now` is the time of the transaction, in UTC; `fabric_mtu` the bytes of the largest guest's IP packet
-    that the fabric carries.
+    that the fabric carries; `vault` seals what must not be read in the store.
     """
 
-    def __init__(self, before: Snapshot, now: datetime, fabric_mtu: int = 1500) -> None:
+    def __init__(
+        self, before: Snapshot, now: datetime, fabric_mtu: int = 1500, vault: Vault | None = None
+    ) -> None:
         self.changes: list[Change] = []
         self.now = now
         self.fabric_mtu = fabric_mtu
+        self.vault = vault or Vault(new_key())
         self._snapshot = before
         self._seen = 0
 
@@ -81,7 +85,10 @@ class Service:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
         fabric_mtu: int = 1500,
+        vault: Vault | None = None,
     ) -> None:
+        """Without a vault, what is sealed opens as long as the service lives."""
+        self.vault = vault or Vault(new_key())
         self._store = store
         self._clock = clock
         self._fabric_mtu = fabric_mtu
@@ -107,7 +114,7 @@ class Service:
         answers: list[T] = []
 
         def decide(snapshot: Snapshot) -> list[Change]:
-            transaction = Transaction(snapshot, self._clock(), self._fabric_mtu)
+            transaction = Transaction(snapshot, self._clock(), self._fabric_mtu, self.vault)
             answers[:] = [use_case(transaction)]
             return transaction.finished()
 

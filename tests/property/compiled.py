@@ -26,6 +26,7 @@ _PUNTS = {
     Service.ROUTER_SOLICITATION: Punt.ROUTER_SOLICITATION,
     Service.TIME_EXCEEDED: Punt.TTL_EXCEEDED,
     Service.TOO_BIG: Punt.TOO_BIG,
+    Service.METADATA: Punt.METADATA,
 }
 Received = frozenset[tuple[str, Packet]]
 

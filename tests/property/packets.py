@@ -192,7 +192,17 @@ class Packets:
             return {}
         name = "udp" if protocol == UDP else "tcp"
         source, destination = self.random.choice(
-            ((68, 67), (67, 68), (546, 547), (547, 546), (5353, 5353), (1024, 80), (67, 67), (1024, 67))
+            (
+                (68, 67),
+                (67, 68),
+                (546, 547),
+                (547, 546),
+                (5353, 5353),
+                (1024, 80),
+                (1024, 8080),
+                (67, 67),
+                (1024, 67),
+            )
         )
         return {f"{name}_src": source, f"{name}_dst": destination}
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.dhcp6 import DUID_LL, DHCP6_Solicit, DHCP6OptClientId, DHCP6OptIA_NA
-from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import (
     ICMPv6EchoRequest,
     ICMPv6ND_NS,
@@ -21,13 +22,21 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
 from sdn_orch.dataplane.pipeline import NETWORK, REASON, Punt
-from sdn_orch.guest.dispatch import LONGEST_FRAME, answer
+from sdn_orch.guest.dispatch import LONGEST_FRAME, PacketOut, answer
 from sdn_orch.guest.frame import read_frame
+from sdn_orch.guest.listener import Listener
+from sdn_orch.guest.tcp import Responder
 from sdn_orch.intent.model import Attachment, Network, Nic
 from sdn_orch.openflow.values import CONTROLLER, Output
 from sdn_orch.southbound.base import PacketIn
+from sdn_orch.southbound.fake import FakeSwitch
 from tests.unit.guest.test_dhcp4 import message
+from tests.unit.guest.test_worker import Nobody
 from tests.unit.guest.world import AUTONOMOUS1, DPID, LINK_LOCAL1, MAC1, MAC2, WORLD
+
+SWITCH = FakeSwitch(DPID)
+DATAPATH = SWITCH.connect(Nobody())
+LISTENER = Listener(lambda: WORLD, Punt.METADATA, Responder(lambda peer, request: request, b"key"))
 
 #: Seconds of processor time for one packet, with a wide margin.
 BOUND = 0.25
@@ -66,6 +75,11 @@ SEEDS = tuple(
         / IPv6ExtHdrFragment(m=1)
         / UDP(),
         Ether(src=MAC2) / Dot1Q(vlan=100) / IP(src="10.1.1.12", dst="10.1.2.13", ttl=1) / UDP() / bytes(1400),
+        Ether(src=MAC1) / IP(src="10.1.1.11", dst="169.254.169.254") / TCP(sport=4000, dport=80, flags="S"),
+        Ether(src=MAC1)
+        / IP(src="10.1.1.11", dst="10.1.1.1")
+        / TCP(sport=4000, dport=8080, flags="PA", seq=7, ack=9)
+        / b"GET / HTTP/1.0\r\n\r\n",
     )
 )
 
@@ -117,10 +131,25 @@ PACKETS = st.builds(
 def check(packet: PacketIn) -> bool:
     """Whether there is an answer; fails where it goes to anybody but an active NIC of this very port."""
     start = time.thread_time()
-    reply = answer(WORLD, packet)
+    replies = list(answers(packet))
     assert time.thread_time() - start < BOUND
-    if reply is None:
-        return False
+    for reply in replies:
+        check_reply(packet, reply)
+    return bool(replies)
+
+
+def answers(packet: PacketIn) -> Iterator[PacketOut]:
+    """Everything that is sent back."""
+    SWITCH.sent.clear()
+    if (reply := answer(WORLD, packet)) is not None:
+        yield reply
+    LISTENER.receive(DATAPATH, packet, 0.0)
+    for sent in SWITCH.sent:
+        yield PacketOut(sent.actions, sent.frame, sent.in_port)
+
+
+def check_reply(packet: PacketIn, reply: PacketOut) -> None:
+    """See `check`."""
     assert (reply.actions, reply.in_port) == ((Output(packet.in_port),), CONTROLLER)
     there = WORLD.where(Attachment, "ports", ("s1", packet.in_port))
     frame = read_frame(reply.frame)
@@ -135,7 +164,6 @@ def check(packet: PacketIn) -> bool:
     network = WORLD.need(Network, receivers[0].network_id)
     known = {network.gateway_mac} | {nic.mac for nic in WORLD.where(Nic, "network_id", network.id)}
     assert frame.source.hex(":") in known
-    return True
 
 
 @given(PACKETS)

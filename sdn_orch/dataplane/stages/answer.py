@@ -16,6 +16,7 @@ from sdn_orch.dataplane.stages.protocols import (
     NEIGHBOUR_SOLICITATION,
 )
 from sdn_orch.dataplane.views import Dialect, Fields, NetworkView, NicView
+from sdn_orch.intent.metadata import ADDRESS
 from sdn_orch.openflow.values import Action, CopyField, Flow, Match, SetField
 
 _SOLICITATION: Fields = {"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": NEIGHBOUR_SOLICITATION}
@@ -55,7 +56,7 @@ def switch(dialect: Dialect) -> Iterator[Said]:
 
 
 def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
-    """The gateway's addresses; frames to its MAC address are for the router."""
+    """The gateway's addresses and that of the metadata service; frames to its MAC address are routed."""
     if network.is_l2:
         return
     gateway = Match.of(metadata=network.local, eth_dst=network.gateway_mac)
@@ -67,7 +68,8 @@ def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
         yield punt(Table.ANSWER, "answer", soliciting, Punt.NEIGHBOUR_SOLICITATION)
         return
     if network.record.gateway4 is not None:
-        yield answer_arp(network.local, network.gateway_mac, int(network.record.gateway4))
+        for answered in (network.record.gateway4, ADDRESS):
+            yield answer_arp(network.local, network.gateway_mac, int(answered))
     for address in network.gateways6:
         yield _advertisement(network, network.gateway_mac, address, _OF_GATEWAY)
 

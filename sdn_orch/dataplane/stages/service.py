@@ -16,10 +16,12 @@ from sdn_orch.dataplane.stages.protocols import (
     IPV4,
     IPV6,
     ROUTER_SOLICITATION,
+    TCP,
     UDP,
 )
-from sdn_orch.dataplane.views import Dialect, Fields
-from sdn_orch.openflow.values import Match
+from sdn_orch.dataplane.views import Dialect, Fields, NetworkView
+from sdn_orch.intent.metadata import ADDRESS, PORTS
+from sdn_orch.openflow.values import Flow, Match
 
 
 def switch(dialect: Dialect) -> Iterator[Said]:
@@ -39,4 +41,17 @@ def switch(dialect: Dialect) -> Iterator[Said]:
     yield punt(Table.SERVICE, "client", asking6, Punt.DHCP6)
     soliciting = Match.of(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=ROUTER_SOLICITATION)
     yield punt(Table.SERVICE, "client", soliciting, Punt.ROUTER_SOLICITATION)
+    yield from _metadata({}, int(ADDRESS))
     yield flow(Table.SERVICE, "other", Match.of(), goto=Table.FROM_GUARD)
+
+
+def network(network: NetworkView) -> Iterator[Said]:
+    """The services of a machine's own data, at the gateway's address too."""
+    if network.record.gateway4 is not None:
+        yield from _metadata({"metadata": network.local}, int(network.record.gateway4))
+
+
+def _metadata(asked: Fields, address: int) -> Iterator[Flow]:
+    for port in PORTS:
+        match = Match.of(eth_type=IPV4, ip_proto=TCP, ipv4_dst=address, tcp_dst=port, **asked)
+        yield punt(Table.SERVICE, "metadata", match, Punt.METADATA)

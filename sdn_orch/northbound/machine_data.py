@@ -1,0 +1,39 @@
+"""What machines can read of themselves: the use cases that all doors share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sdn_orch.intent.metadata import MachineData
+from sdn_orch.intent.model import Machine
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.northbound.service import Transaction
+
+
+def data_of(snapshot: Snapshot, machine: Machine) -> MachineData:
+    """What is kept for a machine; empty where nothing is."""
+    return snapshot.get(MachineData, machine.id) or MachineData(id=machine.id)
+
+
+def has_secrets(snapshot: Snapshot) -> bool:
+    """Whether anything is sealed."""
+    return any(data.user_data or data.password for data in snapshot.all(MachineData))
+
+
+def set_user_data(transaction: Transaction, machine: Machine, user_data: bytes) -> None:
+    """The machine reads these user data from now on; empty: none."""
+    sealed = transaction.vault.seal(machine.id, "user_data", user_data) if user_data else ""
+    transaction.put(replace(data_of(transaction.snapshot, machine), user_data=sealed))
+
+
+def set_password(transaction: Transaction, machine: Machine, password: str) -> None:
+    """The machine gets this password when it next asks, once."""
+    sealed = transaction.vault.seal(machine.id, "password", password.encode())
+    transaction.put(replace(data_of(transaction.snapshot, machine), password=sealed))
+
+
+def forget_password(transaction: Transaction, machine_id: str) -> None:
+    """The machine has its password; nobody needs it any more."""
+    data = transaction.snapshot.get(MachineData, machine_id)
+    if data is not None and data.password:
+        transaction.put(replace(data, password=""))
