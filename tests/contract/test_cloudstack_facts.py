@@ -77,7 +77,9 @@ UNDESCRIBED = {
     "deleteUser", "disableAccount", "disableUser", "enableAccount", "enableUser",
     "listAffinityGroupTypes", "listDiskOfferings", "listInstanceGroups", "listIsos", "listOsTypes",
     "listProjectAccounts", "listSSHKeyPairs", "listSnapshots", "listStoragePools", "listUserData",
-    "listVolumes", "lockAccount", "lockUser", "suspendProject", "updateAccount", "updateDomain",
+    "getVirtualMachineUserData", "listVolumes", "lockAccount", "lockUser",
+    "resetPasswordForVirtualMachine", "resetUserDataForVirtualMachine", "suspendProject", "updateAccount",
+    "updateDomain",
     "updatePod", "updateProject", "updateServiceOffering", "updateUser",
 }  # fmt: skip
 #: Calls whose answers are described as something else than what servers answer.

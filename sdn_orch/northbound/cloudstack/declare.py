@@ -31,6 +31,7 @@ from sdn_orch.northbound.cloudstack.parameters import (
 )
 from sdn_orch.northbound.cloudstack.shapes import Scene, Shape
 from sdn_orch.northbound.service import Transaction
+from sdn_orch.vault import Vault
 
 T = TypeVar("T")
 
@@ -75,13 +76,19 @@ class Call:
     """One call of a command: who, when, in which state, with which arguments."""
 
     def __init__(
-        self, command: Command, request: Request, now: datetime, transaction: Transaction | None = None
+        self,
+        command: Command,
+        request: Request,
+        now: datetime,
+        transaction: Transaction | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.caller: Caller = request.caller
         self.now = now
         self.command = command
         self._request = request
         self._transaction = transaction
+        self._vault = vault
         self._values = _values(command, request)
 
     def __getitem__(self, parameter: Parameter[T]) -> T:
@@ -110,6 +117,14 @@ class Call:
         return self._transaction
 
     @property
+    def vault(self) -> Vault:
+        """What opens what is sealed."""
+        vault = self._transaction.vault if self._transaction is not None else self._vault
+        if vault is None:
+            raise TypeError(f"{self.command.name} is called without a vault")
+        return vault
+
+    @property
     def scene(self) -> Scene:
         """What answers are made from."""
         return Scene(self.snapshot, self.caller)
@@ -136,6 +151,8 @@ class Command:
     roles: frozenset[Role]
     event: str = ""
     since: str = ""
+    #: Whether what it answers is a secret, to be sealed where the job is kept.
+    is_secret: bool = False
     #: What a list's items are called and look like instead, where that depends on the call.
     variant: Variant | None = None
 
@@ -220,6 +237,7 @@ def changes(
     event: str,
     roles: frozenset[Role] = EVERYBODY,
     since: str = "",
+    is_secret: bool = False,
 ) -> Callable[[Callable[[Call], Any]], Command]:
     """A write, committed with its job and event when the function returns. `shape` may be SUCCESS."""
 
@@ -235,6 +253,7 @@ def changes(
             key=shape.key,
             roles=roles,
             event=event,
+            is_secret=is_secret,
             since=since,
         )
 

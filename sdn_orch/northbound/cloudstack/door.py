@@ -171,7 +171,7 @@ class Door:
             return self._write(command, given, caller)
         request = Request(given, self._service.snapshot, caller, is_list=command.mode is Mode.LIST)
         try:
-            call = Call(command, request, self._service.now)
+            call = Call(command, request, self._service.now, vault=self._service.vault)
         except Gone:
             return {}
         found = command.handler(call)
@@ -222,7 +222,9 @@ def _do(command: Command, call: Call, transaction: Transaction, job_id: str | No
     jobs.tell(transaction, call.caller, command.event, _description(command, resource), resource, "INFO")
     if not command.is_async:
         return result
-    job = jobs.finished(transaction, call.caller, command.name, job_id, result, resource)
+    job = jobs.finished(
+        transaction, call.caller, command.name, job_id, result, resource, is_secret=command.is_secret
+    )
     return {"id": resource[1], "jobid": job.id} if command.mode is Mode.ASYNC_CREATE else {"jobid": job.id}
 
 

@@ -7,6 +7,7 @@ a crash leaves nothing of it. The newest of each are kept; with every new one th
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from sdn_orch.northbound.cloudstack.callers import Caller
 from sdn_orch.northbound.cloudstack.faults import INTERNAL, ApiFault
 from sdn_orch.northbound.cloudstack.model import Event, Job, JobStatus
 from sdn_orch.northbound.service import Transaction
+from sdn_orch.vault import Vault
 
 #: How many of the newest jobs and events are kept.
 KEPT_JOBS = 20_000
@@ -27,12 +29,25 @@ def finished(
     job_id: str | None,
     result: dict[str, object],
     resource: tuple[str, str],
+    *,
+    is_secret: bool = False,
 ) -> Job:
-    """Record a job that has succeeded; `resource` is the type and id of what it was about."""
-    return _record(
-        transaction,
-        _job(caller, command, job_id, transaction.now, resource, JobStatus.DONE, 0, result),
-    )
+    """Record a job that has succeeded; `resource` is the type and id of what it was about.
+
+    A result that is secret is sealed, and only told to who asks for this job.
+    """
+    job = _job(caller, command, job_id, transaction.now, resource, JobStatus.DONE, 0, result)
+    if is_secret:
+        sealed = transaction.vault.seal(job.id, "result", job.result.encode())
+        job = replace(job, result="{}", sealed_result=sealed)
+    return _record(transaction, job)
+
+
+def result_of(job: Job, vault: Vault) -> object:
+    """What came of a job, also where that is secret."""
+    if not job.sealed_result:
+        return json.loads(job.result)
+    return json.loads(vault.unseal(job.id, "result", job.sealed_result))
 
 
 def failed(

@@ -317,7 +317,9 @@ class Job(Record):
     created: datetime
     completed: datetime
     status: JobStatus
-    result: str
+    result: str = field(repr=False)
+    #: Instead of `result`, where that is secret.
+    sealed_result: str = field(default="", repr=False)
     result_code: int = 0
     resource_type: str = ""
     resource_id: str = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.answers.networks import broadcast_uri
@@ -171,7 +173,7 @@ MACHINE: Shape[Machine] = Shape(
         string("group", "the group", lambda s, m: machine_details(s.snapshot, m).group or None),
         flag("displayvm", "whether users see it", lambda s, m: machine_details(s.snapshot, m).display_vm),
         flag("haenable", "whether it is highly available", always(False)),
-        flag("passwordenabled", "whether the password can be reset", always(False)),
+        flag("passwordenabled", "whether the password can be reset", always(True)),
         flag("isdynamicallyscalable", "whether it can grow while it runs", always(False)),
         string("vmtype", "the type", always("User")),
         moment("created", "when it was created", lambda s, m: machine_details(s.snapshot, m).created),
@@ -180,5 +182,20 @@ MACHINE: Shape[Machine] = Shape(
         items("securitygroup", "the security groups", lambda s, m: groups_of(s.snapshot, m), MEMBERSHIP),
         items("affinitygroup", "the affinity groups", always([])),
         tags(),
+    ),
+)
+
+#: What shows a password, once.
+MACHINE_WITH_PASSWORD: Shape[Machine] = replace(
+    MACHINE,
+    fields=(*MACHINE.fields, string("password", "the password that the machine asks for", always(None))),
+)
+
+USER_DATA: Shape[Machine] = Shape(
+    key="virtualmachineuserdata",
+    resource="VirtualMachine",
+    fields=(
+        string("virtualmachineid", "the id of the machine", lambda _, machine: machine.id),
+        string("userdata", "the user data in Base64", always(None)),
     ),
 )

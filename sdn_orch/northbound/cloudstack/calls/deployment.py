@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import uuid4
 
+from sdn_orch.intent.metadata import MachineData
 from sdn_orch.intent.model import Account, Machine, Network, NetworkKind
-from sdn_orch.northbound import machines
+from sdn_orch.northbound import machine_data, machines
 from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import details
 from sdn_orch.northbound.cloudstack.callers import Access, may_use
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
+from sdn_orch.northbound.cloudstack.calls.machine_passwords import PASSWORD
+from sdn_orch.northbound.cloudstack.calls.machine_passwords import given as given_password
 from sdn_orch.northbound.cloudstack.calls.machines import (
     DISPLAY_NAME,
     DISPLAY_VM,
@@ -25,6 +28,8 @@ from sdn_orch.northbound.cloudstack.calls.security_groups import (
     GROUPS,
     groups_in,
 )
+from sdn_orch.northbound.cloudstack.calls.user_data import USER_DATA
+from sdn_orch.northbound.cloudstack.calls.user_data import given as given_user_data
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes
 from sdn_orch.northbound.cloudstack.faults import bad, denied
 from sdn_orch.northbound.cloudstack.model import MachineDetails
@@ -78,6 +83,8 @@ HYPERVISOR = text("hypervisor", "the hypervisor")
     GROUPS,
     GROUP_NAMES,
     DISPLAY_VM,
+    USER_DATA,
+    PASSWORD,
     *OWNER,
     mode=Mode.ASYNC_CREATE,
     event="VM.CREATE",
@@ -113,6 +120,13 @@ def deploy_virtual_machine(call: Call) -> Machine:
             display_vm=call.get(DISPLAY_VM) is not False,
         )
     )
+    call.transaction.put(
+        MachineData(id=id, service_offering=size.name, availability_zone=zone.name, cloud=zone.id)
+    )
+    if user_data := given_user_data(call):
+        machine_data.set_user_data(call.transaction, machine, user_data)
+    if password := given_password(call):
+        machine_data.set_password(call.transaction, machine, password)
     return call.snapshot.need(Machine, id)
 
 

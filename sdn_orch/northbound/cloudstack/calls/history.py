@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sdn_orch.northbound.cloudstack import jobs
 from sdn_orch.northbound.cloudstack.answers.history import EVENT, JOB
 from sdn_orch.northbound.cloudstack.declare import Call, lists, shows
 from sdn_orch.northbound.cloudstack.model import Event, Job
@@ -23,9 +24,9 @@ START_ID = entity("startid", Event, "from this event on")
 
 
 @shows("queryAsyncJobResult", JOB, "Shows a job and what came of it", required(JOB_ID))
-def query_async_job_result(call: Call) -> Job:
+def query_async_job_result(call: Call) -> dict[str, object]:
     """The job; users see their own, administrators those below them too."""
-    return call[JOB_ID]
+    return JOB.render(call.scene, call[JOB_ID]) | {"jobresult": jobs.result_of(call[JOB_ID], call.vault)}
 
 
 @lists("listAsyncJobs", JOB, "Lists jobs", START_DATE, RESOURCE_ID, RESOURCE_TYPE, *SCOPE)

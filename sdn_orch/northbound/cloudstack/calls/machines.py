@@ -8,12 +8,14 @@ from dataclasses import replace
 
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
 from sdn_orch.intent.security import SecurityGroup
-from sdn_orch.northbound import machines
+from sdn_orch.northbound import machine_data, machines
 from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.machines import machine_details
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
 from sdn_orch.northbound.cloudstack.calls.security_groups import GROUP_NAMES, GROUPS, change_groups
+from sdn_orch.northbound.cloudstack.calls.user_data import USER_DATA
+from sdn_orch.northbound.cloudstack.calls.user_data import given as given_user_data
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model import SecondaryAddress, ServiceOffering, Template
@@ -156,12 +158,15 @@ def reboot_virtual_machine(call: Call) -> Machine:
     GROUP,
     GROUPS,
     GROUP_NAMES,
+    USER_DATA,
     event="VM.UPDATE",
 )
 def update_virtual_machine(call: Call) -> Machine:
-    """Another name, which DHCP tells with the next lease, other texts, or other security groups."""
+    """Another name, which DHCP tells with the next lease, other texts, security groups, or user data."""
     machine, name, shown = call[ID], call.get(NAME), call.get(DISPLAY_VM)
     change_groups(call, machine)
+    if (user_data := given_user_data(call)) is not None:
+        machine_data.set_user_data(call.transaction, machine, user_data)
     if name is not None and name != machine.name:
         check_host_name(name)
         for nic in call.snapshot.where(Nic, "machine_id", machine.id):
