@@ -1,0 +1,62 @@
+"""New TCP connections, one after another.
+
+python -m bench.common.connections accept PORT
+python -m bench.common.connections open ADDRESS PORT SECONDS      prints how many were made
+"""
+
+from __future__ import annotations
+
+import itertools
+import selectors
+import socket
+import sys
+import time
+
+#: How many are being made at a time.
+_AT_ONCE = 32
+#: Ports from the first one up, so that no tuple comes again while somebody remembers it.
+_PORTS = 16
+
+
+def accept(port: int) -> None:
+    """Take every connection and forget it, until killed."""
+    selector = selectors.DefaultSelector()
+    for number in range(_PORTS):
+        selector.register(socket.create_server(("", port + number), backlog=4096), selectors.EVENT_READ)
+    while True:
+        for key, _ in selector.select():
+            if isinstance(server := key.fileobj, socket.socket):
+                connection, _ = server.accept()
+                connection.close()
+
+
+def open_many(address: str, port: int, seconds: float) -> int:
+    """How many connections are made in that time."""
+    selector, made = selectors.DefaultSelector(), 0
+    ports = itertools.cycle(range(port, port + _PORTS))
+
+    def begin() -> None:
+        client = socket.socket()
+        client.setblocking(False)
+        client.connect_ex((address, next(ports)))
+        selector.register(client, selectors.EVENT_WRITE)
+
+    for _ in range(_AT_ONCE):
+        begin()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for key, _ in selector.select(timeout=0.1):
+            client = key.fileobj
+            if isinstance(client, socket.socket):
+                made += client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+                selector.unregister(client)
+                client.close()
+                begin()
+    return made
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "accept":
+        accept(int(sys.argv[2]))
+    else:
+        print(open_many(sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
