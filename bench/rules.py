@@ -1,6 +1,6 @@
 """One item changed in a list of 1,000, under which 1,000 machines on ten switches stand.
 
-What the controller computes for it: the new world, what is touched, the compile of that and its comparison with
+What the controller computes for it: the new world, what is touched, its compile and the comparison with
 what the switches hold. Bar: p99 under 10 ms. Flows and the compile of everything from nothing are reported.
 """
 

@@ -9,7 +9,8 @@ import typer
 from rich.text import Text
 
 from sdn_orch.commands.common import JsonOption, console, show_json
-from sdn_orch.dataplane.pipeline import STAGES, describe
+from sdn_orch.dataplane.pipeline import STAGES
+from sdn_orch.dataplane.pipeline_page import describe
 
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the page docs/pipeline.md.")]
 

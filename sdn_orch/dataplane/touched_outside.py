@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sdn_orch.dataplane.compiler import router_of
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
+from sdn_orch.dataplane.units import router_of
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward

@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from sdn_orch.cli import app
 from sdn_orch.commands.topology import to_dot, to_tree
-from sdn_orch.dataplane.pipeline import Table, describe
+from sdn_orch.dataplane.pipeline import Table
+from sdn_orch.dataplane.pipeline_page import describe
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "sdn-orch.toml"
 

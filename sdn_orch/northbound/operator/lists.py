@@ -6,8 +6,8 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from sdn_orch.dataplane.compiler import router_of
 from sdn_orch.dataplane.rules import Owner, OwnerKind
+from sdn_orch.dataplane.units import router_of
 from sdn_orch.intent.model import Account, Attachment, Link, Machine, Network, NetworkKind, Nic, Switch, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.operator.find import place

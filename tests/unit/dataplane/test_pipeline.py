@@ -14,11 +14,11 @@ from sdn_orch.dataplane.pipeline import (
     STAGES,
     Punt,
     Table,
-    describe,
     flow,
     punt,
     punt_of,
 )
+from sdn_orch.dataplane.pipeline_page import describe
 from sdn_orch.intent.model import Network, Vpc
 from sdn_orch.openflow.values import Match
 

@@ -1,0 +1,296 @@
+"""What one owner has on one switch: the stages put together, for each kind of owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+
+from sdn_orch.dataplane.rules import (
+    NO_RULES,
+    Owner,
+    OwnerKind,
+    Refused,
+    Rules,
+    Said,
+    encode,
+    port_of,
+)
+from sdn_orch.dataplane.stages import (
+    answer,
+    arrive,
+    classify,
+    deliver,
+    forward,
+    guard,
+    inward,
+    neighbour_source,
+    outward,
+    policy,
+    route,
+    service,
+    source,
+    to_controller,
+    transit,
+)
+from sdn_orch.dataplane.views import AddressView, Dialect, NetworkView, NicView, Site
+from sdn_orch.dataplane.world import Place, World
+from sdn_orch.intent.acls import AclItem, AclList
+from sdn_orch.intent.gateways import principal, rival, router_id
+from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch
+from sdn_orch.intent.policy import Policy, PolicyKind, is_open, policy_of
+from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.security import SecurityGroup
+
+
+def policies_at(world: World, switch_id: str) -> Iterator[Owner]:
+    """The lists and security groups that NICs on a switch stand under, some of them several times."""
+    snapshot = world.snapshot
+    yield from (Owner(OwnerKind.LIST, list_id) for list_id in lists_at(world, switch_id))
+    for attachment in snapshot.where(Attachment, "switch_id", switch_id):
+        policy = policy_of(snapshot, snapshot.need(Nic, attachment.nic_id))
+        if policy is not None and policy.kind is PolicyKind.GROUP and world.is_placed(attachment.nic_id):
+            yield Owner(OwnerKind.GROUP, policy.id)
+
+
+def lists_at(world: World, switch_id: str) -> Iterator[str]:
+    """The lists that tiers on a switch stand under, some of them several times."""
+    for network_id in world.networks_at(switch_id):
+        chosen = world.snapshot.need(Network, network_id).acl_id
+        if chosen is not None and not is_open(world.snapshot, chosen):
+            yield chosen
+
+
+def routers_out(world: World, switch: Switch) -> Iterator[str]:
+    """The routers that have their public addresses on a switch."""
+    if switch.is_gateway:
+        routers = {address.router_id: None for address in world.snapshot.all(PublicAddress)}
+        for router in routers:
+            if router is not None and world.gateway_of(router) is switch:
+                yield router
+
+
+def router_of(network: Network) -> Owner:
+    """The router of a network: that of its VPC, or its own."""
+    return Owner(OwnerKind.ROUTER, router_id(network))
+
+
+def _alike(site: Site, key: Hashable, say: Callable[[], Iterable[Said]]) -> Rules:
+    """What all switches of one dialect hold alike, compiled once for them."""
+    key = (key, site.dialect)
+    found = site.world.recall(key, Rules)
+    if found is None:
+        found = site.world.remember(key, encode(say(), site.dialect.version))
+    return found
+
+
+def _switch(site: Site, id: str) -> Rules:
+    return encode(_switch_here(site, id), site.dialect.version)
+
+
+def _switch_here(site: Site, id: str) -> Iterator[Said]:
+    if id != site.switch.id:
+        other = site.world.snapshot.get(Switch, id)
+        if other is not None:
+            yield from transit.way_to(site, other)
+        return
+    yield from classify.switch(site)
+    if site.is_edge:
+        yield from neighbour_source.switch(site.dialect)
+        yield from service.switch(site.dialect)
+        yield from guard.switch(site.dialect)
+        yield from answer.switch(site.dialect)
+        yield from route.switch(site.dialect)
+        yield from forward.switch()
+        yield from transit.switch(site)
+    port = site.switch.public_port
+    if port is not None and site.is_edge and site.dialect.open_vswitch:
+        yield from outward.switch()
+        yield from inward.switch(site, port)
+
+
+def _port(site: Site, id: str) -> Rules:
+    port = port_of(id)
+    attachments = site.world.snapshot.where(Attachment, "ports", (site.switch.id, port))
+    places = (site.world.place(attachment.nic_id) for attachment in attachments)
+    is_used = any(place is not None and not place.refusal for place in places)
+    is_used = is_used or port in site.switch.learn_ports or port == site.switch.public_port
+    if site.is_edge and is_used:
+        return encode(to_controller.port(port, site.dialect), site.dialect.version)
+    return NO_RULES
+
+
+def _router(site: Site, id: str) -> Rules:
+    realm = site.world.snapshot.where(Network, "vpc_id", id) or site.world.realm(id)
+    if not realm or router_of(realm[0]).id != id or realm[0].kind is NetworkKind.L2:
+        return NO_RULES
+    if not site.world.in_realm(site.switch.id, realm):
+        return NO_RULES
+    return _alike(
+        site,
+        (OwnerKind.ROUTER, id),
+        lambda: route.router([NetworkView.of(site.world, network) for network in realm], site.dialect),
+    )
+
+
+def _network(site: Site, id: str) -> Rules:
+    record = site.world.snapshot.get(Network, id)
+    if record is None:
+        return NO_RULES
+    network = NetworkView.of(site.world, record)
+    out = encode(_network_at_gateway(site, network), site.dialect.version)
+    if not site.world.is_present(site.switch.id, id):
+        return out
+    here = encode(_network_here(site, network), site.dialect.version)
+    return (
+        out + here + _alike(site, (OwnerKind.NETWORK, id), lambda: _network_everywhere(network, site.dialect))
+    )
+
+
+def _network_at_gateway(site: Site, network: NetworkView) -> Iterator[Said]:
+    snapshot, router = site.world.snapshot, router_id(network.record)
+    gateway, first = site.world.gateway_of(router), principal(snapshot, router)
+    if gateway is None or gateway.id != site.switch.id or first is None or not site.dialect.open_vswitch:
+        return
+    yield from outward.network(site, network, first.number)
+    yield from inward.network(network)
+
+
+def _network_here(site: Site, network: NetworkView) -> Iterator[Said]:
+    gateway = site.world.gateway_of(router_id(network.record))
+    if gateway is not None:
+        yield from forward.way_out(network, gateway, site.dialect, is_here=gateway.id == site.switch.id)
+    yield from classify.network(site, network)
+    yield from forward.network(site, network)
+    yield from arrive.network(site, network)
+    yield from deliver.network(site, network)
+
+
+def _network_everywhere(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
+    yield from guard.network(network)
+    yield from service.network(network)
+    yield from answer.network(network, dialect)
+    yield from route.network(network, dialect)
+    yield from forward.flood(network, dialect)
+    yield from deliver.flood(network)
+
+
+def _address(site: Site, id: str) -> Rules:
+    snapshot, port = site.world.snapshot, site.switch.public_port
+    record = snapshot.get(PublicAddress, id)
+    router = None if record is None else record.router_id
+    first = None if router is None else principal(snapshot, router)
+    if record is None or router is None or first is None or port is None:
+        return NO_RULES
+    gateway = site.world.gateway_of(router)
+    if gateway is None or gateway.id != site.switch.id:
+        return NO_RULES
+    said: Iterable[Said] = (Refused("NAT and firewalls need connection tracking: Open vSwitch"),)
+    if (other := rival(snapshot, record)) is not None:
+        said = (Refused(f"public address {other.address} does that already"),)
+    elif site.dialect.open_vswitch:
+        address = AddressView.of(snapshot, record, first.number, port)
+        said = (*inward.address(site, address), *outward.address(address))
+    return encode(said, site.dialect.version)
+
+
+def _nic(site: Site, id: str) -> Rules:
+    world, here = site.world, site.switch.id
+    record, place = world.snapshot.get(Nic, id), world.place(id)
+    if record is None or place is None:
+        return NO_RULES
+    if place.refusal:
+        return Rules(refusals=(place.refusal,) if place.switch_id == here else ())
+    is_present = world.is_present(here, record.network_id)
+    if place.switch_id != here:
+        if is_present or world.in_realm(here, world.realm(record.network_id)):
+            return _shared(site, record, place, is_present, is_remote=True)
+        return NO_RULES
+    nic = NicView.of(world, record, place)
+    return encode((*_nic_here(site, nic), *_nic_guarded(site, nic)), site.dialect.version) + _shared(
+        site, record, place, is_present, is_remote=False
+    )
+
+
+def _nic_here(site: Site, nic: NicView) -> Iterator[Said]:
+    yield from classify.nic(nic)
+    yield from source.nic(nic)
+    yield from neighbour_source.nic(nic, site.dialect)
+    yield from answer.local_nic(nic)
+    yield from arrive.nic(site, nic)
+    yield from deliver.nic(nic)
+
+
+def _nic_guarded(site: Site, nic: NicView) -> Iterator[Said]:
+    chosen = policy_of(site.world.snapshot, nic.record)
+    if chosen is not None and not nic.network.is_l2:
+        yield from guard.nic(nic, chosen)
+        if chosen.kind is PolicyKind.NIC:
+            yield from policy.groups(site.world.snapshot, chosen)
+            yield from policy.without_rules(site.world.snapshot, chosen)
+
+
+def _list(site: Site, id: str) -> Rules:
+    snapshot = site.world.snapshot
+    record = snapshot.get(AclList, id)
+    if record is None or not site.dialect.open_vswitch or id not in lists_at(site.world, site.switch.id):
+        return NO_RULES
+    chosen = Policy(PolicyKind.LIST, id, record.number)
+    return _alike(site, (OwnerKind.LIST, id), lambda: policy.without_rules(snapshot, chosen))
+
+
+def _item(site: Site, id: str) -> Rules:
+    snapshot, here = site.world.snapshot, site.switch.id
+    record = snapshot.get(AclItem, id)
+    if record is None or not site.dialect.open_vswitch or record.list_id not in lists_at(site.world, here):
+        return NO_RULES
+    # Of two at one place, which cannot be, the older one counts.
+    if snapshot.where(AclItem, "places", record.places[0])[0].id != id:
+        return NO_RULES
+    return _alike(site, (OwnerKind.ITEM, id), lambda: policy.item(snapshot, record))
+
+
+def _group(site: Site, id: str) -> Rules:
+    snapshot = site.world.snapshot
+    record, owner = snapshot.get(SecurityGroup, id), Owner(OwnerKind.GROUP, id)
+    if record is None or not site.dialect.open_vswitch:
+        return NO_RULES
+    if owner not in policies_at(site.world, site.switch.id):
+        return NO_RULES
+    chosen = Policy(PolicyKind.GROUP, id, record.number)
+
+    def said() -> Iterator[Said]:
+        yield from policy.groups(snapshot, chosen)
+        yield from policy.without_rules(snapshot, chosen)
+
+    return _alike(site, owner, said)
+
+
+def _shared(site: Site, record: Nic, place: Place, is_present: bool, *, is_remote: bool) -> Rules:
+    """What all switches of one dialect hold alike of a NIC."""
+    return _alike(
+        site,
+        (OwnerKind.NIC, record.id, is_present, is_remote),
+        lambda: _nic_everywhere(
+            NicView.of(site.world, record, place), site.dialect, is_present, is_remote=is_remote
+        ),
+    )
+
+
+def _nic_everywhere(nic: NicView, dialect: Dialect, is_present: bool, *, is_remote: bool) -> Iterator[Said]:
+    yield from route.nic(nic)
+    if is_present:
+        yield from answer.nic(nic, dialect)
+    if is_remote:
+        yield from forward.remote_nic(nic, dialect)
+
+
+UNITS: dict[OwnerKind, Callable[[Site, str], Rules]] = {
+    OwnerKind.SWITCH: _switch,
+    OwnerKind.PORT: _port,
+    OwnerKind.ROUTER: _router,
+    OwnerKind.NETWORK: _network,
+    OwnerKind.NIC: _nic,
+    OwnerKind.ADDRESS: _address,
+    OwnerKind.LIST: _list,
+    OwnerKind.ITEM: _item,
+    OwnerKind.GROUP: _group,
+}
