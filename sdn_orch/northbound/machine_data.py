@@ -26,6 +26,11 @@ def set_user_data(transaction: Transaction, machine: Machine, user_data: bytes) 
     transaction.put(replace(data_of(transaction.snapshot, machine), user_data=sealed))
 
 
+def set_public_keys(transaction: Transaction, machine: Machine, keys: tuple[str, ...]) -> None:
+    """The machine lets in who has one of these keys."""
+    transaction.put(replace(data_of(transaction.snapshot, machine), public_keys=keys))
+
+
 def set_password(transaction: Transaction, machine: Machine, password: str) -> None:
     """The machine gets this password when it next asks, once."""
     sealed = transaction.vault.seal(machine.id, "password", password.encode())

@@ -29,6 +29,8 @@ def furnish(cloud: Cloud) -> None:
     _routes(cloud, vpc)
     machine = cloud.machine(cloud.admin, "vm", networkids=network["id"])
     cloud.admin.job("addIpToNic", nicid=machine["nic"][0]["id"])
+    cloud.admin.call("createSSHKeyPair", name="pair")
+    cloud.admin.call("registerUserData", name="data", userdata="aGk=")
     _fabric(cloud)
     _tenancy(cloud, machine["id"])
     _rules(cloud, network["id"], machine["id"])

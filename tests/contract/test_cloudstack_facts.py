@@ -72,15 +72,15 @@ known_command = pytest.mark.parametrize(
 
 #: Calls of CloudStack of which no description was at hand.
 UNDESCRIBED = {
-    "activateProject", "addAccountToProject", "createPod", "createServiceOffering", "createUser",
-    "deleteAccount", "deleteAccountFromProject", "deleteDomain", "deletePod", "deleteServiceOffering",
-    "deleteUser", "disableAccount", "disableUser", "enableAccount", "enableUser",
-    "listAffinityGroupTypes", "listDiskOfferings", "listInstanceGroups", "listIsos", "listOsTypes",
-    "listProjectAccounts", "listSSHKeyPairs", "listSnapshots", "listStoragePools", "listUserData",
-    "getVirtualMachineUserData", "listVolumes", "lockAccount", "lockUser",
-    "resetPasswordForVirtualMachine", "resetUserDataForVirtualMachine", "suspendProject", "updateAccount",
-    "updateDomain",
-    "updatePod", "updateProject", "updateServiceOffering", "updateUser",
+    "activateProject", "addAccountToProject", "createPod", "createSSHKeyPair", "createServiceOffering",
+    "createUser", "deleteAccount", "deleteAccountFromProject", "deleteDomain", "deletePod",
+    "deleteSSHKeyPair", "deleteServiceOffering", "deleteUser", "deleteUserData", "disableAccount",
+    "disableUser", "enableAccount", "enableUser", "getVirtualMachineUserData", "listAffinityGroupTypes",
+    "listDiskOfferings", "listInstanceGroups", "listIsos", "listOsTypes", "listProjectAccounts",
+    "listSSHKeyPairs", "listSnapshots", "listStoragePools", "listUserData", "listVolumes", "lockAccount",
+    "lockUser", "registerSSHKeyPair", "registerUserData", "resetPasswordForVirtualMachine",
+    "resetSSHKeyForVirtualMachine", "resetUserDataForVirtualMachine", "suspendProject", "updateAccount",
+    "updateDomain", "updatePod", "updateProject", "updateServiceOffering", "updateUser",
 }  # fmt: skip
 #: Calls whose answers are described as something else than what servers answer.
 ANSWERED_OTHERWISE = {

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.mininet
 GATEWAY, ANYWHERE = "10.1.1.1", "169.254.169.254"
 #: Enough for several segments, and text that no encoding leaves as it is.
 USER_DATA = b"#cloud-config\n" + random.Random(0).randbytes(5000)
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFeRzdGJzGqXg5oU3R0bJ5mYQzKp3u9rUoUx0p0i7P8K red@desk"
 ROOT = Path(__file__).parents[2]
 CLOUD_INIT = ROOT / ".venv/cloud-init"
 
@@ -104,6 +105,8 @@ def test_cloud_init_takes_everything_and_the_password_once(placed: Placed, tmp_p
     id = machine["id"]
     call.updateVirtualMachine(id=id, userdata=b64encode(b"#!/bin/sh\ntrue\n").decode())
     call.stopVirtualMachine(id=id)
+    call.registerSSHKeyPair(name="desk", publickey=PUBLIC_KEY)
+    call.resetSSHKeyForVirtualMachine(id=id, keypair="desk")
     password = call.resetPasswordForVirtualMachine(id=id)["virtualmachine"]["password"]
     call.startVirtualMachine(id=id)
     placed.cloud.wait_realised([placed.machines["blue1"].nic_id])
@@ -118,6 +121,7 @@ def test_cloud_init_takes_everything_and_the_password_once(placed: Placed, tmp_p
     assert told["found"] is True
     assert (told["instance_id"], told["hostname"], told["zone"]) == (id, "blue1", machine["zonename"])
     assert told["metadata"]["service-offering"] == machine["serviceofferingname"]
+    assert told["metadata"]["public-keys"] == [PUBLIC_KEY]
     assert told["user_data"] == "#!/bin/sh\ntrue\n"
     assert told["password"] == password
     assert run()["password"] is None

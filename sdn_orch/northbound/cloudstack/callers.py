@@ -26,6 +26,7 @@ from sdn_orch.northbound.cloudstack.model import (
     Standing,
     User,
 )
+from sdn_orch.northbound.cloudstack.model_guests import KeyPair, RegisteredUserData
 from sdn_orch.northbound.cloudstack.model_sharing import NetworkPermission, permission
 from sdn_orch.northbound.cloudstack.model_tenancy import (
     Project,
@@ -96,7 +97,7 @@ def owner_id(snapshot: Snapshot, record: Record) -> str | None:
         case Nic():
             machine = snapshot.get(Machine, record.machine_id) if record.machine_id else None
             return machine.account_id if machine else None
-        case Balancer() | Certificate() | SecurityGroup():
+        case Balancer() | Certificate() | SecurityGroup() | KeyPair() | RegisteredUserData():
             return record.account_id
         case SecurityRule():
             return snapshot.need(SecurityGroup, record.group_id).account_id

@@ -11,9 +11,11 @@ import pytest
 from sdn_orch.intent.metadata import MachineData
 from sdn_orch.intent.model import Machine
 from sdn_orch.northbound import machine_data
+from sdn_orch.northbound.cloudstack.model_guests import KeyPair, RegisteredUserData
 from sdn_orch.store.codec import encode, kinds
 from tests.cloudstack import Client, Cloud, Refused
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFeRzdGJzGqXg5oU3R0bJ5mYQzKp3u9rUoUx0p0i7P8K red@desk"
 SECRET = b"#cloud-config\npassword: hunter2\n\xff"
 ENCODED = b64encode(SECRET).decode()
 
@@ -136,3 +138,70 @@ def test_secrets_go_with_their_machine(cloud: Cloud, red: Client, machine: dict[
     red.job("destroyVirtualMachine", id=machine["id"], expunge=True)
     assert list(cloud.snapshot.all(MachineData)) == []
     assert not machine_data.has_secrets(cloud.snapshot)
+
+
+def test_registered_user_data_are_named_and_never_listed(
+    cloud: Cloud, red: Client, machine: dict[str, Any]
+) -> None:
+    made = red.call("registerUserData", name="web", userdata=ENCODED)["userdata"]
+    assert (made["name"], made["account"]) == ("web", "red")
+    assert red.call("listUserData")["userdata"] == [made] and "userdata" not in made
+    red.call("updateVirtualMachine", id=machine["id"], userdata="aGk=")
+    red.call("updateVirtualMachine", id=machine["id"], userdataid=made["id"])
+    assert opened(cloud, machine["id"], "user_data") == SECRET
+    assert ENCODED not in everything(cloud)
+    with pytest.raises(Refused, match="already exists"):
+        red.call("registerUserData", name="web", userdata="aGk=")
+    with pytest.raises(Refused, match="please provide only one"):
+        red.call("updateVirtualMachine", id=machine["id"], userdataid=made["id"], userdata="aGk=")
+    with pytest.raises(Refused):
+        cloud.account("blue").call("deleteUserData", id=made["id"])
+    red.call("deleteUserData", id=made["id"])
+    assert red.call("listUserData") == {}
+    assert opened(cloud, machine["id"], "user_data") == SECRET
+
+
+def test_machines_are_given_the_public_keys_of_their_owner(
+    cloud: Cloud, red: Client, machine: dict[str, Any]
+) -> None:
+    kept = red.call("registerSSHKeyPair", name="desk", publickey=f"{KEY}\n")["keypair"]
+    assert len(kept["fingerprint"]) == 47
+    made = red.call("createSSHKeyPair", name="made")["keypair"]
+    assert made["privatekey"].startswith("-----BEGIN RSA PRIVATE KEY-----")
+    assert made["privatekey"][40:80] not in everything(cloud)
+    listed = red.call("listSSHKeyPairs")["sshkeypair"]
+    assert [pair["name"] for pair in listed] == ["desk", "made"] and "privatekey" not in listed[1]
+    network = machine["nic"][0]["networkid"]
+    two = cloud.machine(red, "vm2", networkids=network, keypairs="desk,made", keypair="desk")
+    keys = cloud.snapshot.need(MachineData, two["id"]).public_keys
+    assert keys[0] == KEY and keys[1].startswith("ssh-rsa ") and len(keys) == 2
+    red.job("stopVirtualMachine", id=two["id"])
+    red.job("resetSSHKeyForVirtualMachine", id=two["id"], keypair="desk")
+    red.call("deleteSSHKeyPair", name="desk")
+    assert cloud.snapshot.need(MachineData, two["id"]).public_keys == (KEY,)
+    job = red.failed_or_done("resetSSHKeyForVirtualMachine", id=two["id"], keypair="desk")
+    assert "does not exist" in job["jobresult"]["errortext"]
+    assert cloud.account("blue").call("listSSHKeyPairs") == {}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["x", "ssh-rsa x", "ssh-rsa AAAA", KEY.replace("ssh-ed25519", "ssh-rsa", 1)]
+)
+def test_what_is_no_public_key_is_refused(red: Client, wrong: str) -> None:
+    with pytest.raises(Refused, match="Public key is invalid"):
+        red.call("registerSSHKeyPair", name="desk", publickey=wrong)
+
+
+def test_a_key_is_kept_once(red: Client) -> None:
+    red.call("registerSSHKeyPair", name="desk", publickey=KEY)
+    for name, key in (("desk", KEY), ("other", KEY)):
+        with pytest.raises(Refused, match="already has this name or this key"):
+            red.call("registerSSHKeyPair", name=name, publickey=key)
+
+
+def test_what_an_account_keeps_goes_with_it(cloud: Cloud, red: Client) -> None:
+    red.call("registerSSHKeyPair", name="desk", publickey=KEY)
+    red.call("registerUserData", name="web", userdata=ENCODED)
+    (account,) = cloud.admin.call("listAccounts", name="red", listall="true")["account"]
+    cloud.admin.job("deleteAccount", id=account["id"])
+    assert not cloud.snapshot.count(KeyPair) and not cloud.snapshot.count(RegisteredUserData)

@@ -42,8 +42,6 @@ LIST_DISK_OFFERINGS = _nothing("listDiskOfferings", "diskoffering", "disk offeri
 LIST_VOLUMES = _nothing("listVolumes", "volume", "volumes")
 LIST_SNAPSHOTS = _nothing("listSnapshots", "snapshot", "snapshots")
 LIST_ISOS = _nothing("listIsos", "iso", "ISO images")
-LIST_KEY_PAIRS = _nothing("listSSHKeyPairs", "sshkeypair", "SSH key pairs")
-LIST_USER_DATA = _nothing("listUserData", "userdata", "registered user data")
 LIST_INSTANCE_GROUPS = _nothing("listInstanceGroups", "instancegroup", "groups of machines")
 LIST_VM_GROUPS = _nothing(
     "listAutoScaleVmGroups", "autoscalevmgroup", "groups of machines that grow and shrink", RULE_ID

@@ -12,6 +12,7 @@ from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import details
 from sdn_orch.northbound.cloudstack.callers import Access, may_use
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
+from sdn_orch.northbound.cloudstack.calls.key_pairs import PAIR, PAIRS, public_keys
 from sdn_orch.northbound.cloudstack.calls.machine_passwords import PASSWORD
 from sdn_orch.northbound.cloudstack.calls.machine_passwords import given as given_password
 from sdn_orch.northbound.cloudstack.calls.machines import (
@@ -28,7 +29,7 @@ from sdn_orch.northbound.cloudstack.calls.security_groups import (
     GROUPS,
     groups_in,
 )
-from sdn_orch.northbound.cloudstack.calls.user_data import USER_DATA
+from sdn_orch.northbound.cloudstack.calls.user_data import REGISTERED, USER_DATA
 from sdn_orch.northbound.cloudstack.calls.user_data import given as given_user_data
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes
 from sdn_orch.northbound.cloudstack.faults import bad, denied
@@ -84,7 +85,10 @@ HYPERVISOR = text("hypervisor", "the hypervisor")
     GROUP_NAMES,
     DISPLAY_VM,
     USER_DATA,
+    REGISTERED,
     PASSWORD,
+    PAIR,
+    PAIRS,
     *OWNER,
     mode=Mode.ASYNC_CREATE,
     event="VM.CREATE",
@@ -121,7 +125,13 @@ def deploy_virtual_machine(call: Call) -> Machine:
         )
     )
     call.transaction.put(
-        MachineData(id=id, service_offering=size.name, availability_zone=zone.name, cloud=zone.id)
+        MachineData(
+            id=id,
+            service_offering=size.name,
+            availability_zone=zone.name,
+            cloud=zone.id,
+            public_keys=public_keys(call, owner),
+        )
     )
     if user_data := given_user_data(call):
         machine_data.set_user_data(call.transaction, machine, user_data)

@@ -14,7 +14,7 @@ from sdn_orch.northbound.cloudstack.answers.machines import machine_details
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
 from sdn_orch.northbound.cloudstack.calls.security_groups import GROUP_NAMES, GROUPS, change_groups
-from sdn_orch.northbound.cloudstack.calls.user_data import USER_DATA
+from sdn_orch.northbound.cloudstack.calls.user_data import REGISTERED, USER_DATA
 from sdn_orch.northbound.cloudstack.calls.user_data import given as given_user_data
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
@@ -159,6 +159,7 @@ def reboot_virtual_machine(call: Call) -> Machine:
     GROUPS,
     GROUP_NAMES,
     USER_DATA,
+    REGISTERED,
     event="VM.UPDATE",
 )
 def update_virtual_machine(call: Call) -> Machine:

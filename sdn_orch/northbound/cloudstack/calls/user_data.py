@@ -11,30 +11,39 @@ from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.machines import USER_DATA as USER_DATA_SHAPE
 from sdn_orch.northbound.cloudstack.declare import Call, changes, shows
 from sdn_orch.northbound.cloudstack.faults import bad
+from sdn_orch.northbound.cloudstack.model_guests import RegisteredUserData
 from sdn_orch.northbound.cloudstack.parameters import entity, required, text
 
 #: Bytes, decoded; CloudStack's default of vm.userdata.max.length.
 LARGEST = 32_768
 
 USER_DATA = text("userdata", "what the machine reads as its user data, in Base64", length=2 * LARGEST)
+REGISTERED = entity("userdataid", RegisteredUserData, "the registered user data that it reads instead")
 ID = entity("id", Machine, "the id of the machine")
 MACHINE_ID = entity("virtualmachineid", Machine, "the id of the machine")
 
 
 def given(call: Call) -> bytes | None:
     """The user data of a call, decoded; None where there are none. Raises a parameter fault."""
-    encoded = call.get(USER_DATA)
-    if encoded is None:
-        return None
+    encoded, registered = call.get(USER_DATA), call.get(REGISTERED)
+    if registered is not None:
+        if encoded is not None:
+            raise bad("Both userdata and userdataid inputs are not allowed, please provide only one")
+        return call.vault.unseal(registered.id, "user_data", registered.user_data)
+    return None if encoded is None else decoded(encoded)
+
+
+def decoded(encoded: str) -> bytes:
+    """User data as machines read them. Raises a parameter fault."""
     # Clients send either alphabet, with line ends or without, and some without padding.
     plain = "".join(encoded.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
     try:
-        decoded = b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+        found = b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except binascii.Error:
         raise bad("User data is not Base64 encoded") from None
-    if len(decoded) > LARGEST:
+    if len(found) > LARGEST:
         raise bad(f"User data is longer than {LARGEST} bytes")
-    return decoded
+    return found
 
 
 def must_be_stopped(machine: Machine, what: str) -> None:
@@ -49,6 +58,7 @@ def must_be_stopped(machine: Machine, what: str) -> None:
     "Gives a stopped machine other user data",
     required(ID),
     USER_DATA,
+    REGISTERED,
     event="VM.RESETUSERDATA",
     since="4.18.0",
 )
