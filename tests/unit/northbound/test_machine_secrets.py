@@ -85,7 +85,7 @@ def test_base64_as_clients_write_it(
 
 
 def test_what_is_no_base64_or_too_long_is_refused(cloud: Cloud, red: Client, machine: dict[str, Any]) -> None:
-    for wrong in ("a", "$$$$", b64encode(bytes(32_769)).decode()):
+    for wrong in ("a", "$$$$", "äöüß", b64encode(bytes(32_769)).decode()):
         with pytest.raises(Refused, match="User data is"):
             red.call("updateVirtualMachine", id=machine["id"], userdata=wrong)
     assert opened(cloud, machine["id"], "user_data") == SECRET
@@ -185,7 +185,8 @@ def test_machines_are_given_the_public_keys_of_their_owner(
 
 
 @pytest.mark.parametrize(
-    "wrong", ["x", "ssh-rsa x", "ssh-rsa AAAA", KEY.replace("ssh-ed25519", "ssh-rsa", 1)]
+    "wrong",
+    ["x", "ssh-rsa x", "ssh-rsa ä", "ä AAAA", "ssh-rsa AAAA", KEY.replace("ssh-ed25519", "ssh-rsa", 1)],
 )
 def test_what_is_no_public_key_is_refused(red: Client, wrong: str) -> None:
     with pytest.raises(Refused, match="Public key is invalid"):

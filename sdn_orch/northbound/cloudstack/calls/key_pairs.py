@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from base64 import b64decode
 from collections.abc import Iterable
 from hashlib import md5
@@ -126,7 +125,7 @@ def _keep(call: Call, public_key: str) -> KeyPair:
     owner, kind = new_owner(call), public_key.partition(" ")[0]
     try:
         content = b64decode(public_key.split()[1], validate=True)
-    except (IndexError, binascii.Error):
+    except (IndexError, ValueError):
         content = b""
     # A key begins with the name of its kind (RFC 4253, section 6.6).
     if not content.startswith(len(kind).to_bytes(4) + kind.encode()) or not public_key.isprintable():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from base64 import b64decode, b64encode
 
 from sdn_orch.intent.model import Machine
@@ -39,7 +38,7 @@ def decoded(encoded: str) -> bytes:
     plain = "".join(encoded.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
     try:
         found = b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise bad("User data is not Base64 encoded") from None
     if len(found) > LARGEST:
         raise bad(f"User data is longer than {LARGEST} bytes")
