@@ -125,3 +125,19 @@ def test_cloud_init_takes_everything_and_the_password_once(placed: Placed, tmp_p
     assert told["user_data"] == "#!/bin/sh\ntrue\n"
     assert told["password"] == password
     assert run()["password"] is None
+    controller = placed.cloud.controller
+    assert controller.store.with_name("secrets.key").stat().st_mode & 0o777 == 0o600
+    written = b"".join(each.read_bytes() for each in controller.store.parent.glob("store.db*"))
+    for secret in (password.encode(), USER_DATA[:186]):
+        assert secret not in controller.log.read_bytes() + written
+        assert b64encode(secret) not in written
+
+
+def test_what_a_machine_is_told_outlives_the_controller(placed: Placed) -> None:
+    call, machine = machine_of(placed, "red2")
+    call.updateVirtualMachine(id=machine["id"], userdata=b64encode(b"to stay").decode())
+    controller = placed.cloud.controller
+    controller.stop()
+    controller.start()
+    placed.cloud.controller.wait(placed.cloud.in_sync, "the switches to be in sync again")
+    assert curl(placed, "red2", f"http://{ANYWHERE}/latest/user-data") == "to stay 200 0"
