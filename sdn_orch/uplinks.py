@@ -27,7 +27,7 @@ from sdn_orch.southbound.base import Datapath, PacketIn
 #: Seconds between two questions: to a range's gateway that has not answered yet, and to one that has.
 UNANSWERED, ANSWERED = 1.0, 30.0
 #: Seconds after an address has come to a gateway at which it is announced.
-ANNOUNCED_AT: Final = (0.0, 0.5, 2.0)
+ANNOUNCED_AT: Final = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 _BROADCAST = b"\xff" * 6
 #: Hardware Ethernet, protocol IPv4, their address lengths, a request (RFC 826).
 _REQUEST = bytes.fromhex("0001080006040001")
