@@ -1,4 +1,4 @@
-"""Packets lost to and from the outside: when the controller restarts, when a gateway dies and when it returns.
+"""Packets lost to and from the outside: when the controller restarts, a gateway dies, and when it returns.
 
 Datagrams go out by source NAT and come in to an address with static NAT, 1,000 a second each way. The daemon
 is killed and started again; then all cables of the gateway are cut, so that the addresses move to the other

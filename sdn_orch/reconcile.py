@@ -23,9 +23,12 @@ from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected
 from sdn_orch.intent.acls import AclItem
+from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.gateways import router_id
 from sdn_orch.intent.model import Attachment, Link, Network, Nic, Record, Switch
 from sdn_orch.intent.public import PublicAddress
-from sdn_orch.intent.snapshot import Difference
+from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.openflow.values import FlowEntry, FlowKey, State
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.status import Condition, ObjectStatus, Phase, SwitchStatus
@@ -356,12 +359,20 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
     elif owner.kind is OwnerKind.GROUP:
         nics = world.snapshot.where(Nic, "group_ids", owner.id)
         found = {place.switch_id for nic in nics if (place := world.place(nic.id)) is not None}
-    elif owner.kind is OwnerKind.ADDRESS:
-        address = world.snapshot.get(PublicAddress, owner.id)
-        router = None if address is None else address.router_id
+    elif owner.kind in (OwnerKind.ADDRESS, OwnerKind.RULE):
+        router = _router_of(world.snapshot, owner.id)
         gateway = None if router is None else world.gateway_of(router)
         found = set() if gateway is None else {gateway.id}
     else:
         tiers = world.snapshot.where(Network, "vpc_id", owner.id)
         found = world.realm_members(tiers or world.realm(owner.id))
     return tuple(sorted(found, key=lambda id: world.snapshot.need(Switch, id).number))
+
+
+def _router_of(snapshot: Snapshot, id: str) -> str | None:
+    """The router of a public address, or of what a rule at a gateway stands on, by the id of either."""
+    if (egress := snapshot.get(EgressRule, id)) is not None:
+        return router_id(snapshot.need(Network, egress.network_id))
+    rule = snapshot.get(FirewallRule, id) or snapshot.get(Forward, id)
+    address = snapshot.get(PublicAddress, id if rule is None else rule.address_id)
+    return None if address is None else address.router_id

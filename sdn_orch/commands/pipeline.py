@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from sdn_orch.commands.common import JsonOption, console, show_json
-from sdn_orch.dataplane.pipeline import STAGES
+from sdn_orch.dataplane.pipeline import STAGES, Stage
 from sdn_orch.dataplane.pipeline_page import describe
 
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the page docs/pipeline.md.")]
@@ -20,7 +20,7 @@ def pipeline(markdown: MarkdownOption = False, as_json: JsonOption = False) -> N
     if markdown:
         return print(describe(), end="")
     if as_json:
-        return show_json([{**asdict(stage), "name": stage.table.name.lower()} for stage in STAGES.values()])
+        return show_json([_row(stage) for stage in STAGES.values()])
     out = console()
     for stage in STAGES.values():
         onward = ", ".join(table.name.lower() for table in stage.next) or "nowhere"
@@ -28,4 +28,11 @@ def pipeline(markdown: MarkdownOption = False, as_json: JsonOption = False) -> N
         out.print(Text(f"    {stage.purpose}"))
         for name, priority in sorted(stage.priorities.items(), key=lambda item: -item[1]):
             out.print(Text(f"    {priority:6} {name}", "dim"))
+        if stage.numbered:
+            out.print(Text(f"    {stage.numbered[0]}-{stage.numbered[-1]} rules, one each", "dim"))
     return None
+
+
+def _row(stage: Stage) -> dict[str, Any]:
+    ends = [stage.numbered[0], stage.numbered[-1]] if stage.numbered else []
+    return {**asdict(stage), "name": stage.table.name.lower(), "numbered": ends}

@@ -19,7 +19,7 @@ from sdn_orch.dataplane.rules import (
     encode,
     port_id,
 )
-from sdn_orch.dataplane.units import UNITS, policies_at, router_of, routers_out
+from sdn_orch.dataplane.units import UNITS, policies_at, router_of, routers_out, rules_of
 from sdn_orch.dataplane.views import Site
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import OwnerConflict
@@ -47,9 +47,13 @@ def units(world: World, switch_id: str) -> Iterator[Owner]:
         realms.setdefault(router_of(realm[0]).id, realm)
     for router in routers_out(world, switch):
         addresses = world.snapshot.where(PublicAddress, "router_id", router)
-        yield from (Owner(OwnerKind.ADDRESS, address.id) for address in addresses)
+        for address in addresses:
+            yield Owner(OwnerKind.ADDRESS, address.id)
+            yield from rules_of(world.snapshot, address)
         if realm := networks_of(world.snapshot, router):
             realms.setdefault(router, realm)
+            for network in realm:
+                yield from rules_of(world.snapshot, network)
     for owner in dict.fromkeys(policies_at(world, switch_id)):
         yield owner
         if owner.kind is OwnerKind.LIST:

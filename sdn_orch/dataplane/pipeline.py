@@ -48,12 +48,16 @@ class Table(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One table: its prose, where its packets may go next, and its named priorities, highest first."""
+    """One table: its prose, where its packets may go next, and its named priorities, highest first.
+
+    Beside these, rules may have a priority each, out of `numbered`.
+    """
 
     table: Table
     purpose: str
     next: tuple[Table, ...]
     priorities: dict[str, int]
+    numbered: range = range(0)
 
 
 class Punt(IntEnum):
@@ -171,6 +175,9 @@ LLDP_METER = SWITCH_METERS + 1
 PORT_PUNTS = (100, 200)
 LLDP_PUNTS = (2000, 4000)
 
+#: Priorities of rules whose order does not matter: one for each, so that none is in another's way.
+RULES = range(1000, 61_000)
+
 STAGES: dict[Table, Stage] = {
     stage.table: stage
     for stage in (
@@ -244,6 +251,7 @@ STAGES: dict[Table, Stage] = {
             "rule everything may leave. What may leave is a known connection from then on.",
             (Table.ANSWER,),
             {},
+            range(65_536),
         ),
         Stage(
             Table.ANSWER,
@@ -279,7 +287,8 @@ STAGES: dict[Table, Stage] = {
             "May it leave? What belongs to a known connection may; of others the network's egress rules "
             "decide. A VPC's tiers have their lists of rules instead.",
             (Table.SOURCE_NAT,),
-            {"invalid": 800, "known": 700, "later fragment": 600, "rule": 500, "default": 400},
+            {"invalid": 65_000, "known": 64_000, "later fragment": 63_000, "default": 400},
+            RULES,
         ),
         Stage(
             Table.SOURCE_NAT,
@@ -308,7 +317,8 @@ STAGES: dict[Table, Stage] = {
             "May it come in? What belongs to a known connection may; of others the address's firewall "
             "rules decide. To a VPC all may, up to the tiers' lists of rules.",
             (Table.DESTINATION_NAT, Table.INWARD),
-            {"invalid": 800, "known": 700, "rule": 500},
+            {"invalid": 65_000, "known": 64_000, "vpc": 500},
+            RULES,
         ),
         Stage(
             Table.DESTINATION_NAT,
@@ -368,6 +378,7 @@ STAGES: dict[Table, Stage] = {
             "to_port: ingress rules, as in FROM_RULES; without any rule nothing may come in.",
             (Table.DELIVER,),
             {},
+            range(65_536),
         ),
         Stage(
             Table.DELIVER,
@@ -396,7 +407,7 @@ def flow(
     metadata: tuple[int, int] | None = None,
     goto: Table | None = None,
 ) -> Flow:
-    """A flow at a named priority, or at a number in a table without names.
+    """A flow at a named priority, or at one of the numbered ones.
 
     Raises ValueError for an edge that the pipeline does not allow.
     """
@@ -410,8 +421,8 @@ def _placed(table: Table, priority: str | int, goto: Table | None) -> tuple[int,
     stage = STAGES[table]
     if goto is not None and goto not in stage.next:
         raise ValueError(f"no edge from {table.name} to {goto.name}")
-    if isinstance(priority, int) == bool(stage.priorities):
-        raise ValueError(f"{table.name}: priorities are {'named' if stage.priorities else 'numbers'} there")
+    if isinstance(priority, int) and priority not in stage.numbered:
+        raise ValueError(f"{table.name}: no rule has the priority {priority} there")
     level = priority if isinstance(priority, int) else stage.priorities[priority]
     return int(table), level, None if goto is None else int(goto)
 
@@ -436,7 +447,7 @@ def _check() -> None:
         if any(following <= stage.table for following in stage.next):
             raise ValueError(f"{stage.table.name}: packets only go to later tables")
         numbers = list(stage.priorities.values())
-        if numbers != sorted(set(numbers), reverse=True):
+        if numbers != sorted(set(numbers), reverse=True) or set(numbers) & set(stage.numbered):
             raise ValueError(f"{stage.table.name}: priorities must differ and stand highest first")
     taken = 0
     for subfield in METADATA:

@@ -17,7 +17,11 @@ def describe() -> str:
             ", ".join(table.name for table in stage.next) or "nowhere: the packet leaves or is dropped"
         )
         lines += [f"Goes on to: {following}.", "", "| priority | flows |", "|---|---|"]
-        lines += [f"| {number} | {name} |" for name, number in stage.priorities.items()] + [""]
+        rows = [(number, f"| {number} | {name} |") for name, number in stage.priorities.items()]
+        if stage.numbered:
+            first, last = stage.numbered[0], stage.numbered[-1]
+            rows.append((first, f"| {first}-{last} | rules, one each |"))
+        lines += [row for _, row in sorted(rows, reverse=True)] + [""]
     lines += ["## To the controller", "", "| reason | name |", "|---|---|"]
     lines += [f"| {reason:d} | {reason.name} |" for reason in Punt]
     lines += [

@@ -24,6 +24,8 @@ class OwnerKind(StrEnum):
     LIST = "list"
     ITEM = "item"
     GROUP = "group"
+    #: A forwarded port, or a rule of a firewall, at the gateway.
+    RULE = "rule"
     #: A public address, at its router's gateway.
     ADDRESS = "address"
     #: A VPC, or a network that is routed on its own (then the id is the network's).

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
-from sdn_orch.dataplane.units import router_of
+from sdn_orch.dataplane.units import router_of, rules_of
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.gateways import networks_of, principal
+from sdn_orch.intent.gateways import networks_of, principal, router_id
 from sdn_orch.intent.model import Network, NetworkKind, Record, Switch
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 
@@ -20,13 +20,8 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
     record = old or new
     for world, one in ((before, old), (after, new)):
         match one:
-            case FirewallRule() | Forward():
-                found |= _address(world, one.address_id)
-            case EgressRule():
-                network = world.snapshot.get(Network, one.network_id)
-                gateway = None if network is None else world.gateway((network,))
-                if gateway is not None:
-                    found.add((Owner(OwnerKind.NETWORK, one.network_id), gateway.id))
+            case FirewallRule() | Forward() | EgressRule():
+                found |= _rule(world, one)
             case NextHop():
                 found |= _addresses(world, world.snapshot.where(PublicAddress, "range_id", one.range_id))
             case PublicRange():
@@ -74,6 +69,7 @@ def realm_owners(world: World, realm: Sequence[Network]) -> Iterator[Owner]:
         yield router_of(realm[0])
     for network in realm:
         yield Owner(OwnerKind.NETWORK, network.id)
+        yield from rules_of(world.snapshot, network)
         yield from (Owner(OwnerKind.NIC, nic.id) for nic in world.nics(network.id))
 
 
@@ -102,6 +98,20 @@ def _router(world: World, router: str) -> set[Unit]:
     return everywhere(world, networks_of(world.snapshot, router)) | _addresses(world, addresses)
 
 
+def _rule(world: World, rule: FirewallRule | Forward | EgressRule) -> set[Unit]:
+    """A rule at its gateway, and those that share its slot."""
+    snapshot = world.snapshot
+    if isinstance(rule, EgressRule):
+        router = router_id(snapshot.need(Network, rule.network_id))
+    else:
+        router = snapshot.need(PublicAddress, rule.address_id).router_id or ""
+    gateway = world.gateway_of(router)
+    if gateway is None:
+        return set()
+    sharing = () if isinstance(rule, Forward) else snapshot.where(type(rule), "slots", rule.slots[0])
+    return {(Owner(OwnerKind.RULE, one.id), gateway.id) for one in (rule, *sharing)}
+
+
 def _address(world: World, address_id: str) -> set[Unit]:
     record = world.snapshot.get(PublicAddress, address_id)
     return set() if record is None else _addresses(world, (record,))
@@ -114,6 +124,7 @@ def _addresses(world: World, addresses: Iterable[PublicAddress]) -> set[Unit]:
         gateway = None if address.router_id is None else world.gateway_of(address.router_id)
         if gateway is not None:
             found.add((Owner(OwnerKind.ADDRESS, address.id), gateway.id))
+            found |= {(owner, gateway.id) for owner in rules_of(world.snapshot, address)}
     return found
 
 

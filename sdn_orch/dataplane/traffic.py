@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import product
 
 from sdn_orch.intent.traffic import ICMP, ICMPV6, LARGEST_PORT, SCTP, TCP, UDP, Prefix, TrafficRule
+from sdn_orch.openflow.values import Match
 
 Fields = dict[str, int | tuple[int, int]]
 _PORT_FIELDS = {TCP: "tcp_dst", UDP: "udp_dst", SCTP: "sctp_dst"}
@@ -23,6 +24,13 @@ def matches(rule: TrafficRule, version: int) -> Iterator[Fields]:
             fields |= port_fields(rule.protocol, block)
             fields |= _icmp_fields(rule)
         yield fields
+
+
+def own_matches(rule: TrafficRule, said: Iterable[TrafficRule], here: Fields) -> Iterator[Match]:
+    """The matches of a rule about IPv4 packets in a place, but for those of others at its priority."""
+    known = {Match.of(**here, **fields) for other in said for fields in matches(other, 4)}
+    own = {Match.of(**here, **fields): None for fields in matches(rule, 4)}
+    return (match for match in own if match not in known)
 
 
 def _of(prefixes: tuple[Prefix, ...], version: int) -> tuple[Prefix | None, ...]:

@@ -34,11 +34,14 @@ from sdn_orch.dataplane.stages import (
 from sdn_orch.dataplane.views import AddressView, Dialect, NetworkView, NicView, Site
 from sdn_orch.dataplane.world import Place, World
 from sdn_orch.intent.acls import AclItem, AclList
+from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import principal, rival, router_id
-from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch
+from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Record, Switch
 from sdn_orch.intent.policy import Policy, PolicyKind, is_open, policy_of
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.security import SecurityGroup
+from sdn_orch.intent.snapshot import Snapshot
 
 
 def policies_at(world: World, switch_id: str) -> Iterator[Owner]:
@@ -49,6 +52,17 @@ def policies_at(world: World, switch_id: str) -> Iterator[Owner]:
         policy = policy_of(snapshot, snapshot.need(Nic, attachment.nic_id))
         if policy is not None and policy.kind is PolicyKind.GROUP and world.is_placed(attachment.nic_id):
             yield Owner(OwnerKind.GROUP, policy.id)
+
+
+def rules_of(snapshot: Snapshot, home: PublicAddress | Network) -> Iterator[Owner]:
+    """The rules at a gateway that stand on an address or a network."""
+    found: Iterable[Record]
+    if isinstance(home, Network):
+        found = snapshot.where(EgressRule, "network_id", home.id)
+    else:
+        forwards = snapshot.where(Forward, "address_id", home.id)
+        found = (*snapshot.where(FirewallRule, "address_id", home.id), *forwards)
+    return (Owner(OwnerKind.RULE, record.id) for record in found)
 
 
 def lists_at(world: World, switch_id: str) -> Iterator[str]:
@@ -173,23 +187,57 @@ def _network_everywhere(network: NetworkView, dialect: Dialect) -> Iterator[Said
     yield from deliver.flood(network)
 
 
-def _address(site: Site, id: str) -> Rules:
+def _address_here(site: Site, id: str) -> AddressView | None:
+    """A public address, where it lives."""
     snapshot, port = site.world.snapshot, site.switch.public_port
     record = snapshot.get(PublicAddress, id)
     router = None if record is None else record.router_id
     first = None if router is None else principal(snapshot, router)
-    if record is None or router is None or first is None or port is None:
-        return NO_RULES
-    gateway = site.world.gateway_of(router)
-    if gateway is None or gateway.id != site.switch.id:
+    gateway = None if router is None else site.world.gateway_of(router)
+    if record is None or first is None or port is None or gateway is None or gateway.id != site.switch.id:
+        return None
+    return AddressView.of(snapshot, record, first.number, port)
+
+
+def _address(site: Site, id: str) -> Rules:
+    address = _address_here(site, id)
+    if address is None:
         return NO_RULES
     said: Iterable[Said] = (Refused("NAT and firewalls need connection tracking: Open vSwitch"),)
-    if (other := rival(snapshot, record)) is not None:
+    if (other := rival(site.world.snapshot, address.record)) is not None:
         said = (Refused(f"public address {other.address} does that already"),)
     elif site.dialect.open_vswitch:
-        address = AddressView.of(snapshot, record, first.number, port)
-        said = (*inward.address(site, address), *outward.address(address))
+        said = (*inward.address(address), *outward.address(address))
     return encode(said, site.dialect.version)
+
+
+def _rule(site: Site, id: str) -> Rules:
+    snapshot = site.world.snapshot
+    if not site.dialect.open_vswitch:
+        return NO_RULES
+    said: Iterable[Said] = ()
+    record = snapshot.get(FirewallRule, id) or snapshot.get(Forward, id) or snapshot.get(EgressRule, id)
+    match record:
+        case EgressRule():
+            network = snapshot.need(Network, record.network_id)
+            if network.vpc_id is None and site.world.is_gateway(site.switch.id, (network,)):
+                view = NetworkView.of(site.world, network)
+                said = outward.rule(view, record, _older(snapshot, record))
+        case FirewallRule() | Forward():
+            address = _address_here(site, record.address_id)
+            if address is None or rival(snapshot, address.record) is not None:
+                return NO_RULES
+            if isinstance(record, FirewallRule):
+                said = inward.rule(address, record, _older(snapshot, record))
+            else:
+                said = inward.forward(address, record)
+    return encode(said, site.dialect.version)
+
+
+def _older(snapshot: Snapshot, rule: EgressRule | FirewallRule) -> list[EgressRule | FirewallRule]:
+    """Those that share a rule's slot, and have it longer."""
+    sharing = snapshot.where(type(rule), "slots", rule.slots[0])
+    return [other for other in sharing if other.number < rule.number]
 
 
 def _nic(site: Site, id: str) -> Rules:
@@ -290,6 +338,7 @@ UNITS: dict[OwnerKind, Callable[[Site, str], Rules]] = {
     OwnerKind.NETWORK: _network,
     OwnerKind.NIC: _nic,
     OwnerKind.ADDRESS: _address,
+    OwnerKind.RULE: _rule,
     OwnerKind.LIST: _list,
     OwnerKind.ITEM: _item,
     OwnerKind.GROUP: _group,

@@ -12,12 +12,24 @@ from sdn_orch.intent.traffic import Direction, TrafficRule, port_blocks
 class OpenRule(TrafficRule):
     """Base of rules whose order does not matter: what any of them is about may pass, or may not."""
 
-    INDEXES: ClassVar[tuple[str, ...]] = ("blocks",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("blocks", "slots")
+    #: How many rules of one home can be told apart by their slots alone.
+    SLOTS: ClassVar[int] = 60_000
 
     @property
     def home(self) -> str:
         """The id of what it stands on."""
         raise NotImplementedError
+
+    @property
+    def slot(self) -> int:
+        """What tells its flows from those of others that stand where it does."""
+        return self.number % self.SLOTS
+
+    @property
+    def slots(self) -> tuple[tuple[str, int], ...]:
+        """Its slot, as (home, slot); one entry, so that those who share it can be looked up."""
+        return ((self.home, self.slot),)
 
     @property
     def blocks(self) -> tuple[tuple[str, int, int], ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from sdn_orch.dataplane.pipeline import NETWORK, Punt, Table, flow, public_network, punt
+from sdn_orch.dataplane.pipeline import NETWORK, RULES, Punt, Table, flow, public_network, punt
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.answer import answer_arp
 from sdn_orch.dataplane.stages.connection import INVALID, KNOWN, NEW
@@ -18,12 +18,12 @@ from sdn_orch.dataplane.stages.protocols import (
     TAGGED,
     UNTAGGED,
 )
-from sdn_orch.dataplane.traffic import matches, port_blocks, port_fields, prefix_fields
+from sdn_orch.dataplane.traffic import own_matches, port_blocks, port_fields, prefix_fields
 from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, Site
 from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.public import PublicRange
-from sdn_orch.intent.traffic import Ports
+from sdn_orch.intent.traffic import Ports, TrafficRule
 from sdn_orch.openflow.values import (
     IN_PORT,
     Action,
@@ -69,7 +69,7 @@ def network(network: NetworkView) -> Iterator[Said]:
         yield flow(Table.INWARD, "prefix", match, metadata=network.local, goto=Table.NEXT_HOP)
 
 
-def address(site: Site, address: AddressView) -> Iterator[Said]:
+def address(address: AddressView) -> Iterator[Said]:
     """Who has it, what may come in to it, and whom that is for."""
     yield answer_arp(address.public, address.mac, address.address, (*address.tag, Output(IN_PORT)))
     outside = Match.of(metadata=address.public, eth_type=IPV4, ipv4_dst=address.address)
@@ -80,29 +80,34 @@ def address(site: Site, address: AddressView) -> Iterator[Said]:
     if address.guest is not None:
         actions = (SetField("ipv4_dst", address.guest), *actions)
     yield flow(Table.ENTER, "address", outside, actions)
-    known_as = address.address if address.guest is None else address.guest
-    new: Fields = {"metadata": address.router, "eth_type": IPV4, "ct_state": NEW, "ipv4_dst": known_as}
-    yield from _firewall(site, address, new)
+    new = _new(address)
+    if address.record.vpc_id is not None:
+        yield flow(Table.INGRESS, "vpc", Match.of(**new), goto=Table.DESTINATION_NAT)
     if address.guest is not None:
         known = Track(address.zone, commit=True)
         yield flow(Table.DESTINATION_NAT, "static", Match.of(**new), (known,), goto=Table.INWARD)
         return
-    for forward in site.world.snapshot.where(Forward, "address_id", address.record.id):
-        yield from _forward(address, forward, new)
     yield _echo(address, new)
 
 
-def _firewall(site: Site, address: AddressView, new: Fields) -> Iterator[Said]:
-    if address.record.vpc_id is not None:
-        yield flow(Table.INGRESS, "rule", Match.of(**new), goto=Table.DESTINATION_NAT)
-        return
-    rules = site.world.snapshot.where(FirewallRule, "address_id", address.record.id)
-    for match in {Match.of(**new, **fields): None for rule in rules for fields in matches(rule, 4)}:
-        yield flow(Table.INGRESS, "rule", match, goto=Table.DESTINATION_NAT)
+def _new(address: AddressView) -> Fields:
+    """What begins a connection with the address, which is known as its NIC's by then if it has one alone."""
+    known_as = address.address if address.guest is None else address.guest
+    return {"metadata": address.router, "eth_type": IPV4, "ct_state": NEW, "ipv4_dst": known_as}
 
 
-def _forward(address: AddressView, forward: Forward, new: Fields) -> Iterator[Said]:
+def rule(address: AddressView, rule: FirewallRule, said: Iterable[TrafficRule]) -> Iterator[Said]:
+    """What may come in, but for what others have `said` at its priority. A VPC has lists instead."""
+    if address.record.vpc_id is None:
+        for match in own_matches(rule, said, _new(address)):
+            yield flow(Table.INGRESS, RULES[rule.slot], match, goto=Table.DESTINATION_NAT)
+
+
+def forward(address: AddressView, forward: Forward) -> Iterator[Said]:
     """One port of the address leads to one of the NIC; where both ranges are the same it need not be said."""
+    if address.guest is not None:
+        return
+    new = _new(address)
     sources = forward.sources or (None,)
     for ports, port in _pairs(forward.public, forward.private):
         to = Translate(Side.DESTINATION, int(forward.guest), port)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sdn_orch.dataplane import addresses, label
-from sdn_orch.dataplane.pipeline import Table, flow
+from sdn_orch.dataplane.pipeline import RULES, Table, flow
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages.connection import INVALID, KNOWN, NEW
 from sdn_orch.dataplane.stages.protocols import IPV4, LATER_FRAGMENT, TAGGED
-from sdn_orch.dataplane.traffic import matches
+from sdn_orch.dataplane.traffic import own_matches
 from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, Site
 from sdn_orch.intent.firewall import EgressRule
 from sdn_orch.intent.model import Transport
+from sdn_orch.intent.traffic import TrafficRule
 from sdn_orch.openflow.values import (
     Action,
     DecrementTtl,
@@ -48,10 +49,14 @@ def network(site: Site, network: NetworkView, zone: int) -> Iterator[Said]:
     is_open = network.record.egress_open or network.record.vpc_id is not None
     new: Fields = {**here, "ct_state": NEW}
     yield flow(Table.EGRESS, "default", Match.of(**new), goto=Table.SOURCE_NAT if is_open else None)
-    if network.record.vpc_id is None:
-        rules = site.world.snapshot.where(EgressRule, "network_id", network.record.id)
-        for match in {Match.of(**new, **fields): None for rule in rules for fields in matches(rule, 4)}:
-            yield flow(Table.EGRESS, "rule", match, goto=None if is_open else Table.SOURCE_NAT)
+
+
+def rule(network: NetworkView, rule: EgressRule, said: Iterable[TrafficRule]) -> Iterator[Said]:
+    """What may leave, or may not where all else may, but for what others have `said` at its priority."""
+    new: Fields = {"metadata": network.local, "eth_type": IPV4, "ct_state": NEW}
+    goto = None if network.record.egress_open else Table.SOURCE_NAT
+    for match in own_matches(rule, said, new):
+        yield flow(Table.EGRESS, RULES[rule.slot], match, goto=goto)
 
 
 def _from_edges(site: Site, network: NetworkView) -> Iterator[Said]:

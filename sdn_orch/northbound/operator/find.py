@@ -9,6 +9,8 @@ from typing import TypeVar
 from sdn_orch.dataplane.rules import Owner, OwnerKind, port_of
 from sdn_orch.errors import Invalid, NotFound
 from sdn_orch.intent.acls import AclItem, AclList
+from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Attachment, Machine, Network, Nic, Record, Switch, Vpc
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.security import SecurityGroup
@@ -53,6 +55,12 @@ def describe(snapshot: Snapshot, owner: Owner) -> str:
     match record_of(snapshot, owner):
         case Nic() as nic:
             return describe_nic(snapshot, nic)
+        case EgressRule(network_id=network_id):
+            return f"egress rule of network {snapshot.need(Network, network_id).name}"
+        case Forward(address_id=address_id):
+            return f"forwarded port of {snapshot.need(PublicAddress, address_id).address}"
+        case FirewallRule(address_id=address_id):
+            return f"firewall rule of {snapshot.need(PublicAddress, address_id).address}"
         case PublicAddress(address=address):
             return f"public address {address}"
         case Vpc(name=name):
@@ -83,6 +91,9 @@ def record_of(snapshot: Snapshot, owner: Owner) -> Record | None:
             return snapshot.get(Switch, owner.id)
         case OwnerKind.ADDRESS:
             return snapshot.get(PublicAddress, owner.id)
+        case OwnerKind.RULE:
+            rule: Record | None = snapshot.get(FirewallRule, owner.id) or snapshot.get(Forward, owner.id)
+            return rule or snapshot.get(EgressRule, owner.id)
         case OwnerKind.ITEM:
             return snapshot.get(AclItem, owner.id)
         case OwnerKind.LIST:

@@ -107,9 +107,13 @@ def _machine_status(view: View, machine: Machine) -> ObjectStatus:
     return found
 
 
-def _address_status(view: View, rule: FirewallRule | Forward) -> ObjectStatus:
-    """That of the address which it is about."""
-    return view.status(Owner(OwnerKind.ADDRESS, rule.address_id))
+def _rule_status(view: View, rule: FirewallRule | Forward | EgressRule) -> ObjectStatus:
+    """Its own, with that of the address or network which it stands on."""
+    if isinstance(rule, EgressRule):
+        home = Owner(OwnerKind.NETWORK, rule.network_id)
+    else:
+        home = Owner(OwnerKind.ADDRESS, rule.address_id)
+    return view.status(Owner(OwnerKind.RULE, rule.id)).along_with(view.status(home))
 
 
 KINDS: dict[ObjectKind, _Kind] = {
@@ -125,13 +129,13 @@ KINDS: dict[ObjectKind, _Kind] = {
         _own,
         lambda view, each: view.status(Owner(OwnerKind.ADDRESS, each.id)),
     ),
-    ObjectKind.FORWARD: _Kind(Forward, _at_address, _of_address, _address_status),
-    ObjectKind.FIREWALL_RULE: _Kind(FirewallRule, _at_address, _of_address, _address_status),
+    ObjectKind.FORWARD: _Kind(Forward, _at_address, _of_address, _rule_status),
+    ObjectKind.FIREWALL_RULE: _Kind(FirewallRule, _at_address, _of_address, _rule_status),
     ObjectKind.EGRESS_RULE: _Kind(
         EgressRule,
         _in_network,
         _of_network,
-        lambda view, rule: view.status(Owner(OwnerKind.NETWORK, rule.network_id)),
+        _rule_status,
     ),
     ObjectKind.ROUTED_RULE: _Kind(RoutedRule, _in_network, _of_network),
     ObjectKind.ACL_ITEM: _Kind(
