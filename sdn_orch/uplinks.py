@@ -17,7 +17,7 @@ from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import NETWORK, public_network
 from sdn_orch.errors import Disconnected
 from sdn_orch.guest.frame import ARP, ethernet, read_frame, tagged
-from sdn_orch.intent.gateways import gateway_of, principal
+from sdn_orch.intent.gateways import gateway_of, gateways, principal
 from sdn_orch.intent.model import Switch
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Change, Put, Snapshot
@@ -136,10 +136,21 @@ def answered(snapshot: Snapshot, packet: PacketIn) -> Sequence[Change]:
 
 def _homes(snapshot: Snapshot) -> Iterator[tuple[str, _Home]]:
     """Where each public address lives that has a router and a gateway."""
-    for address in snapshot.all(PublicAddress):
+    among = gateways(snapshot)
+    places: dict[str, tuple[str, bytes] | None] = {}
+    for address in snapshot.all(PublicAddress) if among else ():
         router = address.router_id
-        gateway = None if router is None else gateway_of(snapshot, router)
-        first = None if router is None else principal(snapshot, router)
-        if gateway is not None and first is not None:
-            mac = addresses.public_mac(first.number).to_bytes(6, "big")
-            yield address.id, _Home(gateway.id, address.address, mac, address.range_id)
+        if router is None:
+            continue
+        if router not in places:
+            places[router] = _place(snapshot, router, among)
+        if (place := places[router]) is not None:
+            yield address.id, _Home(place[0], address.address, place[1], address.range_id)
+
+
+def _place(snapshot: Snapshot, router: str, among: tuple[Switch, ...]) -> tuple[str, bytes] | None:
+    """The switch and the MAC address that a router has outside."""
+    gateway, first = gateway_of(snapshot, router, among), principal(snapshot, router)
+    if gateway is None or first is None:
+        return None
+    return gateway.id, addresses.public_mac(first.number).to_bytes(6, "big")

@@ -31,9 +31,11 @@ def networks_of(snapshot: Snapshot, router_id: str) -> tuple[Network, ...]:
 
 def principal(snapshot: Snapshot, router_id: str) -> PublicAddress | None:
     """The address whose number is a router's zone: that of its source NAT, else its oldest; None if none."""
-    addresses = snapshot.where(PublicAddress, "router_id", router_id)
-    source_nat = (one for one in addresses if one.is_source_nat and one.guest is None)
-    return next(source_nat, addresses[0] if addresses else None)
+    # Looked up by its own index: a router may have thousands of addresses.
+    for one in snapshot.where(PublicAddress, "source_nat_of", router_id):
+        if one.guest is None:
+            return one
+    return next(iter(snapshot.where(PublicAddress, "router_id", router_id)), None)
 
 
 def rival(snapshot: Snapshot, address: PublicAddress) -> PublicAddress | None:
