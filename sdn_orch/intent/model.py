@@ -159,7 +159,7 @@ class Nic(Record):
         "machine_id": "Machine",
         "group_ids": "SecurityGroup",
     }
-    INDEXES: ClassVar[tuple[str, ...]] = ("mac", "claims")
+    INDEXES: ClassVar[tuple[str, ...]] = ("mac", "claims", "active_in")
     LARGEST_NUMBER: ClassVar[int] = 2**23 - 1
 
     network_id: str
@@ -181,6 +181,11 @@ class Nic(Record):
         """All its addresses, the primary ones first."""
         primary = [address for address in (self.ipv4, self.ipv6) if address is not None]
         return (*primary, *self.secondary4, *self.secondary6)
+
+    @property
+    def active_in(self) -> str | None:
+        """The network in which it takes part, while it does."""
+        return self.network_id if self.active else None
 
     @property
     def claims(self) -> tuple[tuple[str, str | IPv4Address | IPv6Address], ...]:

@@ -88,7 +88,7 @@ def is_due(snapshot: Snapshot, network: Network, now: datetime) -> bool:
 def _is_needed(snapshot: Snapshot, network: Network) -> bool:
     if network.kind is NetworkKind.SHARED or offering(snapshot, network).is_persistent:
         return True
-    return any(nic.active for nic in snapshot.where(Nic, "network_id", network.id))
+    return snapshot.count_where(Nic, "active_in", network.id) > 0
 
 
 def _touched(transaction: Transaction, before: Snapshot) -> dict[str, None]:
