@@ -20,7 +20,8 @@ from sdn_orch.config import Config
 from sdn_orch.dataplane.pipeline import Punt
 from sdn_orch.guest.listener import Listener
 from sdn_orch.guest.metadata import Metadata
-from sdn_orch.guest.service import respond
+from sdn_orch.guest.resolvers import Resolvers
+from sdn_orch.guest.service import Resolve, respond
 from sdn_orch.guest.tcp import Responder
 from sdn_orch.guest.worker import Worker
 from sdn_orch.northbound.cloudstack import app as cloudstack
@@ -28,6 +29,7 @@ from sdn_orch.northbound.cloudstack.bootstrap import bootstrap
 from sdn_orch.northbound.cloudstack.door import Door
 from sdn_orch.northbound.cloudstack.idle_networks import IdleNetworks
 from sdn_orch.northbound.cloudstack.model_guests import RegisteredUserData
+from sdn_orch.northbound.cloudstack.zones import resolvers as zone_resolvers
 from sdn_orch.northbound.machine_data import forget_password, has_secrets
 from sdn_orch.northbound.operator import door as operator
 from sdn_orch.northbound.server import Server
@@ -68,10 +70,12 @@ def assemble(
     # Flows that other applications install are theirs.
     keep_foreign = config.audit.keep_foreign or has_applications
     reconciler = Reconciler(store, audit_interval=config.audit.interval, keep_foreign=keep_foreign)
-    guests = answering(service)
+    resolvers = Resolvers(lambda: zone_resolvers(store.snapshot()))
+    guests = answering(service, resolvers.ask)
     observer = Observer(store, reconciler, guests, config)
     with reconciler.present_first():
         begin(running, reconciler.start, reconciler.stop)
+        begin(running, resolvers.start, resolvers.stop)
         begin(running, guests.start, guests.stop)
         vestibule.open(observer)
         begin(running, observer.start, observer.stop)
@@ -83,8 +87,8 @@ def assemble(
             begin(running, server.start, server.stop)
 
 
-def answering(service: Service) -> Worker:
-    """The thread that answers guests."""
+def answering(service: Service, resolve: Resolve) -> Worker:
+    """The thread that answers guests, with what `resolve` will find out."""
     metadata = Metadata(
         lambda: service.snapshot,
         service.vault.unseal,
@@ -94,7 +98,7 @@ def answering(service: Service) -> Worker:
     listener = Listener(lambda: service.snapshot, Punt.METADATA, responder)
 
     def handle(datapath: Datapath, packet: PacketIn) -> None:
-        respond(lambda: service.snapshot, datapath, packet)
+        respond(lambda: service.snapshot, datapath, packet, resolve)
         listener.receive(datapath, packet, time.monotonic())
 
     return Worker(handle, listener.tick)

@@ -92,6 +92,8 @@ class Punt(IntEnum):
     TOO_BIG = 9
     #: The gateway of a public range says what its MAC address is, to the asking controller.
     UPSTREAM = 10
+    #: A host asks a gateway for names (UDP port 53).
+    DNS = 11
     #: A guest speaks TCP to the metadata or password service.
     METADATA = 12
 
@@ -269,11 +271,12 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.ROUTE,
-            "Frames to a gateway: its echo is answered, spent TTLs are reported, and the "
+            "Frames to a gateway: its echo is answered, questions for names go to the controller, spent TTLs "
+            "are reported, and the "
             "destination's prefix decides the next network. What is for none of them goes to the "
             "gateway that has the router's public addresses.",
             (Table.LEAVE, Table.MTU, Table.NEXT_HOP, Table.TRANSIT, Table.DELIVER, Table.PUNT),
-            {"echo": 800, "not routed": 700, "ttl": 600, "prefix": 500, "outside": 400},
+            {"echo": 800, "names": 750, "not routed": 700, "ttl": 600, "prefix": 500, "outside": 400},
         ),
         Stage(
             Table.LEAVE,

@@ -179,7 +179,7 @@ def _network_here(site: Site, network: NetworkView) -> Iterator[Said]:
 
 
 def _network_everywhere(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
-    yield from guard.network(network)
+    yield from guard.network(network, dialect)
     yield from service.network(network)
     yield from answer.network(network, dialect)
     yield from route.network(network, dialect)

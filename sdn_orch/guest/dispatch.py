@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sdn_orch.dataplane.pipeline import NETWORK, Punt, punt_of
-from sdn_orch.guest import dhcp4, dhcp6, icmp, neighbour, router_advertisement
+from sdn_orch.guest import dhcp4, dhcp6, icmp, name_service, neighbour, router_advertisement
 from sdn_orch.guest.frame import ARP, Frame, Ip, read_frame, read_ip, tagged
 from sdn_orch.guest.guest import Guest, routed_sender, sender
 from sdn_orch.intent.model import Network, NetworkKind, Switch
@@ -40,11 +40,13 @@ _IP_SERVICES: dict[Punt, Callable[[Snapshot, Guest, Frame, Ip], bytes | None]] =
 }
 _ROUTER_SERVICES = frozenset((Punt.TTL_EXCEEDED, Punt.TOO_BIG))
 #: The reasons that are answered here, and by a listener (`listener.py`).
-SERVICES = frozenset((Punt.ARP, Punt.METADATA, *_IP_SERVICES, *_ROUTER_SERVICES))
+SERVICES = frozenset((Punt.ARP, Punt.DNS, Punt.METADATA, *_IP_SERVICES, *_ROUTER_SERVICES))
 
 
-def answer(snapshot: Snapshot, packet: PacketIn) -> PacketOut | None:
-    """The answer to a packet, or None where nothing is to be said."""
+def answer(
+    snapshot: Snapshot, packet: PacketIn, forward: name_service.Forward = name_service.refuse
+) -> PacketOut | None:
+    """The answer to a packet, or None where nothing is to be said, or later: see `name_service.reply`."""
     asked = _read(snapshot, packet)
     if asked is None:
         return None
@@ -57,8 +59,8 @@ def answer(snapshot: Snapshot, packet: PacketIn) -> PacketOut | None:
     if reason is Punt.ARP:
         found = neighbour.answer_arp(snapshot, guest, frame) if frame.ethertype == ARP else None
     else:
-        ip, service = read_ip(frame), _IP_SERVICES.get(reason)
-        found = service(snapshot, guest, frame, ip) if ip is not None and service is not None else None
+        ip = read_ip(frame)
+        found = _answer_ip(snapshot, guest, reason, frame, ip, forward) if ip is not None else None
     return to_guest(guest, found)
 
 
@@ -86,6 +88,15 @@ def _read(snapshot: Snapshot, packet: PacketIn) -> tuple[Punt, Frame, Switch, Ne
     if frame is None or switch is None or network is None or network.kind is NetworkKind.L2:
         return None
     return reason, frame, switch, network
+
+
+def _answer_ip(
+    snapshot: Snapshot, guest: Guest, reason: Punt, frame: Frame, ip: Ip, forward: name_service.Forward
+) -> bytes | None:
+    if reason is Punt.DNS:
+        return name_service.reply(snapshot, guest, ip, forward)
+    service = _IP_SERVICES.get(reason)
+    return service(snapshot, guest, frame, ip) if service is not None else None
 
 
 def _answer_routed(

@@ -82,15 +82,20 @@ def tiers(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:
     return snapshot.where(Network, "vpc_id", network.vpc_id)
 
 
-def name_servers(snapshot: Snapshot, network: Network) -> tuple[IPv4Address | IPv6Address, ...]:
-    """The network's name servers, else its VPC's, else its gateways."""
+def configured_name_servers(snapshot: Snapshot, network: Network) -> tuple[IPv4Address | IPv6Address, ...]:
+    """The network's name servers, else its VPC's."""
     stated = network.dns
     if not stated and network.vpc_id is not None:
         vpc = snapshot.get(Vpc, network.vpc_id)
         stated = vpc.dns if vpc is not None else ()
-    if stated:
-        return tuple(ip_address(server) for server in stated)
-    return tuple(gateway for gateway in (network.gateway4, network.gateway6) if gateway is not None)
+    return tuple(ip_address(server) for server in stated)
+
+
+def name_servers(snapshot: Snapshot, network: Network) -> tuple[IPv4Address | IPv6Address, ...]:
+    """What guests are told: the gateways where they answer, then the configured ones."""
+    gateways = (network.gateway4, network.gateway6) if network.answers_names else ()
+    own = (gateway for gateway in gateways if gateway is not None)
+    return tuple(dict.fromkeys((*own, *configured_name_servers(snapshot, network))))
 
 
 def name_servers4(snapshot: Snapshot, network: Network) -> bytes:

@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+
+from dns.message import Message
+from dns.rcode import Rcode
 
 from sdn_orch.errors import Disconnected
-from sdn_orch.guest.dispatch import answer, to_guest
+from sdn_orch.guest.dispatch import PacketOut, answer, to_guest
+from sdn_orch.guest.name_service import Asked, frame_of
+from sdn_orch.guest.names import Address
 from sdn_orch.guest.router_advertisement import advertise, due
 from sdn_orch.intent.model import Switch
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.southbound.base import Datapath, PacketIn
 
+#: Asks resolvers a guest's question and hands what is to be said over later, on another thread; gives the
+#: code to answer with at once where nobody will be asked.
+Resolve = Callable[[Asked, tuple[Address, ...], Callable[[Message], None]], Rcode | None]
 
-def respond(snapshot: Callable[[], Snapshot], datapath: Datapath, packet: PacketIn) -> None:
+
+def respond(snapshot: Callable[[], Snapshot], datapath: Datapath, packet: PacketIn, resolve: Resolve) -> None:
     """Answer one packet from the newest snapshot; a switch that has gone needs no answer."""
-    reply = answer(snapshot(), packet)
-    if reply is not None:
+
+    def forward(asked: Asked, resolvers: tuple[Address, ...]) -> Rcode | None:
+        return resolve(asked, resolvers, partial(_tell, snapshot, datapath, asked))
+
+    _send(datapath, answer(snapshot(), packet, forward))
+
+
+def _tell(snapshot: Callable[[], Snapshot], datapath: Datapath, asked: Asked, message: Message) -> None:
+    """The answer goes to the guest that asked, if it still is what and where it was."""
+    now, guest = snapshot(), asked.guest
+    for record in (guest.attachment, guest.nic, guest.network):
+        if now.get(type(record), record.id) != record:
+            return
+    _send(datapath, to_guest(guest, frame_of(asked, message)))
+
+
+def _send(datapath: Datapath, packet: PacketOut | None) -> None:
+    if packet is not None:
         try:
-            datapath.packet_out(reply.actions, reply.frame, reply.in_port)
+            datapath.packet_out(packet.actions, packet.frame, packet.in_port)
         except Disconnected:
             return
 

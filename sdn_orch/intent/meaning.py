@@ -42,6 +42,7 @@ from sdn_orch.intent.traffic import Direction
 _ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
 _ECHO4, _ECHO6 = (8, 0), (128, 129)
 _TARGET_OPTION = 2
+_DNS = 53
 #: Of packets that the network itself makes.
 _TTL = 64
 
@@ -56,6 +57,7 @@ class Service(StrEnum):
     DHCP4 = "DHCP"
     DHCP6 = "DHCPv6"
     ROUTER_SOLICITATION = "router advertisement"
+    DNS = "names"
     TIME_EXCEEDED = "time exceeded"
     TOO_BIG = "packet too big"
     METADATA = "metadata and passwords"
@@ -124,7 +126,10 @@ def delivers(
     if (service := _controller_service(network, packet)) is not None:
         return Verdict(answer=Answer(service))
     routed = packet["eth_dst"] == mac_number(network.gateway_mac)
-    is_guarded = (routed and not _is_for_gateway(network, packet)) or network.acl_id is None
+    if network.acl_id is None:
+        is_guarded = not (routed and _asks_for_names((network,), packet))
+    else:
+        is_guarded = routed and not _is_for_gateway(network, packet)
     if is_guarded and not passes(snapshot, sender, Direction.EGRESS, packet, memory, routed=routed):
         return Verdict(reason="the rules that the NIC stands under do not let it out")
     if packet["eth_type"] == ARP:
@@ -254,6 +259,8 @@ def _route(
     tiers = router(snapshot, source.network)
     if (reply := _echo(source.network, tiers, packet)) is not None:
         return Verdict(answer=Answer(Service.ECHO, reply))
+    if _asks_for_names(tiers, packet):
+        return Verdict(answer=Answer(Service.DNS))
     address = _destination(packet)
     if address.is_link_local or int(packet.get("ipv6_src") or 0) >> 118 == 0x3FA:
         return Verdict(reason="link-local addresses are not routed")
@@ -352,6 +359,14 @@ def _echo(network: Network, tiers: tuple[Network, ...], packet: Packet) -> Packe
     else:
         return None
     return packet.replace(eth_src=packet["eth_dst"], eth_dst=packet["eth_src"], ip_ttl=_TTL, **changes)
+
+
+def _asks_for_names(tiers: tuple[Network, ...], packet: Packet) -> bool:
+    """Whether it is a question, in one piece, to a gateway of the router that answers DNS."""
+    if packet.get("udp_dst") != _DNS or packet["ip_frag"]:
+        return False
+    gateways = (gateway for tier in tiers if tier.answers_names for gateway in (tier.gateway4, tier.gateway6))
+    return _destination(packet) in set(gateways)
 
 
 def _destination(packet: Packet) -> IPv4Address | IPv6Address:

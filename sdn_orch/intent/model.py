@@ -134,6 +134,8 @@ class Network(Record):
     acl_id: str | None = None
     #: Whether what no egress rule is about may leave towards the outside; then the rules say what may not.
     egress_open: bool = False
+    #: Whether its gateway answers DNS.
+    answers_names: bool = False
 
     @property
     def gateway_mac(self) -> str:
@@ -159,7 +161,7 @@ class Nic(Record):
         "machine_id": "Machine",
         "group_ids": "SecurityGroup",
     }
-    INDEXES: ClassVar[tuple[str, ...]] = ("mac", "claims", "active_in")
+    INDEXES: ClassVar[tuple[str, ...]] = ("mac", "claims", "names", "active_in")
     LARGEST_NUMBER: ClassVar[int] = 2**23 - 1
 
     network_id: str
@@ -191,6 +193,11 @@ class Nic(Record):
     def claims(self) -> tuple[tuple[str, str | IPv4Address | IPv6Address], ...]:
         """What no other NIC of its network may have: (network id, its MAC or one of its addresses)."""
         return tuple((self.network_id, claim) for claim in (self.mac, *self.addresses))
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """What it is called in DNS: (network id, its host name in lower case); one entry or none."""
+        return ((self.network_id, self.hostname.lower()),) if self.hostname else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -211,7 +211,7 @@ def test_dhclient_takes_a_lease_and_the_gateway_answers(web1: Link) -> None:
     assert told["new_subnet_mask"] == "255.255.255.0"
     assert told["new_routers"] == "10.1.1.1"
     assert told["new_dhcp_server_identifier"] == "10.1.1.1"
-    assert told["new_domain_name_servers"] == "192.0.2.53"
+    assert told["new_domain_name_servers"] == "10.1.1.1 192.0.2.53"
     assert told["new_domain_name"] == "vpc.example"
     assert told["new_host_name"] == "web1"
     assert told["new_interface_mtu"] == "1450"
@@ -266,7 +266,7 @@ def test_dhclient_takes_an_ipv6_lease(web2: Link) -> None:
     )
     told = web2.lease("6")
     assert told["new_ip6_address"] == "fd00:1::12"
-    assert told["new_dhcp6_name_servers"] == "2001:db8::53"
+    assert told["new_dhcp6_name_servers"] == "fd00:1::1 2001:db8::53"
     assert told["new_dhcp6_domain_search"] == "vpc.example."
     assert " 3 received" in web2.inside("ping", "-c3", "-i0.05", "-w10", "-I", "fd00:1::12", "fd00:1::1")
     # The advertisement told it to ask: it made no address of its own.

@@ -71,7 +71,8 @@ def pair(home: Network, *places: tuple[str, int] | tuple[str, int, int]) -> list
     return records
 
 
-_WEB, _DB = only4(network("web", 1, vpc_id="shop")), only4(network("db", 2, vpc_id="shop", mtu=1400))
+_WEB = replace(only4(network("web", 1, vpc_id="shop")), answers_names=True)
+_DB = only4(network("db", 2, vpc_id="shop", mtu=1400))
 
 _BLUE = only4(network("blue"))
 
@@ -143,7 +144,10 @@ WORLDS: dict[str, list[Record]] = {
         *pair(replace(only4(network("lobby")), kind=NetworkKind.SHARED), ("edge1", 1), ("edge1", 2)),
     ],
     "l2-network": [*edges(2), *pair(l2_network("cable"), ("edge1", 1), ("edge2", 1))],
-    "ipv6": [*edges(1), *pair(only6(network("six")), ("edge1", 1), ("edge1", 2))],
+    "ipv6": [
+        *edges(1),
+        *pair(replace(only6(network("six")), answers_names=True), ("edge1", 1), ("edge1", 2)),
+    ],
     "trunk": [
         *edges(1),
         *pair(only4(network("blue")), ("edge1", 5, 10), ("edge1", 1)),

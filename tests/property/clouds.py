@@ -183,6 +183,7 @@ def _network(
         ipv6=ipv6,
         gateway6=ipv6[1] if ipv6 else None,
         mtu=random.choice((1500, 1500, 1400)),
+        answers_names=random.random() < 0.7,
     )
 
 

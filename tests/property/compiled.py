@@ -23,6 +23,7 @@ _PUNTS = {
     Service.DISCOVERY: Punt.DISCOVERY,
     Service.DHCP4: Punt.DHCP4,
     Service.DHCP6: Punt.DHCP6,
+    Service.DNS: Punt.DNS,
     Service.ROUTER_SOLICITATION: Punt.ROUTER_SOLICITATION,
     Service.TIME_EXCEEDED: Punt.TTL_EXCEEDED,
     Service.TOO_BIG: Punt.TOO_BIG,

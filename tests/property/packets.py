@@ -166,7 +166,8 @@ class Packets:
 
     def _ipv6(self, nic: Nic) -> Packet:
         fields = self._ip6(nic, self.random.choice((UDP, UDP, TCP, 59, 89)))
-        return Packet.from_fields(fields | self._ports(fields), self._payload(), self._options(fields))
+        fields |= self._ports(fields)
+        return Packet.from_fields(self._asking(nic, fields), self._payload(), self._options(fields))
 
     def _ipv4(self, nic: Nic) -> Packet:
         fields = {
@@ -179,7 +180,7 @@ class Packets:
             "ipv4_src": self._own(nic, 4),
             "ipv4_dst": self._to(nic, 4),
         }
-        return Packet.from_fields(fields | self._ports(fields), self._payload())
+        return Packet.from_fields(self._asking(nic, fields | self._ports(fields)), self._payload())
 
     def _ports(self, fields: dict[str, int]) -> dict[str, int]:
         protocol = fields["ip_proto"]
@@ -200,11 +201,23 @@ class Packets:
                 (5353, 5353),
                 (1024, 80),
                 (1024, 8080),
+                (1024, 53),
                 (67, 67),
                 (1024, 67),
             )
         )
         return {f"{name}_src": source, f"{name}_dst": destination}
+
+    def _asking(self, nic: Nic, fields: dict[str, int]) -> dict[str, int]:
+        """Sometimes a question for names instead, to a gateway of the NIC's router or of another one."""
+        if "udp_dst" not in fields or self.random.random() < 0.6:
+            return fields
+        field = "ipv4_dst" if "ipv4_dst" in fields else "ipv6_dst"
+        home = self.networks[nic.network_id]
+        asked = self.random.choice([home, *self.networks.values()])
+        gateway = asked.gateway4 if field == "ipv4_dst" else asked.gateway6
+        to = {} if gateway is None else {field: int(gateway)}
+        return fields | {"eth_dst": mac_number(home.gateway_mac), "udp_dst": 53, **to}
 
     def _payload(self) -> bytes:
         return bytes(self.random.choice((20, 20, 20, 1400, 1460, 3000)))

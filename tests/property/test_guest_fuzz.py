@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.dhcp6 import DUID_LL, DHCP6_Solicit, DHCP6OptClientId, DHCP6OptIA_NA
+from scapy.layers.dns import DNS, DNSQR, DNSRROPT
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import (
     ICMPv6EchoRequest,
@@ -74,6 +75,14 @@ SEEDS = tuple(
         / IPv6ExtHdrDestOpt()
         / IPv6ExtHdrFragment(m=1)
         / UDP(),
+        Ether(src=MAC1)
+        / IP(src="10.1.1.11", dst="10.1.1.1")
+        / UDP(sport=40000, dport=53)
+        / DNS(rd=1, qd=DNSQR(qname="web1.vpc.example"), ar=DNSRROPT(rclass=1232)),
+        Ether(src=MAC1)
+        / IPv6(src=AUTONOMOUS1, dst="fd00:1::1")
+        / UDP(sport=40000, dport=53)
+        / DNS(rd=1, qd=DNSQR(qname="13.2.1.10.in-addr.arpa", qtype="PTR")),
         Ether(src=MAC2) / Dot1Q(vlan=100) / IP(src="10.1.1.12", dst="10.1.2.13", ttl=1) / UDP() / bytes(1400),
         Ether(src=MAC1) / IP(src="10.1.1.11", dst="169.254.169.254") / TCP(sport=4000, dport=80, flags="S"),
         Ether(src=MAC1)

@@ -125,7 +125,7 @@ def _attachment(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 def _network(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     record = draw(st.sampled_from(NETWORKS))
     name, mtu = draw(st.sampled_from((record.name, "renamed"))), draw(st.sampled_from((1400, 1500)))
-    record = dataclasses.replace(record, name=name, mtu=mtu)
+    record = dataclasses.replace(record, name=name, mtu=mtu, answers_names=draw(st.booleans()))
     if record.ipv4 is not None and draw(st.booleans()):
         record = dataclasses.replace(record, vpc_id=draw(st.sampled_from((None, "vpc"))))
     if record.ipv4 is not None:

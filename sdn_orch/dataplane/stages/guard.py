@@ -19,7 +19,9 @@ from sdn_orch.dataplane.stages.protocols import (
     NEIGHBOUR_ADVERTISEMENT,
     NEIGHBOUR_SOLICITATION,
     ROUTER_SOLICITATION,
+    WHOLE,
 )
+from sdn_orch.dataplane.stages.route import questions
 from sdn_orch.dataplane.views import Dialect, Fields, NetworkView, NicView
 from sdn_orch.dataplane.world import Place
 from sdn_orch.intent.policy import Policy, PolicyKind
@@ -62,11 +64,19 @@ def switch(dialect: Dialect) -> Iterator[Said]:
         yield flow(table, "new", Match.of(ct_state=NEW), goto=rules)
 
 
-def network(network: NetworkView) -> Iterator[Said]:
-    """Its gateway may always be spoken to; a list of rules is about what goes on from there."""
-    if network.record.acl_id is None:
-        return
+def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
+    """Its gateway may always be spoken to; a list of rules is about what goes on from there.
+
+    Security groups are about that too, but for questions for names: whoever may not ask could not use what
+    is open to it.
+    """
     here: Fields = {"metadata": network.local}
+    if network.record.acl_id is None:
+        if dialect.open_vswitch:
+            for asking in questions(network):
+                match = Match.of(eth_dst=network.gateway_mac, ip_frag=WHOLE, **here, **asking)
+                yield flow(Table.FROM_GUARD, "exempt", match, goto=Table.ANSWER)
+        return
     if network.record.gateway4 is not None:
         match = Match.of(eth_type=IPV4, ipv4_dst=int(network.record.gateway4), **here)
         yield flow(Table.FROM_GUARD, "exempt", match, goto=Table.ANSWER)

@@ -8,6 +8,7 @@ from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import NETWORK, ROUTER, TURNED, Punt, Table, flow, punt
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages.protocols import (
+    DNS,
     ECHO_REPLY,
     ECHO_REPLY_6,
     ECHO_REQUEST,
@@ -16,6 +17,7 @@ from sdn_orch.dataplane.stages.protocols import (
     ICMPV6,
     IPV4,
     IPV6,
+    UDP,
     WHOLE,
 )
 from sdn_orch.dataplane.views import Dialect, Fields, NetworkView, NicView
@@ -48,7 +50,7 @@ def switch(dialect: Dialect) -> Iterator[Said]:
 
 
 def router(networks: Sequence[NetworkView], dialect: Dialect) -> Iterator[Said]:
-    """Echo to any of its gateways, and the way into each of its networks."""
+    """What its gateways answer, and the way into each of its networks."""
     largest = max(network.record.mtu for network in networks)
     for network in networks:
         record = network.record
@@ -57,6 +59,10 @@ def router(networks: Sequence[NetworkView], dialect: Dialect) -> Iterator[Said]:
             yield _echo4(router, int(record.gateway4), dialect)
         if record.gateway6 is not None:
             yield _echo6(router, int(record.gateway6), dialect)
+        for asking in questions(network):
+            # From all of its networks; fragments tell no port.
+            match = Match.of(metadata=router, **asking, **_whole(dialect))
+            yield punt(Table.ROUTE, "names", match, Punt.DNS)
         if record.mtu < largest and not dialect.open_vswitch:
             yield Refused(f"routes into network {record.name}: to tell what its MTU is needs Open vSwitch")
             continue
@@ -71,6 +77,16 @@ def router(networks: Sequence[NetworkView], dialect: Dialect) -> Iterator[Said]:
                 match = Match.of(metadata=router, eth_type=eth_type, **inside)
                 into = NETWORK.of(network.number)
                 yield flow(Table.ROUTE, "prefix", match, actions, metadata=into, goto=goto)
+
+
+def questions(network: NetworkView) -> Iterator[Fields]:
+    """Those for names to the network's gateway, if it answers them."""
+    udp: Fields = {"ip_proto": UDP, "udp_dst": DNS}
+    gateway4, gateway6 = network.record.gateway4, network.record.gateway6
+    if network.record.answers_names and gateway4 is not None:
+        yield {"eth_type": IPV4, "ipv4_dst": int(gateway4), **udp}
+    if network.record.answers_names and gateway6 is not None:
+        yield {"eth_type": IPV6, "ipv6_dst": int(gateway6), **udp}
 
 
 def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:

@@ -149,6 +149,11 @@ class NetworkOffering(Record):
     egress_default_allow: bool = False
     keep_alive: bool = False
 
+    @property
+    def answers_names(self) -> bool:
+        """Whether gateways of its networks answer DNS."""
+        return "Dns" in dict(self.services)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VpcOffering(Record):

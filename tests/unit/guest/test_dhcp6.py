@@ -143,7 +143,7 @@ def test_release_and_decline_are_acknowledged(kind: Any) -> None:
 def test_information_request_is_told_names_only() -> None:
     reply = exchange(DHCP6_InfoRequest, DHCP6OptOptReq(reqopts=[23, 24]))
     assert DHCP6_Reply in reply and DHCP6OptIA_NA not in reply
-    assert reply[DHCP6OptDNSServers].dnsservers == ["2001:db8::53"]
+    assert reply[DHCP6OptDNSServers].dnsservers == ["fd00:1::1", "2001:db8::53"]
     assert reply[DHCP6OptDNSDomains].dnsdomains == ["vpc.example."]
     assert exchange(DHCP6_InfoRequest, DHCP6OptOptReq(reqopts=[23]), association()) is None
     only = exchange(DHCP6_InfoRequest, DHCP6OptOptReq(reqopts=[24]))

@@ -44,7 +44,7 @@ def test_a_nic_with_its_self_made_address_is_told_to_make_it() -> None:
     assert prefix.validlifetime > prefix.preferredlifetime > LIFETIME
     assert reply[ICMPv6NDOptMTU].mtu == 1450
     assert reply[ICMPv6NDOptSrcLLAddr].lladdr == gateway("web")
-    assert reply[ICMPv6NDOptRDNSS].dns == ["2001:db8::53"]
+    assert reply[ICMPv6NDOptRDNSS].dns == ["fd00:1::1", "2001:db8::53"]
     assert reply[ICMPv6NDOptDNSSL].searchlist == ["vpc.example."]
     assert reply[ICMPv6NDOptRDNSS].lifetime == LIFETIME
 
@@ -56,11 +56,11 @@ def test_a_nic_with_any_other_address_is_told_to_ask_and_a_secondary_one_gets_no
     assert reply[ICMPv6ND_RA].routerlifetime == 0
 
 
-def test_the_gateway_is_the_name_server_where_none_is_stated_for_ipv6() -> None:
+def test_the_gateway_is_a_name_server_where_it_answers_names() -> None:
     reply = ask("db3", Punt.ROUTER_SOLICITATION, solicitation(MAC3, "fe80::ff:fe00:3"))
-    # The tier states name servers of its own, all of them IPv4: it has none for IPv6.
+    # The tier states name servers of its own, all of them IPv4, and its gateway answers no names.
     assert ICMPv6NDOptRDNSS not in reply
-    world = WORLD.change([Put(replace(WORLD.need(Network, "db"), dns=(), vpc_id=None))])
+    world = WORLD.change([Put(replace(WORLD.need(Network, "db"), answers_names=True))])
     reply = ask("db3", Punt.ROUTER_SOLICITATION, solicitation(MAC3, "fe80::ff:fe00:3"), snapshot=world)
     assert reply[ICMPv6NDOptRDNSS].dns == ["fd00:2::1"]
 

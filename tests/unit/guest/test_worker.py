@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
+from dns.message import Message
+from dns.rcode import REFUSED, Rcode
 
 from sdn_orch.dataplane.pipeline import Punt
 from sdn_orch.errors import Disconnected
 from sdn_orch.guest.dispatch import answer
+from sdn_orch.guest.name_service import Asked
+from sdn_orch.guest.names import Address
 from sdn_orch.guest.router_advertisement import INTERVAL
 from sdn_orch.guest.service import Advertiser, respond
 from sdn_orch.guest.worker import PORT_CAPACITY, SWITCH_CAPACITY, TRACEBACKS, Allowance, Worker
@@ -53,6 +58,13 @@ class Nobody:
     def port_changed(self, datapath: Datapath, port: Port, removed: bool) -> None: ...
 
     def packet_in(self, datapath: Datapath, packet: PacketIn) -> None: ...
+
+
+def nobody_asks(
+    asked: Asked, resolvers: tuple[Address, ...], tell: Callable[[Message], None]
+) -> Rcode | None:
+    """No resolver is there."""
+    return REFUSED
 
 
 SWITCH = FakeSwitch(DPID)
@@ -110,7 +122,7 @@ def test_an_allowance_is_given_again_after_its_time() -> None:
 
 def test_a_packet_is_answered_through_its_switch() -> None:
     SWITCH.sent.clear()
-    respond(lambda: WORLD, DATAPATH, DISCOVER)
+    respond(lambda: WORLD, DATAPATH, DISCOVER, nobody_asks)
     (sent,) = SWITCH.sent
     reply = answer(WORLD, DISCOVER)
     assert reply is not None
@@ -122,7 +134,7 @@ def test_a_switch_that_has_gone_is_no_error() -> None:
     gone.close()
     with pytest.raises(Disconnected):
         gone.packet_out((), b"", CONTROLLER)
-    respond(lambda: WORLD, gone, DISCOVER)
+    respond(lambda: WORLD, gone, DISCOVER, nobody_asks)
     Advertiser(lambda: WORLD, {DPID: gone}.get, 0.0).tick(INTERVAL)
 
 

@@ -117,3 +117,17 @@ def test_where_the_pool_is_empty_nothing_moves(cloud: Cloud, red: Client, fast: 
     before = cloud.snapshot.need(Network, ids[1])
     assert failure(cloud, networkid=ids[1], networkofferingid=new)[0] == 533
     assert cloud.snapshot.need(Network, ids[1]) == before
+
+
+def test_gateways_answer_names_where_the_offering_has_the_service(cloud: Cloud, red: Client) -> None:
+    network = cloud.running(red, "net")
+
+    def answers() -> bool:
+        return cloud.service.snapshot.need(Network, network["id"]).answers_names
+
+    assert answers()
+    without = offering(cloud, "without", "Dhcp,SourceNat,Firewall")
+    cloud.admin.job("migrateNetwork", networkid=network["id"], networkofferingid=without)
+    assert not answers()
+    red.job("updateNetwork", id=network["id"], networkofferingid=offering(cloud, "with"))
+    assert answers()

@@ -134,6 +134,7 @@ def create_network(call: Call) -> Network:
         mtu=guest_mtu(call, call.transaction.fabric_mtu),
         acl_id=_acl_list(call, offering, vpc),
         egress_open=offering.egress_default_allow,
+        answers_names=offering.answers_names,
     )
     if network.kind is NetworkKind.L2:
         network = replace(network, domain_name="", dns=())

@@ -52,8 +52,9 @@ def migrate_network(call: Call) -> Network:
         # Whether it is needed there is seen to like everywhere: it is implemented again.
         implementing.shut_down(call.transaction, network)
         known = details(call.snapshot, network)
+        network = call.snapshot.need(Network, network.id)
     call.transaction.put(dataclasses.replace(known, offering_id=new.id, physical_network_id=physical.id))
-    return network
+    return call.transaction.put(dataclasses.replace(network, answers_names=new.answers_names))
 
 
 def _check(snapshot: Snapshot, network: Network, new: NetworkOffering) -> None:

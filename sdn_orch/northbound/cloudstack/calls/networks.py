@@ -214,6 +214,7 @@ def update_network(call: Call) -> Network:
             mtu=guest_mtu(call, network.mtu),
             dns=merge_dns(call, network.dns),
             egress_open=offering.egress_default_allow if offering else network.egress_open,
+            answers_names=offering.answers_names if offering else network.answers_names,
         )
     )
 

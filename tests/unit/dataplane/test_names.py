@@ -1,0 +1,75 @@
+"""Questions for names under a security group that lets nothing else out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sdn_orch.dataplane.pipeline import Punt
+from sdn_orch.dataplane.wires import Wires
+from sdn_orch.intent.mac import mac_number
+from sdn_orch.intent.meaning import Service, delivers
+from sdn_orch.intent.model import Network, Nic
+from sdn_orch.intent.packet import Packet
+from sdn_orch.intent.security import SecurityGroup, SecurityRule
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import Direction
+from tests.golden.worlds import edges
+from tests.property.compiled import compile_all, disagreement, reasons, send
+from tests.unit.dataplane.worlds import attach, network, nic, tenant
+
+HOME = replace(network("home"), answers_names=True)
+ONE, OTHER = replace(nic(HOME, 10), group_ids=("web",)), nic(HOME, 11)
+WORLD = Snapshot.of(
+    *tenant(),
+    *edges(1),
+    HOME,
+    SecurityGroup(id="web", account_id="tenant", name="web"),
+    SecurityRule(id="out", group_id="web", direction=Direction.EGRESS, protocol=6, ports=(443, 443)),
+    ONE,
+    OTHER,
+    attach(ONE.id, "edge1", 1),
+    attach(OTHER.id, "edge1", 2),
+)
+
+
+def asking(version: int, **changes: int) -> Packet:
+    """A question of the machine under the group to its gateway."""
+    own = WORLD.need(Nic, ONE.id)
+    home = WORLD.need(Network, HOME.id)
+    ends: Any = (own.ipv4, home.gateway4) if version == 4 else (own.ipv6, home.gateway6)
+    fields = {
+        "eth_src": mac_number(own.mac),
+        "eth_dst": mac_number(home.gateway_mac),
+        "eth_type": 0x800 if version == 4 else 0x86DD,
+        "ip_dscp": 0,
+        "ip_ecn": 0,
+        "ip_ttl": 64,
+        "ip_frag": 0,
+        "ip_proto": 17,
+        f"ipv{version}_src": int(ends[0]),
+        f"ipv{version}_dst": int(ends[1]),
+        "udp_src": 40000,
+        "udp_dst": 53,
+    }
+    return Packet.from_fields(fields | changes, bytes(30))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_its_gateway_may_be_asked_for_names_and_nobody_else(version: int) -> None:
+    own, tables, wires = WORLD.need(Nic, ONE.id), compile_all(WORLD), Wires.of(WORLD)
+    other: Any = OTHER.ipv4 if version == 4 else OTHER.ipv6
+    for packet, is_answered in (
+        (asking(version), True),
+        (asking(version, udp_dst=54), False),
+        (asking(version, eth_dst=mac_number(OTHER.mac)), False),
+        (asking(version, eth_dst=mac_number(OTHER.mac), **{f"ipv{version}_dst": int(other)}), False),
+    ):
+        meant = delivers(WORLD, own, packet)
+        assert (meant.answer is not None) is is_answered and not meant.received
+        assert meant.answer is None or meant.answer.service is Service.DNS
+        for trace in send(WORLD, tables, wires, own, packet):
+            assert disagreement(WORLD, own, meant, trace) == ""
+            assert reasons(trace) == ({Punt.DNS} if is_answered else set())
