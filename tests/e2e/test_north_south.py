@@ -128,6 +128,10 @@ def test_nothing_leaves_until_an_egress_rule_lets_it(served: North) -> None:
     assert " 0 received" in ask(red1, FAR)
     assert told(red1, NEAR, 9000) == ""
     assert call.listEgressFirewallRules(id=rule)["firewallrule"][0]["state"] == "Active"
+    allowed = served.cloud.controller.command("trace", "--from", "red1", "--to", FAR, "--tcp", "8080")
+    assert "the public network" in allowed.stdout and "but the intent" not in allowed.stdout, allowed.stdout
+    denied = served.cloud.controller.command("trace", "--from", "red1", "--to", FAR, "--tcp", "22")
+    assert "egress" in denied.stdout and "but the intent" not in denied.stdout, denied.stdout
     call.deleteEgressFirewallRule(id=rule)
     call.createEgressFirewallRule(networkid=network, protocol="all")
     served.cloud.wait_objects()

@@ -17,7 +17,7 @@ from sdn_orch.dataplane.simulate import Hop, Trace
 from sdn_orch.dataplane.simulate import trace as simulate
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.errors import Invalid
-from sdn_orch.intent.meaning import Verdict, delivers
+from sdn_orch.intent.meaning import OUTSIDE, Verdict, delivers
 from sdn_orch.intent.model import Attachment, Network, Nic, Switch
 from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP, Packet
 from sdn_orch.intent.snapshot import Snapshot
@@ -34,11 +34,22 @@ _MISSES = {
     Table.CLASSIFY: "no NIC and no known cable is at this port",
     Table.SOURCE: "port security: this NIC may not send from these addresses",
     Table.NEIGHBOUR_SOURCE: "port security: the neighbour message claims what is not this NIC's",
-    Table.ROUTE: "the router has no network with this address",
+    Table.FROM_STATE: "it belongs to no connection",
+    Table.FROM_RULES: "no rule that its NIC stands under lets it out",
+    Table.ROUTE: "the router has no network with this address, and no gateway to the outside",
+    Table.EGRESS: "no egress rule of its network lets it out",
+    Table.SOURCE_NAT: "its router has no public address to go out under",
+    Table.UPLINK: "the next router outside has not answered yet",
+    Table.ENTER: "nobody has this public address",
+    Table.INGRESS: "no firewall rule of the address lets it in",
+    Table.DESTINATION_NAT: "the address leads to nobody at this port",
+    Table.INWARD: "its router has no network with this address",
     Table.NEXT_HOP: "no NIC of the destination network has this address",
     Table.FORWARD: "no NIC of the network has this MAC address",
     Table.TRANSIT: "no way leads to the destination's switch",
     Table.ARRIVE: "the label names no NIC of this switch",
+    Table.TO_STATE: "it belongs to no connection",
+    Table.TO_RULES: "no rule that the receiver stands under lets it in",
     Table.DELIVER: "no NIC of the network at this switch has this MAC address",
 }
 
@@ -163,11 +174,15 @@ def _verdict(snapshot: Snapshot, found: Trace, start: tuple[str, int]) -> tuple[
 def _meaning(snapshot: Snapshot, meant: Verdict) -> tuple[str, str]:
     """What the intent says, in the words of `_verdict`."""
     if meant.received:
-        nics = sorted(describe_nic(snapshot, snapshot.need(Nic, nic_id)) for nic_id, _ in meant.received)
-        return "delivered", ", ".join(nics)
+        receivers = sorted(_receiver(snapshot, id) for id, _ in meant.received)
+        return "delivered", ", ".join(receivers)
     if meant.answer:
         return "answered", f"by the network: {meant.answer.service}"
     return "dropped", meant.reason
+
+
+def _receiver(snapshot: Snapshot, id: str) -> str:
+    return "the public network" if id == OUTSIDE else describe_nic(snapshot, snapshot.need(Nic, id))
 
 
 def _hop(view: View, snapshot: Snapshot, hop: Hop) -> JSON:
@@ -217,6 +232,8 @@ def _place(snapshot: Snapshot, end: tuple[str, int]) -> str:
 
 
 def _who(snapshot: Snapshot, end: tuple[str, int]) -> str:
+    if snapshot.need(Switch, end[0]).public_port == end[1]:
+        return "the public network"
     nics = [snapshot.need(Nic, each.nic_id) for each in snapshot.where(Attachment, "ports", end)]
     return ", ".join(describe_nic(snapshot, nic) for nic in nics) or "a port without NIC"
 
