@@ -10,6 +10,8 @@ from sdn_orch.intent.packet import ARP, BROADCAST, ICMP, ICMPV6, IPV4, IPV6, LLD
 from tests.property.clouds import Cloud
 
 _GROUPS = (BROADCAST, 0x01005E000005, 0x3333000000FB, 0x0180C2000000, 0x01005E7FFFFF)
+#: What follows the ports of a SYN: sequence numbers, the length and the flag, window, checksum, pointer.
+_REST_OF_TCP = bytes(8) + b"\x50\x02" + bytes(6)
 _ALL_NODES, _ALL_ROUTERS = 0xFF02 << 112 | 1, 0xFF02 << 112 | 2
 
 
@@ -166,8 +168,8 @@ class Packets:
 
     def _ipv6(self, nic: Nic) -> Packet:
         fields = self._ip6(nic, self.random.choice((UDP, UDP, TCP, 59, 89)))
-        fields |= self._ports(fields)
-        return Packet.from_fields(self._asking(nic, fields), self._payload(), self._options(fields))
+        fields = self._asking(nic, fields | self._ports(fields))
+        return Packet.from_fields(fields, self._behind(fields), self._options(fields))
 
     def _ipv4(self, nic: Nic) -> Packet:
         fields = {
@@ -180,7 +182,8 @@ class Packets:
             "ipv4_src": self._own(nic, 4),
             "ipv4_dst": self._to(nic, 4),
         }
-        return Packet.from_fields(self._asking(nic, fields | self._ports(fields)), self._payload())
+        fields = self._asking(nic, fields | self._ports(fields))
+        return Packet.from_fields(fields, self._behind(fields))
 
     def _ports(self, fields: dict[str, int]) -> dict[str, int]:
         protocol = fields["ip_proto"]
@@ -218,6 +221,11 @@ class Packets:
         gateway = asked.gateway4 if field == "ipv4_dst" else asked.gateway6
         to = {} if gateway is None else {field: int(gateway)}
         return fields | {"eth_dst": mac_number(home.gateway_mac), "udp_dst": 53, **to}
+
+    def _behind(self, fields: dict[str, int]) -> bytes:
+        """The payload, in TCP with the rest of its header: without its length Open vSwitch sees no ports."""
+        payload = self._payload()
+        return _REST_OF_TCP + payload[len(_REST_OF_TCP) :] if "tcp_src" in fields else payload
 
     def _payload(self) -> bytes:
         return bytes(self.random.choice((20, 20, 20, 1400, 1460, 3000)))
