@@ -6,15 +6,11 @@ sends, and as what; what the network itself answers; or why nobody receives it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from sdn_orch.intent.admission import (
     ROUTER_SOLICITATION,
-    addresses4,
-    addresses6,
     is_dhcp4,
     is_dhcp6,
     refuse,
@@ -31,57 +27,21 @@ from sdn_orch.intent.packet import (
     IPV4,
     IPV6,
     LLDP,
-    NEIGHBOUR_ADVERTISEMENT,
     NEIGHBOUR_SOLICITATION,
     Packet,
 )
 from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.resolution import resolve4, resolve6
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
+from sdn_orch.intent.verdict import OUTSIDE, Answer, Sender, Service, Verdict, place_of
 
-_ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
 _ECHO4, _ECHO6 = (8, 0), (128, 129)
-_TARGET_OPTION = 2
 _DNS = 53
 #: Of packets that the network itself makes.
 _TTL = 64
 
 
-class Service(StrEnum):
-    """What the network itself does with a frame, instead of passing it on."""
-
-    DISCOVERY = "link discovery"
-    ARP = "ARP answer"
-    NEIGHBOUR = "neighbour advertisement"
-    ECHO = "gateway's echo reply"
-    DHCP4 = "DHCP"
-    DHCP6 = "DHCPv6"
-    ROUTER_SOLICITATION = "router advertisement"
-    DNS = "names"
-    TIME_EXCEEDED = "time exceeded"
-    TOO_BIG = "packet too big"
-    METADATA = "metadata and passwords"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Which service answers; `reply` is the frame that the sender gets, where the frame alone decides it."""
-
-    service: Service
-    reply: Packet | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Who receives a frame, by NIC id, and as what (without a trunk's tag); else the answer or the reason."""
-
-    received: frozenset[tuple[str, Packet]] = frozenset()
-    answer: Answer | None = None
-    reason: str = ""
-
-
-#: The receiver of what leaves for a public network, with that network's tag.
-OUTSIDE = "outside"
 #: Prefixes in which there are no hosts, or none beyond a router.
 _NOT_ROUTED = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
 
@@ -89,13 +49,6 @@ _NOT_ROUTED = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/1
 Connected = Callable[[str, str], bool]
 #: Whether frames of a network do.
 _Reach = Callable[[Network, str, str], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sender:
-    nic: Nic
-    network: Network
-    place: Attachment
 
 
 def delivers(
@@ -119,7 +72,7 @@ def delivers(
         return Verdict(reason="the NIC is not active or not attached anywhere")
     if (reason := refuse(network, sender, packet)) is not None:
         return Verdict(reason=reason)
-    source = _Sender(sender, network, place)
+    source = Sender(sender, network, place)
     reach = _reach(snapshot, connected)
     if network.kind == NetworkKind.L2:
         return _forward(snapshot, source, packet, reach, memory)
@@ -133,9 +86,9 @@ def delivers(
     if is_guarded and not passes(snapshot, sender, Direction.EGRESS, packet, memory, routed=routed):
         return Verdict(reason="the rules that the NIC stands under do not let it out")
     if packet["eth_type"] == ARP:
-        return _resolve4(snapshot, source, packet)
+        return resolve4(snapshot, source, packet)
     if packet.get("icmpv6_type") == NEIGHBOUR_SOLICITATION:
-        return _resolve6(snapshot, source, packet)
+        return resolve6(snapshot, source, packet)
     if routed:
         return _route(snapshot, source, packet, reach, memory)
     return _forward(snapshot, source, packet, reach, memory)
@@ -162,12 +115,6 @@ def arrives(
     return _enter(snapshot, address, plain, _reach(snapshot, connected), memory)
 
 
-def place_of(snapshot: Snapshot, nic: Nic) -> Attachment | None:
-    """Where a NIC is plugged in, if it takes part at all."""
-    attachments = snapshot.where(Attachment, "nic_id", nic.id) if nic.active else ()
-    return attachments[0] if attachments else None
-
-
 def router(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:
     """The networks that are routed to each other: a VPC's tiers, or the network alone."""
     if network.vpc_id is None:
@@ -188,71 +135,8 @@ def _controller_service(network: Network, packet: Packet) -> Service | None:
     return None
 
 
-def _resolve4(snapshot: Snapshot, source: _Sender, packet: Packet) -> Verdict:
-    target = packet["arp_tpa"]
-    if packet["arp_op"] != 1:
-        return Verdict(reason="ARP other than requests is not passed on: the network answers for everyone")
-    if target in addresses4(source.nic):
-        return Verdict(reason="a NIC's probe for its own address is answered by nobody")
-    mac = _owner(snapshot, source, IPv4Address(target), source.network.gateway4)
-    if mac is None:
-        return Verdict(reason=f"nobody in the network has the address {IPv4Address(target)}")
-    asker = packet["eth_src"]
-    reply = packet.replace(
-        eth_src=mac,
-        eth_dst=asker,
-        arp_op=2,
-        arp_sha=mac,
-        arp_spa=target,
-        arp_tha=asker,
-        arp_tpa=packet["arp_spa"],
-    )
-    return Verdict(answer=Answer(Service.ARP, reply))
-
-
-def _resolve6(snapshot: Snapshot, source: _Sender, packet: Packet) -> Verdict:
-    target = IPv6Address(packet["ipv6_nd_target"])
-    if int(target) in addresses6(source.nic):
-        return Verdict(reason="a NIC's probe for its own address is answered by nobody")
-    gateway = mac_number(source.network.gateway_mac)
-    if int(target) == link_local(gateway):
-        mac: int | None = gateway
-    else:
-        mac = _owner(snapshot, source, target, source.network.gateway6)
-    if mac is None:
-        return Verdict(reason=f"nobody in the network has the address {target}")
-    reply = packet.replace(
-        eth_src=mac,
-        eth_dst=packet["eth_src"],
-        ipv6_src=int(target),
-        ipv6_dst=packet["ipv6_src"],
-        icmpv6_type=NEIGHBOUR_ADVERTISEMENT,
-        ipv6_nd_reserved=_SOLICITED | _OVERRIDE | (_ROUTER if mac == gateway else 0),
-        # The option of the solicitation becomes that of the answer; who sends none gets none.
-        ipv6_nd_options_type=_TARGET_OPTION if packet["ipv6_nd_sll"] else 0,
-        ipv6_nd_sll=0,
-        ipv6_nd_tll=mac if packet["ipv6_nd_sll"] else 0,
-    )
-    return Verdict(answer=Answer(Service.NEIGHBOUR, reply))
-
-
-def _owner(
-    snapshot: Snapshot, source: _Sender, address: IPv4Address | IPv6Address, gateway: object
-) -> int | None:
-    """The MAC address that answers for an address: the gateway's or that of another NIC of the network."""
-    if address == gateway or (address == ADDRESS and source.network.ipv4 is not None):
-        return mac_number(source.network.gateway_mac)
-    if isinstance(address, IPv6Address) and address.is_link_local:
-        claims = [(nic, link_local(mac_number(nic.mac))) for nic in _members(snapshot, source.network)]
-        return next((mac_number(nic.mac) for nic, own in claims if own == int(address)), None)
-    for nic in snapshot.where(Nic, "claims", (source.network.id, address)):
-        if place_of(snapshot, nic) is not None:
-            return mac_number(nic.mac)
-    return None
-
-
 def _route(
-    snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach, memory: Conversations
+    snapshot: Snapshot, source: Sender, packet: Packet, reach: _Reach, memory: Conversations
 ) -> Verdict:
     if "ipv4_dst" not in packet and "ipv6_dst" not in packet:
         return Verdict(reason="the gateway takes IP only")
@@ -281,7 +165,7 @@ def _route(
 
 
 def _leave(
-    snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach, memory: Conversations
+    snapshot: Snapshot, source: Sender, packet: Packet, reach: _Reach, memory: Conversations
 ) -> Verdict:
     """To the outside, or back to a public address of the same gateway, as if from outside."""
     router_id = source.network.vpc_id or source.network.id
@@ -386,7 +270,7 @@ def _is_for_gateway(network: Network, packet: Packet) -> bool:
 
 
 def _forward(
-    snapshot: Snapshot, source: _Sender, packet: Packet, reach: _Reach, memory: Conversations
+    snapshot: Snapshot, source: Sender, packet: Packet, reach: _Reach, memory: Conversations
 ) -> Verdict:
     """Within the network: to the NIC with the destination MAC, or to all for a group address."""
     received: set[tuple[str, Packet]] = set()
@@ -411,13 +295,6 @@ def _forward(
         else:
             reason = "the rules that the receiver stands under do not let it in"
     return Verdict(frozenset(received), reason="" if received else reason)
-
-
-def _members(snapshot: Snapshot, network: Network) -> Iterator[Nic]:
-    """The NICs of a network that take part."""
-    return (
-        nic for nic in snapshot.where(Nic, "network_id", network.id) if place_of(snapshot, nic) is not None
-    )
 
 
 def _carried(snapshot: Snapshot, here: Attachment, there: Attachment, packet: Packet) -> Packet | None:

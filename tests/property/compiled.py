@@ -14,10 +14,10 @@ from sdn_orch.dataplane.simulate import Trace, explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.meaning import OUTSIDE, Service, Verdict
 from sdn_orch.intent.model import Attachment, Link, Nic, Switch
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.verdict import OUTSIDE, Service, Verdict
 
 _PUNTS = {
     Service.DISCOVERY: Punt.DISCOVERY,

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sdn_orch.dataplane.simulate import explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.meaning import place_of
 from sdn_orch.intent.model import Link, Network, Nic, Switch, Transport
 from sdn_orch.intent.packet import BROADCAST, Packet
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.verdict import place_of
 from tests.property.clouds import Cloud, make_cloud
 from tests.property.compiled import compile_all, graph_of, received, send
 from tests.property.packets import Packets

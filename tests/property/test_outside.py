@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from sdn_orch.dataplane.connections import Connections
 from sdn_orch.dataplane.simulate import trace
 from sdn_orch.dataplane.wires import Wires
-from sdn_orch.intent.meaning import OUTSIDE, Verdict, arrives, delivers
+from sdn_orch.intent.meaning import arrives, delivers
 from sdn_orch.intent.model import Attachment, Nic, Switch
 from sdn_orch.intent.outside import Conversations, address_of, gateway_at
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.verdict import OUTSIDE, Verdict
 from tests.property.clouds import make_cloud
 from tests.property.compiled import compile_all, disagreement
 from tests.property.outside import PUBLIC_PORT, Peers, answer, with_outside

@@ -17,10 +17,11 @@ from sdn_orch.dataplane.simulate import Hop, Trace
 from sdn_orch.dataplane.simulate import trace as simulate
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.errors import Invalid
-from sdn_orch.intent.meaning import OUTSIDE, Verdict, delivers
+from sdn_orch.intent.meaning import delivers
 from sdn_orch.intent.model import Attachment, Network, Nic, Switch
 from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP, Packet
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.verdict import OUTSIDE, Verdict
 from sdn_orch.northbound.operator.find import describe, describe_nic, find_nic
 from sdn_orch.northbound.operator.flows import flow_row, table_name
 from sdn_orch.northbound.operator.lists import JSON

@@ -10,12 +10,13 @@ import pytest
 from sdn_orch.dataplane.pipeline import Punt
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.meaning import Service, delivers
+from sdn_orch.intent.meaning import delivers
 from sdn_orch.intent.model import Network, Nic
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
+from sdn_orch.intent.verdict import Service
 from tests.golden.worlds import edges
 from tests.property.compiled import compile_all, disagreement, reasons, send
 from tests.unit.dataplane.worlds import attach, network, nic, tenant
