@@ -77,9 +77,9 @@ class Claims:
             nic = snapshot.get(Nic, nic_id)
             if nic is None:
                 continue
-            there = next(iter(snapshot.where(Attachment, "nic_id", nic_id)), None)
+            there = snapshot.first(Attachment, "nic_id", nic_id)
             claim = self._best(snapshot, nic)
-            switch = next(iter(snapshot.where(Switch, "dpid", claim.dpid)), None) if claim else None
+            switch = snapshot.first(Switch, "dpid", claim.dpid) if claim else None
             if claim is None or switch is None:
                 if there is not None and claim is None and there.source in settled:
                     changes.append(Delete(Attachment, there.id))

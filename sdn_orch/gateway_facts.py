@@ -52,7 +52,7 @@ def present(snapshot: Snapshot, switch_id: str, datapath: Datapath) -> Sequence[
 
 def absent(snapshot: Snapshot, dpid: int) -> Sequence[Change]:
     """A switch has had no session for too long."""
-    switch = next(iter(snapshot.where(Switch, "dpid", dpid)), None)
+    switch = snapshot.first(Switch, "dpid", dpid)
     if switch is None or not switch.is_gateway:
         return ()
     return _changed(switch, switch.capabilities, lost=True, outside_down=switch.outside_down)
@@ -60,7 +60,7 @@ def absent(snapshot: Snapshot, dpid: int) -> Sequence[Change]:
 
 def port_changed(snapshot: Snapshot, dpid: int, port: Port, removed: bool) -> Sequence[Change]:
     """A port is not what it was: it may be the one to the outside."""
-    switch = next(iter(snapshot.where(Switch, "dpid", dpid)), None)
+    switch = snapshot.first(Switch, "dpid", dpid)
     if switch is None or port.number != switch.public_port:
         return ()
     down = removed or not port.up

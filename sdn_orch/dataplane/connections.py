@@ -10,12 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sdn_orch.dataplane.stages.protocols import (
+    ECHO_REPLY,
+    ECHO_REPLY_6,
+    ECHO_REQUEST,
+    ECHO_REQUEST_6,
+    ICMP,
+    ICMPV6,
+    LATER_FRAGMENT,
+    TCP,
+    UDP,
+)
 from sdn_orch.openflow.values import ConnectionState, Side, Track, Translate
 
-_ICMP, _ICMPV6 = 1, 58
-#: Types of questions with those of their answers.
-_ECHOES = {(_ICMP, 8): 0, (_ICMP, 0): 8, (_ICMPV6, 128): 129, (_ICMPV6, 129): 128}
-_LATER_FRAGMENT = 3
+#: The types of ICMP that are part of a connection: questions and their answers.
+_ECHOES = frozenset(
+    ((ICMP, ECHO_REQUEST), (ICMP, ECHO_REPLY), (ICMPV6, ECHO_REQUEST_6), (ICMPV6, ECHO_REPLY_6))
+)
+_PORTS = {TCP: "tcp", UDP: "udp"}
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 
 
@@ -60,16 +72,6 @@ class Connections:
     def __init__(self) -> None:
         self._known: dict[tuple[int, Tuple], Connection] = {}
 
-    def copy(self) -> Connections:
-        """The same, which may go another way."""
-        other = Connections()
-        twins = {
-            id(known): Connection(known.origin, known.answer, known.translation, known.answered)
-            for known in self._known.values()
-        }
-        other._known = {key: twins[id(known)] for key, known in self._known.items()}
-        return other
-
     def look_up(self, action: Track, fields: Mapping[str, int], payload: bytes) -> Found:
         """What a packet with these fields is to its zone, committed there if the action says so."""
         key = tuple_of(fields, payload)
@@ -81,7 +83,7 @@ class Connections:
         if known is None:
             state |= ConnectionState.NEW
             # Open vSwitch takes fragments together; here each goes by itself.
-            if not action.commit or fields.get("ip_frag") == _LATER_FRAGMENT:
+            if not action.commit or fields.get("ip_frag") == LATER_FRAGMENT:
                 return Found(state)
             known = self._commit(zone, action.to, key)
         is_answer = key == known.answer and key != known.origin
@@ -112,7 +114,7 @@ class Connections:
         ports = (back.to_port, *range(_FIRST_FREE_PORT, _LAST_PORT + 1))
         for port in ports:
             answer = Tuple(back.version, back.protocol, back.source, to.address, back.from_port, port)
-            if back.protocol in (_ICMP, _ICMPV6):
+            if back.protocol in (ICMP, ICMPV6):
                 answer = Tuple(back.version, back.protocol, back.source, to.address, port, port)
             if (zone, answer) not in self._known:
                 return answer
@@ -124,19 +126,19 @@ def tuple_of(fields: Mapping[str, int], payload: bytes) -> Tuple | None:
     version = 4 if "ipv4_src" in fields else 6
     source, destination = fields[f"ipv{version}_src"], fields[f"ipv{version}_dst"]
     protocol = fields["ip_proto"]
-    if protocol in (_ICMP, _ICMPV6):
+    if protocol in (ICMP, ICMPV6):
         kind = fields.get(f"icmpv{version}_type")
         if kind is None or (protocol, kind) not in _ECHOES:
             return None
         identifier = int.from_bytes(payload[:2], "big")
         return Tuple(version, protocol, source, destination, identifier, identifier)
-    name = {6: "tcp", 17: "udp"}.get(protocol, "")
+    name = _PORTS.get(protocol, "")
     ports = (fields.get(f"{name}_src", 0), fields.get(f"{name}_dst", 0))
     return Tuple(version, protocol, source, destination, *ports)
 
 
 def _changes(key: Tuple, wanted: Tuple) -> dict[str, int]:
-    name = {6: "tcp", 17: "udp"}.get(key.protocol)
+    name = _PORTS.get(key.protocol)
     changes = {f"ipv{key.version}_src": wanted.source, f"ipv{key.version}_dst": wanted.destination}
     if name is not None:
         changes |= {f"{name}_src": wanted.from_port, f"{name}_dst": wanted.to_port}

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import product
 
+from sdn_orch.dataplane.views import Fields
 from sdn_orch.intent.traffic import ICMP, ICMPV6, LARGEST_PORT, SCTP, TCP, UDP, Prefix, TrafficRule
 from sdn_orch.openflow.values import Match
 
-Fields = dict[str, int | tuple[int, int]]
 _PORT_FIELDS = {TCP: "tcp_dst", UDP: "udp_dst", SCTP: "sctp_dst"}
 _ICMP_FIELDS = {ICMP: "icmpv4", ICMPV6: "icmpv6"}
 

@@ -9,6 +9,7 @@ from sdn_orch.intent.packet import (
     ICMPV6,
     IPV4,
     IPV6,
+    LATER_FRAGMENT,
     NEIGHBOUR_ADVERTISEMENT,
     NEIGHBOUR_SOLICITATION,
     NO_NEXT_HEADER,
@@ -80,7 +81,7 @@ def _refuse_first_fragment(packet: Packet) -> str | None:
 def _refuse_ipv6(nic: Nic, packet: Packet) -> str | None:
     if packet["ipv6_src"] not in addresses6(nic):
         return "the source address is not the NIC's"
-    if (reason := _refuse_first_fragment(packet)) is not None or packet["ip_frag"] == 3:
+    if (reason := _refuse_first_fragment(packet)) is not None or packet["ip_frag"] == LATER_FRAGMENT:
         return reason
     if packet.get("udp_src") == DHCP6_PORTS[0]:
         return "a tenant is no DHCP server"

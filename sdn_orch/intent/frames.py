@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import Struct, error
 
 from sdn_orch.errors import MalformedMessage
-from sdn_orch.intent.packet import ARP, ICMP, ICMPV6, IPV4, IPV6, NO_TYPE, TCP, UDP, Packet
+from sdn_orch.intent.packet import ARP, ICMP, ICMPV6, IPV4, IPV6, LATER_FRAGMENT, NO_TYPE, TCP, UDP, Packet
 
 _ARP = Struct("!HHBBH6sI6sI")
 _IPV4 = Struct("!BBHHHBBHII")
@@ -112,7 +112,7 @@ def _read_ipv6(fields: dict[str, int], body: bytes) -> Packet:
 
 def _read_transport(fields: dict[str, int], content: bytes, options: bytes) -> Packet:
     protocol, version6 = fields["ip_proto"], "ipv6_src" in fields
-    if fields["ip_frag"] == 3 or (fields["ip_frag"] == 1 and len(content) < _LEAST_TRANSPORT):
+    if fields["ip_frag"] == LATER_FRAGMENT or (fields["ip_frag"] == 1 and len(content) < _LEAST_TRANSPORT):
         return Packet.from_fields(fields, content, options)
     if protocol == TCP:
         fields |= {"tcp_src": _number(content, 0, 2), "tcp_dst": _number(content, 2, 2)}

@@ -7,8 +7,8 @@ pass both ways.
 from __future__ import annotations
 
 from sdn_orch.intent.model import Nic
-from sdn_orch.intent.outside import LATER_FRAGMENT, Conversations, is_about, words_of
-from sdn_orch.intent.packet import NEIGHBOUR_ADVERTISEMENT, NEIGHBOUR_SOLICITATION, Packet
+from sdn_orch.intent.outside import Conversations, is_about, words_of
+from sdn_orch.intent.packet import LATER_FRAGMENT, NEIGHBOUR_ADVERTISEMENT, NEIGHBOUR_SOLICITATION, Packet
 from sdn_orch.intent.policy import Policy, PolicyKind, items, policy_of, rules
 from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.snapshot import Snapshot

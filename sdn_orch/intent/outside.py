@@ -14,7 +14,7 @@ from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import gateway_of, principal, rival
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, Switch
-from sdn_orch.intent.packet import ICMP, ICMPV6, TCP, UDP, Packet
+from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, TCP, UDP, Packet
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Prefix, TrafficRule
@@ -28,7 +28,6 @@ _PORTS = {TCP: "tcp", UDP: "udp"}
 _PUBLIC_MAC = 0x0E5D02 << 24
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 _TTL = 64
-LATER_FRAGMENT = 3
 #: What an untagged frame and one of a VLAN have as `vlan_vid`.
 _TAGGED = 0x1000
 
@@ -54,6 +53,18 @@ class Conversations:
     def of(self, router_id: str) -> list[Conversation]:
         """Those of one router, for reading and adding."""
         return self.known.setdefault(router_id, [])
+
+    def inside(self, router_id: str, protocol: int, machine: Side, peer: Side) -> Conversation | None:
+        """The one that a machine has with a peer."""
+        about = (protocol, machine, peer)
+        found = (one for one in self.of(router_id) if (one.protocol, one.inside, one.peer) == about)
+        return next(found, None)
+
+    def outside(self, router_id: str, protocol: int, public: Side, peer: Side) -> Conversation | None:
+        """The one that a peer has with a public address."""
+        about = (protocol, public, peer)
+        found = (one for one in self.of(router_id) if (one.protocol, one.public, one.peer) == about)
+        return next(found, None)
 
     def at(self, nic_id: str) -> dict[int, set[frozenset[Side]]]:
         """Those that the rules of a NIC let through, by protocol, for reading and adding."""
@@ -92,15 +103,14 @@ def goes_out(
     words = words_of(packet)
     if words is None:
         return "it belongs to no conversation"
-    known = memory.of(router_id)
-    for conversation in known:
-        told = (conversation.protocol, conversation.inside, conversation.peer)
-        if told == (words.protocol, words.source, words.destination):
-            return _under(packet, conversation.public, "src")
+    conversation = memory.inside(router_id, words.protocol, words.source, words.destination)
+    if conversation is not None:
+        return _under(packet, conversation.public, "src")
     # A later fragment does not tell its ports; without the first one nobody can do anything with it.
     is_judged = network.vpc_id is None and packet["ip_frag"] != LATER_FRAGMENT
     if is_judged and not _may_leave(snapshot, network, packet):
         return "the network's egress rules let nothing of the kind out"
+    known = memory.of(router_id)
     public = _public_side(snapshot, router_id, words, known)
     if public is None:
         return "there is no address to go out under"
@@ -115,19 +125,17 @@ def comes_in(
     words = words_of(packet)
     if words is None:
         return "it belongs to no conversation"
-    known = memory.of(router_id)
-    for conversation in known:
-        told = (conversation.protocol, conversation.public, conversation.peer)
-        if told == (words.protocol, words.destination, words.source):
-            return _under(packet, conversation.inside, "dst")
-    if address.vpc_id is None and not _may_enter(snapshot, address, packet):
+    conversation = memory.outside(router_id, words.protocol, words.destination, words.source)
+    if conversation is not None:
+        return _under(packet, conversation.inside, "dst")
+    if not _may_enter(snapshot, address, packet):
         return "no firewall rule lets it in"
     inside = _inside(snapshot, address, packet, words)
     if inside is None:
         return "the address leads to nobody"
-    if any((one.protocol, one.inside, one.peer) == (words.protocol, inside, words.source) for one in known):
+    if memory.inside(router_id, words.protocol, inside, words.source) is not None:
         return "the machine talks to the same peer under another address already"
-    known.append(Conversation(words.protocol, inside, words.destination, words.source))
+    memory.of(router_id).append(Conversation(words.protocol, inside, words.destination, words.source))
     return _under(packet, inside, "dst")
 
 
@@ -135,13 +143,13 @@ def uplink(snapshot: Snapshot, router_id: str, packet: Packet) -> Packet | str:
     """A packet with a public source as it leaves for the next router, with the tag of its public network."""
     address = address_of(snapshot, IPv4Address(packet["ipv4_src"]))
     first = principal(snapshot, router_id)
-    hops = snapshot.where(NextHop, "range_id", address.range_id) if address else ()
-    if address is None or first is None or not hops:
+    hop = None if address is None else snapshot.first(NextHop, "range_id", address.range_id)
+    if address is None or first is None or hop is None:
         return "the next router is not known"
     vlan = snapshot.need(PublicRange, address.range_id).vlan
     tag = {} if vlan is None else {"vlan_vid": _TAGGED | vlan, "vlan_pcp": 0}
     return packet.replace(
-        eth_src=public_mac(first), eth_dst=mac_number(hops[0].mac), ip_ttl=packet["ip_ttl"] - 1, **tag
+        eth_src=public_mac(first), eth_dst=mac_number(hop.mac), ip_ttl=packet["ip_ttl"] - 1, **tag
     )
 
 
@@ -151,10 +159,8 @@ def echo(snapshot: Snapshot, address: PublicAddress, packet: Packet, memory: Con
     router_id, words = address.router_id, words_of(packet)
     if not is_ping or words is None or router_id is None or address.guest is not None:
         return None
-    for one in memory.of(router_id):
-        if (one.protocol, one.public, one.peer) == (words.protocol, words.destination, words.source):
-            return None
-    if address.vpc_id is None and not _may_enter(snapshot, address, packet):
+    is_known = memory.outside(router_id, words.protocol, words.destination, words.source) is not None
+    if is_known or not _may_enter(snapshot, address, packet):
         return None
     first = principal(snapshot, router_id)
     return (
@@ -224,6 +230,9 @@ def _may_leave(snapshot: Snapshot, network: Network, packet: Packet) -> bool:
 
 
 def _may_enter(snapshot: Snapshot, address: PublicAddress, packet: Packet) -> bool:
+    """Whether the firewall of an address lets a packet in; a VPC's has none."""
+    if address.vpc_id is not None:
+        return True
     rules = snapshot.where(FirewallRule, "address_id", address.id)
     return any(is_about(rule, packet) for rule in rules)
 

@@ -23,6 +23,8 @@ TCP: Final = 6
 UDP: Final = 17
 ICMPV6: Final = 58
 NO_NEXT_HEADER: Final = 59
+#: `ip_frag` of all fragments but the first.
+LATER_FRAGMENT: Final = 3
 NEIGHBOUR_SOLICITATION: Final = 135
 NEIGHBOUR_ADVERTISEMENT: Final = 136
 BROADCAST: Final = 0xFFFFFFFFFFFF

@@ -115,6 +115,10 @@ class Snapshot:
         collection = self._collections.get(kind.__name__)
         return cast("tuple[R, ...]", collection.where(field, value) if collection else ())
 
+    def first(self, kind: type[R], field: str, value: object) -> R | None:
+        """The one with the lowest number of those that `where` answers, or None."""
+        return next(iter(self.where(kind, field, value)), None)
+
     def count(self, kind: type[R]) -> int:
         """How many records of a kind there are."""
         collection = self._collections.get(kind.__name__)

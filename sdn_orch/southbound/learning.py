@@ -26,7 +26,7 @@ def learn(snapshot: Snapshot, dpid: int, port: int, frame: bytes) -> Learned:
     several networks have that MAC, the VLAN of the frame must be that of one of them. A NIC that was
     learned elsewhere moves.
     """
-    switch = next(iter(snapshot.where(Switch, "dpid", dpid)), None)
+    switch = snapshot.first(Switch, "dpid", dpid)
     if switch is None or port not in switch.learn_ports or len(frame) < 14:
         return Learned()
     mac = frame[6:12].hex(":")
@@ -47,7 +47,7 @@ def learn(snapshot: Snapshot, dpid: int, port: int, frame: bytes) -> Learned:
     nic = found[0]
     if reason := _occupied(snapshot, switch, port, vlan, nic):
         return Learned(refusal=f"{mac} at {place}: {reason}")
-    there = next(iter(snapshot.where(Attachment, "nic_id", nic.id)), None)
+    there = snapshot.first(Attachment, "nic_id", nic.id)
     before = there or Attachment(id=str(uuid4()), nic_id=nic.id, switch_id=switch.id, port=port)
     after = replace(before, switch_id=switch.id, port=port, vlan=vlan, source=Source.FIRST_PACKET)
     return Learned() if after == there else Learned((Put(after),))

@@ -18,7 +18,7 @@ def is_tenants(snapshot: Snapshot, dpid: int, port: int) -> bool:
 
     So it is as well at switches that are not known.
     """
-    switch = _switch(snapshot, dpid)
+    switch = snapshot.first(Switch, "dpid", dpid)
     if switch is None or port in (switch.underlay, switch.public_port) or port in switch.learn_ports:
         return True
     return bool(snapshot.where(Attachment, "ports", (switch.id, port)))
@@ -76,7 +76,7 @@ class _Links:
                 self._now[link.id] = replace(link, up=all(map(self._port_up, self._ends(link))))
 
     def join(self, seen: LinkSeen) -> None:
-        switches = [_switch(self._snapshot, dpid) for dpid, _ in seen.ends]
+        switches = [self._snapshot.first(Switch, "dpid", dpid) for dpid, _ in seen.ends]
         if None in switches or any(is_tenants(self._snapshot, *end) for end in seen.ends):
             return
         there = {link.id: link for end in seen.ends for link in self._at(end)}
@@ -100,7 +100,7 @@ class _Links:
 
     def _at(self, end: End) -> list[Link]:
         """The links at a port, as they are by now."""
-        switch = _switch(self._snapshot, end[0])
+        switch = self._snapshot.first(Switch, "dpid", end[0])
         if switch is None:
             return []
         place = (switch.id, end[1])
@@ -109,7 +109,3 @@ class _Links:
 
     def _ends(self, link: Link) -> tuple[End, ...]:
         return tuple((self._snapshot.need(Switch, id).dpid, port) for id, port in link.ports)
-
-
-def _switch(snapshot: Snapshot, dpid: int) -> Switch | None:
-    return next(iter(snapshot.where(Switch, "dpid", dpid)), None)

@@ -17,11 +17,11 @@ def _is(state: ConnectionState) -> tuple[int, int]:
 INVALID: Final = _is(ConnectionState.INVALID)
 #: Not answered yet: it begins a connection, or repeats its beginning.
 NEW: Final = _is(ConnectionState.NEW)
-#: Of a connection that was let through: answered, told of by an ICMP error, or translated already, which a
-#: connection without an answer is as well.
-KNOWN: Final = (
-    _is(ConnectionState.ESTABLISHED),
-    _is(ConnectionState.RELATED),
+#: Of a connection that was let through: answered, or told of by an ICMP error.
+KNOWN: Final = (_is(ConnectionState.ESTABLISHED), _is(ConnectionState.RELATED))
+#: Also of one that is translated already, which a connection without an answer is as well.
+KNOWN_OR_TRANSLATED: Final = (
+    *KNOWN,
     _is(ConnectionState.SOURCE_NAT),
     _is(ConnectionState.DESTINATION_NAT),
 )

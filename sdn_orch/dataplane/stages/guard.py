@@ -55,7 +55,7 @@ def switch(dialect: Dialect) -> Iterator[Said]:
         (Table.TO_STATE, Table.TO_RULES, Table.DELIVER),
     ):
         yield flow(table, "invalid", Match.of(ct_state=INVALID))
-        for state in KNOWN[:2]:
+        for state in KNOWN:
             yield flow(table, "known", Match.of(ct_state=state), goto=onward)
         for eth_type in (IPV4, IPV6):
             # They wait in conntrack for the first one, which tells its ports; if that may not pass, for ever.

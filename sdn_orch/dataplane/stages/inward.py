@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from sdn_orch.dataplane.pipeline import NETWORK, RULES, Punt, Table, flow, public_network, punt
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.answer import answer_arp
-from sdn_orch.dataplane.stages.connection import INVALID, KNOWN, NEW
+from sdn_orch.dataplane.stages.connection import INVALID, KNOWN_OR_TRANSLATED, NEW
 from sdn_orch.dataplane.stages.protocols import (
     ARP,
     ARP_REPLY,
@@ -56,7 +56,7 @@ def switch(site: Site, port: int) -> Iterator[Said]:
     for ttl in (0, 1):
         yield flow(Table.ENTER, "spent", Match.of(eth_type=IPV4, ip_ttl=ttl))
     yield flow(Table.INGRESS, "invalid", Match.of(ct_state=INVALID))
-    for state in KNOWN:
+    for state in KNOWN_OR_TRANSLATED:
         yield flow(Table.INGRESS, "known", Match.of(ct_state=state), goto=Table.INWARD)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sdn_orch.dataplane import addresses, label
 from sdn_orch.dataplane.pipeline import RULES, Table, flow
 from sdn_orch.dataplane.rules import Refused, Said
-from sdn_orch.dataplane.stages.connection import INVALID, KNOWN, NEW
+from sdn_orch.dataplane.stages.connection import INVALID, KNOWN_OR_TRANSLATED, NEW
 from sdn_orch.dataplane.stages.protocols import IPV4, LATER_FRAGMENT, TAGGED
 from sdn_orch.dataplane.traffic import own_matches
 from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, Site
@@ -35,7 +35,7 @@ def switch() -> Iterator[Said]:
     yield flow(Table.EGRESS, "invalid", Match.of(ct_state=INVALID))
     match = Match.of(eth_type=IPV4, ct_state=NEW, ip_frag=LATER_FRAGMENT)
     yield flow(Table.EGRESS, "later fragment", match, goto=Table.SOURCE_NAT)
-    for state in KNOWN:
+    for state in KNOWN_OR_TRANSLATED:
         yield flow(Table.EGRESS, "known", Match.of(ct_state=state), goto=Table.SOURCE_NAT)
         yield flow(Table.SOURCE_NAT, "known", Match.of(ct_state=state), goto=Table.UPLINK)
 

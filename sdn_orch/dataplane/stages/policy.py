@@ -8,7 +8,8 @@ from sdn_orch.dataplane.pipeline import POLICY, ZONE, Table, flow
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.guard import policy_number
 from sdn_orch.dataplane.stages.protocols import IPV4, IPV6
-from sdn_orch.dataplane.traffic import Fields, matches
+from sdn_orch.dataplane.traffic import matches
+from sdn_orch.dataplane.views import Fields
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.model import Nic
 from sdn_orch.intent.policy import Policy, PolicyKind, rules
