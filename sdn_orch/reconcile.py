@@ -23,10 +23,8 @@ from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected
 from sdn_orch.intent.acls import AclItem
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
-from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.gateways import router_id
-from sdn_orch.intent.model import Attachment, Link, Network, Nic, Record, Switch
+from sdn_orch.intent.gateways import networks_of, router_of_rule, rule_of
+from sdn_orch.intent.model import Attachment, Link, Nic, Record, Switch
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.openflow.values import FlowEntry, FlowKey, State
@@ -354,8 +352,7 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
         found |= set() if gateway is None else {gateway.id}
     elif owner.kind in (OwnerKind.LIST, OwnerKind.ITEM):
         item = world.snapshot.get(AclItem, owner.id)
-        tiers = world.snapshot.where(Network, "acl_id", owner.id if item is None else item.list_id)
-        found = {switch_id for tier in tiers for switch_id in world.members(tier.id)}
+        found = world.list_members(owner.id if item is None else item.list_id)
     elif owner.kind is OwnerKind.GROUP:
         nics = world.snapshot.where(Nic, "group_ids", owner.id)
         found = {place.switch_id for nic in nics if (place := world.place(nic.id)) is not None}
@@ -364,15 +361,13 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
         gateway = None if router is None else world.gateway_of(router)
         found = set() if gateway is None else {gateway.id}
     else:
-        tiers = world.snapshot.where(Network, "vpc_id", owner.id)
-        found = world.realm_members(tiers or world.realm(owner.id))
+        found = world.realm_members(networks_of(world.snapshot, owner.id))
     return tuple(sorted(found, key=lambda id: world.snapshot.need(Switch, id).number))
 
 
 def _router_of(snapshot: Snapshot, id: str) -> str | None:
     """The router of a public address, or of what a rule at a gateway stands on, by the id of either."""
-    if (egress := snapshot.get(EgressRule, id)) is not None:
-        return router_id(snapshot.need(Network, egress.network_id))
-    rule = snapshot.get(FirewallRule, id) or snapshot.get(Forward, id)
-    address = snapshot.get(PublicAddress, id if rule is None else rule.address_id)
+    if (rule := rule_of(snapshot, id)) is not None:
+        return router_of_rule(snapshot, rule)
+    address = snapshot.get(PublicAddress, id)
     return None if address is None else address.router_id

@@ -19,13 +19,13 @@ from sdn_orch.dataplane.rules import (
     encode,
     port_id,
 )
-from sdn_orch.dataplane.units import UNITS, policies_at, router_of, routers_out, rules_of
+from sdn_orch.dataplane.units import UNITS, policies_at, realm_owners, rules_of
 from sdn_orch.dataplane.views import Site
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import OwnerConflict
 from sdn_orch.intent.acls import AclItem
-from sdn_orch.intent.gateways import networks_of
-from sdn_orch.intent.model import Attachment, Network, NetworkKind, Switch
+from sdn_orch.intent.gateways import networks_of, router_id, routers_out
+from sdn_orch.intent.model import Attachment, Network, Switch
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.openflow.values import FlowEntry, Group, Meter, State
 
@@ -44,10 +44,11 @@ def units(world: World, switch_id: str) -> Iterator[Owner]:
     realms: dict[str, tuple[Network, ...]] = {}
     for network_id in world.networks_at(switch_id):
         realm = world.realm(network_id)
-        realms.setdefault(router_of(realm[0]).id, realm)
-    for router in routers_out(world, switch):
-        addresses = world.snapshot.where(PublicAddress, "router_id", router)
-        for address in addresses:
+        realms.setdefault(router_id(realm[0]), realm)
+    for router in routers_out(world.snapshot) if switch.is_gateway else ():
+        if world.gateway_of(router) is not switch:
+            continue
+        for address in world.snapshot.where(PublicAddress, "router_id", router):
             yield Owner(OwnerKind.ADDRESS, address.id)
             yield from rules_of(world.snapshot, address)
         if realm := networks_of(world.snapshot, router):
@@ -59,14 +60,10 @@ def units(world: World, switch_id: str) -> Iterator[Owner]:
         if owner.kind is OwnerKind.LIST:
             listed = world.snapshot.where(AclItem, "list_id", owner.id)
             yield from (Owner(OwnerKind.ITEM, item.id) for item in listed)
-    nics = {attachment.nic_id: None for attachment in attachments}
     for realm in realms.values():
-        if realm[0].kind is not NetworkKind.L2:
-            yield router_of(realm[0])
-        for network in realm:
-            yield Owner(OwnerKind.NETWORK, network.id)
-            nics.update((nic.id, None) for nic in world.nics(network.id))
-    yield from (Owner(OwnerKind.NIC, nic_id) for nic_id in nics)
+        yield from realm_owners(world, realm)
+    unplaced = {attachment.nic_id for attachment in attachments if not world.is_placed(attachment.nic_id)}
+    yield from (Owner(OwnerKind.NIC, nic_id) for nic_id in sorted(unplaced))
 
 
 def compile_unit(world: World, owner: Owner, switch_id: str) -> Rules:

@@ -7,8 +7,9 @@ from dataclasses import fields
 
 from sdn_orch.dataplane.compiler import units
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit, port_id
-from sdn_orch.dataplane.touched_outside import everywhere, realm_owners, touched_gateways, touched_outside
+from sdn_orch.dataplane.touched_outside import everywhere, touched_gateways, touched_outside
 from sdn_orch.dataplane.touched_policy import groups_of, lists_of, touched_policy
+from sdn_orch.dataplane.units import realm_owners
 from sdn_orch.dataplane.world import World, affected_nics
 from sdn_orch.intent.model import Link, Network, Nic, Record, Switch, Transport, Vpc
 from sdn_orch.intent.snapshot import Difference

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
-from sdn_orch.dataplane.units import router_of, rules_of
+from sdn_orch.dataplane.units import realm_owners, rules_of
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.gateways import networks_of, principal, router_id
-from sdn_orch.intent.model import Network, NetworkKind, Record, Switch
+from sdn_orch.intent.gateways import GatewayRule, networks_of, principal, router_of_rule, routers_out
+from sdn_orch.intent.model import Network, Record, Switch
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 
 
@@ -29,9 +29,8 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
                 gateways = world.snapshot.where(Switch, "is_gateway", True)
                 found |= {(Owner(OwnerKind.SWITCH, switch.id), switch.id) for switch in gateways}
             case PublicAddress():
-                found |= _address(world, one.id)
                 rivals = world.snapshot.where(PublicAddress, "nic_id", one.nic_id) if one.nic_id else ()
-                found |= _addresses(world, rivals)
+                found |= _addresses(world, (one, *rivals))
                 if one.is_source_nat:
                     same = world.snapshot.where(PublicAddress, "source_nat_of", one.source_nat_of)
                     found |= _addresses(world, same)
@@ -47,30 +46,19 @@ def touched_gateways(before: World, after: World) -> set[Unit]:
     if known[0] == known[1]:
         return set()
     altered = {id for id in known[0].keys() | known[1].keys() if known[0].get(id) != known[1].get(id)}
-    routers = {
-        address.router_id: None for world in (before, after) for address in world.snapshot.all(PublicAddress)
-    }
     found: set[Unit] = set()
-    for router in routers:
-        if router is not None:
-            found |= _by_gateway(before, after, router, altered)
+    for router in {*routers_out(before.snapshot), *routers_out(after.snapshot)}:
+        found |= _by_gateway(before, after, router, altered)
     return found
 
 
 def everywhere(world: World, realm: Sequence[Network]) -> set[Unit]:
     """Everything of a realm, on all switches that have a part in it."""
     members = world.realm_members(realm)
-    return {(owner, member) for owner in realm_owners(world, realm) for member in members}
-
-
-def realm_owners(world: World, realm: Sequence[Network]) -> Iterator[Owner]:
-    """The router of these networks, they, and all their NICs."""
-    if realm and realm[0].kind is not NetworkKind.L2:
-        yield router_of(realm[0])
-    for network in realm:
-        yield Owner(OwnerKind.NETWORK, network.id)
-        yield from rules_of(world.snapshot, network)
-        yield from (Owner(OwnerKind.NIC, nic.id) for nic in world.nics(network.id))
+    found = {(owner, member) for owner in realm_owners(world, realm) for member in members}
+    if (gateway := world.gateway(realm)) is not None:
+        found |= {(owner, gateway.id) for network in realm for owner in rules_of(world.snapshot, network)}
+    return found
 
 
 def _by_router(before: World, after: World, router: str) -> set[Unit]:
@@ -98,23 +86,14 @@ def _router(world: World, router: str) -> set[Unit]:
     return everywhere(world, networks_of(world.snapshot, router)) | _addresses(world, addresses)
 
 
-def _rule(world: World, rule: FirewallRule | Forward | EgressRule) -> set[Unit]:
+def _rule(world: World, rule: GatewayRule) -> set[Unit]:
     """A rule at its gateway, and those that share its slot."""
-    snapshot = world.snapshot
-    if isinstance(rule, EgressRule):
-        router = router_id(snapshot.need(Network, rule.network_id))
-    else:
-        router = snapshot.need(PublicAddress, rule.address_id).router_id or ""
-    gateway = world.gateway_of(router)
+    router = router_of_rule(world.snapshot, rule)
+    gateway = None if router is None else world.gateway_of(router)
     if gateway is None:
         return set()
-    sharing = () if isinstance(rule, Forward) else snapshot.where(type(rule), "slots", rule.slots[0])
+    sharing = () if isinstance(rule, Forward) else world.snapshot.where(type(rule), "slots", rule.slots[0])
     return {(Owner(OwnerKind.RULE, one.id), gateway.id) for one in (rule, *sharing)}
-
-
-def _address(world: World, address_id: str) -> set[Unit]:
-    record = world.snapshot.get(PublicAddress, address_id)
-    return set() if record is None else _addresses(world, (record,))
 
 
 def _addresses(world: World, addresses: Iterable[PublicAddress]) -> set[Unit]:

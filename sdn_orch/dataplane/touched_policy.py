@@ -18,16 +18,15 @@ def touched_policy(before: World, after: World, old: Record | None, new: Record 
     for world, record in ((before, old), (after, new)):
         match record:
             case AclItem():
-                found |= set(_list(world, record.list_id))
-                at_place = world.snapshot.where(AclItem, "places", record.places[0])
-                owners = [Owner(OwnerKind.ITEM, item.id) for item in at_place]
-                found |= {(owner, at) for _, at in _list(world, record.list_id) for owner in owners}
                 if is_open(before.snapshot, record.list_id) != is_open(after.snapshot, record.list_id):
-                    found |= set(_items(world, record.list_id))
+                    found |= _list(world, record.list_id, _items(world, record.list_id))
+                else:
+                    at_place = world.snapshot.where(AclItem, "places", record.places[0])
+                    found |= _list(world, record.list_id, at_place)
             case SecurityRule():
                 found |= set(_group(world, record.group_id))
             case Network() if record.acl_id is not None:
-                found |= set(_list(world, record.acl_id)) | set(_items(world, record.acl_id))
+                found |= _list(world, record.acl_id, _items(world, record.acl_id))
             case Nic():
                 for group_id in record.group_ids:
                     found |= set(_peers_of(world, group_id))
@@ -49,22 +48,18 @@ def lists_of(worlds: Iterable[World], network_id: str, switch_id: str) -> Iterat
         network = world.snapshot.get(Network, network_id)
         if network is not None and network.acl_id is not None:
             yield Owner(OwnerKind.LIST, network.acl_id), switch_id
-            for item in world.snapshot.where(AclItem, "list_id", network.acl_id):
+            for item in _items(world, network.acl_id):
                 yield Owner(OwnerKind.ITEM, item.id), switch_id
 
 
-def _list(world: World, list_id: str) -> Iterator[Unit]:
-    """A list where NICs stand under it."""
-    owner = Owner(OwnerKind.LIST, list_id)
-    for network in world.snapshot.where(Network, "acl_id", list_id):
-        yield from ((owner, switch_id) for switch_id in world.members(network.id))
+def _items(world: World, list_id: str) -> tuple[AclItem, ...]:
+    return world.snapshot.where(AclItem, "list_id", list_id)
 
 
-def _items(world: World, list_id: str) -> Iterator[Unit]:
-    """All items of a list where NICs stand under it."""
-    owners = [Owner(OwnerKind.ITEM, item.id) for item in world.snapshot.where(AclItem, "list_id", list_id)]
-    for _, switch_id in set(_list(world, list_id)):
-        yield from ((owner, switch_id) for owner in owners)
+def _list(world: World, list_id: str, items: Iterable[AclItem]) -> set[Unit]:
+    """A list, with some of its items, where NICs stand under it."""
+    owners = [Owner(OwnerKind.LIST, list_id), *(Owner(OwnerKind.ITEM, item.id) for item in items)]
+    return {(owner, switch_id) for switch_id in world.list_members(list_id) for owner in owners}
 
 
 def _group(world: World, group_id: str) -> Iterator[Unit]:

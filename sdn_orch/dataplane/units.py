@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from sdn_orch.dataplane.rules import (
     NO_RULES,
@@ -36,7 +36,7 @@ from sdn_orch.dataplane.world import Place, World
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.gateways import principal, rival, router_id
+from sdn_orch.intent.gateways import networks_of, principal, rival, router_id, rule_of
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Record, Switch
 from sdn_orch.intent.policy import Policy, PolicyKind, is_open, policy_of
 from sdn_orch.intent.public import PublicAddress
@@ -73,13 +73,13 @@ def lists_at(world: World, switch_id: str) -> Iterator[str]:
             yield chosen
 
 
-def routers_out(world: World, switch: Switch) -> Iterator[str]:
-    """The routers that have their public addresses on a switch."""
-    if switch.is_gateway:
-        routers = {address.router_id: None for address in world.snapshot.all(PublicAddress)}
-        for router in routers:
-            if router is not None and world.gateway_of(router) is switch:
-                yield router
+def realm_owners(world: World, realm: Sequence[Network]) -> Iterator[Owner]:
+    """The router of these networks, they, and all their NICs."""
+    if realm and realm[0].kind is not NetworkKind.L2:
+        yield router_of(realm[0])
+    for network in realm:
+        yield Owner(OwnerKind.NETWORK, network.id)
+        yield from (Owner(OwnerKind.NIC, nic.id) for nic in world.nics(network.id))
 
 
 def router_of(network: Network) -> Owner:
@@ -133,7 +133,7 @@ def _port(site: Site, id: str) -> Rules:
 
 
 def _router(site: Site, id: str) -> Rules:
-    realm = site.world.snapshot.where(Network, "vpc_id", id) or site.world.realm(id)
+    realm = networks_of(site.world.snapshot, id)
     if not realm or router_of(realm[0]).id != id or realm[0].kind is NetworkKind.L2:
         return NO_RULES
     if not site.world.in_realm(site.switch.id, realm):
@@ -194,9 +194,11 @@ def _address_here(site: Site, id: str) -> AddressView | None:
     router = None if record is None else record.router_id
     first = None if router is None else principal(snapshot, router)
     gateway = None if router is None else site.world.gateway_of(router)
-    if record is None or first is None or port is None or gateway is None or gateway.id != site.switch.id:
+    if record is None or router is None or first is None or port is None:
         return None
-    return AddressView.of(snapshot, record, first.number, port)
+    if gateway is None or gateway.id != site.switch.id:
+        return None
+    return AddressView.of(snapshot, record, router, first.number, port)
 
 
 def _address(site: Site, id: str) -> Rules:
@@ -216,8 +218,7 @@ def _rule(site: Site, id: str) -> Rules:
     if not site.dialect.open_vswitch:
         return NO_RULES
     said: Iterable[Said] = ()
-    record = snapshot.get(FirewallRule, id) or snapshot.get(Forward, id) or snapshot.get(EgressRule, id)
-    match record:
+    match record := rule_of(snapshot, id):
         case EgressRule():
             network = snapshot.need(Network, record.network_id)
             if network.vpc_id is None and site.world.is_gateway(site.switch.id, (network,)):

@@ -13,7 +13,8 @@ from ipaddress import IPv4Address
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import NETWORK, ROUTER, VPC_BIT, public_network
 from sdn_orch.dataplane.stages.protocols import TAGGED
-from sdn_orch.dataplane.world import Place, World, router_number
+from sdn_orch.dataplane.world import Place, World
+from sdn_orch.intent.gateways import router_id
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport, Vpc
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
@@ -80,7 +81,8 @@ class NetworkView:
 
     @classmethod
     def _of(cls, world: World, record: Network) -> NetworkView:
-        router = router_number(record, world.snapshot)
+        # A network without a gateway has no router.
+        router = 0 if record.kind is NetworkKind.L2 else _router_number(world.snapshot, router_id(record))
         network, of_router = NETWORK.of(record.number), ROUTER.of(router)
         return cls(
             record,
@@ -158,26 +160,27 @@ class AddressView:
     guest: int | None
 
     @classmethod
-    def of(cls, snapshot: Snapshot, record: PublicAddress, zone: int, port: int) -> AddressView:
-        """The view of a record that has a router, whose zone it is, at a gateway's public port."""
+    def of(cls, snapshot: Snapshot, record: PublicAddress, router: str, zone: int, port: int) -> AddressView:
+        """The view of a record that has this router, whose zone it is, at a gateway's public port."""
         home = snapshot.need(PublicRange, record.range_id)
-        vpc, network = (
-            snapshot.get(kind, id) if id else None
-            for kind, id in ((Vpc, record.vpc_id), (Network, record.network_id))
-        )
-        number = VPC_BIT | vpc.number if vpc is not None else network.number if network is not None else 0
-        hops = snapshot.where(NextHop, "range_id", home.id)
+        hop = snapshot.first(NextHop, "range_id", home.id)
         vlan = home.vlan
         return cls(
             record,
             int(record.address),
-            ROUTER.of(number),
+            ROUTER.of(_router_number(snapshot, router)),
             NETWORK.of(public_network(vlan)),
             zone,
             addresses.public_mac(zone),
             port,
             () if vlan is None else (PushVlan(), SetField("vlan_vid", TAGGED | vlan)),
             home.gateway,
-            mac_number(hops[0].mac) if hops else None,
+            None if hop is None else mac_number(hop.mac),
             None if record.guest is None else int(record.guest),
         )
+
+
+def _router_number(snapshot: Snapshot, router: str) -> int:
+    """The number of a router, a VPC's or a network's own, in the metadata."""
+    vpc = snapshot.get(Vpc, router)
+    return snapshot.need(Network, router).number if vpc is None else VPC_BIT | vpc.number

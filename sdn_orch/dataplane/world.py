@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sdn_orch.dataplane import addresses
-from sdn_orch.dataplane.pipeline import SWITCH_METERS, VPC_BIT
+from sdn_orch.dataplane.pipeline import SWITCH_METERS
 from sdn_orch.dataplane.topology import Topology
 from sdn_orch.intent.acls import AclItem
-from sdn_orch.intent.gateways import gateway_of, gateways, router_id
+from sdn_orch.intent.gateways import gateway_of, gateways, realm_of, router_id
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.model import Attachment, Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
+from sdn_orch.intent.model import Attachment, Link, Network, Nic, Record, Switch, SwitchRole
 from sdn_orch.intent.policy import is_open, policy_of
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.intent.table import Table
@@ -118,11 +118,7 @@ class World:
     def realm(self, network_id: str) -> tuple[Network, ...]:
         """The networks that a network's router joins: the tiers of its VPC, or it alone."""
         network = self.snapshot.get(Network, network_id)
-        if network is None:
-            return ()
-        if network.vpc_id is None:
-            return (network,)
-        return self.snapshot.where(Network, "vpc_id", network.vpc_id)
+        return () if network is None else realm_of(self.snapshot, network)
 
     def realm_members(self, realm: Sequence[Network]) -> set[str]:
         """The switches that have NICs of any of these networks, and the gateway of their router."""
@@ -153,6 +149,11 @@ class World:
         """The gateways that routers can go out by."""
         found = self.recall("gateways", tuple)
         return self.remember("gateways", gateways(self.snapshot)) if found is None else found
+
+    def list_members(self, list_id: str) -> set[str]:
+        """The switches that have NICs of tiers under a list of rules."""
+        under = self.snapshot.where(Network, "acl_id", list_id)
+        return {switch_id for tier in under for switch_id in self.members(tier.id)}
 
     def nics(self, network_id: str) -> tuple[Nic, ...]:
         """A network's NICs that are programmed somewhere."""
@@ -199,15 +200,6 @@ class World:
         self._present = _with(self._present, (switch.id, network.id), nic.number, nic.id)
         self._members = _with(self._members, network.id, switch.number, switch.id)
         self._networks_at = _with(self._networks_at, switch.id, network.number, network.id)
-
-
-def router_number(network: Network, snapshot: Snapshot) -> int:
-    """The number of a network's router in the metadata; 0 for an L2 network, which has none."""
-    if network.kind is NetworkKind.L2:
-        return 0
-    if network.vpc_id is None:
-        return network.number
-    return VPC_BIT | snapshot.need(Vpc, network.vpc_id).number
 
 
 def find_place(snapshot: Snapshot, nic: Nic) -> Place | None:

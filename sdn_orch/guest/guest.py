@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from sdn_orch.dataplane import addresses
 from sdn_orch.guest.frame import Frame, link_local, mac_bytes
+from sdn_orch.intent.gateways import router_id
 from sdn_orch.intent.model import Attachment, Network, Nic, Switch, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 
@@ -56,7 +57,8 @@ def routed_sender(
     For packets that a router has begun to forward: their source MAC and network may be the next ones.
     """
     for guest in guests_at(snapshot, switch, port):
-        if is_same_router(guest.network, other) and any(own.packed == address for own in guest.nic.addresses):
+        is_on_router = router_id(guest.network) == router_id(other)
+        if is_on_router and any(own.packed == address for own in guest.nic.addresses):
             return guest
     return None
 
@@ -68,18 +70,6 @@ def guests_at(snapshot: Snapshot, switch: Switch, port: int) -> Iterator[Guest]:
         network = snapshot.get(Network, nic.network_id) if nic is not None and nic.active else None
         if nic is not None and network is not None:
             yield Guest(nic, network, attachment)
-
-
-def is_same_router(one: Network, other: Network) -> bool:
-    """Whether both are one network or tiers of one VPC."""
-    return one.id == other.id or (one.vpc_id is not None and one.vpc_id == other.vpc_id)
-
-
-def tiers(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:
-    """The networks on the router of this one, itself included."""
-    if network.vpc_id is None:
-        return (network,)
-    return snapshot.where(Network, "vpc_id", network.vpc_id)
 
 
 def configured_name_servers(snapshot: Snapshot, network: Network) -> tuple[IPv4Address | IPv6Address, ...]:

@@ -21,7 +21,8 @@ from sdn_orch.guest.frame import (
     is_unicast4,
     pseudo_header6,
 )
-from sdn_orch.guest.guest import Guest, gateway_link_local, gateway_mac, tiers
+from sdn_orch.guest.guest import Guest, gateway_link_local, gateway_mac
+from sdn_orch.intent.gateways import realm_of
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.snapshot import Snapshot
 
@@ -63,7 +64,7 @@ def echo_reply(snapshot: Snapshot, guest: Guest, ip: Ip) -> bytes | None:
         return None
     mac = gateway_mac(guest.network)
     if ip.version == 4 and ip.protocol == ICMP and message[0] == _ECHO4 and not checksum(message):
-        if not any(_is(tier.gateway4, ip.destination) for tier in tiers(snapshot, guest.network)):
+        if not any(_is(tier.gateway4, ip.destination) for tier in realm_of(snapshot, guest.network)):
             return None
         packet = icmp4(ip.destination, ip.source, _ECHO_REPLY4, 0, message[4:])
         return ethernet(guest.mac, mac, IPV4, packet)
@@ -111,7 +112,7 @@ def _is_own(guest: Guest, ip: Ip) -> bool:
 def _is_gateway6(snapshot: Snapshot, network: Network, address: bytes) -> bool:
     if network.ipv6 is not None and address == gateway_link_local(network):
         return True
-    return any(_is(tier.gateway6, address) for tier in tiers(snapshot, network))
+    return any(_is(tier.gateway6, address) for tier in realm_of(snapshot, network))
 
 
 def _is(gateway: object, address: bytes) -> bool:

@@ -16,8 +16,9 @@ from dns.rcode import Rcode
 
 from sdn_orch.guest import dns_message
 from sdn_orch.guest.frame import IPV4, IPV6, Ip, ethernet, read_udp, udp4, udp6
-from sdn_orch.guest.guest import Guest, configured_name_servers, gateway_mac, tiers
+from sdn_orch.guest.guest import Guest, configured_name_servers, gateway_mac
 from sdn_orch.guest.names import Address, Known, look_up
+from sdn_orch.intent.gateways import realm_of
 from sdn_orch.intent.snapshot import Snapshot
 
 #: Seconds that a guest may keep what it was told of a machine.
@@ -64,7 +65,7 @@ def reply(snapshot: Snapshot, guest: Guest, ip: Ip, forward: Forward) -> bytes |
 
 def resolvers(snapshot: Snapshot, guest: Guest) -> tuple[Address, ...]:
     """Whom to ask for a guest: the network's name servers without the gateway itself."""
-    on_router = tiers(snapshot, guest.network)
+    on_router = realm_of(snapshot, guest.network)
     own = {gateway for tier in on_router for gateway in (tier.gateway4, tier.gateway6)}
     return tuple(server for server in configured_name_servers(snapshot, guest.network) if server not in own)
 
@@ -87,7 +88,7 @@ def _asked(snapshot: Snapshot, guest: Guest, ip: Ip) -> Asked | None:
         return None
     gateways = (
         gateway
-        for tier in tiers(snapshot, guest.network)
+        for tier in realm_of(snapshot, guest.network)
         if tier.answers_names
         for gateway in (tier.gateway4, tier.gateway6)
     )

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from sdn_orch.guest.guest import domain_name, tiers
+from sdn_orch.guest.guest import domain_name
+from sdn_orch.intent.gateways import realm_of
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 
@@ -61,7 +62,7 @@ def look_up(snapshot: Snapshot, network: Network, labels: Labels) -> Known | Non
 
 def _hosts(snapshot: Snapshot, network: Network, labels: Labels) -> Iterator[tuple[Network, str]]:
     """In which networks of the router the name is one of a host, which is empty for the domain itself."""
-    for tier in sorted(tiers(snapshot, network), key=lambda tier: tier.id != network.id):
+    for tier in sorted(realm_of(snapshot, network), key=lambda tier: tier.id != network.id):
         domain = tuple(domain_name(snapshot, tier).lower().split("."))
         if domain != ("",) and labels[-len(domain) :] == domain:
             yield tier, ".".join(labels[: -len(domain)])
@@ -71,7 +72,7 @@ def _hosts(snapshot: Snapshot, network: Network, labels: Labels) -> Iterator[tup
 
 def _who_has(snapshot: Snapshot, network: Network, address: Address) -> Known | None:
     """The names of an address; None where others may know it."""
-    on_router = tiers(snapshot, network)
+    on_router = realm_of(snapshot, network)
     for tier in on_router:
         for nic in snapshot.where(Nic, "claims", (tier.id, address)):
             domain = domain_name(snapshot, tier)

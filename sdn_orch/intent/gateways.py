@@ -7,12 +7,18 @@ goes, only its own routers move.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import blake2b
 from math import log
 
+from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, Switch
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
+
+#: What stands on an address or a network, and is carried out at the gateway of its router.
+GatewayRule = FirewallRule | Forward | EgressRule
 
 
 def router_id(network: Network) -> str:
@@ -29,13 +35,37 @@ def networks_of(snapshot: Snapshot, router_id: str) -> tuple[Network, ...]:
     return () if network is None else (network,)
 
 
+def realm_of(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:
+    """The networks on the router of this one, itself included."""
+    return (network,) if network.vpc_id is None else snapshot.where(Network, "vpc_id", network.vpc_id)
+
+
+def routers_out(snapshot: Snapshot) -> Iterator[str]:
+    """The routers that have public addresses, each once."""
+    found = dict.fromkeys(address.router_id for address in snapshot.all(PublicAddress))
+    return (router for router in found if router is not None)
+
+
+def rule_of(snapshot: Snapshot, id: str) -> GatewayRule | None:
+    """The rule with this id, whatever it stands on."""
+    rule: GatewayRule | None = snapshot.get(FirewallRule, id) or snapshot.get(Forward, id)
+    return rule or snapshot.get(EgressRule, id)
+
+
+def router_of_rule(snapshot: Snapshot, rule: GatewayRule) -> str | None:
+    """The router of the network or of the address that a rule stands on; None if the address has none."""
+    if isinstance(rule, EgressRule):
+        return router_id(snapshot.need(Network, rule.network_id))
+    return snapshot.need(PublicAddress, rule.address_id).router_id
+
+
 def principal(snapshot: Snapshot, router_id: str) -> PublicAddress | None:
     """The address whose number is a router's zone: that of its source NAT, else its oldest; None if none."""
     # Looked up by its own index: a router may have thousands of addresses.
     for one in snapshot.where(PublicAddress, "source_nat_of", router_id):
         if one.guest is None:
             return one
-    return next(iter(snapshot.where(PublicAddress, "router_id", router_id)), None)
+    return snapshot.first(PublicAddress, "router_id", router_id)
 
 
 def rival(snapshot: Snapshot, address: PublicAddress) -> PublicAddress | None:

@@ -15,7 +15,7 @@ from sdn_orch.intent.admission import (
     is_dhcp6,
     refuse,
 )
-from sdn_orch.intent.gateways import gateway_of, networks_of
+from sdn_orch.intent.gateways import gateway_of, networks_of, realm_of
 from sdn_orch.intent.guard import passes
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.metadata import ADDRESS, PORTS
@@ -115,13 +115,6 @@ def arrives(
     return _enter(snapshot, address, plain, _reach(snapshot, connected), memory)
 
 
-def router(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:
-    """The networks that are routed to each other: a VPC's tiers, or the network alone."""
-    if network.vpc_id is None:
-        return (network,)
-    return snapshot.where(Network, "vpc_id", network.vpc_id)
-
-
 def _controller_service(network: Network, packet: Packet) -> Service | None:
     if "ipv4_src" in packet and is_dhcp4(packet):
         return Service.DHCP4
@@ -140,7 +133,7 @@ def _route(
 ) -> Verdict:
     if "ipv4_dst" not in packet and "ipv6_dst" not in packet:
         return Verdict(reason="the gateway takes IP only")
-    tiers = router(snapshot, source.network)
+    tiers = realm_of(snapshot, source.network)
     if (reply := _echo(source.network, tiers, packet)) is not None:
         return Verdict(answer=Answer(Service.ECHO, reply))
     if _asks_for_names(tiers, packet):

@@ -21,7 +21,7 @@ from sdn_orch.dataplane.simulate import explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.admission import refuse
-from sdn_orch.intent.meaning import router
+from sdn_orch.intent.gateways import realm_of
 from sdn_orch.intent.model import Attachment, Link, Network, Nic, Switch, SwitchRole
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
@@ -123,7 +123,7 @@ def realm(snapshots: Sequence[Snapshot], networks: frozenset[str]) -> frozenset[
         for snapshot in snapshots
         for id in networks
         if (network := snapshot.get(Network, id)) is not None
-        for tier in router(snapshot, network)
+        for tier in realm_of(snapshot, network)
     )
 
 

@@ -11,6 +11,7 @@ from sdn_orch.errors import Invalid, NotFound
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.gateways import rule_of
 from sdn_orch.intent.model import Attachment, Machine, Network, Nic, Record, Switch, Vpc
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.security import SecurityGroup
@@ -92,8 +93,7 @@ def record_of(snapshot: Snapshot, owner: Owner) -> Record | None:
         case OwnerKind.ADDRESS:
             return snapshot.get(PublicAddress, owner.id)
         case OwnerKind.RULE:
-            rule: Record | None = snapshot.get(FirewallRule, owner.id) or snapshot.get(Forward, owner.id)
-            return rule or snapshot.get(EgressRule, owner.id)
+            return rule_of(snapshot, owner.id)
         case OwnerKind.ITEM:
             return snapshot.get(AclItem, owner.id)
         case OwnerKind.LIST:

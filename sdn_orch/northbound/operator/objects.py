@@ -13,6 +13,7 @@ from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.gateways import GatewayRule
 from sdn_orch.intent.model import Account, Machine, Network, Nic, Record, Vpc
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
@@ -107,7 +108,7 @@ def _machine_status(view: View, machine: Machine) -> ObjectStatus:
     return found
 
 
-def _rule_status(view: View, rule: FirewallRule | Forward | EgressRule) -> ObjectStatus:
+def _rule_status(view: View, rule: GatewayRule) -> ObjectStatus:
     """Its own, with that of the address or network which it stands on."""
     if isinstance(rule, EgressRule):
         home = Owner(OwnerKind.NETWORK, rule.network_id)
