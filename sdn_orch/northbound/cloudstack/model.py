@@ -91,6 +91,14 @@ class PhysicalNetwork(Record):
         """Whether segments are VNIs rather than VLANs."""
         return "VXLAN" in self.isolation_methods
 
+    def deals(self, number: int) -> bool:
+        """Whether networks may get this VLAN or VNI from the pool."""
+        return any(low <= number <= high for low, high in self.segments)
+
+    def deals_vlan(self, vlan: int | None) -> bool:
+        """Whether networks may get this VLAN, so that it can be nothing else's."""
+        return not self.is_vxlan and vlan is not None and self.deals(vlan)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceOffering(Record):

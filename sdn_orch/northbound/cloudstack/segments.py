@@ -64,7 +64,7 @@ def on(network: Network, physical: PhysicalNetwork, number: int) -> Network:
 def dealer(snapshot: Snapshot, vlan: int) -> PhysicalNetwork | None:
     """The physical network that gives this VLAN to networks, so that it can be nothing else's."""
     for physical in snapshot.all(PhysicalNetwork):
-        if not physical.is_vxlan and any(low <= vlan <= high for low, high in physical.segments):
+        if physical.deals_vlan(vlan):
             return physical
     return None
 

@@ -8,7 +8,6 @@ from ipaddress import IPv4Network
 from uuid import uuid4
 
 from sdn_orch.intent.balancers import Algorithm, Balancer, Member
-from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.model import Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.northbound import balancers
@@ -157,15 +156,7 @@ def create_load_balancer_rule(call: Call) -> Balancer:
             for_display=call.get(FOR_DISPLAY) is not False,
         )
     )
-    if address.vpc_id is None and call.get(OPEN_FIREWALL) is not False:
-        rule = FirewallRule(
-            id=str(uuid4()),
-            address_id=address.id,
-            balancer_id=balancer.id,
-            protocol=protocol,
-            ports=balancer.ports,
-        )
-        open_ports(call, rule)
+    open_ports(call, call.get(OPEN_FIREWALL), address, protocol, balancer.ports, balancer_id=balancer.id)
     return balancer
 
 

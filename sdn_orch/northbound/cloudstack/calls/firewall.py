@@ -50,8 +50,30 @@ def check_same(call: Call, rule: OpenRule) -> None:
         raise conflict(f"New rule conflicts with existing rule id={other.id}: it is about the same packets")
 
 
-def open_ports(call: Call, rule: FirewallRule) -> None:
-    """Make the rule that `openfirewall` asks for besides another one. Raises a conflict like `check_same`."""
+def open_ports(
+    call: Call,
+    is_wanted: bool | None,
+    address: PublicAddress,
+    protocol: int,
+    ports: tuple[int, int],
+    *,
+    forward_id: str | None = None,
+    balancer_id: str | None = None,
+) -> None:
+    """Make the rule that a call asks for besides another one, as it does unless it says no.
+
+    Addresses of VPCs have no such rules. Raises a conflict like `check_same`.
+    """
+    if address.vpc_id is not None or is_wanted is False:
+        return
+    rule = FirewallRule(
+        id=str(uuid4()),
+        address_id=address.id,
+        forward_id=forward_id,
+        balancer_id=balancer_id,
+        protocol=protocol,
+        ports=ports,
+    )
     check_same(call, rule)
     call.transaction.put(rule)
 

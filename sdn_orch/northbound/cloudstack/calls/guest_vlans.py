@@ -86,5 +86,5 @@ def _some(call: Call, physical: PhysicalNetwork) -> Iterator[GuestVlan]:
     else:
         values = pool.taken(call.snapshot, physical.id)
     for value in values:
-        if any(low <= value <= high for low, high in physical.segments):
+        if physical.deals(value):
             yield GuestVlan(physical, value)

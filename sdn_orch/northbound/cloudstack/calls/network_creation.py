@@ -302,7 +302,7 @@ def _with_segment(
         return network, None
     number = _segment_number(given, physical)
     claimed: int | None = None
-    if any(low <= number <= high for low, high in physical.segments):
+    if physical.deals(number):
         if not segments.may_have(call.snapshot, physical, network.account_id, number):
             raise bad(f"Vlan {given} is dedicated to another account")
         if pool.is_taken(call.snapshot, physical.id, number):

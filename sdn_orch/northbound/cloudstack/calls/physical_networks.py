@@ -144,23 +144,23 @@ def _with_segments(call: Call, physical: PhysicalNetwork) -> PhysicalNetwork:
     if given is None:
         return call.transaction.put(physical)
     ranges = read_ranges(given, segments.largest(physical))
+    changed = dataclasses.replace(physical, segments=ranges)
     for details in call.snapshot.where(NetworkDetails, "physical_network_id", physical.id):
         taken = details.segment
-        if taken is not None and not any(low <= taken <= high for low, high in ranges):
+        if taken is not None and not changed.deals(taken):
             raise bad(f"{taken} is in use by network {details.id} and must stay in the ranges")
     for kept in segments.kept(call.snapshot, physical.id):
         if not any(low <= kept.first and kept.last <= high for low, high in ranges):
             raise bad(f"{kept.first}-{kept.last} is kept for an account and must stay in the ranges")
     for known in call.snapshot.where(PrivateGatewayDetails, "physical_network_id", physical.id):
         vlan = call.snapshot.need(PrivateGateway, known.id).vlan
-        if not physical.is_vxlan and vlan and any(low <= vlan <= high for low, high in ranges):
+        if changed.deals_vlan(vlan):
             raise bad(f"{vlan} is in use by private gateway {known.id} and must stay out of the ranges")
     for public in call.snapshot.all(PublicRange):
-        if not physical.is_vxlan and public.vlan and any(a <= public.vlan <= z for a, z in ranges):
+        if changed.deals_vlan(public.vlan):
             raise bad(f"{public.vlan} is in use by public range {public.id} and must stay out of the ranges")
-    changed = call.transaction.put(dataclasses.replace(physical, segments=ranges))
     pool.provide(call.transaction, physical.id, segments.anybodys(call.snapshot, changed))
-    return changed
+    return call.transaction.put(changed)
 
 
 def read_ranges(given: str, largest: int) -> tuple[tuple[int, int], ...]:

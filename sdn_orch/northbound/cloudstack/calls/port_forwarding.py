@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network
 from uuid import uuid4
 
-from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Machine, Network
 from sdn_orch.intent.public import PublicAddress
@@ -96,11 +95,7 @@ def create_port_forwarding_rule(call: Call) -> Forward:
     check_free(call, forward)
     public.create_forward(call.transaction, forward)
     show(call.transaction, forward, call.get(FOR_DISPLAY))
-    if address.vpc_id is None and call.get(OPEN) is not False:
-        rule = FirewallRule(
-            id=str(uuid4()), address_id=address.id, forward_id=forward.id, protocol=protocol, ports=outside
-        )
-        open_ports(call, rule)
+    open_ports(call, call.get(OPEN), address, protocol, outside, forward_id=forward.id)
     return forward
 
 

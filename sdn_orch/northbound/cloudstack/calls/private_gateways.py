@@ -85,7 +85,7 @@ def create_private_gateway(call: Call) -> PrivateGateway:
     if call.get(VLAN) is None:
         raise bad("vlan is required: the VLAN of the network outside, or untagged")
     physical, vlan = _physical_network(call, vpc), read_vlan(call.get(VLAN))
-    if vlan is not None and not physical.is_vxlan and any(a <= vlan <= z for a, z in physical.segments):
+    if physical.deals_vlan(vlan):
         raise bad(
             f"The VLAN tag {vlan} is already being used for dynamic vlan allocation for the guest network in"
             f" physical network {physical.name}"

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address
 from uuid import uuid4
 
-from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
@@ -179,15 +178,7 @@ def create_ip_forwarding_rule(call: Call) -> Forward:
     )
     check_free(call, forward)
     public.create_forward(call.transaction, forward)
-    if address.vpc_id is None and call.get(OPEN) is not False:
-        rule = FirewallRule(
-            id=str(uuid4()),
-            address_id=address.id,
-            forward_id=forward.id,
-            protocol=forward.protocol,
-            ports=both,
-        )
-        open_ports(call, rule)
+    open_ports(call, call.get(OPEN), address, forward.protocol, both, forward_id=forward.id)
     return forward
 
 
