@@ -15,7 +15,6 @@ from functools import partial
 from sdn_orch.claims import Claim, Claims
 from sdn_orch.config import Config
 from sdn_orch.dataplane.pipeline import Punt, punt_of
-from sdn_orch.errors import Disconnected
 from sdn_orch.facts import Facts
 from sdn_orch.gateway_facts import Absences, absent, port_changed, present
 from sdn_orch.guest.announcement import Announcer
@@ -24,9 +23,9 @@ from sdn_orch.guest.worker import Allowance, Worker
 from sdn_orch.intent.model import Attachment, Link, Nic, Source, Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Change, Snapshot
-from sdn_orch.openflow.values import CONTROLLER, Output
+from sdn_orch.openflow.values import Output
 from sdn_orch.reconcile import Reconciler
-from sdn_orch.southbound.base import Datapath, PacketIn, Port
+from sdn_orch.southbound.base import Datapath, PacketIn, PacketOut, Port
 from sdn_orch.southbound.bindings import Binding
 from sdn_orch.southbound.bridges import Bridge
 from sdn_orch.southbound.discovery import Discovery, Seen
@@ -156,7 +155,7 @@ class Observer:
 
     def _take_in(self, datapath: Datapath) -> None:
         """A switch is there: note what it can, then let the reconciler have it."""
-        switch = switch_of(self._store.snapshot(), datapath.dpid)
+        switch = self._switch(datapath.dpid)
         if switch is None:
             log.warning(
                 "switch %016x is not configured and is left as it is: add it under [[switches]]",
@@ -169,6 +168,10 @@ class Observer:
         self._upkeep.connected(datapath)
         self._note_links(self._discovery.switch_up(datapath.dpid, datapath.ports(), time.monotonic()))
         self._hand_over(switch, datapath)
+
+    def _switch(self, dpid: int) -> Switch | None:
+        """The switch with this datapath id, if it is configured."""
+        return self._store.snapshot().first(Switch, "dpid", dpid)
 
     def _hand_over(self, switch: Switch, datapath: Datapath) -> None:
         """The reconciler gets the session with what it can, and not before: it would compile for less."""
@@ -193,12 +196,12 @@ class Observer:
         self._absences.disconnected(datapath.dpid, time.monotonic())
         self._upkeep.disconnected(datapath)
         self._discovery.switch_down(datapath.dpid)
-        if (switch := switch_of(self._store.snapshot(), datapath.dpid)) is not None:
+        if (switch := self._switch(datapath.dpid)) is not None:
             self._reconciler.detach(switch.id, datapath)
 
     def _note_port(self, datapath: Datapath, port: Port, removed: bool) -> None:
         port = self._upkeep.understood(datapath.dpid, port)
-        if (switch := switch_of(self._store.snapshot(), datapath.dpid)) and switch.public_port == port.number:
+        if (switch := self._switch(datapath.dpid)) and switch.public_port == port.number:
             self._facts.commit(
                 lambda snapshot: port_changed(snapshot, datapath.dpid, port, removed),
                 f"the way to the outside of switch {switch.name}",
@@ -225,7 +228,7 @@ class Observer:
                 self._facts.do(action)
         frames, seen = self._discovery.tick(now)
         for dpid, port, frame in frames:
-            self._send(dpid, port, frame)
+            PacketOut((Output(port),), frame).send(self._datapaths.get(dpid))
         self._note_links(seen)
         self._upkeep.tick(now, self._store.snapshot())
         for dpid in self._absences.lost(now):
@@ -233,14 +236,6 @@ class Observer:
         self._uplinks.tick(now)
         self._advertiser.tick(now)
         self._announcer.tick(now)
-
-    def _send(self, dpid: int, port: int, frame: bytes) -> None:
-        datapath = self._datapaths.get(dpid)
-        if datapath is not None:
-            try:
-                datapath.packet_out((Output(port),), frame, CONTROLLER)
-            except Disconnected:
-                return
 
     # --- where NICs are -----------------------------------------------------------------------------
 
@@ -257,7 +252,7 @@ class Observer:
         return Database(endpoint, changed, synchronised, bridges_changed)
 
     def _note_bridge(self, dpid: int, notes: tuple[str, ...]) -> None:
-        if (switch := switch_of(self._store.snapshot(), dpid)) is not None:
+        if (switch := self._switch(dpid)) is not None:
             self._reconciler.note(switch.id, notes)
 
     def _note_binding(self, endpoint: str, before: Binding | None, after: Binding | None) -> None:
@@ -324,11 +319,6 @@ class Observer:
         if not self._facts.commit(decide, f"places of {len(nic_ids)} NICs"):
             self._left |= left
             self._later.append(lambda: self._note_nics(nic_ids))
-
-
-def switch_of(snapshot: Snapshot, dpid: int) -> Switch | None:
-    """The switch with this datapath id, if it is configured."""
-    return next(iter(snapshot.where(Switch, "dpid", dpid)), None)
 
 
 def claim_of(endpoint: str, binding: Binding) -> Claim:

@@ -8,21 +8,20 @@ needs it, again and again, and its answer becomes a fact in the store. Everythin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Final
 from uuid import uuid4
 
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import NETWORK, public_network
-from sdn_orch.errors import Disconnected
 from sdn_orch.guest.frame import ARP, ethernet, read_frame, tagged
 from sdn_orch.intent.gateways import gateway_of, gateways, principal
 from sdn_orch.intent.model import Switch
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Change, Put, Snapshot
-from sdn_orch.openflow.values import CONTROLLER, Output
-from sdn_orch.southbound.base import Datapath, PacketIn
+from sdn_orch.openflow.values import Output
+from sdn_orch.southbound.base import Datapath, PacketIn, PacketOut
 
 #: Seconds between two questions: to a range's gateway that has not answered yet, and to one that has.
 UNANSWERED, ANSWERED = 1.0, 30.0
@@ -97,23 +96,19 @@ class Uplinks:
         """Ask for an address in the name of another; who asks for its own says that it is here."""
         snapshot = self._snapshot()
         switch, known = snapshot.get(Switch, home.switch_id), snapshot.get(PublicRange, home.range_id)
-        datapath = None if switch is None else self._datapath_of(switch.dpid)
-        if switch is None or known is None or datapath is None or switch.public_port is None:
+        if switch is None or known is None or switch.public_port is None:
             return
         asking = _REQUEST + home.mac + home.address.packed + bytes(6) + target.packed
         frame = ethernet(_BROADCAST, home.mac, ARP, asking)
         if known.vlan is not None:
             frame = tagged(frame, known.vlan)
-        try:
-            datapath.packet_out((Output(switch.public_port),), frame, CONTROLLER)
-        except Disconnected:
-            return
+        PacketOut((Output(switch.public_port),), frame).send(self._datapath_of(switch.dpid))
 
 
 def answered(snapshot: Snapshot, packet: PacketIn) -> Sequence[Change]:
     """What follows from the answer of a range's gateway: whoever has its address in its network is it."""
     frame = read_frame(packet.frame)
-    switch = next(iter(snapshot.where(Switch, "dpid", packet.dpid)), None)
+    switch = snapshot.first(Switch, "dpid", packet.dpid)
     if frame is None or frame.ethertype != ARP or len(frame.payload) < 28 or switch is None:
         return ()
     if packet.in_port != switch.public_port:
@@ -126,11 +121,11 @@ def answered(snapshot: Snapshot, packet: PacketIn) -> Sequence[Change]:
     for known in snapshot.all(PublicRange):
         if known.gateway != address or public_network(known.vlan) != network:
             continue
-        hops = snapshot.where(NextHop, "range_id", known.id)
-        if not hops:
+        hop = snapshot.first(NextHop, "range_id", known.id)
+        if hop is None:
             changes.append(Put(NextHop(id=str(uuid4()), range_id=known.id, mac=mac)))
-        elif hops[0].mac != mac:
-            changes.append(Put(NextHop(id=hops[0].id, number=hops[0].number, range_id=known.id, mac=mac)))
+        elif hop.mac != mac:
+            changes.append(Put(replace(hop, mac=mac)))
     return changes
 
 

@@ -11,13 +11,11 @@ import heapq
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from sdn_orch.errors import Disconnected
-from sdn_orch.guest.dispatch import PacketOut
 from sdn_orch.guest.frame import ethernet, mac_bytes, tagged
 from sdn_orch.intent.model import Attachment, Network, Nic, Switch, SwitchRole, Transport
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.values import Output
-from sdn_orch.southbound.base import Datapath
+from sdn_orch.southbound.base import Datapath, PacketOut
 
 #: Seconds after the NIC has come at which it is announced.
 AT: Final = (0.0, 0.1, 0.2, 0.5, 1.0)
@@ -80,10 +78,4 @@ class Announcer:
         if attachment is None or packet is None:
             return False
         datapath = self._datapath_of(snapshot.need(Switch, attachment.switch_id).dpid)
-        if datapath is None:
-            return False
-        try:
-            datapath.packet_out(packet.actions, packet.frame, packet.in_port)
-        except Disconnected:
-            return False
-        return True
+        return packet.send(datapath)

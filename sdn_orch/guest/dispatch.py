@@ -7,7 +7,6 @@ reason; the sender is found by where the packet came in. Whatever does not fit t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sdn_orch.dataplane.pipeline import NETWORK, Punt, punt_of
 from sdn_orch.guest import dhcp4, dhcp6, icmp, name_service, neighbour, router_advertisement
@@ -15,20 +14,11 @@ from sdn_orch.guest.frame import ARP, Frame, Ip, read_frame, read_ip, tagged
 from sdn_orch.guest.guest import Guest, routed_sender, sender
 from sdn_orch.intent.model import Network, NetworkKind, Switch
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.openflow.values import CONTROLLER, Action, Output
-from sdn_orch.southbound.base import PacketIn
+from sdn_orch.openflow.values import Output
+from sdn_orch.southbound.base import PacketIn, PacketOut
 
 #: Longer than any frame that a guest may send.
 LONGEST_FRAME = 9216 + 18
-
-
-@dataclass(frozen=True, slots=True)
-class PacketOut:
-    """What goes to `Datapath.packet_out`."""
-
-    actions: tuple[Action, ...]
-    frame: bytes
-    in_port: int = CONTROLLER
 
 
 _IP_SERVICES: dict[Punt, Callable[[Snapshot, Guest, Frame, Ip], bytes | None]] = {
@@ -83,7 +73,7 @@ def _read(snapshot: Snapshot, packet: PacketIn) -> tuple[Punt, Frame, Switch, Ne
     if reason not in SERVICES or len(packet.frame) > LONGEST_FRAME:
         return None
     frame = read_frame(packet.frame)
-    switch = next(iter(snapshot.where(Switch, "dpid", packet.dpid)), None)
+    switch = snapshot.first(Switch, "dpid", packet.dpid)
     network = snapshot.numbered(Network, NETWORK.read(packet.metadata))
     if frame is None or switch is None or network is None or network.kind is NetworkKind.L2:
         return None

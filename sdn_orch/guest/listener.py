@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sdn_orch.dataplane.pipeline import Punt
-from sdn_orch.errors import Disconnected
 from sdn_orch.guest.dispatch import speaker, to_guest
 from sdn_orch.guest.frame import IPV4, ethernet
 from sdn_orch.guest.guest import Guest, gateway_mac
@@ -52,14 +51,10 @@ class Listener:
     def _send(self, peer: Peer, guest: Guest, segments: Iterable[Segment]) -> None:
         switch = self._snapshot().get(Switch, guest.attachment.switch_id)
         datapath = self._datapaths.get(switch.dpid) if switch is not None else None
-        for segment in segments if datapath is not None else ():
+        for segment in segments:
             packet = tcp4(peer.server, peer.address, segment)
             sent = to_guest(guest, ethernet(guest.mac, gateway_mac(guest.network), IPV4, packet))
-            if datapath is None or sent is None:
-                return
-            try:
-                datapath.packet_out(sent.actions, sent.frame, sent.in_port)
-            except Disconnected:
+            if sent is None or not sent.send(datapath):
                 return
 
     def _find(self, nic_id: str) -> Guest | None:

@@ -8,8 +8,7 @@ from functools import partial
 from dns.message import Message
 from dns.rcode import Rcode
 
-from sdn_orch.errors import Disconnected
-from sdn_orch.guest.dispatch import PacketOut, answer, to_guest
+from sdn_orch.guest.dispatch import answer, to_guest
 from sdn_orch.guest.name_service import Asked, frame_of
 from sdn_orch.guest.names import Address
 from sdn_orch.guest.router_advertisement import advertise, due
@@ -28,7 +27,8 @@ def respond(snapshot: Callable[[], Snapshot], datapath: Datapath, packet: Packet
     def forward(asked: Asked, resolvers: tuple[Address, ...]) -> Rcode | None:
         return resolve(asked, resolvers, partial(_tell, snapshot, datapath, asked))
 
-    _send(datapath, answer(snapshot(), packet, forward))
+    if (reply := answer(snapshot(), packet, forward)) is not None:
+        reply.send(datapath)
 
 
 def _tell(snapshot: Callable[[], Snapshot], datapath: Datapath, asked: Asked, message: Message) -> None:
@@ -37,15 +37,8 @@ def _tell(snapshot: Callable[[], Snapshot], datapath: Datapath, asked: Asked, me
     for record in (guest.attachment, guest.nic, guest.network):
         if now.get(type(record), record.id) != record:
             return
-    _send(datapath, to_guest(guest, frame_of(asked, message)))
-
-
-def _send(datapath: Datapath, packet: PacketOut | None) -> None:
-    if packet is not None:
-        try:
-            datapath.packet_out(packet.actions, packet.frame, packet.in_port)
-        except Disconnected:
-            return
+    if (reply := to_guest(guest, frame_of(asked, message))) is not None:
+        reply.send(datapath)
 
 
 class Advertiser:
@@ -72,10 +65,5 @@ class Advertiser:
             switch = snapshot.get(Switch, guest.attachment.switch_id)
             datapath = self._datapath_of(switch.dpid) if switch is not None else None
             packet = to_guest(guest, advertise(snapshot, guest))
-            if datapath is not None and packet is not None:
-                try:
-                    datapath.packet_out(packet.actions, packet.frame, packet.in_port)
-                except Disconnected:
-                    continue
-                sent += 1
+            sent += packet is not None and packet.send(datapath)
         return sent

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sdn_orch.dataplane.plan import Plan
+from sdn_orch.errors import Disconnected
 from sdn_orch.intent.model import Capabilities
-from sdn_orch.openflow.values import Action, State
+from sdn_orch.openflow.values import CONTROLLER, Action, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,24 @@ class Datapath(Protocol):
     def close(self) -> None:
         """End the session."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class PacketOut:
+    """A frame that nobody will miss who does not get it: an answer, or one that is said again."""
+
+    actions: Sequence[Action]
+    frame: bytes
+    in_port: int = CONTROLLER
+
+    def send(self, datapath: Datapath | None) -> bool:
+        """Give it to a switch, if that has a session; whether it had."""
+        try:
+            if datapath is not None:
+                datapath.packet_out(self.actions, self.frame, self.in_port)
+        except Disconnected:
+            return False
+        return datapath is not None
 
 
 class Listener(Protocol):

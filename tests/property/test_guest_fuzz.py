@@ -23,13 +23,13 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
 from sdn_orch.dataplane.pipeline import NETWORK, REASON, Punt
-from sdn_orch.guest.dispatch import LONGEST_FRAME, PacketOut, answer
+from sdn_orch.guest.dispatch import LONGEST_FRAME, answer
 from sdn_orch.guest.frame import read_frame
 from sdn_orch.guest.listener import Listener
 from sdn_orch.guest.tcp import Responder
 from sdn_orch.intent.model import Attachment, Network, Nic
 from sdn_orch.openflow.values import CONTROLLER, Output
-from sdn_orch.southbound.base import PacketIn
+from sdn_orch.southbound.base import PacketIn, PacketOut
 from sdn_orch.southbound.fake import FakeSwitch
 from tests.unit.guest.test_dhcp4 import message
 from tests.unit.guest.test_worker import Nobody

@@ -17,7 +17,6 @@ from dns.rrset import from_text
 from scapy.layers.inet import UDP
 
 from sdn_orch.dataplane.pipeline import Punt
-from sdn_orch.guest.dispatch import PacketOut
 from sdn_orch.guest.guest import Guest
 from sdn_orch.guest.name_service import Asked
 from sdn_orch.guest.names import Address
@@ -25,6 +24,7 @@ from sdn_orch.guest.resolvers import CAPACITY, PORT_CAPACITY, Resolvers
 from sdn_orch.guest.service import respond
 from sdn_orch.intent.model import Attachment, Network, Nic, Vpc
 from sdn_orch.intent.snapshot import Put, Snapshot
+from sdn_orch.southbound.base import PacketOut
 from sdn_orch.southbound.fake import FakeSwitch
 from tests.name_server import Answer, NameServer
 from tests.unit.guest.test_name_service import datagram

@@ -8,7 +8,7 @@ from typing import Any
 from scapy.layers.l2 import Ether
 
 from sdn_orch.dataplane.pipeline import NETWORK, REASON, Punt, Table
-from sdn_orch.guest.dispatch import PacketOut, answer
+from sdn_orch.guest.dispatch import answer
 from sdn_orch.guest.guest import gateway_link_local, gateway_mac
 from sdn_orch.intent.model import (
     Account,
@@ -24,7 +24,7 @@ from sdn_orch.intent.model import (
 from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.intent.validate import check
 from sdn_orch.openflow.values import Output
-from sdn_orch.southbound.base import PacketIn
+from sdn_orch.southbound.base import PacketIn, PacketOut
 
 DPID = 0xA1
 MAC1, MAC2, MAC3, MAC4, MAC5 = (f"02:00:00:00:00:0{n}" for n in range(1, 6))
