@@ -14,11 +14,6 @@ from sdn_orch.store.memory import MemoryStore
 from tests.cloudstack import ISOLATED, Client, Cloud, Refused
 
 
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
 def refused(call: Any, *arguments: Any, **more: Any) -> Refused:
     with pytest.raises(Refused) as caught:
         call(*arguments, **more)

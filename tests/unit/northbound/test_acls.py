@@ -13,16 +13,6 @@ from tests.unit.northbound.test_addresses import refused
 
 
 @pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
 def vpc(cloud: Cloud, red: Client) -> str:
     return str(cloud.vpc(red)["id"])
 

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from tests.cloudstack import SHARED, TIER, Client, Cloud, Refused
 from tests.contract.everything import public_range
-
-
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
 
 
 def refused(client: Client, command: str, **arguments: object) -> tuple[int, str]:

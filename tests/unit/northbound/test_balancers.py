@@ -26,11 +26,6 @@ def cloud() -> Cloud:
 
 
 @pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
 def net(cloud: Cloud, red: Client) -> str:
     id: str = cloud.network(red, "net")["id"]
     return id

@@ -15,11 +15,6 @@ def cloud() -> Cloud:
     return Cloud(vlan="100-103")
 
 
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
 def vlans(cloud: Cloud, client: Client, *names: str) -> list[str]:
     """The VLANs that new networks get."""
     return [cloud.running(client, name)["vlan"] for name in names]

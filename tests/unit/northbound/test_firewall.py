@@ -20,11 +20,6 @@ def cloud() -> Cloud:
 
 
 @pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
 def network(cloud: Cloud, red: Client) -> str:
     return str(cloud.network(red, "net")["id"])
 

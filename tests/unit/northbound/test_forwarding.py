@@ -22,11 +22,6 @@ def cloud() -> Cloud:
 
 
 @pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
 def network(cloud: Cloud, red: Client) -> str:
     return str(cloud.network(red, "net")["id"])
 

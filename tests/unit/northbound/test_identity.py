@@ -12,16 +12,6 @@ from sdn_orch.northbound.cloudstack.model_tenancy import Project
 from tests.cloudstack import Client, Cloud, Refused
 
 
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
 def user_id(client: Client) -> str:
     return str(client.call("getUser", userapikey=client.keys.api_key)["user"]["id"])
 

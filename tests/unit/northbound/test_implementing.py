@@ -24,11 +24,6 @@ def cloud() -> Cloud:
 
 
 @pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
 def idle(cloud: Cloud) -> IdleNetworks:
     return IdleNetworks(cloud.service)
 

@@ -11,16 +11,6 @@ from sdn_orch.northbound.cloudstack.calls import COMMANDS
 from tests.cloudstack import Client, Cloud, Refused
 
 
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
 def refused(client: Client, command: str, **arguments: object) -> Refused:
     with pytest.raises(Refused) as caught:
         client.call(command, **arguments)

@@ -14,16 +14,6 @@ from tests.cloudstack import Client, Cloud, Refused
 NETWORKS, VPCS, MACHINES, PROJECTS, CPUS, MEMORY = 6, 7, 0, 5, 8, 9
 
 
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
 def limit(cloud: Cloud, type: int, most: int, **holder: object) -> Any:
     return cloud.admin.call("updateResourceLimit", resourcetype=type, max=most, **holder)["resourcelimit"]
 

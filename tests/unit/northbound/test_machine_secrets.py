@@ -21,16 +21,6 @@ ENCODED = b64encode(SECRET).decode()
 
 
 @pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
 def machine(cloud: Cloud, red: Client) -> Any:
     network = str(cloud.network(red, "net")["id"])
     return cloud.machine(red, "vm1", networkids=network, userdata=ENCODED)

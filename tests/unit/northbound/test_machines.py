@@ -14,16 +14,6 @@ from tests.cloudstack import Client, Cloud, Refused
 
 
 @pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
 def network(cloud: Cloud, red: Client) -> str:
     return str(cloud.network(red, "net", ip6cidr="2001:db8:1::/64")["id"])
 

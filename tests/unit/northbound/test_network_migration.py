@@ -13,16 +13,6 @@ from tests.unit.northbound.test_addresses import refused
 
 
 @pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
 def fast(cloud: Cloud) -> str:
     """Another physical network with the tag `fast`, enabled."""
     made = cloud.admin.job(

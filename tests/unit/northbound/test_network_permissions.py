@@ -10,21 +10,6 @@ from tests.unit.northbound.test_addresses import refused
 
 
 @pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
-def blue(cloud: Cloud) -> Client:
-    return cloud.account("blue")
-
-
-@pytest.fixture
 def network(cloud: Cloud, red: Client) -> str:
     return str(cloud.network(red, "net")["id"])
 

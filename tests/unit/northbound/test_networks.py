@@ -12,16 +12,6 @@ from sdn_orch.northbound.pool import Pool, PoolBlock
 from tests.cloudstack import ISOLATED, L2, SHARED, TIER, Client, Cloud, Refused
 
 
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
 def refused(call: Any, *arguments: Any, **more: Any) -> Refused:
     with pytest.raises(Refused) as caught:
         call(*arguments, **more)

@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from sdn_orch.intent.public import PublicRange
 from sdn_orch.northbound.cloudstack.model_public import PortableRange
 from tests.cloudstack import Client, Cloud
 from tests.contract.everything import portable_range, public_range
 from tests.unit.northbound.test_addresses import refused
-
-
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
 
 
 def states(cloud: Cloud) -> list[str]:

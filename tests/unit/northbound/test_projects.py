@@ -12,21 +12,6 @@ from sdn_orch.northbound.cloudstack.model_tenancy import Project, ProjectMember
 from tests.cloudstack import ISOLATED, Client, Cloud, Refused
 
 
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
-def blue(cloud: Cloud) -> Client:
-    return cloud.account("blue")
-
-
 def create(client: Client, name: str = "web", **more: object) -> Any:
     return client.job("createProject", name=name, displaytext=f"project {name}", **more)["project"]
 

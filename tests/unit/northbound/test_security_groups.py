@@ -20,16 +20,6 @@ TCP_80 = {"protocol": "tcp", "startport": 80, "endport": 81}
 
 
 @pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
 def guarded(cloud: Cloud) -> str:
     """A shared network with security groups, open to everybody."""
     addresses = {"gateway": "198.51.100.1", "netmask": "255.255.255.0", "startip": "198.51.100.10"}

@@ -19,16 +19,6 @@ from sdn_orch.northbound.cloudstack.sessions import Sessions
 from tests.cloudstack import Client, Cloud
 
 
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
 def ask(cloud: Cloud, command: str, session: str = "", is_post: bool = True, /, **given: str) -> Answer:
     pairs = {"command": command, "response": "json"} | given
     return cloud.admin.door.answer(list(pairs.items()), Visit(is_post, session))

@@ -8,16 +8,6 @@ from sdn_orch.northbound.cloudstack.model_tenancy import ResourceDetail, Tag
 from tests.cloudstack import Client, Cloud, Refused
 
 
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
 def pairs(**wanted: str | None) -> dict[str, str]:
     """Tags as parameters."""
     given: dict[str, str] = {}

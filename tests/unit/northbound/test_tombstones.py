@@ -9,16 +9,6 @@ from sdn_orch.northbound.cloudstack.model_tenancy import Tombstone
 from tests.cloudstack import Client, Cloud, Refused
 
 
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
 def is_unknown(client: Client, command: str, parameter: str, id: str, **more: object) -> bool:
     """Whether the call is refused in the words by which Terraform and the Go SDK recognise it."""
     with pytest.raises(Refused) as caught:

@@ -18,16 +18,6 @@ OUTSIDE = {"gateway": "192.0.2.1", "netmask": "255.255.255.0", "ipaddress": "192
 
 
 @pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
-
-
-@pytest.fixture
-def red(cloud: Cloud) -> Client:
-    return cloud.account("red")
-
-
-@pytest.fixture
 def vpc(cloud: Cloud, red: Client) -> str:
     return str(cloud.vpc(red)["id"])
 
