@@ -18,11 +18,14 @@ from starlette.applications import Starlette
 from sdn_orch import admin_keys, seed
 from sdn_orch.config import Config
 from sdn_orch.dataplane.pipeline import Punt
+from sdn_orch.guest import dns_message
+from sdn_orch.guest.connection import Wait
 from sdn_orch.guest.listener import Listener
 from sdn_orch.guest.metadata import Metadata
+from sdn_orch.guest.name_stream import NameStream
 from sdn_orch.guest.resolvers import Resolvers
 from sdn_orch.guest.service import Resolve, respond
-from sdn_orch.guest.tcp import Responder
+from sdn_orch.guest.tcp import Peer, Responder
 from sdn_orch.guest.worker import Worker
 from sdn_orch.northbound.cloudstack import app as cloudstack
 from sdn_orch.northbound.cloudstack.bootstrap import bootstrap
@@ -94,14 +97,24 @@ def answering(service: Service, resolve: Resolve) -> Worker:
         service.vault.unseal,
         lambda machine_id: service.write(partial(forget_password, machine_id=machine_id)),
     )
-    responder = Responder(metadata.answer, secrets.token_bytes(32))
-    listener = Listener(lambda: service.snapshot, Punt.METADATA, responder)
+    names = NameStream(
+        lambda: service.snapshot,
+        resolve,
+        lambda peer, answer: worker.do(lambda: listener.tell(peer, answer, time.monotonic())),
+    )
+
+    def serve(peer: Peer, request: bytes) -> bytes | Wait:
+        return (names if peer.service == dns_message.PORT else metadata).answer(peer, request)
+
+    responder = Responder(serve, secrets.token_bytes(32))
+    listener = Listener(lambda: service.snapshot, {Punt.METADATA, Punt.DNS}, responder)
 
     def handle(datapath: Datapath, packet: PacketIn) -> None:
         respond(lambda: service.snapshot, datapath, packet, resolve)
         listener.receive(datapath, packet, time.monotonic())
 
-    return Worker(handle, listener.tick)
+    worker = Worker(handle, listener.tick)
+    return worker
 
 
 def servers(

@@ -1,4 +1,4 @@
-"""A tiny DNS server: what it is asked goes to a function, which makes the answers."""
+"""A tiny DNS server, by UDP and TCP: what it is asked goes to a function, which makes the answers."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class NameServer:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((address, port))
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._listener = socket.create_server((address, self.port))
+        self._stream_thread = threading.Thread(target=self._run_streams, daemon=True)
 
     @property
     def port(self) -> int:
@@ -33,23 +35,40 @@ class NameServer:
 
     def __enter__(self) -> NameServer:
         self._thread.start()
+        self._stream_thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # An empty packet to itself ends it.
+        # An empty packet to itself ends it, and so does a connection on which nothing is said.
         self._socket.sendto(b"", self._socket.getsockname())
         self._thread.join()
         self._socket.close()
+        socket.create_connection(self._listener.getsockname()).close()
+        self._stream_thread.join()
+        self._listener.close()
 
     def _run(self) -> None:
         while True:
             data, client = self._socket.recvfrom(65_535)
             if not data:
                 return
-            query = from_wire(data)
-            self.asked.append(query)
-            self.clients.append(client)
-            for packet in self._answer(query):
+            for packet in self._answers(data, client):
                 self._socket.sendto(packet, client)
+
+    def _run_streams(self) -> None:
+        while True:
+            end, client = self._listener.accept()
+            with end, end.makefile("rwb") as stream:
+                head = stream.read(2)
+                if not head:
+                    return
+                for packet in self._answers(stream.read(int.from_bytes(head)), client):
+                    stream.write(len(packet).to_bytes(2) + packet)
+
+    def _answers(self, data: bytes, client: tuple[str, int]) -> Iterable[bytes]:
+        query = from_wire(data)
+        self.asked.append(query)
+        self.clients.append(client)
+        return self._answer(query)

@@ -92,7 +92,7 @@ class Punt(IntEnum):
     TOO_BIG = 9
     #: The gateway of a public range says what its MAC address is, to the asking controller.
     UPSTREAM = 10
-    #: A host asks a gateway for names (UDP port 53).
+    #: A host asks a gateway for names (UDP or TCP port 53).
     DNS = 11
     #: A guest speaks TCP to the metadata or password service.
     METADATA = 12

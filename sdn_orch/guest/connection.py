@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum, auto
 
 from sdn_orch.guest.segment import Flag, Segment
 
@@ -13,6 +14,19 @@ _PAUSE, _LONGEST_PAUSE, _REPETITIONS = 0.5, 8.0, 7
 #: Segments on their way at first (RFC 6928) and at most: their acknowledgements come through a meter.
 _FLIGHT, _MOST_FLIGHT = 10, 24
 _WORD, _HALF = 0xFFFFFFFF, 1 << 31
+
+
+class Wait(Enum):
+    """Why there is no answer yet."""
+
+    #: The request is not whole.
+    MORE = auto()
+    #: The answer is told later.
+    LATER = auto()
+
+
+#: From what a guest has sent so far to the answer.
+Handler = Callable[[bytes], bytes | Wait]
 
 
 def distance(one: int, other: int) -> int:
@@ -31,6 +45,7 @@ class Connection:
         self._expected = theirs
         self._request = bytearray()
         self._has_ended = False
+        self._is_asked = False
         self._first = ours
         self._size = size
         self._answer: bytes | None = None
@@ -41,8 +56,8 @@ class Connection:
         self._pause = _PAUSE
         self._repetitions = 0
 
-    def receive(self, segment: Segment, now: float, handle: Callable[[bytes], bytes | None]) -> list[Segment]:
-        """What is to be sent back. `handle` gives the answer once the request is whole."""
+    def receive(self, segment: Segment, now: float, handle: Handler) -> list[Segment]:
+        """What is to be sent back. `handle` gives the answer once the request is whole, or says later."""
         ahead = distance(segment.sequence, self._expected)
         if segment.flags & Flag.RST:
             # One that is only nearly right may be a guess (RFC 5961).
@@ -59,16 +74,26 @@ class Connection:
         self._acknowledge(heard_to, segment.window, now)
         if ahead <= 0:
             self._take(segment, -ahead)
-        if self._answer is None and (self._request or self._has_ended):
-            self._answer = handle(bytes(self._request))
-            if self._answer is None and len(self._request) >= MOST_REQUEST:
+        if self._answer is None and not self._is_asked and (self._request or self._has_ended):
+            said = handle(bytes(self._request))
+            if said is Wait.MORE and len(self._request) >= MOST_REQUEST:
                 return [self.reset()]
-            if self._answer is None and self._has_ended:
+            self._is_asked = said is Wait.LATER
+            if isinstance(said, bytes):
+                self._answer = said
+            elif said is Wait.MORE and self._has_ended:
                 self._answer = b""
         sent = self._send(now)
         if self._answer is not None and self._has_ended and self._heard_to > len(self._answer):
             self.is_over = True
         return sent or ([self._acknowledgement()] if segment.length or ahead else [])
+
+    def tell(self, answer: bytes, now: float) -> list[Segment]:
+        """What is to be sent of the answer that was to come later; nothing if none was."""
+        if not self._is_asked or self._answer is not None:
+            return []
+        self._answer = answer
+        return self._send(now)
 
     def expire(self, now: float) -> list[Segment]:
         """What is to be sent again by now; one segment, until the guest is heard again."""

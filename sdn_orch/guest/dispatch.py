@@ -6,7 +6,7 @@ reason; the sender is found by where the packet came in. Whatever does not fit t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from sdn_orch.dataplane.pipeline import NETWORK, Punt, punt_of
 from sdn_orch.guest import dhcp4, dhcp6, icmp, name_service, neighbour, router_advertisement
@@ -54,10 +54,10 @@ def answer(
     return to_guest(guest, found)
 
 
-def speaker(snapshot: Snapshot, packet: PacketIn, reason: Punt) -> tuple[Guest, Ip] | None:
-    """Who speaks IP to the service of this reason, and its packet; None where anything else came."""
+def speaker(snapshot: Snapshot, packet: PacketIn, reasons: Set[Punt]) -> tuple[Guest, Ip] | None:
+    """Who speaks IP to a service of one of these reasons, and its packet; None where anything else came."""
     asked = _read(snapshot, packet)
-    if asked is None or asked[0] is not reason:
+    if asked is None or asked[0] not in reasons:
         return None
     _, frame, switch, network = asked
     guest, ip = sender(snapshot, switch, packet.in_port, network, frame), read_ip(frame)

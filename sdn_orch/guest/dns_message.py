@@ -16,6 +16,8 @@ PORT: Final = 53
 #: Bytes that every client takes, and that we take: what is larger is cut off (RFC 9715).
 SMALLEST: Final = 512
 LARGEST: Final = 1232
+#: What a stream has room for.
+_LONGEST: Final = 65_535
 _HEADER: Final = 12
 _IS_ANSWER: Final = 0x80
 #: OPT and a signature.
@@ -93,3 +95,14 @@ def write(query: QueryMessage, message: Message, room: int) -> bytes:
     client = query.payload if query.edns >= 0 else SMALLEST
     largest = max(SMALLEST, min(client, room))
     return message.to_wire(max_size=largest, prefer_truncation=True)
+
+
+def stream(message: Message) -> bytes:
+    """The message as it stands in a stream of them, behind its length (RFC 1035, section 4.2.2)."""
+    return message.to_wire(max_size=_LONGEST, prepend_length=True, prefer_truncation=True)
+
+
+def from_stream(data: bytes) -> bytes | None:
+    """The first message of a stream; None while it is not whole."""
+    length = int.from_bytes(data[:2])
+    return data[2 : 2 + length] if 2 <= len(data) >= 2 + length else None

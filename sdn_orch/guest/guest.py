@@ -63,6 +63,14 @@ def routed_sender(
     return None
 
 
+def guest_of(snapshot: Snapshot, nic_id: str) -> Guest | None:
+    """A NIC where it is now, if it takes part."""
+    nic = snapshot.get(Nic, nic_id)
+    places = snapshot.where(Attachment, "nic_id", nic_id)
+    network = snapshot.get(Network, nic.network_id) if nic is not None and nic.active else None
+    return Guest(nic, network, places[0]) if nic is not None and network is not None and places else None
+
+
 def guests_at(snapshot: Snapshot, switch: Switch, port: int) -> Iterator[Guest]:
     """The active guests at one port."""
     for attachment in snapshot.where(Attachment, "ports", (switch.id, port)):

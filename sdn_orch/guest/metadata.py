@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from sdn_orch.errors import Invalid
+from sdn_orch.guest.connection import Wait
 from sdn_orch.guest.http import Asked, Reply, read_request, write_reply
 from sdn_orch.guest.tcp import Peer
 from sdn_orch.intent.gateways import router_id
@@ -38,11 +39,11 @@ class Metadata:
     unseal: Callable[[str, str, str], bytes]
     forget_password: Callable[[str], None]
 
-    def answer(self, peer: Peer, request: bytes) -> bytes | None:
-        """The whole answer to a NIC's request, None while that is not whole."""
+    def answer(self, peer: Peer, request: bytes) -> bytes | Wait:
+        """The whole answer to a NIC's request, once that is whole."""
         asked = read_request(request)
         if asked is None:
-            return None
+            return Wait.MORE
         if isinstance(asked, Reply):
             return write_reply(asked)
         nic = self.snapshot().get(Nic, peer.nic_id)

@@ -29,13 +29,14 @@ _HEADERS: Final = 48
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question of a guest, and the addresses and the port that it was asked from and to."""
+    """A question of a guest, the addresses and the port that it was asked from and to, and by what."""
 
     guest: Guest
     source: bytes
     destination: bytes
     port: int
     query: QueryMessage
+    by_tcp: bool = False
 
 
 #: Asks resolvers, the first one first; gives the code to answer with where nobody will be asked.
@@ -49,18 +50,29 @@ def refuse(_asked: Asked, _resolvers: tuple[Address, ...]) -> Rcode | None:
 
 def reply(snapshot: Snapshot, guest: Guest, ip: Ip, forward: Forward) -> bytes | None:
     """The frame that answers a guest's question, or None: nothing is to be said, or it is said later."""
-    asked = _asked(snapshot, guest, ip)
-    if asked is None:
+    datagram = read_udp(ip)
+    if datagram is None or datagram.destination != dns_message.PORT or not datagram.source:
         return None
+    query = dns_message.read_query(datagram.payload)
+    if query is None or not may_ask(snapshot, guest, ip.source, ip.destination):
+        return None
+    asked = Asked(guest, ip.source, ip.destination, datagram.source, query)
+    message = answer(snapshot, asked, forward)
+    return None if message is None else frame_of(asked, message)
+
+
+def answer(snapshot: Snapshot, asked: Asked, forward: Forward) -> Message | None:
+    """What is said to a question; None where it is said later."""
+    guest = asked.guest
     code = dns_message.refusal(asked.query)
     question = asked.query.question[0]
     if code is None:
         labels = tuple(label.decode("latin-1").lower() for label in question.name.labels[:-1])
         known = look_up(snapshot, guest.network, labels)
         if known is not None:
-            return frame_of(asked, _told(asked.query, known))
+            return _told(asked.query, known)
         code = forward(asked, resolvers(snapshot, guest))
-    return None if code is None else frame_of(asked, dns_message.response(asked.query, code))
+    return None if code is None else dns_message.response(asked.query, code)
 
 
 def resolvers(snapshot: Snapshot, guest: Guest) -> tuple[Address, ...]:
@@ -71,7 +83,7 @@ def resolvers(snapshot: Snapshot, guest: Guest) -> tuple[Address, ...]:
 
 
 def frame_of(asked: Asked, message: Message) -> bytes:
-    """The frame to the guest with an answer."""
+    """The frame to the guest with an answer by UDP."""
     guest, ports = asked.guest, (dns_message.PORT, asked.port)
     payload = dns_message.write(asked.query, message, guest.network.mtu - _HEADERS)
     if len(asked.source) == 4:
@@ -81,21 +93,15 @@ def frame_of(asked: Asked, message: Message) -> bytes:
     return ethernet(guest.mac, gateway_mac(guest.network), ethertype, packet)
 
 
-def _asked(snapshot: Snapshot, guest: Guest, ip: Ip) -> Asked | None:
-    """The question of a packet that is one, from the guest to a gateway of its router that answers."""
-    datagram = read_udp(ip)
-    if datagram is None or datagram.destination != dns_message.PORT or not datagram.source:
-        return None
+def may_ask(snapshot: Snapshot, guest: Guest, source: bytes, destination: bytes) -> bool:
+    """Whether the one is the guest's address, and the other a gateway of its router that answers."""
     gateways = (
         gateway
         for tier in realm_of(snapshot, guest.network)
         if tier.answers_names
         for gateway in (tier.gateway4, tier.gateway6)
     )
-    if not _is_among(ip.source, guest.nic.addresses) or not _is_among(ip.destination, gateways):
-        return None
-    query = dns_message.read_query(datagram.payload)
-    return None if query is None else Asked(guest, ip.source, ip.destination, datagram.source, query)
+    return _is_among(source, guest.nic.addresses) and _is_among(destination, gateways)
 
 
 def _is_among(packed: bytes, addresses: Iterable[Address | None]) -> bool:

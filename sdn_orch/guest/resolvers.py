@@ -3,6 +3,7 @@
 So many questions may be open of one port and in all; what is above is refused at once. Each goes out under
 an id and from a port (chosen by the kernel) that nobody can guess, by a socket that takes packets from the
 resolver alone; of two resolvers the second is asked when the first says nothing, or that it cannot say.
+They are asked by what the guest asks by: whoever asks by TCP is told what does not fit into a datagram.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class _Open:
     tell: _Tell
     query: QueryMessage
     until: float = 0.0
+    #: What has come by TCP so far.
+    received: bytes = b""
 
     @property
     def place(self) -> tuple[str, int]:
@@ -131,11 +134,11 @@ class Resolvers:
         while not self._stopped:
             first = next(iter(self._open.values()), None)
             wait = None if first is None else max(0.0, first.until - time.monotonic())
-            for key, _ in self._selector.select(wait):
+            for key, events in self._selector.select(wait):
                 if key.fileobj is self._wakened:
                     self._wakened.recv(_LONGEST)
                 elif isinstance(key.fileobj, socket.socket):
-                    self._read(key.fileobj)
+                    (self._read if events & selectors.EVENT_READ else self._send)(key.fileobj)
             while self._new:
                 self._try(self._new.popleft())
             now = time.monotonic()
@@ -147,31 +150,52 @@ class Resolvers:
         while opened.left:
             server = opened.left.popleft()
             opened.query.id = secrets.randbelow(1 << 16)
+            opened.received = b""
             family = socket.AF_INET if server.version == 4 else socket.AF_INET6
+            by = socket.SOCK_STREAM if opened.asked.by_tcp else socket.SOCK_DGRAM
             try:
-                end = socket.socket(family, socket.SOCK_DGRAM)
+                end = socket.socket(family, by)
             except OSError:
                 break  # no more can be had
             end.setblocking(False)
             try:
                 end.connect((str(server), self._port))
-                end.send(opened.query.to_wire())
+            except BlockingIOError:
+                pass  # it is writable once there is a connection
             except OSError:
                 end.close()
                 continue
             opened.until = time.monotonic() + self._patience
             self._open[end] = opened
-            self._selector.register(end, selectors.EVENT_READ)
+            self._selector.register(end, selectors.EVENT_WRITE)
             return
         self._finish(opened, None)
+
+    def _send(self, end: socket.socket) -> None:
+        """The question, which any empty buffer has room for."""
+        opened = self._open[end]
+        query = opened.query
+        try:
+            end.send(dns_message.stream(query) if opened.asked.by_tcp else query.to_wire())
+        except OSError:
+            self._try(self._close(end))
+            return
+        self._selector.modify(end, selectors.EVENT_READ)
 
     def _read(self, end: socket.socket) -> None:
         opened = self._open[end]
         try:
-            answer = dns_message.read_answer(end.recv(_LONGEST), opened.query)
+            data: bytes | None = end.recv(_LONGEST)
         except OSError:
             self._try(self._close(end))  # nobody listens there
             return
+        if opened.asked.by_tcp:
+            if not data:
+                self._try(self._close(end))
+                return
+            opened.received += data
+            data = dns_message.from_stream(opened.received)
+        answer = None if data is None else dns_message.read_answer(data, opened.query)
         if answer is None:
             return
         self._close(end)

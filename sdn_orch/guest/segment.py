@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntFlag
 from typing import Final
 
-from sdn_orch.guest.frame import Ip, checksum, ipv4
+from sdn_orch.guest.frame import Ip, checksum, ipv4, ipv6, pseudo_header6
 
 TCP: Final = 6
 _END, _NOTHING, _LARGEST = 0, 1, 2
@@ -78,8 +78,8 @@ def _read_largest(options: bytes) -> int | None:
     return None
 
 
-def tcp4(source: bytes, destination: bytes, segment: Segment) -> bytes:
-    """The segment in an IPv4 packet."""
+def packet_of(source: bytes, destination: bytes, segment: Segment) -> bytes:
+    """The segment in a packet of the version of IP that the addresses are of."""
     options = b"" if segment.largest is None else struct.pack("!BBH", _LARGEST, 4, segment.largest)
     header = struct.pack(
         "!HHIIBBHHH",
@@ -94,5 +94,9 @@ def tcp4(source: bytes, destination: bytes, segment: Segment) -> bytes:
         0,
     )
     text = header + options + segment.payload
-    pseudo = source + destination + struct.pack("!HH", TCP, len(text))
-    return ipv4(source, destination, TCP, text[:16] + checksum(pseudo + text).to_bytes(2) + text[18:])
+    if len(source) == 4:
+        pseudo = source + destination + struct.pack("!HH", TCP, len(text))
+    else:
+        pseudo = pseudo_header6(source, destination, TCP, len(text))
+    text = text[:16] + checksum(pseudo + text).to_bytes(2) + text[18:]
+    return (ipv4 if len(source) == 4 else ipv6)(source, destination, TCP, text)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from sdn_orch.guest.connection import MOST_REQUEST, Connection, distance
+from sdn_orch.guest.connection import MOST_REQUEST, Connection, Wait, distance
 from sdn_orch.guest.segment import Flag, Segment
 
 #: Connections of one NIC, and in all.
@@ -42,8 +42,8 @@ class Peer:
     service: int
 
 
-#: From what a guest has sent so far to the answer, or None as long as more is needed.
-Handler = Callable[[Peer, bytes], bytes | None]
+#: From whom, and from what it has sent so far, to the answer.
+Handler = Callable[[Peer, bytes], bytes | Wait]
 
 
 class Responder:
@@ -81,6 +81,11 @@ class Responder:
         finally:
             if connection.is_over:
                 self._forget(peer)
+
+    def tell(self, peer: Peer, answer: bytes, now: float) -> list[Segment]:
+        """What is to be sent of an answer that was to come later; nothing if nobody waits for it any more."""
+        connection = self._connections.get(peer)
+        return connection.tell(answer, now) if connection is not None else []
 
     def due(self, now: float) -> Iterator[tuple[Peer, Segment]]:
         """What is to be sent now without being asked; connections that have lasted too long are reset."""
@@ -121,7 +126,6 @@ class Responder:
         return None
 
     def _mark(self, peer: Peer, slot: int, size: int) -> int:
-        ends = f"{peer.address.hex()} {peer.port} {peer.server.hex()} {peer.service}"
         ends = f"{peer.address.hex()} {peer.port} {peer.server.hex()} {peer.service}"
         text = f"{peer.nic_id} {ends} {slot} {size}"
         return int.from_bytes(blake2b(text.encode(), digest_size=4, key=self._key).digest())

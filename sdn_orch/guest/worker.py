@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from sdn_orch.southbound.base import Datapath, PacketIn
@@ -46,6 +47,7 @@ class Worker:
         self._ready = threading.Condition()
         self._waiting: OrderedDict[tuple[int, int], deque[_Item]] = OrderedDict()
         self._per_switch: Counter[int] = Counter()
+        self._actions: deque[Callable[[], None]] = deque()
         self._stopped = False
         self._tracebacks = Allowance(TRACEBACKS, 60.0)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -78,10 +80,16 @@ class Worker:
             self._ready.notify()
         return True
 
+    def do(self, action: Callable[[], None]) -> None:
+        """Have something done on the thread, before the next packet; any thread may call it."""
+        with self._ready:
+            self._actions.append(action)
+            self._ready.notify()
+
     def _take(self) -> _Item | None:
         """The next packet of the port whose turn it is; None when there is none for a while."""
         with self._ready:
-            if not self._waiting and not self._stopped:
+            if not self._waiting and not self._actions and not self._stopped:
                 self._ready.wait(TICK)
             if self._stopped or not self._waiting:
                 return None
@@ -99,11 +107,13 @@ class Worker:
     def _run(self) -> None:
         ticked = time.monotonic()
         while not self._stopped:
+            while self._actions:
+                self._do(self._actions.popleft())
             if (item := self._take()) is not None:
                 self._answer(*item)
             if (now := time.monotonic()) - ticked >= TICK:
                 ticked = now
-                self._look(now)
+                self._do(partial(self._tick, now))
 
     def _answer(self, datapath: Datapath, packet: PacketIn) -> None:
         try:
@@ -120,11 +130,11 @@ class Worker:
                     packet.frame[:128].hex(),
                 )
 
-    def _look(self, now: float) -> None:
+    def _do(self, action: Callable[[], None]) -> None:
         try:
-            self._tick(now)
+            action()
         except Exception:
-            if self._tracebacks.take(now):
+            if self._tracebacks.take(time.monotonic()):
                 log.exception("what has come due for guests was not sent")
 
 

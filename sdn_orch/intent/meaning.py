@@ -240,7 +240,7 @@ def _echo(network: Network, tiers: tuple[Network, ...], packet: Packet) -> Packe
 
 def _asks_for_names(tiers: tuple[Network, ...], packet: Packet) -> bool:
     """Whether it is a question, in one piece, to a gateway of the router that answers DNS."""
-    if packet.get("udp_dst") != _DNS or packet["ip_frag"]:
+    if _DNS not in (packet.get("udp_dst"), packet.get("tcp_dst")) or packet["ip_frag"]:
         return False
     gateways = (gateway for tier in tiers if tier.answers_names for gateway in (tier.gateway4, tier.gateway6))
     return _destination(packet) in set(gateways)

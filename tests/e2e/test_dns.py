@@ -21,16 +21,18 @@ pytestmark = pytest.mark.mininet
 
 #: Too many addresses for a message of 512 bytes.
 MANY = tuple(f"192.0.2.{n}" for n in range(60))
+#: And for any that is sent as one datagram.
+MOST = tuple(f"192.0.{n >> 8}.{n & 255}" for n in range(2000))
+KNOWN = {"www.example.org.": ("192.0.2.80",), "many.example.org.": MANY, "most.example.org.": MOST}
 
 
 def resolve(query: Message) -> Iterable[bytes]:
-    """A resolver that knows one name, and one with many addresses."""
+    """A resolver that knows three names."""
     reply = make_response(query, recursion_available=True)
     name = query.question[0].name
-    addresses = {"www.example.org.": ("192.0.2.80",), "many.example.org.": MANY}.get(str(name), ())
-    if addresses:
+    if addresses := KNOWN.get(str(name)):
         reply.answer.append(from_text(name, 60, "IN", "A", *addresses))
-    yield reply.to_wire()
+    yield reply.to_wire(max_size=65535)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,19 @@ def test_other_names_are_the_resolvers_to_say(asking: Asking) -> None:
     assert asking.dig("red1", "www.example.org") == ["192.0.2.80"]
     assert asking.dig("web1", "www.example.org") == ["192.0.2.80"]
     assert sorted(asking.dig("red1", "many.example.org")) == sorted(MANY)
-    # Without EDNS it is too long, and there is no TCP to ask by.
+    # Without EDNS it is too long for a datagram; then dig asks by TCP, as guests do.
     assert " tc " in asking.status("red1", "many.example.org", "+noedns", "+ignore")
+    assert sorted(asking.dig("red1", "many.example.org", "+noedns")) == sorted(MANY)
+
+
+def test_names_are_told_by_tcp(asking: Asking) -> None:
+    for gateway in ("10.1.1.1", "2001:db8:1::1"):
+        assert asking.dig("red1", "red2.red.example", "+tcp", gateway=gateway) == ["10.1.1.11"]
+        assert asking.dig("red1", "www.example.org", "+tcp", gateway=gateway) == ["192.0.2.80"]
+    assert len(asking.dig("red1", "most.example.org", "+tcp")) == len(MOST)
+    # By the gateway of another tier, and not of another tenant.
+    assert asking.dig("data1", "web1.shop.example", "+tcp") == ["10.1.1.10"]
+    assert asking.dig("web1", "red1.red.example", "+tcp") == []
 
 
 def test_own_names_are_told_to_no_resolver(asking: Asking) -> None:

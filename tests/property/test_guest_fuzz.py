@@ -37,7 +37,9 @@ from tests.unit.guest.world import AUTONOMOUS1, DPID, LINK_LOCAL1, MAC1, MAC2, W
 
 SWITCH = FakeSwitch(DPID)
 DATAPATH = SWITCH.connect(Nobody())
-LISTENER = Listener(lambda: WORLD, Punt.METADATA, Responder(lambda peer, request: request, b"key"))
+LISTENER = Listener(
+    lambda: WORLD, {Punt.METADATA, Punt.DNS}, Responder(lambda peer, request: request, b"key")
+)
 
 #: Seconds of processor time for one packet, with a wide margin.
 BOUND = 0.25

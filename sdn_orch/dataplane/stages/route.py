@@ -17,6 +17,7 @@ from sdn_orch.dataplane.stages.protocols import (
     ICMPV6,
     IPV4,
     IPV6,
+    TCP,
     UDP,
     WHOLE,
 )
@@ -81,12 +82,13 @@ def router(networks: Sequence[NetworkView], dialect: Dialect) -> Iterator[Said]:
 
 def questions(network: NetworkView) -> Iterator[Fields]:
     """Those for names to the network's gateway, if it answers them."""
-    udp: Fields = {"ip_proto": UDP, "udp_dst": DNS}
     gateway4, gateway6 = network.record.gateway4, network.record.gateway6
-    if network.record.answers_names and gateway4 is not None:
-        yield {"eth_type": IPV4, "ipv4_dst": int(gateway4), **udp}
-    if network.record.answers_names and gateway6 is not None:
-        yield {"eth_type": IPV6, "ipv6_dst": int(gateway6), **udp}
+    by: tuple[Fields, ...] = ({"ip_proto": UDP, "udp_dst": DNS}, {"ip_proto": TCP, "tcp_dst": DNS})
+    for transport in by if network.record.answers_names else ():
+        if gateway4 is not None:
+            yield {"eth_type": IPV4, "ipv4_dst": int(gateway4), **transport}
+        if gateway6 is not None:
+            yield {"eth_type": IPV6, "ipv6_dst": int(gateway6), **transport}
 
 
 def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:

@@ -65,7 +65,7 @@ class World:
         """Status and body."""
         peer = Peer(nic, b"\x0a\x01\x01\x0b", 4000, b"\xa9\xfe\xa9\xfe", port)
         answer = self.service.answer(peer, request.encode())
-        assert answer is not None
+        assert isinstance(answer, bytes)
         head, _, body = answer.partition(b"\r\n\r\n")
         return head.split(b" ")[1].decode(), body
 
@@ -168,7 +168,7 @@ def test_a_request_is_waited_for_and_head_gets_no_body(world: World) -> None:
 def test_segments_find_the_guest_where_it_is_and_two_with_one_address_are_two(world: World) -> None:
     switch = FakeSwitch(DPID)
     datapath = switch.connect(Nobody())
-    listener = Listener(lambda: world.snapshot, Punt.METADATA, Responder(world.service.answer, b"key"))
+    listener = Listener(lambda: world.snapshot, {Punt.METADATA}, Responder(world.service.answer, b"key"))
 
     def say(nic: str, **fields: Any) -> None:
         text: Any = Ether(src=MAC1, dst=gateway("web")) / IP(src="10.1.1.11", dst="169.254.169.254")

@@ -17,6 +17,7 @@ from dns.rrset import from_text
 from scapy.layers.inet import UDP
 
 from sdn_orch.dataplane.pipeline import Punt
+from sdn_orch.guest import dns_message
 from sdn_orch.guest.guest import Guest
 from sdn_orch.guest.name_service import Asked
 from sdn_orch.guest.names import Address
@@ -36,18 +37,18 @@ TRUSTED = frozenset(map(ip_address, (FIRST, SECOND)))
 Told = queue.SimpleQueue[Message]
 
 
-def asked(name: str = "example.org", port: int = 1, **more: Any) -> Asked:
+def asked(name: str = "example.org", port: int = 1, by_tcp: bool = False, **more: Any) -> Asked:
     nic, network = WORLD.need(Nic, "web1"), WORLD.need(Network, "web")
     place = replace(WORLD.need(Attachment, "a1"), port=port)
     query = make_query(name, "A", **more)
-    return Asked(Guest(nic, network, place), bytes(4), bytes(4), 40000, query)
+    return Asked(Guest(nic, network, place), bytes(4), bytes(4), 40000, query, by_tcp)
 
 
 def found(query: Message, *addresses: str) -> bytes:
     """The answer that the name has these addresses."""
     reply = make_response(query, recursion_available=True)
     reply.answer.append(from_text(query.question[0].name, 60, "IN", "A", *addresses))
-    return reply.to_wire()
+    return reply.to_wire(max_size=65_535)
 
 
 def failed(query: Message) -> Iterable[bytes]:
@@ -110,26 +111,38 @@ def test_what_does_not_answer_the_question_is_not_believed() -> None:
         assert addresses(told.get(timeout=5)) == ["192.0.2.1"]
 
 
-def test_the_second_resolver_is_asked_where_nobody_listens_at_the_first() -> None:
+@pytest.mark.parametrize("by_tcp", [False, True])
+def test_the_second_resolver_is_asked_where_nobody_listens_at_the_first(by_tcp: bool) -> None:
     told: Told = queue.SimpleQueue()
     with (
         NameServer(SECOND, 0, lambda query: [found(query, "192.0.2.2")]) as second,
         asking(second.port) as us,
     ):
-        us.ask(asked(), servers(FIRST, SECOND), told.put)
+        us.ask(asked(by_tcp=by_tcp), servers(FIRST, SECOND), told.put)
         assert addresses(told.get(timeout=5)) == ["192.0.2.2"]
 
 
+@pytest.mark.parametrize("by_tcp", [False, True])
 @pytest.mark.parametrize("first", [silent, failed])
-def test_the_second_resolver_is_asked_when_the_first_cannot_say(first: Answer) -> None:
+def test_the_second_resolver_is_asked_when_the_first_cannot_say(first: Answer, by_tcp: bool) -> None:
     told: Told = queue.SimpleQueue()
     with (
         NameServer(SECOND, 0, lambda query: [found(query, "192.0.2.2")]) as second,
         NameServer(FIRST, second.port, first),
         asking(second.port, patience=0.3) as us,
     ):
-        us.ask(asked(), servers(FIRST, SECOND), told.put)
+        us.ask(asked(by_tcp=by_tcp), servers(FIRST, SECOND), told.put)
         assert addresses(told.get(timeout=5)) == ["192.0.2.2"]
+
+
+def test_who_asks_by_tcp_is_told_what_no_datagram_has_room_for() -> None:
+    told: Told = queue.SimpleQueue()
+    many = {f"192.0.{n >> 8}.{n & 255}" for n in range(2000)}
+    with NameServer(FIRST, 0, lambda query: [found(query, *many)]) as server, asking(server.port) as us:
+        us.ask(asked(by_tcp=True, use_edns=0), servers(FIRST), told.put)
+        message = told.get(timeout=5)
+        assert set(addresses(message)) == many
+        assert len(dns_message.stream(message)) > 2000 * 16
 
 
 def test_a_guest_hears_when_nobody_could_say() -> None:

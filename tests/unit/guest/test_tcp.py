@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdn_orch.guest.connection import MOST_REQUEST, distance
+from sdn_orch.guest.connection import MOST_REQUEST, Wait, distance
 from sdn_orch.guest.segment import Flag, Segment
 from sdn_orch.guest.tcp import LIFETIME, PER_NIC, SILENCE, Peer, Responder
 from tests.unit.guest.wire import PEER, Guest, converse, segment
@@ -18,7 +18,7 @@ ANSWER = bytes(range(256)) * 130
 
 def echo_of(answer: bytes) -> Responder:
     """A server that gives this answer to what ends with an empty line."""
-    return Responder(lambda _, request: answer if request.endswith(b"\r\n\r\n") else None, b"key")
+    return Responder(lambda _, request: answer if request.endswith(b"\r\n\r\n") else Wait.MORE, b"key")
 
 
 def begin(responder: Responder, now: float = 0.0, peer: Peer = PEER, first: int = 99) -> int:
