@@ -10,6 +10,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +18,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.ping import ask, reach
+from tests.e2e.scan import scan
+from tests.e2e.talk import ended, listening, running
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine, take_addresses
 from topologies.demo.outside import FAR, NEAR, answering, open_outside
@@ -57,6 +60,25 @@ class North:
             row for row in listed if row.get("associatednetworkid") == network or row.get("vpcid")
         )
         return found
+
+    def home(self, address: str) -> str:
+        """The gateway at which an address lives; empty while it is at none."""
+        rows = self.cloud.controller.ask_all("/v1/objects")
+        found: list[str] = next(row["realised"] for row in rows if row["name"] == address)
+        return found[0] if found else ""
+
+    @contextmanager
+    def cut_off(self, gateway: str, address: str) -> Iterator[None]:
+        """The gateway at which an address lives loses all its cables, and gets them again afterwards."""
+        for spine in ("spine1", "spine2"):
+            self.cloud.set_cable(gateway, spine, up=False)
+        try:
+            self.cloud.controller.wait(lambda: self.home(address) not in ("", gateway), "the address to move")
+            yield
+        finally:
+            for spine in ("spine1", "spine2"):
+                self.cloud.set_cable(gateway, spine, up=True)
+        self.cloud.controller.wait(lambda: self.home(address) == gateway, "the address to come back")
 
     def address(self, name: str) -> dict[str, Any]:
         """One more address for a machine's network."""
@@ -220,26 +242,16 @@ def test_private_addresses_are_not_reached_from_outside(served: North) -> None:
 
 
 def test_addresses_move_when_their_gateway_dies_and_back_when_it_returns(served: North) -> None:
-    cloud, red1 = served.cloud, served.node("red1")
+    red1 = served.node("red1")
     served.call("red1").createEgressFirewallRule(networkid=served.networks["red-net"], protocol="icmp")
     address = served.source_nat("red1")["ipaddress"]
 
-    def home() -> str:
-        rows = cloud.controller.ask_all("/v1/objects")
-        found: list[str] = next(row["realised"] for row in rows if row["name"] == address)
-        return found[0] if found else ""
-
     served.cloud.wait_objects()
-    first = home()
+    first = served.home(address)
     pings = red1.popen(["ping", "-i", "0.01", "-c", "600", "-W", "1", FAR], stdout=-1, text=True)
     time.sleep(1)
-    for spine in ("spine1", "spine2"):
-        cloud.set_cable(first, spine, up=False)
-    cloud.controller.wait(lambda: home() not in ("", first), "the address to move")
-    time.sleep(1.5)
-    for spine in ("spine1", "spine2"):
-        cloud.set_cable(first, spine, up=True)
-    cloud.controller.wait(lambda: home() == first, "the address to come back")
+    with served.cut_off(first, address):
+        time.sleep(1.5)
     output, _ = pings.communicate(timeout=30)
     sent, received = map(int, re.findall(r"(\d+) packets transmitted, (\d+) received", output)[0])
     assert sent == 600
@@ -282,3 +294,41 @@ def test_a_session_outlives_the_controller_and_the_rule_that_let_it_in(served: N
     assert get(internet, address["ipaddress"], 22) == "", "nobody new comes in"
     output, _ = session.communicate("\n", timeout=30)
     assert '"name": "red1"' in output
+
+
+def test_sessions_outlive_their_gateway(served: North) -> None:
+    """In and out, TCP sessions go on at the other gateway, which has never heard of them, and come back."""
+    call, internet, red2 = served.call("red2"), served.node(INTERNET), served.node("red2")
+    address = served.address("red2")
+    call.createPortForwardingRule(
+        ipaddressid=address["id"], protocol="tcp", publicport=7000, privateport=7001,
+        virtualmachineid=served.vm("red2"), openfirewall=True,
+    )  # fmt: skip
+    served.cloud.wait_objects()
+    first = served.home(address["ipaddress"])
+    with listening(internet, 7000), listening(red2, 7001):
+        talks = [running(red2, "to", FAR, "7000"), running(internet, "to", address["ipaddress"], "7000")]
+        time.sleep(1)
+        with served.cut_off(first, address["ipaddress"]):
+            time.sleep(1)
+        time.sleep(1)
+        for found in map(ended, talks):
+            assert found["count"] > 50, found
+            assert found["longest"] < 5, found
+    call.disassociateIpAddress(id=address["id"])
+
+
+def test_a_scan_of_all_ports_finds_what_is_open_and_nothing_else(served: North) -> None:
+    call, blue1 = served.call("red1"), served.node("blue1")
+    address, source = served.address("red1"), served.machines["blue1"].ipv4
+    served.call("blue1").createEgressFirewallRule(networkid=served.networks["blue-net"], protocol="all")
+    call.createPortForwardingRule(
+        ipaddressid=address["id"], protocol="tcp", publicport=1, endpublicport=1, privateport=8080,
+        virtualmachineid=served.vm("red1"), openfirewall=True,
+    )  # fmt: skip
+    served.cloud.wait_objects()
+    # The other tenant's address, its machine in a network of its own, and a machine that listens at 8080.
+    assert scan(blue1, source, address["ipaddress"]) == [1]
+    assert scan(served.node("red1"), served.machines["red1"].ipv4, served.machines["web1"].ipv4) == []
+    assert scan(blue1, source, served.machines["blue2"].ipv4) == [8080]
+    call.disassociateIpAddress(id=address["id"])

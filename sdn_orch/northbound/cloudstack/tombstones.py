@@ -34,12 +34,16 @@ def bury(transaction: Transaction, before: Snapshot, kinds: Set[type[Record]]) -
         if isinstance(change, Delete) and change.kind in kinds
         if (record := before.get(change.kind, change.id)) is not None
     ]
-    next_number = before.last_number(Tombstone) + 1
-    for number, record in enumerate(gone[-KEPT:], next_number):
+    buried = {record.id: record for record in gone[-KEPT:]}
+    for number, (id, record) in enumerate(buried.items(), before.last_number(Tombstone) + 1):
+        if (earlier := before.get(Tombstone, id)) is not None:
+            # A public address has the same id each time that it is taken.
+            transaction.delete(earlier)
         transaction.put(
-            Tombstone(id=record.id, kind=type(record).__name__, account_id=owner_id(before, record) or "")
+            Tombstone(id=id, kind=type(record).__name__, account_id=owner_id(before, record) or "")
         )
-        if (old := before.numbered(Tombstone, number - KEPT)) is not None:
+        old = before.numbered(Tombstone, number - KEPT)
+        if old is not None and old.id not in buried:
             transaction.delete(old)
 
 

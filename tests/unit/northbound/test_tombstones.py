@@ -7,6 +7,7 @@ import pytest
 from sdn_orch.northbound.cloudstack import tombstones
 from sdn_orch.northbound.cloudstack.model_tenancy import Tombstone
 from tests.cloudstack import Client, Cloud, Refused
+from tests.contract.everything import public_range
 
 
 def is_unknown(client: Client, command: str, parameter: str, id: str, **more: object) -> bool:
@@ -77,3 +78,21 @@ def test_the_newest_are_kept(cloud: Cloud, red: Client, monkeypatch: pytest.Monk
     cloud.admin.job("deleteAccount", id=account)
     assert cloud.snapshot.count(Tombstone) == 3
     assert cloud.admin.call("listAccounts", id=account) == {}
+
+
+def test_an_address_is_taken_and_given_back_again_and_again(
+    cloud: Cloud, red: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public_range(cloud)
+    monkeypatch.setattr(tombstones, "KEPT", 2)
+    network = cloud.network(red, "net")["id"]
+    # The first one is for source NAT.
+    red.job("associateIpAddress", networkid=network)
+    given = set()
+    for _ in range(4):
+        address = red.job("associateIpAddress", networkid=network)["ipaddress"]["id"]
+        red.job("disassociateIpAddress", id=address)
+        assert red.call("listPublicIpAddresses", id=address) == {}
+        given.add(address)
+    assert len(given) == 1
+    assert {each.id for each in cloud.snapshot.all(Tombstone)} == given
