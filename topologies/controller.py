@@ -104,9 +104,17 @@ class Controller:
 
     def ask(self, path: str, **parameters: str) -> Any:
         """The operator's door: the JSON answer to `GET path`. Raises httpx.HTTPError."""
-        transport = httpx.HTTPTransport(uds=str(self._socket))
-        with httpx.Client(transport=transport, base_url="http://sdn-orch", timeout=30) as client:
+        with self._client() as client:
             return client.get(path, params=parameters).raise_for_status().json()
+
+    def put(self, path: str, content: Any) -> Any:
+        """The operator's door: the JSON answer to `PUT path`. Raises httpx.HTTPError."""
+        with self._client() as client:
+            return client.put(path, json=content).raise_for_status().json()
+
+    def _client(self) -> httpx.Client:
+        transport = httpx.HTTPTransport(uds=str(self._socket))
+        return httpx.Client(transport=transport, base_url="http://sdn-orch", timeout=30)
 
     def ask_all(self, path: str) -> list[Any]:
         """All pages of a list of the operator's door. Raises httpx.HTTPError."""

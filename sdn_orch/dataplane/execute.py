@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sdn_orch.dataplane.connections import Connections
+from sdn_orch.dataplane.hashing import hash_address
 from sdn_orch.dataplane.lookup import ALWAYS, Tables
 from sdn_orch.dataplane.wires import Tunnel
 from sdn_orch.intent.packet import ICMPV6, NAMES, UDP, Packet
@@ -29,6 +30,7 @@ from sdn_orch.openflow.values import (
     Foreign,
     Group,
     GroupType,
+    HashSource,
     Output,
     PopVlan,
     PushVlan,
@@ -221,6 +223,9 @@ class _Run:
                     self.lookup(other, depth + 1)
                 case CheckPacketLarger(length, name, bit):
                     self.set(name, (self.packet().length > length) << bit, 1 << bit)
+                case HashSource(name, bits):
+                    mask = (1 << bits) - 1
+                    self.set(name, hash_address(self.fields["ipv4_src"]), mask)
                 case Track():
                     self.track(action, depth)
                 case Untrack():

@@ -34,16 +34,17 @@ class Table(IntEnum):
     ENTER = 15
     INGRESS = 16
     DESTINATION_NAT = 17
-    INWARD = 18
-    MTU = 19
-    NEXT_HOP = 20
-    FORWARD = 21
-    TRANSIT = 22
-    TO_GUARD = 23
-    TO_STATE = 24
-    TO_RULES = 25
-    DELIVER = 26
-    PUNT = 27
+    BALANCE = 18
+    INWARD = 19
+    MTU = 20
+    NEXT_HOP = 21
+    FORWARD = 22
+    TRANSIT = 23
+    TO_GUARD = 24
+    TO_STATE = 25
+    TO_RULES = 26
+    DELIVER = 27
+    PUNT = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ METADATA = (NETWORK, ROUTER, TURNED, RESERVED, REASON)
 
 #: Registers: the zone of the place whose packet it is, and the rules that it stands under.
 ZONE, POLICY = "reg1", "reg2"
+#: Which balancer a packet is for, and in its lower bits which of the balancer's slots its connection has.
+BALANCED, SLOT_BITS = "reg3", 10
 
 #: The bit of a VPC's number in ROUTER; network numbers stay below it.
 VPC_BIT = 0x800000
@@ -163,6 +166,8 @@ class GroupKind(IntEnum):
     SECOND_DETOUR = 5
     #: The shortest ways to a switch where there are several.
     EQUAL_COST = 6
+    #: Spreads what begins a connection over slots, by a hash of its addresses and ports; its number is 0.
+    SLOTS = 7
 
 
 def group_number(kind: GroupKind, number: int) -> int:
@@ -325,10 +330,17 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.DESTINATION_NAT,
-            "Whom is it for? Forwarded ports have their NICs, and an address with static NAT has one; a "
-            "ping of any other address is answered. New connections become known.",
+            "Whom is it for? Forwarded ports have their NICs, and an address with static NAT has one; what "
+            "is for a balancer gets one of its slots; a ping of any other address is answered. New "
+            "connections become known.",
+            (Table.BALANCE, Table.INWARD),
+            {"forward": 500, "balancer": 450, "static": 400, "echo": 300},
+        ),
+        Stage(
+            Table.BALANCE,
+            "Which member has the slot? The connection becomes known, and stays with this member.",
             (Table.INWARD,),
-            {"forward": 500, "static": 400, "echo": 300},
+            {"slot": 500},
         ),
         Stage(
             Table.INWARD,

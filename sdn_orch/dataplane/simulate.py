@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sdn_orch.dataplane.connections import Connections
-from sdn_orch.dataplane.execute import Choose, Emission, Outcome, Punt, execute
+from sdn_orch.dataplane.execute import Choose, Emission, Outcome, Punt, Visit, execute
 from sdn_orch.dataplane.lookup import Tables
 from sdn_orch.dataplane.wires import End, Tunnel, Wires
 from sdn_orch.intent.packet import Packet
@@ -50,6 +50,15 @@ class Trace:
     punts: list[tuple[End, Punt]]
     drops: list[Drop]
     looped: bool = False
+
+    def destinations(self, table: int) -> set[tuple[int, int]]:
+        """The addresses and ports (0: none) that IPv4 packets were for when they met a table."""
+        return {
+            (step.packet["ipv4_dst"], step.packet.get("tcp_dst") or step.packet.get("udp_dst") or 0)
+            for hop in self.hops
+            for step in hop.outcome.steps
+            if isinstance(step, Visit) and step.table == table and "ipv4_dst" in step.packet
+        }
 
 
 def first_live(_group: Group, live: Sequence[int], _packet: Packet) -> int:

@@ -7,7 +7,12 @@ from dataclasses import fields
 
 from sdn_orch.dataplane.compiler import units
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit, port_id
-from sdn_orch.dataplane.touched_outside import everywhere, touched_gateways, touched_outside
+from sdn_orch.dataplane.touched_outside import (
+    balancers_of,
+    everywhere,
+    touched_gateways,
+    touched_outside,
+)
 from sdn_orch.dataplane.touched_policy import groups_of, lists_of, touched_policy
 from sdn_orch.dataplane.units import realm_owners
 from sdn_orch.dataplane.world import World, affected_nics
@@ -44,6 +49,7 @@ def _by_nic(before: World, after: World, nic_id: str) -> set[Unit]:
     found: set[Unit] = set()
     owner = Owner(OwnerKind.NIC, nic_id)
     for world, other in ((before, after), (after, before)):
+        found |= balancers_of(world, nic_id)
         nic, place = world.snapshot.get(Nic, nic_id), world.place(nic_id)
         if nic is None or place is None:
             continue

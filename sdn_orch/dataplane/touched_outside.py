@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
 from sdn_orch.dataplane.units import realm_owners, rules_of
 from sdn_orch.dataplane.world import World
+from sdn_orch.intent.balancers import Balancer, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import GatewayRule, networks_of, principal, router_of_rule, routers_out
@@ -20,8 +21,10 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
     record = old or new
     for world, one in ((before, old), (after, new)):
         match one:
-            case FirewallRule() | Forward() | EgressRule():
+            case FirewallRule() | Forward() | Balancer() | EgressRule():
                 found |= _rule(world, one)
+            case Member() | Stickiness():
+                found |= _balancer(world, one.balancer_id)
             case NextHop():
                 found |= _addresses(world, world.snapshot.where(PublicAddress, "range_id", one.range_id))
             case PublicRange():
@@ -92,8 +95,23 @@ def _rule(world: World, rule: GatewayRule) -> set[Unit]:
     gateway = None if router is None else world.gateway_of(router)
     if gateway is None:
         return set()
-    sharing = () if isinstance(rule, Forward) else world.snapshot.where(type(rule), "slots", rule.slots[0])
+    sharing = (
+        ()
+        if isinstance(rule, Forward | Balancer)
+        else world.snapshot.where(type(rule), "slots", rule.slots[0])
+    )
     return {(Owner(OwnerKind.RULE, one.id), gateway.id) for one in (rule, *sharing)}
+
+
+def balancers_of(world: World, nic_id: str) -> set[Unit]:
+    """The balancers that a NIC is a member of, at their gateways."""
+    members = world.snapshot.where(Member, "nic_id", nic_id)
+    return {unit for member in members for unit in _balancer(world, member.balancer_id)}
+
+
+def _balancer(world: World, balancer_id: str) -> set[Unit]:
+    record = world.snapshot.get(Balancer, balancer_id)
+    return set() if record is None else _rule(world, record)
 
 
 def _addresses(world: World, addresses: Iterable[PublicAddress]) -> set[Unit]:

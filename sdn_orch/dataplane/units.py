@@ -17,6 +17,7 @@ from sdn_orch.dataplane.rules import (
 from sdn_orch.dataplane.stages import (
     answer,
     arrive,
+    balance,
     classify,
     deliver,
     forward,
@@ -34,6 +35,8 @@ from sdn_orch.dataplane.stages import (
 from sdn_orch.dataplane.views import AddressView, Dialect, NetworkView, NicView, Site
 from sdn_orch.dataplane.world import Place, World
 from sdn_orch.intent.acls import AclItem, AclList
+from sdn_orch.intent.balancers import Balancer, Member
+from sdn_orch.intent.balancing import by_source, obstacle, takers
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import networks_of, principal, rival, router_id, rule_of
@@ -60,8 +63,8 @@ def rules_of(snapshot: Snapshot, home: PublicAddress | Network) -> Iterator[Owne
     if isinstance(home, Network):
         found = snapshot.where(EgressRule, "network_id", home.id)
     else:
-        forwards = snapshot.where(Forward, "address_id", home.id)
-        found = (*snapshot.where(FirewallRule, "address_id", home.id), *forwards)
+        kinds = (FirewallRule, Forward, Balancer)
+        found = (record for kind in kinds for record in snapshot.where(kind, "address_id", home.id))
     return (Owner(OwnerKind.RULE, record.id) for record in found)
 
 
@@ -119,6 +122,7 @@ def _switch_here(site: Site, id: str) -> Iterator[Said]:
     if port is not None and site.is_edge and site.dialect.open_vswitch:
         yield from outward.switch()
         yield from inward.switch(site, port)
+        yield from balance.switch()
 
 
 def _port(site: Site, id: str) -> Rules:
@@ -224,15 +228,32 @@ def _rule(site: Site, id: str) -> Rules:
             if network.vpc_id is None and site.world.is_gateway(site.switch.id, (network,)):
                 view = NetworkView.of(site.world, network)
                 said = outward.rule(view, record, _older(snapshot, record))
-        case FirewallRule() | Forward():
-            address = _address_here(site, record.address_id)
+        case FirewallRule() | Forward() | Balancer():
+            address = _address_here(site, record.address_id or "")
             if address is None or rival(snapshot, address.record) is not None:
                 return NO_RULES
             if isinstance(record, FirewallRule):
                 said = inward.rule(address, record, _older(snapshot, record))
-            else:
+            elif isinstance(record, Forward):
                 said = inward.forward(address, record)
+            elif reason := obstacle(snapshot, record):
+                said = (Refused(reason),)
+            else:
+                said = balance.balancer(address, _pool(site.world, record), site.dialect.version)
     return encode(said, site.dialect.version)
+
+
+def _pool(world: World, record: Balancer) -> balance.Pool:
+    """A balancer with those of its members that are somewhere."""
+    members = world.snapshot.where(Member, "balancer_id", record.id)
+    found = {member.seat: member.weight for member in members}
+    guests = {
+        member.seat: int(address)
+        for member, nic, address in takers(world.snapshot, record)
+        if world.is_placed(nic.id)
+    }
+    weights = tuple(found.get(seat) for seat in range(max(found, default=-1) + 1))
+    return balance.Pool(record, by_source(world.snapshot, record), weights, guests)
 
 
 def _older(snapshot: Snapshot, rule: EgressRule | FirewallRule) -> list[EgressRule | FirewallRule]:

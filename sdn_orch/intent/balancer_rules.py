@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sdn_orch.intent.address_use import conflicts
 from sdn_orch.intent.balancers import (
     LARGEST_WEIGHT,
+    SEATS,
     Affinity,
     Balancer,
     Certificate,
@@ -118,6 +119,11 @@ def member(after: Snapshot, record: Member) -> Iterator[str]:
     for other in after.where(Member, "nic_id", nic.id):
         if (other.balancer_id, other.guest) == (home.id, record.guest) and other.id != record.id:
             yield f"nic_id: NIC {nic.id} is a member of balancer {home.name} ({home.id}) already"
+    if not 0 <= record.seat < SEATS:
+        yield f"seat: {record.seat} is not in 0..{SEATS - 1}: a balancer has {SEATS} members at most"
+    for other in after.where(Member, "places", record.places[0]):
+        if other.id != record.id:
+            yield f"seat: {record.seat} is that of member {other.id}"
 
 
 def stickiness(after: Snapshot, record: Stickiness) -> Iterator[str]:

@@ -12,6 +12,8 @@ from sdn_orch.intent.model import Record
 from sdn_orch.intent.traffic import Ports, Prefix
 
 LARGEST_WEIGHT = 256
+#: Members of one balancer.
+SEATS = 256
 
 
 class Algorithm(StrEnum):
@@ -61,6 +63,8 @@ class Balancer(PortUse):
     }
     GOES_WITH: ClassVar[tuple[str, ...]] = ("address_id",)
     INDEXES: ClassVar[tuple[str, ...]] = ("place", "claims", "name")
+    #: The register that says which balancer a packet is for has 22 bits for it.
+    LARGEST_NUMBER: ClassVar[int] = 2**22 - 1
 
     account_id: str
     network_id: str
@@ -88,21 +92,34 @@ class Balancer(PortUse):
         """See PortUse."""
         return self.ports
 
+    @property
+    def is_by_source(self) -> bool:
+        """Whether members are chosen by the client's address alone."""
+        return self.algorithm is Algorithm.SOURCE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member(Record):
     """A NIC that connections are given to, at `guest`, one of its secondary addresses, or at its own.
 
     A member has `weight` parts of all new connections; one with weight 0 gets none, and keeps those it has.
+    `seat` is the lowest that no other member of the balancer had when it came: who gets what follows from it.
     """
 
     REFERENCES: ClassVar[dict[str, str]] = {"balancer_id": "Balancer", "nic_id": "Nic"}
     GOES_WITH: ClassVar[tuple[str, ...]] = ("balancer_id", "nic_id")
+    INDEXES: ClassVar[tuple[str, ...]] = ("places",)
 
     balancer_id: str
     nic_id: str
     guest: IPv4Address | None = None
     weight: int = 1
+    seat: int = 0
+
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Its seat, as (balancer, seat); one entry, so that whoever has it can be looked up."""
+        return ((self.balancer_id, self.seat),)
 
 
 class Affinity(StrEnum):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from math import log
 
+from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, Switch
@@ -18,7 +19,7 @@ from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 
 #: What stands on an address or a network, and is carried out at the gateway of its router.
-GatewayRule = FirewallRule | Forward | EgressRule
+GatewayRule = FirewallRule | Forward | Balancer | EgressRule
 
 
 def router_id(network: Network) -> str:
@@ -49,14 +50,15 @@ def routers_out(snapshot: Snapshot) -> Iterator[str]:
 def rule_of(snapshot: Snapshot, id: str) -> GatewayRule | None:
     """The rule with this id, whatever it stands on."""
     rule: GatewayRule | None = snapshot.get(FirewallRule, id) or snapshot.get(Forward, id)
-    return rule or snapshot.get(EgressRule, id)
+    return rule or snapshot.get(EgressRule, id) or snapshot.get(Balancer, id)
 
 
 def router_of_rule(snapshot: Snapshot, rule: GatewayRule) -> str | None:
     """The router of the network or of the address that a rule stands on; None if the address has none."""
     if isinstance(rule, EgressRule):
         return router_id(snapshot.need(Network, rule.network_id))
-    return snapshot.need(PublicAddress, rule.address_id).router_id
+    # A balancer inside of a network has no public address.
+    return None if rule.address_id is None else snapshot.need(PublicAddress, rule.address_id).router_id
 
 
 def principal(snapshot: Snapshot, router_id: str) -> PublicAddress | None:

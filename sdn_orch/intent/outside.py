@@ -6,9 +6,13 @@ A part of `meaning`, which likewise knows no switch rule. A router remembers who
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
+from operator import itemgetter
 
+from sdn_orch.intent.balancers import Balancer
+from sdn_orch.intent.balancing import obstacle, takers, translations
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import gateway_of, principal, rival
@@ -18,6 +22,7 @@ from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, TCP, UDP, Packe
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Prefix, TrafficRule
+from sdn_orch.intent.verdict import place_of
 
 #: An address, and a port or what stands for it.
 Side = tuple[int, int]
@@ -49,6 +54,8 @@ class Conversations:
     known: dict[str, list[Conversation]] = field(default_factory=dict)
     #: NIC id -> protocol -> pairs of sides.
     edges: dict[str, dict[int, set[frozenset[Side]]]] = field(default_factory=dict)
+    #: To which of a balancer's members something new goes. It may be any of them.
+    choose: Callable[[Sequence[Side]], Side] = itemgetter(0)
 
     def of(self, router_id: str) -> list[Conversation]:
         """Those of one router, for reading and adding."""
@@ -69,6 +76,11 @@ class Conversations:
     def at(self, nic_id: str) -> dict[int, set[frozenset[Side]]]:
         """Those that the rules of a NIC let through, by protocol, for reading and adding."""
         return self.edges.setdefault(nic_id, {})
+
+
+def one_of(chosen: Collection[Side]) -> Callable[[Sequence[Side]], Side]:
+    """A choice of a balancer's member that is one of these, if any of them is."""
+    return lambda members: next((side for side in members if side in chosen), members[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,7 @@ def comes_in(
         return _under(packet, conversation.inside, "dst")
     if not _may_enter(snapshot, address, packet):
         return "no firewall rule lets it in"
-    inside = _inside(snapshot, address, packet, words)
+    inside = _inside(snapshot, address, packet, words, memory)
     if inside is None:
         return "the address leads to nobody"
     if memory.inside(router_id, words.protocol, inside, words.source) is not None:
@@ -213,7 +225,9 @@ def _public_side(snapshot: Snapshot, router_id: str, words: Words, known: list[C
     return next(((own, other) for other in candidates if (own, other) not in taken), None)
 
 
-def _inside(snapshot: Snapshot, address: PublicAddress, packet: Packet, words: Words) -> Side | None:
+def _inside(
+    snapshot: Snapshot, address: PublicAddress, packet: Packet, words: Words, memory: Conversations
+) -> Side | None:
     port = words.destination[1]
     if address.guest is not None:
         return int(address.guest), port
@@ -221,7 +235,19 @@ def _inside(snapshot: Snapshot, address: PublicAddress, packet: Packet, words: W
         is_for = forward.protocol == words.protocol and forward.public[0] <= port <= forward.public[1]
         if is_for and _in(4, packet["ipv4_src"], forward.sources):
             return int(forward.guest), forward.private[0] + port - forward.public[0]
+    for balancer in snapshot.where(Balancer, "address_id", address.id):
+        is_for = balancer.protocol == words.protocol and balancer.ports[0] <= port <= balancer.ports[1]
+        if is_for and _in(4, packet["ipv4_src"], balancer.sources) and not obstacle(snapshot, balancer):
+            members = _members(snapshot, balancer, port)
+            return memory.choose(members) if members else None
     return None
+
+
+def _members(snapshot: Snapshot, balancer: Balancer, port: int) -> list[Side]:
+    """Where a balancer's live members are reached that something for one of its ports may go to."""
+    to = next(to for (first, last), to in translations(balancer) if first <= port <= last)
+    found = takers(snapshot, balancer)
+    return [(int(at), port if to is None else to) for _, nic, at in found if place_of(snapshot, nic)]
 
 
 def _may_leave(snapshot: Snapshot, network: Network, packet: Packet) -> bool:

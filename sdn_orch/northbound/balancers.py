@@ -62,7 +62,11 @@ def add_member(
     guest = None if guest == nic.ipv4 else guest
     if member_of(transaction.snapshot, balancer, nic, guest) is not None:
         raise Invalid(f"NIC {nic.id} is a member of balancer {balancer.name} ({balancer.id}) already")
-    return transaction.put(Member(id=str(uuid4()), balancer_id=balancer.id, nic_id=nic.id, guest=guest))
+    taken = {member.seat for member in transaction.snapshot.where(Member, "balancer_id", balancer.id)}
+    seat = next(seat for seat in range(len(taken) + 1) if seat not in taken)
+    return transaction.put(
+        Member(id=str(uuid4()), balancer_id=balancer.id, nic_id=nic.id, guest=guest, seat=seat)
+    )
 
 
 def member_of(

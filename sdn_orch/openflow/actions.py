@@ -21,6 +21,7 @@ from sdn_orch.openflow.values import (
     CopyField,
     DecrementTtl,
     Foreign,
+    HashSource,
     Output,
     PopVlan,
     PushVlan,
@@ -36,7 +37,8 @@ from sdn_orch.openflow.values import (
 _OUTPUT, _PUSH_VLAN, _POP_VLAN, _GROUP, _DECREMENT_TTL, _SET_FIELD = 0, 17, 18, 22, 24, 25
 _COPY_FIELD, _METER, _EXPERIMENTER = 28, 29, 0xFFFF
 NICIRA = 0x00002320
-_REG_MOVE, _RESUBMIT_TABLE, _REG_LOAD2, _CT, _NAT, _CT_CLEAR, _CHECK_PKT_LARGER = 6, 14, 33, 35, 36, 43, 49
+_REG_MOVE, _MULTIPATH, _RESUBMIT_TABLE, _REG_LOAD2, _CT, _NAT, _CT_CLEAR = 6, 10, 14, 33, 35, 36, 43
+_CHECK_PKT_LARGER = 49
 #: OFPP_IN_PORT in the 16 bits that NX resubmit has for a port.
 _IN_PORT_16 = 0xFFF8
 
@@ -51,6 +53,9 @@ _PUT_MOVE = Struct("!HHIHHHH4s4s").pack
 _PUT_RESUBMIT = Struct("!HHIHHB3x").pack
 _PUT_LARGER = Struct("!HHIHHH4s6x").pack
 _CT_HEAD = Struct("!HHIHHIHB3xH")
+_MULTIPATH_BYTES = Struct("!HHIHHH2xHHI2xH4s")
+#: Of Open vSwitch's multipath: it hashes the IP source address, and takes the rest of a division.
+_BY_SOURCE, _MODULO = 4, 0
 _NAT_HEAD = Struct("!HHIH2xHH")
 #: The one flag of ct that we use, what stands for "no table", and which ranges follow a nat.
 _COMMIT, _NO_TABLE = 1, 0xFF
@@ -165,6 +170,13 @@ def _check_packet_larger(action: CheckPacketLarger) -> bytes:
     )
 
 
+def _hash_source(action: HashSource) -> bytes:
+    """Open vSwitch's multipath, which has the most links that fit into the bits."""
+    last, bits = (1 << action.bits) - 1, action.bits - 1
+    head = (_EXPERIMENTER, 32, NICIRA, _MULTIPATH, _BY_SOURCE, 0, _MODULO)
+    return _MULTIPATH_BYTES.pack(*head, last, 0, bits, nxm_header(action.field))
+
+
 def _track(action: Track) -> bytes:
     nested = _nat(action.to) if action.translated or action.to is not None else b""
     flags = _COMMIT if action.commit else 0
@@ -198,6 +210,7 @@ _COMMON: _Encoders = {
     DecrementTtl: lambda _: _DECREMENT_TTL_BYTES,
     Resubmit: _resubmit,
     CheckPacketLarger: _check_packet_larger,
+    HashSource: _hash_source,
     Track: _track,
     Untrack: lambda _: _UNTRACK_BYTES,
     Foreign: lambda action: action.data,
@@ -278,6 +291,8 @@ def _decode_nicira(body: bytes) -> Action:
                 bits, source_offset, target_offset = Struct("!10xHHH8x").unpack(body)
                 source, target = field_of(body, 16), field_of(body, 20)
                 return CopyField(source.name, target.name, bits, source_offset, target_offset)
+            case 10:
+                return _decode_hash(body)
             case 14:
                 port, table = Struct("!10xHB3x").unpack(body)
                 if port == _IN_PORT_16:
@@ -292,6 +307,13 @@ def _decode_nicira(body: bytes) -> Action:
                 length, bit = Struct("!10xHH10x").unpack(body)
                 return CheckPacketLarger(length, field_of(body, 14).name, bit)
     return Foreign(body)
+
+
+def _decode_hash(body: bytes) -> Action:
+    bits = (_MULTIPATH_BYTES.unpack(body)[9] & 63) + 1
+    action = HashSource(field_of(body, 28).name, bits)
+    # What sdn-orch never writes does not come out as it went in.
+    return action if _hash_source(action) == body else Foreign(body)
 
 
 def _decode_track(body: bytes) -> Action:

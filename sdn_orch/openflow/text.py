@@ -26,6 +26,7 @@ from sdn_orch.openflow.values import (
     Foreign,
     Group,
     GroupType,
+    HashSource,
     Match,
     Meter,
     Output,
@@ -171,6 +172,8 @@ def format_action(action: Action, table_name: TableName = str) -> str:
             return f"resubmit(,{table_name(table)})"
         case CheckPacketLarger(length, field, bit):
             return f"check_pkt_larger({length})->{_subfield(field, bit, 1)}"
+        case HashSource(field, bits):
+            return f"multipath(nw_src,0,modulo_n,{1 << bits},0,{_subfield(field, 0, bits)})"
         case Track():
             return _format_track(action, table_name)
         case Untrack():

@@ -152,6 +152,14 @@ class CheckPacketLarger:
     bit: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class HashSource:
+    """Set the lower `bits` bits of a register to a hash of the IP source address (Open vSwitch)."""
+
+    field: str
+    bits: int
+
+
 class ConnectionState(IntFlag):
     """Bits of `ct_state` (ovs-fields(7)). A connection is NEW until it was answered, committed or not."""
 
@@ -220,6 +228,7 @@ Action = (
     | UseMeter
     | Resubmit
     | CheckPacketLarger
+    | HashSource
     | Track
     | Untrack
     | Foreign

@@ -22,6 +22,7 @@ from sdn_orch.openflow.values import (
     Foreign,
     Group,
     GroupType,
+    HashSource,
     Meter,
     Output,
     PopVlan,
@@ -128,7 +129,7 @@ def _refuse_extension(action: Action, capabilities: Capabilities) -> str | None:
     if capabilities.open_vswitch:
         return None
     match action:
-        case Resubmit() | CheckPacketLarger() | Track() | Untrack() | Foreign():
+        case Resubmit() | CheckPacketLarger() | HashSource() | Track() | Untrack() | Foreign():
             return "BAD_ACTION: BAD_EXPERIMENTER"
         case CopyField() if capabilities.version == OPENFLOW_13:
             return "BAD_ACTION: BAD_EXPERIMENTER"

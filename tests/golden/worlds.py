@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, NetworkKind, Record, Switch, SwitchRole, Transport
@@ -80,7 +81,7 @@ _BLUE = only4(network("blue"))
 def outside(gateway: str, home: Network) -> list[Record]:
     """A gateway with the public network 203.0.113.0/24 at port 9; addresses for a network there.
 
-    One is for its source NAT, with two forwarded ports, one is its first NIC's alone.
+    One is for its source NAT, with two forwarded ports and a balancer, one is its first NIC's alone.
     """
     first = nic(home, 10)
     source, own = (
@@ -117,6 +118,17 @@ def outside(gateway: str, home: Network) -> list[Record]:
             private=(8080, 8080),
             **web,
         ),
+        Balancer(
+            id="pool",
+            account_id="tenant",
+            network_id=home.id,
+            address_id=source.id,
+            name="pool",
+            protocol=17,
+            ports=(53, 53),
+            guest_ports=(5353, 5353),
+        ),
+        Member(id="member", balancer_id="pool", nic_id=first.id),
         FirewallRule(id="open", ports=(80, 81), sources=(IPv4Network("198.51.100.0/24"),), **web),
         EgressRule(id="out", network_id=home.id, protocol=17, ports=(53, 53)),
     ]

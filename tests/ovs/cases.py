@@ -17,6 +17,7 @@ from sdn_orch.openflow.values import (
     Flow,
     Group,
     GroupType,
+    HashSource,
     Match,
     Meter,
     Output,
@@ -206,6 +207,12 @@ FLOWS: dict[str, Flow] = {
         90,
         Match.of(reg0=1, reg1=(2, 0xFF), reg2=3, reg3=4),
         (SetField("reg0", 0), SetField("reg1", 2, 2), CopyField("reg2", "reg3", 16, 16, 0)),
+    ),
+    "slot": Flow(
+        7,
+        80,
+        Match.of(eth_type=IP, ip_proto=6),
+        (SetField("reg3", 5 << 10), HashSource("reg3", 10), CopyField("tcp_src", "reg3", 8, 4)),
     ),
     "next hop": Flow(
         8,

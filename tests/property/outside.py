@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from random import Random
 from typing import Any
 
+from sdn_orch.intent.balancers import Algorithm, Balancer, Member
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import networks_of
@@ -93,6 +95,11 @@ def _addresses(random: Random, cloud: Cloud, owner: Network | Vpc, taken: int) -
         records.append(address)
         if target is not None:
             records += _forwards(random, address, target)
+            if random.random() < 0.6:
+                members = [nic for nic in others if nic.network_id == target.network_id]
+                records += _balancer(random, address, members, 20 + taken + index)
+                if not is_vpc and random.random() < 0.8:
+                    records.append(FirewallRule(id=f"{address.id}/open", address_id=address.id))
         if not is_vpc:
             records += (_rule(random, address, number) for number in range(random.choice((0, 1, 2, 3))))
     return records
@@ -114,6 +121,30 @@ def _forwards(random: Random, address: PublicAddress, nic: Nic) -> list[Record]:
             )
         )
     return found
+
+
+def _balancer(random: Random, address: PublicAddress, nics: list[Nic], number: int) -> Iterator[Record]:
+    """At ports of its own, to ports that no other one of the cloud leads to."""
+    public = random.choice(((81, 81), (8080, 8081)))
+    guest = (number * 100, number * 100 + public[1] - public[0])
+    record = Balancer(
+        id=f"{address.id}/balancer",
+        account_id=address.account_id,
+        network_id=nics[0].network_id,
+        address_id=address.id,
+        name="balancer",
+        protocol=random.choice((TCP, TCP, UDP)),
+        ports=public,
+        guest_ports=guest,
+        algorithm=random.choice(list(Algorithm)),
+        sources=random.choice(_SOURCES),
+    )
+    yield record
+    for seat, nic in enumerate(random.sample(nics, random.randint(0, len(nics)))):
+        guest4 = random.choice((None, *nic.secondary4))
+        weight = random.choice((0, 1, 1, 3))
+        id = f"{record.id}/{seat}"
+        yield Member(id=id, balancer_id=record.id, nic_id=nic.id, guest=guest4, weight=weight, seat=seat * 2)
 
 
 _MAPPINGS: tuple[tuple[Ports, Ports], ...] = (
@@ -156,6 +187,11 @@ class Peers:
     def __init__(self, cloud: Cloud, random: Random) -> None:
         self._cloud, self._random = cloud, random
         self.addresses = [int(each.address) for each in cloud.snapshot.all(PublicAddress)]
+        self.balanced = [
+            (int(cloud.snapshot.need(PublicAddress, each.address_id or "").address), each.protocol, port)
+            for each in cloud.snapshot.all(Balancer)
+            for port in each.ports
+        ]
         self.vlan = next(iter(cloud.snapshot.all(PublicRange))).vlan
 
     def outward(self, nic: Nic) -> Packet:
@@ -190,7 +226,9 @@ class Peers:
         return packet if self.vlan is None else packet.replace(vlan_vid=0x1000 | self.vlan, vlan_pcp=0)
 
     def _packet(self, eth_src: int, eth_dst: int, source: int, destination: int) -> Packet:
-        protocol = self._random.choice((ICMP, TCP, TCP, UDP))
+        protocol, port = self._random.choice((ICMP, TCP, TCP, UDP)), self._random.choice(PORTS)
+        if destination in self.addresses and self.balanced and self._random.random() < 0.6:
+            destination, protocol, port = self._random.choice(self.balanced)
         fields = {
             "eth_dst": eth_dst,
             "eth_src": eth_src,
@@ -208,7 +246,7 @@ class Peers:
             kind = self._random.choice((8, 8, 8, 0, 3))
             return Packet.from_fields({**fields, "icmpv4_type": kind, "icmpv4_code": 0}, payload)
         name = "tcp" if protocol == TCP else "udp"
-        ports = {f"{name}_src": self._random.choice(PORTS), f"{name}_dst": self._random.choice(PORTS)}
+        ports = {f"{name}_src": self._random.choice(PORTS), f"{name}_dst": port}
         return Packet.from_fields({**fields, **ports}, bytes(20))
 
 

@@ -17,6 +17,7 @@ from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import InUse, Invalid, NotFound
 from sdn_orch.intent.acls import AclItem, AclList
+from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import (
@@ -84,7 +85,7 @@ def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
             (
                 *(Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc),
                 *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
-                *(AclItem, AclItem, SecurityRule, SecurityRule),
+                *(AclItem, AclItem, SecurityRule, SecurityRule, Balancer, Member, Member, Stickiness),
             )
         )
     )
@@ -227,6 +228,55 @@ def _forward(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 
 
 @st.composite
+def _balancer(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    homes = [home for home in snapshot.all(Network) if home.ipv4 is not None] or [NETWORKS[0]]
+    number, width = draw(st.integers(1, 3)), draw(st.sampled_from((0, 1, 20)))
+    first = 1000 * number
+    record = Balancer(
+        id=f"balancer{number}",
+        account_id="tenant",
+        network_id=draw(st.sampled_from(homes)).id,
+        address_id=_address_id(draw, snapshot),
+        name="balancer",
+        protocol=draw(st.sampled_from((6, 17, 132))),
+        ports=(first, first + width),
+        guest_ports=draw(st.sampled_from(((first, first + width), (80, 80), (80, 80 + width)))),
+        algorithm=draw(st.sampled_from(Algorithm)),
+        sources=draw(st.sampled_from(((), (IPv4Network("198.51.100.0/24"),)))),
+        tls=draw(st.integers(0, 4)) == 0,
+    )
+    return _numbered(snapshot, record)
+
+
+@st.composite
+def _member(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    balancers = [one.id for one in snapshot.all(Balancer)] or ["none"]
+    seat, balancer_id = draw(st.integers(0, 4)), draw(st.sampled_from(balancers))
+    nics = [one.id for one in snapshot.all(Nic) if one.ipv4 is not None] or ["none"]
+    record = Member(
+        id=f"{balancer_id}/{seat}",
+        balancer_id=balancer_id,
+        nic_id=draw(st.sampled_from(nics)),
+        weight=draw(st.integers(0, 3)),
+        seat=seat,
+    )
+    return _numbered(snapshot, record)
+
+
+@st.composite
+def _stickiness(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    balancer_id = draw(st.sampled_from([one.id for one in snapshot.all(Balancer)] or ["none"]))
+    record = Stickiness(
+        id=f"sticky {balancer_id}",
+        balancer_id=balancer_id,
+        name="sticky",
+        affinity=draw(st.sampled_from(Affinity)),
+        expire=60,
+    )
+    return _numbered(snapshot, record)
+
+
+@st.composite
 def _acl_item(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     position = draw(st.integers(1, 4))
     chosen = draw(st.sampled_from(LISTS))
@@ -307,6 +357,9 @@ _RECORDS = {
     "FirewallRule": _firewall_rule,
     "EgressRule": _egress_rule,
     "Forward": _forward,
+    "Balancer": _balancer,
+    "Member": _member,
+    "Stickiness": _stickiness,
     "AclItem": _acl_item,
     "SecurityRule": _security_rule,
 }

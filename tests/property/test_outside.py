@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address
 from random import Random
 
@@ -9,14 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdn_orch.dataplane.connections import Connections
+from sdn_orch.dataplane.pipeline import Table
 from sdn_orch.dataplane.simulate import trace
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.intent.meaning import arrives, delivers
 from sdn_orch.intent.model import Attachment, Nic, Switch
-from sdn_orch.intent.outside import Conversations, address_of, gateway_at
+from sdn_orch.intent.outside import Conversations, address_of, gateway_at, one_of
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.verdict import OUTSIDE, Verdict
+from sdn_orch.openflow.values import Group
 from tests.property.clouds import make_cloud
 from tests.property.compiled import compile_all, disagreement
 from tests.property.outside import PUBLIC_PORT, Peers, answer, with_outside
@@ -35,6 +38,10 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
     wires, peers = Wires.of(snapshot), Peers(cloud, random)
     tracked = {switch.id: Connections() for switch in snapshot.all(Switch)}
     memory = Conversations()
+
+    def random_bucket(_group: Group, live: Sequence[int], _packet: Packet) -> int:
+        return random.choice(live)
+
     nics = [nic for nic in cloud.nics if nic.ipv4 is not None]
     answers: list[tuple[Nic | None, Packet]] = []
     for _ in range(WORDS_PER_CLOUD):
@@ -48,15 +55,19 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
         else:
             packet = peers.inward()
         if speaker is None:
-            meant = arrives(snapshot, packet, connected, memory)
             start = (_gateway(snapshot, packet), PUBLIC_PORT)
             sent = packet
         else:
-            meant = delivers(snapshot, speaker, packet, connected, memory)
             place = snapshot.where(Attachment, "nic_id", speaker.id)[0]
             start = (place.switch_id, place.port)
             sent = packet if place.vlan is None else packet.replace(vlan_vid=0x1000 | place.vlan, vlan_pcp=0)
-        found = trace(tables, wires, start, sent, connections=tracked)
+        found = trace(tables, wires, start, sent, random_bucket, connections=tracked)
+        # Any of a balancer's live members is right: the one that the tables have chosen, if it is one.
+        memory.choose = one_of(found.destinations(Table.INWARD))
+        if speaker is None:
+            meant = arrives(snapshot, packet, connected, memory)
+        else:
+            meant = delivers(snapshot, speaker, packet, connected, memory)
         fault = disagreement(snapshot, speaker or nics[0] if nics else cloud.nics[0], meant, found)
         assert not fault, f"{speaker}\nsends {sent}\nmeant {meant}\n{fault}\n{found.drops}"
         answers += _answers(snapshot, meant, peers)

@@ -89,7 +89,18 @@ def records() -> Snapshot:
             guest_ports=(8080, 8080),
         ),
         Member(id="first", balancer_id="lb", nic_id=nics[0].id),
-        Member(id="second", balancer_id="lb", nic_id=nics[1].id),
+        Member(id="second", balancer_id="lb", nic_id=nics[1].id, seat=1),
+        Balancer(
+            id="inner-lb",
+            account_id="tenant",
+            network_id=red.id,
+            inner_network_id=red.id,
+            inner=IPv4Address("10.1.0.200"),
+            name="inner",
+            protocol=TCP,
+            ports=(80, 80),
+            guest_ports=(8080, 8080),
+        ),
     )
 
 
@@ -249,17 +260,18 @@ def test_pages(world: World) -> None:
 def test_every_object_says_how_far_it_has_come(world: World) -> None:
     found = {(each["kind"], each["id"]): each for each in world.get("/v1/objects")["items"]}
     assert {kind for kind, _ in found} == {"network", "machine", "nic", "public-address", "balancer"}
-    each = found["balancer", "lb"]
+    each = found["balancer", "inner-lb"]
     assert (each["condition"], each["realised"], each["refusals"]) == ("pending", [], [])
-    assert each["note"] == "the data plane has no tables for this kind yet"
+    assert each["note"] == "the data plane has no tables for balancers inside of networks yet"
     assert each["account"] == "tenant"
     # Nothing of the network is plugged in anywhere, and there is no gateway.
     assert found["public-address", "ip"]["condition"] == "idle"
+    assert found["balancer", "lb"]["condition"] == "idle" and found["balancer", "lb"]["note"] is None
     assert found["nic", "red-10"]["condition"] == "idle" and found["nic", "red-10"]["note"] is None
     pending = world.get("/v1/objects", params={"condition": "pending"})["items"]
     assert [each["kind"] for each in pending] == ["balancer"]
     assert world.get("/v1/objects/balancer/lb") == found["balancer", "lb"]
-    (listed,) = world.get("/v1/balancers")["items"]
+    listed, _inner = world.get("/v1/balancers")["items"]
     assert listed == world.get("/v1/balancers/lb")
     assert (listed["address"], listed["ports"], listed["members"]) == ("203.0.113.10", [80, 80], 2)
     for path in ("/v1/objects/balancer/x", "/v1/objects/x/lb", "/v1/balancers/x"):

@@ -22,6 +22,9 @@ def main() -> None:
         return json.dumps({"name": name, "from": peer.removeprefix("::ffff:")}).encode() + b"\n"
 
     class Web(BaseHTTPRequestHandler):
+        # Clients may ask again on one connection.
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
             body = said(self.client_address[0])
             self.send_response(200)

@@ -80,7 +80,7 @@ def address(address: AddressView) -> Iterator[Said]:
     if address.guest is not None:
         actions = (SetField("ipv4_dst", address.guest), *actions)
     yield flow(Table.ENTER, "address", outside, actions)
-    new = _new(address)
+    new = begun(address)
     if address.record.vpc_id is not None:
         yield flow(Table.INGRESS, "vpc", Match.of(**new), goto=Table.DESTINATION_NAT)
     if address.guest is not None:
@@ -90,7 +90,7 @@ def address(address: AddressView) -> Iterator[Said]:
     yield _echo(address, new)
 
 
-def _new(address: AddressView) -> Fields:
+def begun(address: AddressView) -> Fields:
     """What begins a connection with the address, which is known as its NIC's by then if it has one alone."""
     known_as = address.address if address.guest is None else address.guest
     return {"metadata": address.router, "eth_type": IPV4, "ct_state": NEW, "ipv4_dst": known_as}
@@ -99,7 +99,7 @@ def _new(address: AddressView) -> Fields:
 def rule(address: AddressView, rule: FirewallRule, said: Iterable[TrafficRule]) -> Iterator[Said]:
     """What may come in, but for what others have `said` at its priority. A VPC has lists instead."""
     if address.record.vpc_id is None:
-        for match in own_matches(rule, said, _new(address)):
+        for match in own_matches(rule, said, begun(address)):
             yield flow(Table.INGRESS, RULES[rule.slot], match, goto=Table.DESTINATION_NAT)
 
 
@@ -107,7 +107,7 @@ def forward(address: AddressView, forward: Forward) -> Iterator[Said]:
     """One port of the address leads to one of the NIC; where both ranges are the same it need not be said."""
     if address.guest is not None:
         return
-    new = _new(address)
+    new = begun(address)
     sources = forward.sources or (None,)
     for ports, port in _pairs(forward.public, forward.private):
         to = Translate(Side.DESTINATION, int(forward.guest), port)

@@ -11,6 +11,7 @@ from sdn_orch.dataplane.rules import Owner, OwnerKind
 from sdn_orch.errors import NotFound
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Stickiness
+from sdn_orch.intent.balancing import obstacle
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import GatewayRule
@@ -32,12 +33,12 @@ _WAITING = ObjectStatus(Condition.PENDING)
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A kind of object: what it is called, whose it is, and how far it has come; None: see NOT_YET."""
+    """A kind of object: what it is called, whose it is, and how far it has come, or what it waits for."""
 
     record: type[Record]
     name: Callable[[Snapshot, Any], str]
     account_id: Callable[[Snapshot, Any], str | None]
-    status: Callable[[View, Any], ObjectStatus] | None = None
+    status: Callable[[View, Any], ObjectStatus | str] = lambda _view, _record: NOT_YET
 
 
 def _own(_snapshot: Snapshot, record: Any) -> str:
@@ -113,8 +114,19 @@ def _rule_status(view: View, rule: GatewayRule) -> ObjectStatus:
     if isinstance(rule, EgressRule):
         home = Owner(OwnerKind.NETWORK, rule.network_id)
     else:
-        home = Owner(OwnerKind.ADDRESS, rule.address_id)
+        home = Owner(OwnerKind.ADDRESS, rule.address_id or "")
     return view.status(Owner(OwnerKind.RULE, rule.id)).along_with(view.status(home))
+
+
+def _balancer_status(view: View, balancer: Balancer) -> ObjectStatus | str:
+    """That of a rule; one inside of a network waits."""
+    if balancer.address_id is None and (reason := obstacle(view.world().snapshot, balancer)):
+        return reason
+    return _rule_status(view, balancer)
+
+
+def _stickiness_status(view: View, policy: Stickiness) -> ObjectStatus | str:
+    return _balancer_status(view, view.world().snapshot.need(Balancer, policy.balancer_id))
 
 
 KINDS: dict[ObjectKind, _Kind] = {
@@ -150,8 +162,8 @@ KINDS: dict[ObjectKind, _Kind] = {
     ),
     ObjectKind.PRIVATE_GATEWAY: _Kind(PrivateGateway, lambda _, each: str(each.address), _of_vpc),
     ObjectKind.STATIC_ROUTE: _Kind(StaticRoute, lambda _, each: str(each.prefix), _of_vpc),
-    ObjectKind.BALANCER: _Kind(Balancer, _named, _own),
-    ObjectKind.STICKINESS: _Kind(Stickiness, _named, _of_balancer),
+    ObjectKind.BALANCER: _Kind(Balancer, _named, _own, _balancer_status),
+    ObjectKind.STICKINESS: _Kind(Stickiness, _named, _of_balancer, _stickiness_status),
     ObjectKind.HEALTH_CHECK: _Kind(HealthCheck, _at_balancer, _of_balancer),
 }
 #: Cursors count kinds above this, numbers below.
@@ -186,9 +198,9 @@ def one_object(view: View, kind: str, id: str) -> JSON:
 
 def standing(view: View, kind: ObjectKind, record: Record) -> JSON:
     """How far a record of this kind has come, and a note where nothing is done for the kind."""
-    status = KINDS[kind].status
-    row = status_row(view.world().snapshot, _WAITING if status is None else status(view, record))
-    return row | {"note": NOT_YET if status is None else None}
+    found = KINDS[kind].status(view, record)
+    note = found if isinstance(found, str) else None
+    return status_row(view.world().snapshot, _WAITING if isinstance(found, str) else found) | {"note": note}
 
 
 def _row(view: View, snapshot: Snapshot, kind: ObjectKind, record: Record) -> JSON:

@@ -19,6 +19,7 @@ from sdn_orch.dataplane.wires import Wires
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.meaning import delivers
 from sdn_orch.intent.model import Attachment, Network, Nic, Switch
+from sdn_orch.intent.outside import Conversations, one_of
 from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP, Packet
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.verdict import OUTSIDE, Verdict
@@ -69,7 +70,9 @@ def trace(view: View, asked: TraceQuery) -> JSON:
     start = (attachment.switch_id, attachment.port)
     found = simulate(_LiveTables(view), Wires.of(snapshot), start, packet)
     verdict, reason = _verdict(snapshot, found, start)
-    meant, meant_reason = _meaning(snapshot, delivers(snapshot, nic, sent))
+    # Of a balancer's members any is right.
+    memory = Conversations(choose=one_of(found.destinations(Table.INWARD)))
+    meant, meant_reason = _meaning(snapshot, delivers(snapshot, nic, sent, memory=memory))
     return {
         "from": describe_nic(snapshot, nic),
         "to": str(asked.to),

@@ -125,7 +125,7 @@ def free(**values: object) -> Record:
         free(tls=True, certificate_id="cert"),
         free(proxy_protocol=True, sources=(IPv4Network("192.0.2.0/24"),)),
         new(INNER, ports=(90, 90)),
-        new(MEMBER, guest=IPv4Address("10.1.1.3"), weight=0),
+        new(MEMBER, guest=IPv4Address("10.1.1.3"), weight=0, seat=1),
         replace(MEMBER, weight=256),
         replace(STICKY, affinity=Affinity.COOKIE, expire=None, options=(("cookie-name", "c"),)),
         replace(CHECK, timeout=2, interval=300, path="/up?full=1"),
@@ -168,6 +168,8 @@ def test_what_is_right_has_no_faults(record: Record) -> None:
         (new(INNER, inner=IPv4Address("10.1.1.1")), "inner: 10.1.1.1 is the gateway"),
         (new(INNER, inner=IPv4Address("10.1.1.3")), "inner: 10.1.1.3 is that of NIC nic"),
         (new(MEMBER), "nic_id: NIC nic is a member of balancer web (web) already"),
+        (new(MEMBER, guest=IPv4Address("10.1.1.3")), "seat: 0 is that of member member"),
+        (new(MEMBER, seat=256), "seat: 256 is not in 0..255"),
         (new(MEMBER, weight=-1), "weight: -1 is not in 0..256"),
         (new(MEMBER, weight=257), "weight: 257 is not in 0..256"),
         (new(MEMBER, nic_id="tier-nic"), "nic_id: NIC tier-nic is not in network net"),
@@ -193,7 +195,7 @@ def test_what_is_wrong_is_named(record: Record, said: str) -> None:
 def test_what_changes_around_a_balancer_is_judged_with_it() -> None:
     mapped = replace(CLOUD.need(PublicAddress, "address"), nic_id="nic", guest=NIC.ipv4)
     assert any("Balancer web (web): address_id" in fault for fault in faults(CLOUD, [Put(mapped)]))
-    after = CLOUD.change([Put(new(MEMBER, guest=IPv4Address("10.1.1.3")))])
+    after = CLOUD.change([Put(new(MEMBER, guest=IPv4Address("10.1.1.3"), seat=1))])
     bare = replace(after.need(Nic, "nic"), secondary4=())
     assert faults(after, [Put(bare)]) == (
         "Member new: guest: 10.1.1.3 is not a secondary address of NIC nic",

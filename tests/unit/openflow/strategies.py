@@ -19,6 +19,7 @@ from sdn_orch.openflow.values import (
     Flow,
     Group,
     GroupType,
+    HashSource,
     Match,
     Meter,
     Output,
@@ -99,6 +100,7 @@ simple_actions: st.SearchStrategy[Action] = st.one_of(
         st.sampled_from(("reg0", "reg1", "reg2", "reg3")),
         st.integers(0, 31),
     ),
+    st.builds(HashSource, st.sampled_from(("reg0", "reg1", "reg2", "reg3")), st.integers(1, 16)),
     st.builds(
         Track,
         st.integers(0, 0xFFFF) | st.sampled_from(("reg0", "reg1", "reg2", "reg3")),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sdn_orch.intent.acls import AclItem
+from sdn_orch.intent.balancers import Balancer, Stickiness
+from sdn_orch.intent.balancing import obstacle
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Switch
@@ -20,7 +22,7 @@ _NAMES_OF_GROUPS = _NAMES | {AH: "ah", ESP: "esp", GRE: "gre"}
 
 #: Rules that edges hold, and those that gateways do.
 _AT_EDGES = (AclItem, SecurityRule)
-_AT_GATEWAYS = (Forward, FirewallRule, EgressRule)
+_AT_GATEWAYS = (Forward, FirewallRule, EgressRule, Balancer)
 
 
 def rule_state(scene: Scene, rule: object) -> str:
@@ -28,6 +30,10 @@ def rule_state(scene: Scene, rule: object) -> str:
 
     It is not where the data plane has no table for it, or where there is no gateway to hold it.
     """
+    if isinstance(rule, Stickiness):
+        rule = scene.snapshot.need(Balancer, rule.balancer_id)
+    if isinstance(rule, Balancer) and obstacle(scene.snapshot, rule) is not None:
+        return "Add"
     if isinstance(rule, _AT_GATEWAYS) and scene.snapshot.count_where(Switch, "is_gateway", True):
         return "Active"
     return "Active" if isinstance(rule, _AT_EDGES) else "Add"

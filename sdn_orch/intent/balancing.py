@@ -1,0 +1,56 @@
+"""What a balancer means: to whom it gives connections, and what no switch can do of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+from sdn_orch.intent.balancers import Affinity, Balancer, Member, Stickiness
+from sdn_orch.intent.model import Nic
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import TCP, UDP, Ports
+
+#: Ports that each lead to another one of the members, of one balancer.
+_SHIFTED_PORTS = 16
+
+
+def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
+    """What it asks for that switches cannot do; None if they can do all of it."""
+    if balancer.address_id is None:
+        return "the data plane has no tables for balancers inside of networks yet"
+    if balancer.tls or balancer.proxy_protocol:
+        return "TLS and the PROXY protocol need a proxy, which there is not"
+    if balancer.protocol not in (TCP, UDP):
+        return f"connections of protocol {balancer.protocol} are not translated: TCP and UDP are"
+    for policy in snapshot.where(Stickiness, "balancer_id", balancer.id):
+        if policy.affinity is not Affinity.SOURCE:
+            return "cookies need a proxy, which there is not"
+    if len(list(translations(balancer))) > _SHIFTED_PORTS:
+        return f"more than {_SHIFTED_PORTS} ports must be the same ones of the members, or one of theirs"
+    return None
+
+
+def by_source(snapshot: Snapshot, balancer: Balancer) -> bool:
+    """Whether a client always comes to the same member, as long as the members are the same."""
+    return balancer.is_by_source or snapshot.count_where(Stickiness, "balancer_id", balancer.id) > 0
+
+
+def translations(balancer: Balancer) -> Iterator[tuple[Ports, int | None]]:
+    """Ports of the address with the port of the members that they lead to; None: the same one."""
+    public, guest = balancer.ports, balancer.guest_ports
+    if public == guest:
+        yield public, None
+    elif guest[0] == guest[1]:
+        yield public, guest[0]
+    else:
+        for at in range(public[1] - public[0] + 1):
+            yield (public[0] + at, public[0] + at), guest[0] + at
+
+
+def takers(snapshot: Snapshot, balancer: Balancer) -> Iterator[tuple[Member, Nic, IPv4Address]]:
+    """Its members that may get connections, with their NICs and where they are reached."""
+    for member in snapshot.where(Member, "balancer_id", balancer.id):
+        nic = snapshot.need(Nic, member.nic_id)
+        address = member.guest or nic.ipv4
+        if member.weight and nic.active and address is not None:
+            yield member, nic, address

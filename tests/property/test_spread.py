@@ -1,0 +1,59 @@
+"""How balancers' slots are shared out: all of them, by weight, and with as few moves as there can be."""
+
+from __future__ import annotations
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from sdn_orch.dataplane.spread import FEW_SEATS, FEW_SLOTS, MANY_SLOTS, spread
+
+SEATS = st.integers(1, 24)
+#: Weights by seat, None where nobody sits.
+POOLS = st.lists(st.none() | st.integers(0, 9), min_size=1, max_size=24).map(tuple)
+
+
+@given(POOLS, st.data())
+def test_every_slot_has_a_live_member_that_has_its_share(
+    weights: tuple[int | None, ...], data: st.DataObject
+) -> None:
+    live = data.draw(
+        st.frozensets(st.sampled_from([seat for seat, w in enumerate(weights) if w is not None] or [0]))
+    )
+    taking = {seat: weight for seat in live if (weight := weights[seat])}
+    found = spread(weights, live)
+    if not taking:
+        assert found == ()
+        return
+    assert len(found) == (FEW_SLOTS if len(weights) <= FEW_SEATS else MANY_SLOTS)
+    assert set(found) <= taking.keys()
+    for seat, weight in taking.items():
+        # Each time that somebody's slots are dealt out, a part of a slot may be rounded.
+        share = len(found) * weight / sum(taking.values())
+        assert abs(found.count(seat) - share) < 2
+
+
+@given(SEATS, st.data())
+def test_who_goes_moves_nobody_else(count: int, data: st.DataObject) -> None:
+    weights = tuple(data.draw(st.lists(st.integers(1, 5), min_size=count, max_size=count)))
+    live = frozenset(range(count))
+    gone = data.draw(st.integers(0, count - 1))
+    before, after = spread(weights, live), spread(weights, live - {gone})
+    for old, new in zip(before, after, strict=False):
+        assert new != gone and new == (new if old == gone else old)
+
+
+@given(st.integers(2, 24), st.data())
+def test_the_newest_moves_nobody_else_and_the_same_come_back(count: int, data: st.DataObject) -> None:
+    everybody = spread((1,) * count, frozenset(range(count)))
+    fewer = spread((1,) * (count - 1), frozenset(range(count - 1)))
+    if len(everybody) > len(fewer):
+        fewer = tuple(seat for seat in fewer for _ in range(MANY_SLOTS // FEW_SLOTS))
+        assume(count != FEW_SEATS + 1)
+    moved = [(old, new) for old, new in zip(fewer, everybody, strict=True) if old != new]
+    assert {new for _, new in moved} <= {count - 1}
+    # A seat that is left open is the next one's: the two tables are one again.
+    gone = data.draw(st.integers(0, count - 2))
+    left = (1,) * gone + (None,) + (1,) * (count - 1 - gone)
+    without = spread(left, frozenset(range(count)) - {gone})
+    assert {new for old, new in zip(everybody, without, strict=True) if old == new} >= set(without)
+    assert all(old == gone for old, new in zip(everybody, without, strict=True) if old != new)
