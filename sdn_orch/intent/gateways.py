@@ -33,7 +33,8 @@ def networks_of(snapshot: Snapshot, router_id: str) -> tuple[Network, ...]:
     if tiers:
         return tiers
     network = snapshot.get(Network, router_id)
-    return () if network is None else (network,)
+    # A tier has its VPC's router, also where an address that it had before still names the tier alone.
+    return () if network is None or network.vpc_id is not None else (network,)
 
 
 def realm_of(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
 from sdn_orch.dataplane import addresses
-from sdn_orch.dataplane.compiler import Compiled, compile_switch, compile_unit
+from sdn_orch.dataplane.compiler import Compiled, compile_switch, compile_unit, units
 from sdn_orch.dataplane.pipeline import GroupKind, Table, group_number
 from sdn_orch.dataplane.rules import Owner, OwnerKind, encode
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import OwnerConflict
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Capabilities, Network, Nic, Record, Switch, Transport
+from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.values import OPENFLOW_15, Flow, Group, Match, Meter
@@ -220,6 +221,23 @@ def test_one_identity_has_one_owner() -> None:
         compiled.replace(here, [owner])
     with pytest.raises(OwnerConflict):
         encode([Flow(0, 1, Match.of()), Flow(0, 1, Match.of(), goto=1)], OPENFLOW_15)
+
+
+def test_every_owner_is_compiled_once() -> None:
+    """Also where an address still names a network alone that a VPC has joined."""
+    home = network("home", vpc_id="shop")
+    prefix = IPv4Network("203.0.113.0/24")
+    outside = [
+        PublicRange(id="range", ipv4=prefix, gateway=prefix[1], first=prefix[10], last=prefix[99]),
+        PublicAddress(
+            id="address", range_id="range", account_id="tenant", address=prefix[10], network_id="home"
+        ),
+    ]
+    leaf1 = next(record for record in leaf_spine(2, 3) if record.id == "leaf1" and isinstance(record, Switch))
+    here = world(dataclasses.replace(leaf1, public_port=70), vpc("shop"), home, *on(home, 1, 2), *outside)
+    found = list(units(here, "leaf1"))
+    assert len(found) == len(set(found))
+    assert compile_switch(here, "leaf1").state.flows
 
 
 def test_every_rule_has_its_owner() -> None:
