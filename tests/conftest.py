@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -14,6 +15,9 @@ settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
 settings.load_profile("default")
+
+# A shell has what it runs in the background ignore interrupts, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Set by `./dev test`, where everything is there: then nothing is skipped and what is missing fails.
 EVERYTHING = "SDN_ORCH_TEST_ALL"

@@ -1,8 +1,8 @@
 """Connections as Open vSwitch tracks them: what the simulator needs of conntrack, carried out on values.
 
 A connection has two tuples: that of the packets of the one who began it, and that of the answers, which
-differ where an address is translated. Neither timers nor the states of TCP are here, and ICMP errors are
-not related to the connections that they tell of.
+differ where an address is translated. Neither timers nor the states of TCP are here; ICMP errors are not
+related to the connections that they tell of, and none announces another.
 """
 
 from __future__ import annotations

@@ -293,9 +293,16 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.EGRESS,
             "May it leave? What belongs to a known connection may; of others the network's egress rules "
-            "decide. A VPC's tiers have their lists of rules instead.",
-            (Table.SOURCE_NAT,),
-            {"invalid": 65_000, "known": 64_000, "later fragment": 63_000, "default": 400},
+            "decide. A VPC's tiers have their lists of rules instead. Connections that others announce "
+            "(those of FTP) may leave as well.",
+            (Table.SOURCE_NAT, Table.UPLINK),
+            {
+                "invalid": 65_000,
+                "announced": 64_500,
+                "known": 64_000,
+                "later fragment": 63_000,
+                "default": 400,
+            },
             RULES,
         ),
         Stage(
@@ -303,7 +310,7 @@ STAGES: dict[Table, Stage] = {
             "Under which address? A NIC with static NAT under its own, all others of a router under that of "
             "its source NAT. New connections become known.",
             (Table.UPLINK,),
-            {"new static": 700, "static": 600, "known": 500, "new": 400},
+            {"new static": 700, "static": 600, "known": 500, "new announcing": 450, "new": 400},
         ),
         Stage(
             Table.UPLINK,
@@ -323,9 +330,10 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.INGRESS,
             "May it come in? What belongs to a known connection may; of others the address's firewall "
-            "rules decide. To a VPC all may, up to the tiers' lists of rules.",
+            "rules decide. To a VPC all may, up to the tiers' lists of rules. Connections that others "
+            "announce (those of FTP) may come in as well.",
             (Table.DESTINATION_NAT, Table.INWARD),
-            {"invalid": 65_000, "known": 64_000, "vpc": 500},
+            {"invalid": 65_000, "announced": 64_500, "known": 64_000, "vpc": 500},
             RULES,
         ),
         Stage(

@@ -185,7 +185,7 @@ def _track(action: Track) -> bytes:
     source, zone = 0, action.zone
     if isinstance(zone, str):
         source, zone = int.from_bytes(nxm_header(zone), "big"), _LOWER_16_BITS
-    return _CT_HEAD.pack(_EXPERIMENTER, length, NICIRA, _CT, flags, source, zone, table, 0) + nested
+    return _CT_HEAD.pack(_EXPERIMENTER, length, NICIRA, _CT, flags, source, zone, table, action.alg) + nested
 
 
 def _nat(to: Translate | None) -> bytes:
@@ -327,11 +327,10 @@ def _decode_track(body: bytes) -> Action:
         translated = not (side or present)
         if not translated:
             to = _decode_translation(nested[_NAT_HEAD.size :], side, present)
-    action = Track(
-        zone, None if table == _NO_TABLE else table, translated, commit=bool(flags & _COMMIT), to=to
-    )
+    go_on = None if table == _NO_TABLE else table
+    action = Track(zone, go_on, translated, commit=bool(flags & _COMMIT), to=to, alg=algorithm)
     # What sdn-orch never writes does not come out as it went in.
-    return action if not algorithm and _track(action) == body else Foreign(body)
+    return action if _track(action) == body else Foreign(body)
 
 
 def _decode_translation(ranges: bytes, side: int, present: int) -> Translate | None:

@@ -44,6 +44,8 @@ from sdn_orch.openflow.values import (
 TableName = Callable[[int], str]
 
 #: Fields that Open vSwitch calls otherwise than the OpenFlow specification.
+#: Of the protocols that announce connections, by port.
+_ALGORITHMS = {21: "ftp", 69: "tftp"}
 _NAMES = {
     "ip_ttl": "nw_ttl",
     "ip_frag": "nw_frag",
@@ -190,6 +192,8 @@ def _format_track(action: Track, table_name: TableName) -> str:
     parts.append(f"zone={zone}")
     if action.translated or action.to is not None:
         parts.append(_format_translation(action.to))
+    if action.alg:
+        parts.append(f"alg={_ALGORITHMS.get(action.alg, action.alg)}")
     return f"ct({','.join(parts)})"
 
 

@@ -194,7 +194,8 @@ class Track:
     """Look the packet's connection up in a zone, and go on in `table` with what became known (Open vSwitch).
 
     The zone is a number, or what the lower 16 bits of a register hold. A known connection's translation is
-    applied where `translated`. `commit` makes a new connection a known one, with the translation `to`.
+    applied where `translated`. `commit` makes a new connection a known one, with the translation `to`; where
+    the switch is to read in it which further connections belong to it, `alg` is the port of its protocol.
     Without `table` the packet goes on as it was, behind this action.
     """
 
@@ -203,6 +204,7 @@ class Track:
     translated: bool = False
     commit: bool = False
     to: Translate | None = None
+    alg: int = 0
 
 
 @dataclass(frozen=True, slots=True)

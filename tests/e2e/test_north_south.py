@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -294,6 +296,61 @@ def test_a_session_outlives_the_controller_and_the_rule_that_let_it_in(served: N
     assert get(internet, address["ipaddress"], 22) == "", "nobody new comes in"
     output, _ = session.communicate("\n", timeout=30)
     assert '"name": "red1"' in output
+
+
+#: Fetches a file by FTP and prints it.
+FETCH = """
+import ftplib, sys
+got = []
+with ftplib.FTP(sys.argv[1], timeout=5) as session:
+    session.login()
+    session.set_pasv(sys.argv[2] == "passive")
+    session.retrbinary("RETR greeting", got.append)
+print(b"".join(got).decode(), end="")
+"""
+
+
+@contextmanager
+def serving_files(north: North, name: str, directory: Path) -> Iterator[None]:
+    """A host serves a file with its name by FTP."""
+    (directory / "greeting").write_text(name)
+    node = north.node(name)
+    server = node.popen(
+        [sys.executable, "-m", "pyftpdlib", "-i", "0.0.0.0", "-p", "21", "-d", str(directory)]
+    )
+    try:
+        north.cloud.controller.wait(lambda: ":21 " in node.cmd("ss -ltn"), f"{name} to serve files")
+        yield
+    finally:
+        server.kill()
+        server.wait()
+
+
+def fetch(node: Any, address: str, mode: str) -> str:
+    """What is in the file that is served there."""
+    process = node.popen([sys.executable, "-c", FETCH, address, mode], stdout=-1, stderr=-1, text=True)
+    output, errors = process.communicate(timeout=30)
+    return str(output or errors)
+
+
+def test_files_are_fetched_both_ways_whoever_opens_the_connection_for_them(
+    served: North, tmp_path: Path
+) -> None:
+    """FTP says in one connection which other one there will be; no rule is about that one."""
+    with serving_files(served, INTERNET, tmp_path):
+        for mode in ("passive", "active"):
+            assert fetch(served.node("web1"), FAR, mode) == INTERNET, mode
+    call, internet = served.call("red2"), served.node(INTERNET)
+    address = served.address("red2")
+    call.createPortForwardingRule(
+        ipaddressid=address["id"], protocol="tcp", publicport=21, privateport=21,
+        virtualmachineid=served.vm("red2"), openfirewall=True,
+    )  # fmt: skip
+    served.cloud.wait_objects()
+    with serving_files(served, "red2", tmp_path):
+        for mode in ("passive", "active"):
+            assert fetch(internet, address["ipaddress"], mode) == "red2", mode
+    call.disassociateIpAddress(id=address["id"])
 
 
 def test_sessions_outlive_their_gateway(served: North) -> None:

@@ -19,6 +19,8 @@ INVALID: Final = _is(ConnectionState.INVALID)
 NEW: Final = _is(ConnectionState.NEW)
 #: Of a connection that was let through: answered, or told of by an ICMP error.
 KNOWN: Final = (_is(ConnectionState.ESTABLISHED), _is(ConnectionState.RELATED))
+#: It begins a connection that one of those has announced, and is not known itself yet.
+ANNOUNCED: Final = _is(ConnectionState.RELATED | ConnectionState.NEW)
 #: Also of one that is translated already, which a connection without an answer is as well.
 KNOWN_OR_TRANSLATED: Final = (
     *KNOWN,

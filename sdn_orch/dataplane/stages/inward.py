@@ -7,15 +7,17 @@ from collections.abc import Iterable, Iterator
 from sdn_orch.dataplane.pipeline import NETWORK, RULES, Punt, Table, flow, public_network, punt
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.answer import answer_arp
-from sdn_orch.dataplane.stages.connection import INVALID, KNOWN_OR_TRANSLATED, NEW
+from sdn_orch.dataplane.stages.connection import ANNOUNCED, INVALID, KNOWN_OR_TRANSLATED, NEW
 from sdn_orch.dataplane.stages.protocols import (
     ARP,
     ARP_REPLY,
     ECHO_REPLY,
     ECHO_REQUEST,
+    FTP,
     ICMP,
     IPV4,
     TAGGED,
+    TCP,
     UNTAGGED,
 )
 from sdn_orch.dataplane.traffic import own_matches, port_blocks, port_fields, prefix_fields
@@ -87,6 +89,8 @@ def address(address: AddressView) -> Iterator[Said]:
         known = Track(address.zone, commit=True)
         yield flow(Table.DESTINATION_NAT, "static", Match.of(**new), (known,), goto=Table.INWARD)
         return
+    track = Track(address.zone, Table.INWARD, translated=True, commit=True)
+    yield flow(Table.INGRESS, "announced", Match.of(**new | {"ct_state": ANNOUNCED}), (track,))
     yield _echo(address, new)
 
 
@@ -111,7 +115,8 @@ def forward(address: AddressView, forward: Forward) -> Iterator[Said]:
     sources = forward.sources or (None,)
     for ports, port in _pairs(forward.public, forward.private):
         to = Translate(Side.DESTINATION, int(forward.guest), port)
-        actions = (Track(address.zone, Table.INWARD, commit=True, to=to),)
+        alg = FTP if (forward.protocol, ports) == (TCP, (FTP, FTP)) else 0
+        actions = (Track(address.zone, Table.INWARD, commit=True, to=to, alg=alg),)
         for block in port_blocks(*ports):
             for source in sources:
                 fields = {**port_fields(forward.protocol, block), **prefix_fields("src", source)}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from sdn_orch.dataplane import addresses, label
 from sdn_orch.dataplane.pipeline import RULES, Table, flow
 from sdn_orch.dataplane.rules import Refused, Said
-from sdn_orch.dataplane.stages.connection import INVALID, KNOWN_OR_TRANSLATED, NEW
-from sdn_orch.dataplane.stages.protocols import IPV4, LATER_FRAGMENT, TAGGED
+from sdn_orch.dataplane.stages.connection import ANNOUNCED, INVALID, KNOWN_OR_TRANSLATED, NEW
+from sdn_orch.dataplane.stages.protocols import FTP, IPV4, LATER_FRAGMENT, TAGGED, TCP
 from sdn_orch.dataplane.traffic import own_matches
 from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, Site
 from sdn_orch.intent.firewall import EgressRule
@@ -46,6 +47,8 @@ def network(site: Site, network: NetworkView, zone: int) -> Iterator[Said]:
     here: Fields = {"metadata": network.local, "eth_type": IPV4}
     track = Track(zone, Table.EGRESS, translated=True)
     yield flow(Table.LEAVE, "network", Match.of(**here), (track,))
+    match, track = Match.of(ct_state=ANNOUNCED, **here), replace(track, table=Table.UPLINK, commit=True)
+    yield flow(Table.EGRESS, "announced", match, (track,))
     is_open = network.record.egress_open or network.record.vpc_id is not None
     new: Fields = {**here, "ct_state": NEW}
     yield flow(Table.EGRESS, "default", Match.of(**new), goto=Table.SOURCE_NAT if is_open else None)
@@ -90,10 +93,11 @@ def address(address: AddressView) -> Iterator[Said]:
         )
         yield flow(Table.SOURCE_NAT, "static", Match.of(**inside), (own,), goto=Table.UPLINK)
     elif address.record.is_source_nat:
-        match = Match.of(metadata=address.router, eth_type=IPV4, ct_state=NEW)
-        to = Translate(Side.SOURCE, address.address)
-        track = Track(address.zone, Table.UPLINK, commit=True, to=to)
-        yield flow(Table.SOURCE_NAT, "new", match, (track,))
+        new: Fields = {"metadata": address.router, "eth_type": IPV4, "ct_state": NEW}
+        track = Track(address.zone, Table.UPLINK, commit=True, to=Translate(Side.SOURCE, address.address))
+        yield flow(Table.SOURCE_NAT, "new", Match.of(**new), (track,))
+        match = Match.of(**new, ip_proto=TCP, tcp_dst=FTP)
+        yield flow(Table.SOURCE_NAT, "new announcing", match, (replace(track, alg=FTP),))
     turn = Match.of(eth_type=IPV4, ipv4_dst=address.address)
     # It may have to leave where it came in.
     back = (Untrack(), SetField("in_port", 0))

@@ -13,6 +13,8 @@ NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT, REDIRECT = 135, 136, 137
 DHCP4_SERVER, DHCP4_CLIENT = 67, 68
 DHCP6_CLIENT, DHCP6_SERVER = 546, 547
 DNS = 53
+#: The TCP port of connections that announce others (RFC 959): the switch reads along, and translates.
+FTP = 21
 #: What Open vSwitch gives as the protocol where the last header is not in the packet: 0 from its own
 #: datapath, "no next header" from the kernel's.
 NOT_THERE, NO_NEXT_HEADER = 0, 59
