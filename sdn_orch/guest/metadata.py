@@ -67,8 +67,8 @@ class Metadata:
                 return Reply(self.unseal(data.id, "user_data", data.user_data) if data.user_data else b"")
             case ["latest", "meta-data"]:
                 return Reply("".join(f"{name}\n" for name in tree(snapshot, nic)).encode())
-            case ["latest", "meta-data", name] | ["latest", name]:
-                found = tree(snapshot, nic).get(name)
+            case ["latest", "meta-data", *names] | ["latest", *names]:
+                found = tree(snapshot, nic).get("/".join(names))
                 return _NOT_FOUND if found is None else Reply(found.encode())
         return _NOT_FOUND
 
@@ -107,7 +107,7 @@ def tree(snapshot: Snapshot, nic: Nic) -> dict[str, str]:
         "vm-id": nic.machine_id or nic.id,
         "public-keys": "".join(f"{key}\n" for key in data.public_keys),
         "cloud-identifier": f"CloudStack-{{{data.cloud}}}" if data.cloud else "",
-    }
+    } | dict(data.told)
 
 
 def _public_address(snapshot: Snapshot, nic: Nic) -> str:

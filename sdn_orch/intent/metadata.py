@@ -30,5 +30,7 @@ class MachineData(Record):
     availability_zone: str = ""
     cloud: str = ""
     public_keys: tuple[str, ...] = ()
+    #: What else it reads under a name, or instead of what is known here, as (name, text).
+    told: tuple[tuple[str, str], ...] = ()
     user_data: str = field(default="", repr=False)
     password: str = field(default="", repr=False)

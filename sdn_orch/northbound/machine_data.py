@@ -22,13 +22,22 @@ def has_secrets(snapshot: Snapshot) -> bool:
 
 def set_user_data(transaction: Transaction, machine: Machine, user_data: bytes) -> None:
     """The machine reads these user data from now on; empty: none."""
+    data = data_of(transaction.snapshot, machine)
+    known = data.user_data and transaction.vault.unseal(machine.id, "user_data", data.user_data)
+    if user_data == (known or b""):
+        return
     sealed = transaction.vault.seal(machine.id, "user_data", user_data) if user_data else ""
-    transaction.put(replace(data_of(transaction.snapshot, machine), user_data=sealed))
+    transaction.put(replace(data, user_data=sealed))
 
 
 def set_public_keys(transaction: Transaction, machine: Machine, keys: tuple[str, ...]) -> None:
     """The machine lets in who has one of these keys."""
     transaction.put(replace(data_of(transaction.snapshot, machine), public_keys=keys))
+
+
+def set_told(transaction: Transaction, machine: Machine, told: dict[str, str]) -> None:
+    """What the machine reads under names besides what is known of it, or instead of that."""
+    transaction.put(replace(data_of(transaction.snapshot, machine), told=tuple(sorted(told.items()))))
 
 
 def set_password(transaction: Transaction, machine: Machine, password: str) -> None:

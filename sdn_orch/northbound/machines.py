@@ -39,7 +39,7 @@ def create_machine(transaction: Transaction, machine: Machine, wishes: list[Wish
 def add_nic(transaction: Transaction, machine: Machine, wish: Wish, *, is_default: bool) -> Nic:
     """Give the machine another NIC; it is active while the machine runs. Raises Invalid and Exhausted."""
     network = wish.network
-    mac = wish.mac or _new_mac(transaction.snapshot)
+    mac = wish.mac or new_mac(transaction.snapshot)
     if is_claimed(transaction.snapshot, network.id, mac):
         raise Invalid(f"MAC {mac} is taken in network {network.name} ({network.id})")
     has_ipv4, has_ipv6 = network.ipv4 is not None, network.ipv6 is not None
@@ -128,7 +128,7 @@ def destroy_machine(transaction: Transaction, machine: Machine) -> None:
     transaction.delete(machine)
 
 
-def _new_mac(snapshot: Snapshot) -> str:
+def new_mac(snapshot: Snapshot) -> str:
     """A locally administered unicast MAC that no NIC has.
 
     The first octet is 02: gateways have 0e, and labels, which may start with 02, reach no tenant's port.

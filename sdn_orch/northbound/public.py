@@ -141,6 +141,16 @@ def source_nat_of(snapshot: Snapshot, owner: Network | Vpc) -> PublicAddress | N
     return found[0] if found else None
 
 
+def go_out_by(transaction: Transaction, address: PublicAddress, owner: Network | Vpc) -> PublicAddress:
+    """The network or the VPC goes out under this address of its own; the one before stays with it."""
+    before = source_nat_of(transaction.snapshot, owner)
+    if before is not None and before.id != address.id:
+        transaction.put(dataclasses.replace(before, is_source_nat=False))
+    if address.is_source_nat:
+        return address
+    return transaction.put(dataclasses.replace(address, is_source_nat=True))
+
+
 def associate(transaction: Transaction, address: PublicAddress, network: Network) -> PublicAddress:
     """An address that leads nowhere leads into this network, or is for its VPC, from now on."""
     if network.vpc_id is not None:

@@ -25,7 +25,8 @@ from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import TCP
 from sdn_orch.intent.validate import RULES
 from sdn_orch.northbound.operator import tokens
-from sdn_orch.northbound.operator.door import LARGEST_BODY, Door, application
+from sdn_orch.northbound.operator.declare import LARGEST_BODY
+from sdn_orch.northbound.operator.door import Door, application
 from sdn_orch.northbound.operator.models import Scope
 from sdn_orch.northbound.operator.objects import KINDS
 from sdn_orch.northbound.server import Server, listen_tcp, listen_unix

@@ -11,6 +11,7 @@ from sdn_orch.intent.model import Account, Domain, Record, Role
 from sdn_orch.northbound.cloudstack.callers import may_act_for, owner_id
 from sdn_orch.northbound.cloudstack.declare import Call
 from sdn_orch.northbound.cloudstack.faults import bad, denied
+from sdn_orch.northbound.cloudstack.model import AccountDetails
 from sdn_orch.northbound.cloudstack.model_tenancy import Project, ProjectState
 from sdn_orch.northbound.cloudstack.parameters import (
     Parameter,
@@ -77,7 +78,11 @@ def named_account(call: Call, name: str, domain: Domain | None) -> Account:
     """The account with this name in the domain, by default the caller's; raises faults."""
     snapshot = call.snapshot
     domain_id = domain.id if domain else call.caller.account.domain_id
-    found = [each for each in snapshot.where(Account, "name", name) if each.domain_id == domain_id]
+    found = [
+        each
+        for each in snapshot.where(Account, "name", name)
+        if each.domain_id == domain_id and snapshot.get(AccountDetails, each.id) is not None
+    ]
     if not found or not may_act_for(snapshot, call.caller, found[0].id):
         if call.caller.account.role is Role.USER:
             raise denied(f"Account {call.caller.account.name} may not act for account {name}")
@@ -131,6 +136,8 @@ def _shown_accounts(call: Call) -> Callable[[str], bool]:
         if not may_act_for(snapshot, call.caller, account_id):
             return False
         account = snapshot.get(Account, account_id)
+        if snapshot.get(AccountDetails, account_id) is None:
+            return False  # another door's
         if not (asks_for_projects if account and account.role is Role.PROJECT else asks_for_others):
             return False
         if domain is None:

@@ -33,6 +33,12 @@ def ranges_of(snapshot: Snapshot, zone_id: str) -> Iterator[PublicRange]:
         yield snapshot.need(PublicRange, known.id)
 
 
+def all_ranges(snapshot: Snapshot) -> Iterator[PublicRange]:
+    """The public ranges of all zones: neither portable ones nor those of another door."""
+    for known in snapshot.all(PublicRangeDetails):
+        yield snapshot.need(PublicRange, known.id)
+
+
 def zone_and_services(snapshot: Snapshot, owner: Network | Vpc) -> tuple[str, Services]:
     """Where a network or VPC is, and what its offering serves."""
     if isinstance(owner, Network):

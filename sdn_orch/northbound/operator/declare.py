@@ -17,6 +17,9 @@ from sdn_orch.northbound.operator.problems import Refusal
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
 
+#: Bytes of a request's body, where its declaration says nothing else.
+LARGEST_BODY = 64 * 1024
+
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
 
@@ -59,6 +62,7 @@ class Declaration:
     query: type[Model] = Nothing
     body: type[Model] | None = None
     status: HTTPStatus = HTTPStatus.OK
+    largest_body: int = LARGEST_BODY
 
     @property
     def parameters(self) -> list[str]:
@@ -107,6 +111,7 @@ def writes(
     scope: Scope,
     body: type[Model] | None = None,
     status: HTTPStatus = HTTPStatus.OK,
+    largest_body: int = LARGEST_BODY,
 ) -> Callable[[Callable[[Asked], Any]], Declaration]:
     """A change, which the handler makes in one transaction."""
 
@@ -120,6 +125,7 @@ def writes(
             answer=None if answer is None else TypeAdapter(answer),
             body=body,
             status=status,
+            largest_body=largest_body,
         )
 
     return declare

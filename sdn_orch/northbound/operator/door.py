@@ -34,7 +34,6 @@ from sdn_orch.northbound.service import Service
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY = 64 * 1024
 DOCUMENT = "/v1/openapi.json"
 
 
@@ -176,11 +175,11 @@ async def _body(request: Request, each: Declaration) -> Model | None:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_BODY:
+        if len(body) > each.largest_body:
             raise Refusal(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 "too-large",
-                f"the body has more than {LARGEST_BODY} bytes",
+                f"the body has more than {each.largest_body} bytes",
             )
     try:
         return each.body.model_validate_json(bytes(body))

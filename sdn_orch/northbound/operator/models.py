@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StringConstraints,
 )
 
@@ -220,6 +221,24 @@ class Weight(Model):
 
     weight: Annotated[int, Field(ge=0, le=LARGEST_WEIGHT), _WHOLE]
     """Parts of all new connections; with 0 it gets none, and keeps those that it has."""
+
+
+class ExtensionCommand(Model):
+    """What CloudStack's management server says with a command of its extension."""
+
+    cloud: Name = "cloudstack"
+    """Whose objects they are, where several CloudStacks share the switches; the owner has this name."""
+    chooses_segments: StrictBool = False
+    """Whether the extension says how networks are told apart: its isolation method is NetworkExtension."""
+    payload: dict[str, Any]
+    """The command's payload, as CloudStack wrote it."""
+
+
+class ExtensionAnswer(Model):
+    """What CloudStack is to be told."""
+
+    output: str
+    """For the command's standard output; empty: nothing."""
 
 
 class Scope(StrEnum):

@@ -9,11 +9,13 @@ from typing import Any
 from sdn_orch.errors import NotFound
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Link, Network, Nic, Switch
-from sdn_orch.northbound.operator import balancers, flows, lists, objects, tokens, trace
+from sdn_orch.northbound.operator import balancers, extension, flows, lists, objects, tokens, trace
 from sdn_orch.northbound.operator.declare import Asked, Declaration, cut, page, reads, writes
 from sdn_orch.northbound.operator.find import find_switch
 from sdn_orch.northbound.operator.models import (
     BalancerAnswer,
+    ExtensionAnswer,
+    ExtensionCommand,
     MemberAnswer,
     NetworkAnswer,
     NicAnswer,
@@ -41,6 +43,9 @@ from sdn_orch.northbound.operator.models_fabric import (
     TraceQuery,
 )
 from sdn_orch.northbound.service import Transaction
+
+#: A network of thousands of machines with their user data.
+LARGEST_PAYLOAD = 64 * 1024 * 1024
 
 
 @reads("/v1/status", StatusAnswer, "The daemon and its switches")
@@ -178,6 +183,20 @@ def get_member(asked: Asked) -> Any:
 def put_member(asked: Asked) -> Any:
     """With If-Match only if it is still what the client saw."""
     return balancers.set_weight(asked)
+
+
+@writes(
+    "POST",
+    "/v1/extension/{command}",
+    ExtensionAnswer,
+    "A command of CloudStack's extension",
+    scope=Scope.OPERATE,
+    body=ExtensionCommand,
+    largest_body=LARGEST_PAYLOAD,
+)
+def run_extension_command(asked: Asked) -> Any:
+    """Carried out in one transaction, however often it comes; one that is not known does nothing."""
+    return {"output": extension.run(asked)}
 
 
 @reads("/v1/tokens", Page[TokenAnswer], "Tokens", query=Paged)

@@ -112,9 +112,7 @@ def _seen(call: Call) -> Iterator[PublicAddress]:
     yield from one_or(call, ID, others)
     asks_for_free = call.get(ALLOCATED_ONLY) is False or (call.get(STATE) or "").lower() == "free"
     if call.caller.is_root_admin and asks_for_free and call.get(ID) is None:
-        for public_range in call.snapshot.all(PublicRange):
-            if portable.is_portable(call.snapshot, public_range.id):
-                continue
+        for public_range in source_nat.all_ranges(call.snapshot):
             if wanted is None or public_range.first <= wanted <= public_range.last:
                 yield from public.free_addresses(call.snapshot, public_range)
 

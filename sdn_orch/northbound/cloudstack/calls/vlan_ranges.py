@@ -12,7 +12,7 @@ from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Nic
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import pool, public
-from sdn_orch.northbound.cloudstack import portable, segments
+from sdn_orch.northbound.cloudstack import portable, segments, source_nat
 from sdn_orch.northbound.cloudstack.answers.addresses import RANGE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.addresses import (
     Range,
@@ -123,7 +123,7 @@ def list_vlan_ip_ranges(call: Call) -> Iterable[Range]:
 
 
 def _all(snapshot: Snapshot) -> Iterator[Range]:
-    yield from (each for each in snapshot.all(PublicRange) if not portable.is_portable(snapshot, each.id))
+    yield from source_nat.all_ranges(snapshot)
     yield from snapshot.all(GuestRange)
 
 

@@ -1,0 +1,87 @@
+"""Balancers: a command says which are so from now on, and which are no more; others stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sdn_orch.errors import Invalid
+from sdn_orch.intent.address_use import conflicts
+from sdn_orch.intent.balancers import Algorithm, Balancer, Member
+from sdn_orch.intent.model import Network
+from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.traffic import TCP, UDP
+from sdn_orch.northbound import balancers, public
+from sdn_orch.northbound.extension import addresses, nics
+from sdn_orch.northbound.extension.cloud import Cloud
+from sdn_orch.northbound.extension.payload import BalancerFields
+
+_ALGORITHMS = {
+    "roundrobin": Algorithm.ROUND_ROBIN,
+    "leastconn": Algorithm.LEAST_CONNECTIONS,
+    "source": Algorithm.SOURCE,
+}
+_PROTOCOLS = {"tcp": TCP, "udp": UDP, "tcp-proxy": TCP}
+
+
+def apply(cloud: Cloud, network: Network, said: list[BalancerFields]) -> None:
+    """Make each so, or end it."""
+    for each in said:
+        known = cloud.snapshot.get(Balancer, cloud.id("balancer", each.id))
+        if not each.revoke:
+            _make(cloud, network, each, known)
+        elif known is not None:
+            balancers.delete_balancer(cloud.transaction, known)
+
+
+def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer | None) -> None:
+    address = addresses.find(cloud, said.public_ip)
+    if address is None:
+        raise Invalid(f"payload: lb_rules: publicIp of rule {said.id}: no network has {said.public_ip}")
+    if said.protocol not in _PROTOCOLS or said.algorithm not in _ALGORITHMS:
+        raise Invalid(f"payload: lb_rules: protocol, algorithm of rule {said.id}: not known")
+    wanted = Balancer(
+        id=cloud.id("balancer", said.id),
+        number=known.number if known else 0,
+        account_id=cloud.account.id,
+        network_id=network.id,
+        name=said.name or f"balancer-{said.id}",
+        address_id=address.id,
+        protocol=_PROTOCOLS[said.protocol],
+        ports=(said.public_port, said.public_port),
+        guest_ports=(said.private_port, said.private_port),
+        algorithm=_ALGORITHMS[said.algorithm],
+        proxy_protocol=said.protocol == "tcp-proxy",
+    )
+    if known is not None and (known.address_id, known.network_id) != (address.id, network.id):
+        balancers.delete_balancer(cloud.transaction, known)
+        known, wanted = None, replace(wanted, number=0)
+    if known is None:
+        _make_room(cloud, address, wanted)
+        balancers.create_balancer(cloud.transaction, wanted)
+    elif wanted != known:
+        balancers.change_balancer(cloud.transaction, wanted)
+    _bring_members(cloud, network, wanted, said)
+
+
+def _make_room(cloud: Cloud, address: PublicAddress, wanted: Balancer) -> None:
+    if address.nic_id is not None:
+        public.unmap_address(cloud.transaction, address)
+    for other in conflicts(cloud.snapshot, wanted):
+        addresses.end(cloud, other)
+
+
+def _bring_members(cloud: Cloud, network: Network, balancer: Balancer, said: BalancerFields) -> None:
+    """Members are those that are not revoked, and no others."""
+    for backend in said.backends:
+        if backend.port != said.private_port:
+            raise Invalid(f"payload: lb_rules: port of a backend of rule {said.id}: not {said.private_port}")
+    wanted = {nics.at(cloud, network, each.ip).id for each in said.backends if not each.revoked}
+    for member in cloud.snapshot.where(Member, "balancer_id", balancer.id):
+        if member.nic_id in wanted:
+            wanted.discard(member.nic_id)
+        else:
+            cloud.transaction.delete(member)
+    for nic_id in sorted(wanted):
+        cloud.put(
+            Member(id=cloud.id("member", f"{balancer.id}/{nic_id}"), balancer_id=balancer.id, nic_id=nic_id)
+        )

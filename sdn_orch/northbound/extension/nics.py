@@ -1,0 +1,128 @@
+"""NICs as CloudStack tells of them, one by one or all of a network.
+
+Rules are about addresses, and may be told before the NIC that has the address, or while its machine is off
+and was never heard of: then a NIC that takes no part holds the address, until the right one comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+from sdn_orch.errors import Invalid
+from sdn_orch.intent.balancers import Member
+from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.model import Machine, Network, NetworkKind, Nic
+from sdn_orch.intent.public import PublicAddress
+from sdn_orch.northbound import machines, pool, public
+from sdn_orch.northbound.extension.cloud import Cloud
+from sdn_orch.northbound.extension.payload import NicOf
+from sdn_orch.northbound.networks import give_ipv4, take_back
+
+
+def find(cloud: Cloud, network: Network, said: NicOf) -> Nic | None:
+    """The NIC by CloudStack's UUID; by the MAC address that it has in the network where that is not told."""
+    if said.nic_uuid is not None:
+        return cloud.snapshot.get(Nic, said.nic_uuid)
+    return cloud.snapshot.first(Nic, "claims", (network.id, said.mac))
+
+
+def make(cloud: Cloud, network: Network, said: NicOf, *, active: bool | None) -> Nic:
+    """The NIC as it is said to be; `active` None: as it was, and a new one takes part."""
+    before = find(cloud, network, said)
+    if before is not None and before.network_id != network.id:
+        raise Invalid(f"payload: nic_uuid: NIC {before.id} is in another network, {before.network_id}")
+    nic = before or _new(cloud, network, said)
+    if before is not None and said.ip is not None and said.ip != before.ipv4:
+        public.forget_nic(cloud.transaction, before)
+        if before.ipv4 is not None:
+            take_back(cloud.transaction, network.id, before.ipv4)
+    wanted = replace(
+        nic,
+        mac=said.mac,
+        machine_id=_machine(cloud, nic, said.hostname).id,
+        ipv4=said.ip or nic.ipv4,
+        ipv6=said.ip6_address or nic.ipv6,
+        hostname="" if network.kind is NetworkKind.L2 else said.hostname or nic.hostname,
+        is_default=nic.is_default if said.default_nic is None else said.default_nic,
+        active=nic.active if active is None else active,
+    )
+    if wanted != before:
+        cloud.put(wanted)
+        for other in _in_the_way(cloud, wanted):
+            _replace(cloud, other, wanted)
+        if wanted.ipv4 is not None and not pool.is_taken(cloud.snapshot, network.id, int(wanted.ipv4)):
+            pool.claim_this(cloud.transaction, network.id, int(wanted.ipv4))
+    return wanted
+
+
+def release(cloud: Cloud, nic: Nic) -> None:
+    """The NIC takes no part any more; what leads to it stays."""
+    if nic.active:
+        cloud.put(replace(nic, active=False))
+
+
+def forget(cloud: Cloud, nic: Nic) -> None:
+    """Delete the NIC and its machine, with what leads to it."""
+    machines.remove_nic(cloud.transaction, nic)
+    if nic.machine_id is not None:
+        cloud.transaction.delete(cloud.snapshot.need(Machine, nic.machine_id))
+
+
+def at(cloud: Cloud, network: Network, address: IPv4Address) -> Nic:
+    """The NIC with this address, or one that holds the address until it is known. Raises Invalid."""
+    found = cloud.snapshot.first(Nic, "claims", (network.id, address))
+    if found is not None:
+        return found
+    return cloud.put(
+        Nic(
+            id=cloud.id("nic-at", f"{network.id}/{address}"),
+            network_id=network.id,
+            mac=machines.new_mac(cloud.snapshot),
+            ipv4=give_ipv4(cloud.transaction, network, address),
+            active=False,
+        )
+    )
+
+
+def machine_of(cloud: Cloud, nic: Nic) -> Machine:
+    """The machine that stands for what CloudStack's NIC belongs to."""
+    return cloud.snapshot.need(Machine, nic.machine_id or "")
+
+
+def _in_the_way(cloud: Cloud, nic: Nic) -> list[Nic]:
+    """Others with an address of this one: those who held it, and those whose end was not heard of."""
+    found = {other.id: other for claim in nic.claims for other in cloud.snapshot.where(Nic, "claims", claim)}
+    return [other for other in found.values() if other.id != nic.id]
+
+
+def _replace(cloud: Cloud, other: Nic, nic: Nic) -> None:
+    """What led to the other NIC at this one's address leads to this one; the other is no more."""
+    snapshot = cloud.snapshot
+    rules: list[PublicAddress | Forward | Member] = []
+    if other.ipv4 == nic.ipv4:
+        rules += snapshot.where(PublicAddress, "nic_id", other.id)
+        rules += snapshot.where(Forward, "nic_id", other.id)
+        rules += snapshot.where(Member, "nic_id", other.id)
+    for rule in rules:
+        cloud.put(replace(rule, nic_id=nic.id))
+    forget(cloud, other)
+
+
+def _new(cloud: Cloud, network: Network, said: NicOf) -> Nic:
+    if network.ipv4 is not None and said.ip is None and said.ip6_address is None:
+        raise Invalid(f"payload: ip: a NIC of network {network.name} ({network.id}) needs one")
+    return Nic(
+        id=said.nic_uuid or cloud.id("nic", said.nic_id or f"{network.id}/{said.mac}"),
+        network_id=network.id,
+        mac=said.mac,
+    )
+
+
+def _machine(cloud: Cloud, nic: Nic, hostname: str) -> Machine:
+    """One machine a NIC: no command says which NICs are one machine's."""
+    id = nic.machine_id or cloud.id("machine", nic.id)
+    known = cloud.snapshot.get(Machine, id)
+    name = hostname or (known.name if known else nic.id)
+    wanted = replace(known or Machine(id=id, account_id=cloud.account.id, name=name), name=name)
+    return wanted if wanted == known else cloud.put(wanted)

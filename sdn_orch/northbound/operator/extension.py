@@ -1,0 +1,37 @@
+"""Commands of CloudStack's extension, and what their answers print."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from sdn_orch.intent.model import Network
+from sdn_orch.northbound.extension import commands
+from sdn_orch.northbound.extension.cloud import object_id
+from sdn_orch.northbound.operator.declare import Asked
+from sdn_orch.northbound.operator.models import ExtensionCommand
+
+
+def run(asked: Asked) -> str:
+    """Carry the command out; what CloudStack is to read of it. Raises what is wrong with it."""
+    name, said = asked.path["command"], asked.body
+    commands.run(asked.service, said.cloud, name, said.payload)
+    return _segment(asked, said) if name == "implement-network" else ""
+
+
+def _segment(asked: Asked, said: ExtensionCommand) -> str:
+    """How the network is told apart, where CloudStack has forgotten it or leaves it to us.
+
+    Its VLAN where it has one, else its UUID here: Open vSwitch's ports carry their NIC's UUID then.
+    """
+    vlan = str(said.payload.get("vlan") or "")
+    number = re.fullmatch(r"\d+", vlan, re.ASCII)
+    if number and not said.chooses_segments:
+        return ""
+    network = asked.service.snapshot.need(
+        Network, object_id(said.cloud, "network", str(said.payload["network_id"]))
+    )
+    kind, uri = ("Vlan", f"vlan://{network.vlan}") if network.vlan else ("Lswitch", f"lswitch:{network.id}")
+    if network.vni is not None:
+        kind, uri = "Vxlan", f"vxlan://{network.vni}"
+    return json.dumps({"network.broadcast_domain_type": kind, "network.broadcast_uri": uri})
