@@ -75,13 +75,10 @@ def _bring_members(cloud: Cloud, network: Network, balancer: Balancer, said: Bal
     for backend in said.backends:
         if backend.port != said.private_port:
             raise Invalid(f"payload: lb_rules: port of a backend of rule {said.id}: not {said.private_port}")
-    wanted = {nics.at(cloud, network, each.ip).id for each in said.backends if not each.revoked}
+    members = [nics.at(cloud, network, each.ip) for each in said.backends if not each.revoked]
+    wanted = {nic.id: nic for nic in members}
     for member in cloud.snapshot.where(Member, "balancer_id", balancer.id):
-        if member.nic_id in wanted:
-            wanted.discard(member.nic_id)
-        else:
+        if wanted.pop(member.nic_id, None) is None:
             cloud.transaction.delete(member)
-    for nic_id in sorted(wanted):
-        cloud.put(
-            Member(id=cloud.id("member", f"{balancer.id}/{nic_id}"), balancer_id=balancer.id, nic_id=nic_id)
-        )
+    for nic in wanted.values():
+        balancers.add_member(cloud.transaction, balancer, nic)

@@ -55,9 +55,9 @@ def _bring_to(cloud: Cloud, before: Iterable[R], wanted: Iterable[R]) -> None:
     old, new = {each.id: each for each in before}, {each.id: each for each in wanted}
     cloud.transaction.delete(*(each for id, each in old.items() if id not in new))
     for id, each in new.items():
-        known = old.get(id)
-        if known is None or replace(each, number=known.number) != known:
-            cloud.put(each)
+        each = replace(each, number=old[id].number if id in old else 0)
+        if each != old.get(id):
+            cloud.transaction.put(each)
 
 
 def _firewall_rule(cloud: Cloud, said: FirewallRuleFields) -> FirewallRule:

@@ -140,6 +140,9 @@ def test_static_nat_forwards_and_the_firewall(up: World) -> None:
     assert (made.address_id, made.ports) == (address.id, (22, 22))
     (egress,) = up.snapshot.all(EgressRule)
     assert egress.sources == (IPv4Network("10.1.1.0/24"),)
+    rule["portEnd"] = 23
+    server.apply_firewall(net)
+    assert up.snapshot.need(FirewallRule, made.id).ports == (22, 23)
     server.close(net, rule)
     assert (up.count(FirewallRule), up.count(EgressRule)) == (0, 1)
     server.disable_static_nat(net, SECOND)
@@ -257,6 +260,9 @@ def test_a_vpc_with_two_tiers(world: World, vpc: tuple[Vpc, Net, Net]) -> None:
     assert [(item.position, item.verdict, item.ports) for item in items] == [
         (1, "allow", None), (2, "deny", (22, 22)), (3, "allow", None)
     ]  # fmt: skip
+    web.acl[1]["action"] = "allow"
+    server.apply_acl(web)
+    assert world.snapshot.need(AclItem, items[1].id).verdict == "allow"
     assert world.network(data).acl_id not in (None, world.network(web).acl_id)
     server.add_forward(web, SECOND, "22", web.vms[0].ip, "22")
     server.balance(data, THIRD, 80, 80, [data.vms[0].ip])
@@ -437,8 +443,9 @@ def said(snapshot: Snapshot) -> set[str]:
     """What is there of each kind, without the order in which it came."""
     kinds = (
         Network, VpcRecord, Nic, Machine, PublicAddress, PublicRange, Forward, FirewallRule, EgressRule,
-        Balancer, Member,
+        Balancer,
     )  # fmt: skip
     found = {repr(replace(each, number=0)) for kind in kinds for each in snapshot.all(kind)}
+    found |= {f"{each.balancer_id}: {each.nic_id}" for each in snapshot.all(Member)}
     tiers = {each.acl_id for each in snapshot.all(Network)}
     return found | {repr(replace(each, number=0)) for each in snapshot.all(AclItem) if each.list_id in tiers}
