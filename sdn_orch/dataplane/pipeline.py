@@ -175,12 +175,23 @@ def group_number(kind: GroupKind, number: int) -> int:
     return kind << 28 | number
 
 
-#: Meters: a port's has the port's number (ports from `SWITCH_METERS` up have none and are refused).
+#: Meters of punts: a port's has the port's number (ports from `SWITCH_METERS` up have none and are refused).
 SWITCH_METERS = 0xFF00
 LLDP_METER = SWITCH_METERS + 1
 #: Packets per second, and packets in a burst, that go to the controller from one port, and of LLDP in all.
 PORT_PUNTS = (100, 200)
 LLDP_PUNTS = (2000, 4000)
+#: The numbers from here on, as far as Open vSwitch has them (2**18), are for NICs: two for each.
+_FIRST_NIC_METER = 0x10000
+#: NICs whose numbers differ by a multiple of this would have the same two.
+METERED_NICS = (2**18 - _FIRST_NIC_METER) // 2
+
+
+def nic_meters(nic: int) -> tuple[int, int]:
+    """The meters of the NIC with this number: for what it sends, and for what it receives."""
+    first = _FIRST_NIC_METER + nic % METERED_NICS * 2
+    return first, first + 1
+
 
 #: Priorities of rules whose order does not matter: one for each, so that none is in another's way.
 RULES = range(1000, 61_000)
@@ -191,7 +202,8 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.CLASSIFY,
             "Which network is it? A frame from an access or trunk port belongs to the NIC with its "
-            "source MAC there; one from a fabric port says by its label where it goes, one from an "
+            "source MAC there, and passes a meter if that has a rate limit; one from a fabric port says "
+            "by its label where it goes, one from an "
             "underlay by its VLAN or VNI which network it is in. On a fabric switch labels are "
             "forwarded here. One from a gateway's public port is in a public network. All else is dropped.",
             (
@@ -405,8 +417,8 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.DELIVER,
-            "to_port: the receiver's port, with its VLAN on a trunk; nothing but a packet that was "
-            "answered or routed here leaves where it came in.",
+            "to_port: the receiver's port, with its VLAN on a trunk, by a meter if the receiver has a rate "
+            "limit; nothing but a packet that was answered or routed here leaves where it came in.",
             (),
             {"turned": 600, "nic": 500, "flood": 400},
         ),

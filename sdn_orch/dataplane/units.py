@@ -23,6 +23,7 @@ from sdn_orch.dataplane.stages import (
     forward,
     guard,
     inward,
+    limit,
     neighbour_source,
     outward,
     policy,
@@ -281,6 +282,7 @@ def _nic(site: Site, id: str) -> Rules:
 
 
 def _nic_here(site: Site, nic: NicView) -> Iterator[Said]:
+    yield from limit.nic(nic)
     yield from classify.nic(nic)
     yield from source.nic(nic)
     yield from neighbour_source.nic(nic, site.dialect)

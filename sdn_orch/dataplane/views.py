@@ -18,6 +18,7 @@ from sdn_orch.intent.gateways import router_id
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport, Vpc
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.rates import limit_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.values import Action, PushVlan, SetField
 
@@ -109,7 +110,10 @@ class NetworkView:
 
 @dataclass(frozen=True, slots=True)
 class NicView:
-    """A NIC, its place and its switch; IPv6 addresses have the link-local one first."""
+    """A NIC, its place and its switch; IPv6 addresses have the link-local one first.
+
+    `limit` is how many megabits per second it may send, and receive.
+    """
 
     record: Nic
     network: NetworkView
@@ -118,6 +122,7 @@ class NicView:
     mac: int
     ipv4: tuple[int, ...]
     ipv6: tuple[int, ...]
+    limit: int | None
 
     @classmethod
     def of(cls, world: World, record: Nic, place: Place) -> NicView:
@@ -136,6 +141,7 @@ class NicView:
             mac,
             tuple(ipv4),
             tuple(ipv6),
+            limit_of(world.snapshot, record),
         )
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sdn_orch.dataplane import addresses
-from sdn_orch.dataplane.pipeline import SWITCH_METERS
+from sdn_orch.dataplane.pipeline import METERED_NICS, SWITCH_METERS
 from sdn_orch.dataplane.topology import Topology
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.gateways import gateway_of, gateways, realm_of, router_id
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.model import Attachment, Link, Network, Nic, Record, Switch, SwitchRole
+from sdn_orch.intent.model import Attachment, Link, Machine, Network, Nic, Record, Switch, SwitchRole
 from sdn_orch.intent.policy import is_open, policy_of
+from sdn_orch.intent.rates import limit_of
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.intent.table import Table
 
@@ -227,6 +228,8 @@ def _refusal(snapshot: Snapshot, nic: Nic, attachment: Attachment) -> str:
         return f"MAC address {nic.mac} is one of those kept for gateways"
     if policy_of(snapshot, nic) is not None and (reason := _unguarded(snapshot, switch, attachment)):
         return reason
+    if limit_of(snapshot, nic) is not None and (reason := _unmetered(snapshot, switch, nic)):
+        return reason
     for rival in _rivals(snapshot, nic, attachment):
         # Whoever has the lower number keeps a place that two want.
         if rival.number < nic.number and rival.active:
@@ -250,6 +253,26 @@ def _unguarded(snapshot: Snapshot, switch: Switch, attachment: Attachment) -> st
     return ""
 
 
+def _unmetered(snapshot: Snapshot, switch: Switch, nic: Nic) -> str:
+    """Why a NIC cannot be held to its limit on a switch."""
+    if not switch.capabilities.meters:
+        return f"rate limits need meters, and switch {switch.name} has none"
+    for other in _sharing_meters(snapshot, nic, nic.number):
+        attachment = snapshot.first(Attachment, "nic_id", other.id)
+        is_here = other.active and attachment is not None and attachment.switch_id == switch.id
+        if is_here and limit_of(snapshot, other) is not None:
+            return f"its rate limit needs meters that NIC {other.id} has on switch {switch.name}"
+    return ""
+
+
+def _sharing_meters(snapshot: Snapshot, nic: Nic, below: int = Nic.LARGEST_NUMBER + 1) -> Iterator[Nic]:
+    """The other NICs, with numbers below this one, that would have the same meters."""
+    for number in range(nic.number % METERED_NICS, below, METERED_NICS):
+        other = snapshot.numbered(Nic, number)
+        if other is not None and other.id != nic.id:
+            yield other
+
+
 def _rivals(snapshot: Snapshot, nic: Nic, attachment: Attachment) -> Iterator[Nic]:
     """The NICs that cannot share a port with this one.
 
@@ -266,7 +289,7 @@ def affected_nics(before: World, after: World, differences: Iterable[Difference]
     """The NICs whose place may be another one than before (in a fixed order)."""
     found: dict[str, None] = {}
     for old, new in differences:
-        if isinstance(old or new, Switch | Network) and _position(old) == _position(new):
+        if isinstance(old or new, Switch | Network | Machine) and _position(old) == _position(new):
             continue
         for world, record in ((before, old), (after, new)):
             if record is not None:
@@ -286,21 +309,23 @@ def _guarded_anew(before: Snapshot, after: Snapshot, list_id: str) -> Iterator[s
 def _position(record: Record | None) -> object:
     """What places depend on of a switch or network."""
     if isinstance(record, Switch):
-        is_open_vswitch = record.capabilities.open_vswitch
+        can = record.capabilities.open_vswitch, record.capabilities.meters
         places = (record.number, record.role, record.underlay, record.public_port)
-        return (*places, record.name, is_open_vswitch)
+        return (*places, record.name, can)
     if isinstance(record, Network):
-        return (record.number, record.acl_id)
+        return (record.number, record.acl_id, record.rate)
+    if isinstance(record, Machine):
+        return record.rate
     return record and record.number
 
 
 def _concerned(snapshot: Snapshot, record: Record) -> Iterator[str]:
     if isinstance(record, Nic):
-        yield record.id
+        yield from _limited_anew(snapshot, record)
         for attachment in snapshot.where(Attachment, "nic_id", record.id):
             yield from (rival.id for rival in _rivals(snapshot, record, attachment))
     elif isinstance(record, Attachment):
-        yield record.nic_id
+        yield from _limited_anew(snapshot, snapshot.need(Nic, record.nic_id))
         for trunk in record.trunks:
             yield from (other.nic_id for other in snapshot.where(Attachment, "trunks", trunk))
         yield from (rival.id for rival in _rivals(snapshot, snapshot.need(Nic, record.nic_id), record))
@@ -310,7 +335,18 @@ def _concerned(snapshot: Snapshot, record: Record) -> Iterator[str]:
     elif isinstance(record, Switch):
         yield from (found.nic_id for found in snapshot.where(Attachment, "switch_id", record.id))
     elif isinstance(record, Network):
-        yield from (nic.id for nic in snapshot.where(Nic, "network_id", record.id))
+        for nic in snapshot.where(Nic, "network_id", record.id):
+            yield from _limited_anew(snapshot, nic)
+    elif isinstance(record, Machine):
+        for nic in snapshot.where(Nic, "machine_id", record.id):
+            yield from _limited_anew(snapshot, nic)
+
+
+def _limited_anew(snapshot: Snapshot, nic: Nic) -> Iterator[str]:
+    """A NIC that may be limited otherwise now, and those that may have its meters, or may not any more."""
+    yield nic.id
+    if limit_of(snapshot, nic) is not None:
+        yield from (other.id for other in _sharing_meters(snapshot, nic))
 
 
 def _place_all(snapshot: Snapshot, topology: Topology) -> World:

@@ -136,6 +136,8 @@ class Network(Record):
     egress_open: bool = False
     #: Whether its gateway answers DNS.
     answers_names: bool = False
+    #: Megabits per second that each of its NICs may send, and as many that it may receive; None: no limit.
+    rate: int | None = None
 
     @property
     def gateway_mac(self) -> str:
@@ -211,6 +213,8 @@ class Machine(Record):
     name: str
     display_name: str = ""
     running: bool = True
+    #: Megabits per second that its default NIC may send, and as many that it may receive; None: no limit.
+    rate: int | None = None
 
 
 class SwitchRole(StrEnum):

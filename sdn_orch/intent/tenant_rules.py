@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Account, Domain, Machine, Network, NetworkKind, Nic, Vpc
+from sdn_orch.intent.rates import LARGEST_RATE
 from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
@@ -49,8 +50,9 @@ def account(after: Snapshot, record: Account) -> Iterator[str]:
 
 
 def machine(_after: Snapshot, record: Machine) -> Iterator[str]:
-    """A name."""
+    """A name, and a rate that can be."""
     yield from named(record.name)
+    yield from _rate(record.rate)
 
 
 def vpc(_after: Snapshot, record: Vpc) -> Iterator[str]:
@@ -65,6 +67,7 @@ def network(after: Snapshot, record: Network) -> Iterator[str]:
     yield from named(record.name)
     yield from _served(record.domain_name, record.dns)
     yield from _transports(after, record)
+    yield from _rate(record.rate)
     smallest = _SMALLEST_MTU6 if record.ipv6 is not None else _SMALLEST_MTU4
     if not smallest <= record.mtu <= _LARGEST_MTU:
         yield f"mtu: {record.mtu} is not in {smallest}..{_LARGEST_MTU}"
@@ -104,6 +107,11 @@ def nic(after: Snapshot, record: Nic) -> Iterator[str]:
     for prefix, next_hop in record.routes4:
         if home.ipv4 is None or next_hop not in home.ipv4:
             yield f"routes4: {prefix} via {next_hop}: the next hop is not inside {home.ipv4 or 'a prefix'}"
+
+
+def _rate(rate: int | None) -> Iterator[str]:
+    if rate is not None and not 1 <= rate <= LARGEST_RATE:
+        yield f"rate: {rate} is not in 1..{LARGEST_RATE} megabits per second"
 
 
 def named(name: str, field: str = "name") -> Iterator[str]:

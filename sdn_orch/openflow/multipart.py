@@ -186,9 +186,9 @@ class MeterFeatures:
 
     @property
     def suffices(self) -> bool:
-        """Whether meters such as ours can be had: a drop band, packets per second, a burst."""
-        drop_band, packets_and_burst = 1 << 1, 0b110
-        has_flags = self.capabilities & packets_and_burst == packets_and_burst
+        """Whether meters such as ours can be had: a drop band, kilobits or packets per second, a burst."""
+        drop_band, kilobits_packets_and_burst = 1 << 1, 0b111
+        has_flags = self.capabilities & kilobits_packets_and_burst == kilobits_packets_and_burst
         return self.limit > 0 and bool(self.band_types & drop_band) and has_flags
 
 

@@ -145,6 +145,10 @@ WORLDS: dict[str, list[Record]] = {
         *pair(only4(network("red")), ("edge1", 3), ("edge1", 4)),
     ],
     "labels": [*edges(2), *pair(only4(network("blue")), ("edge1", 1), ("edge2", 1))],
+    "rate-limit": [
+        *edges(1),
+        *pair(replace(only4(network("blue")), rate=10), ("edge1", 1), ("edge1", 5, 10)),
+    ],
     "vxlan": [*edges(2, Transport.VXLAN), *pair(only4(network("blue")), ("edge1", 1), ("edge2", 1))],
     "vlan": [
         *edges(2, Transport.VLAN),

@@ -84,7 +84,7 @@ def make_cloud(
     if shape is None:
         shape = random.choice(list(_SHAPES)) if chosen == Transport.LABEL else "islands"
     switches = _switches(random, chosen, shape, capabilities)
-    networks = _networks(random, chosen)
+    networks = _networks(random, chosen, limited=capabilities.meters)
     records: list[Record] = [*switches, *_links(switches, shape), *networks]
     edges = [switch for switch in switches if switch.role == SwitchRole.EDGE]
     records += _nics(random, [record for record in networks if isinstance(record, Network)], edges)
@@ -125,7 +125,7 @@ def _links(switches: list[Switch], shape: str) -> list[Link]:
     return links
 
 
-def _networks(random: Random, transport: Transport) -> list[Record]:
+def _networks(random: Random, transport: Transport, *, limited: bool) -> list[Record]:
     records: list[Record] = [Domain(id="root", name="root", path="/")]
     for account in ("red", "blue"):
         records.append(Account(id=account, name=account, domain_id="root"))
@@ -138,14 +138,23 @@ def _networks(random: Random, transport: Transport) -> list[Record]:
             )
         for index in range(tiers):
             records.append(
-                _network(random, f"{account}-tier{index}", account, index, vpc_id=f"{account}-vpc")
+                _network(
+                    random, f"{account}-tier{index}", account, index, vpc_id=f"{account}-vpc", limited=limited
+                )
             )
         for index in range(random.choice((1, 1, 2))):
             kind = random.choice(
                 (NetworkKind.ISOLATED, NetworkKind.ISOLATED, NetworkKind.SHARED, NetworkKind.L2)
             )
             records.append(
-                _network(random, f"{account}-net{index}", account, random.choice((0, 1)), kind=kind)
+                _network(
+                    random,
+                    f"{account}-net{index}",
+                    account,
+                    random.choice((0, 1)),
+                    kind=kind,
+                    limited=limited,
+                )
             )
     if transport == Transport.VLAN:
         for index, record in enumerate(records):
@@ -166,6 +175,7 @@ def _network(
     *,
     kind: NetworkKind = NetworkKind.ISOLATED,
     vpc_id: str | None = None,
+    limited: bool = False,
 ) -> Network:
     if kind == NetworkKind.L2:
         return Network(id=id, account_id=account, name=id, kind=kind)
@@ -184,6 +194,7 @@ def _network(
         gateway6=ipv6[1] if ipv6 else None,
         mtu=random.choice((1500, 1500, 1400)),
         answers_names=random.random() < 0.7,
+        rate=random.choice((None, None, 100)) if limited else None,
     )
 
 

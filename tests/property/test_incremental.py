@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdn_orch.dataplane.compiler import Compiled, compile_switch
+from sdn_orch.dataplane.pipeline import METERED_NICS
 from sdn_orch.dataplane.plan import diff
 from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
@@ -24,6 +25,7 @@ from sdn_orch.intent.model import (
     Attachment,
     Capabilities,
     Link,
+    Machine,
     Network,
     NetworkKind,
     Nic,
@@ -56,6 +58,7 @@ from tests.unit.dataplane.worlds import (
 CAPABILITIES = (
     OPEN_VSWITCH,
     PLAIN,
+    dataclasses.replace(PLAIN, meters=True),
     dataclasses.replace(PLAIN, group_select=False, group_fast_failover=False),
 )
 NETWORKS = (
@@ -83,7 +86,20 @@ def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
     kind = draw(
         st.sampled_from(
             (
-                *(Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc),
+                *(
+                    Nic,
+                    Nic,
+                    Nic,
+                    Attachment,
+                    Attachment,
+                    Attachment,
+                    Network,
+                    Link,
+                    Link,
+                    Switch,
+                    Vpc,
+                    Machine,
+                ),
                 *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
                 *(AclItem, AclItem, SecurityRule, SecurityRule, Balancer, Member, Member, Stickiness),
             )
@@ -100,6 +116,8 @@ def _nic(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     home = draw(st.sampled_from(list(snapshot.all(Network)) or [NETWORKS[0]]))
     number = draw(st.integers(10, 14))
     record = nic(home, number, active=draw(st.integers(0, 4)) > 0)
+    if snapshot.get(Machine, "machine") is not None and draw(st.booleans()):
+        record = dataclasses.replace(record, machine_id="machine", is_default=draw(st.booleans()))
     if home.ipv4 is not None and draw(st.booleans()):
         # Of its own: no two NICs of a network are let in with one address.
         secondary = home.ipv4[10 * number + draw(st.integers(0, 1))]
@@ -126,12 +144,19 @@ def _attachment(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 def _network(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     record = draw(st.sampled_from(NETWORKS))
     name, mtu = draw(st.sampled_from((record.name, "renamed"))), draw(st.sampled_from((1400, 1500)))
-    record = dataclasses.replace(record, name=name, mtu=mtu, answers_names=draw(st.booleans()))
+    rate = draw(st.sampled_from((None, None, None, 10, 20)))
+    record = dataclasses.replace(record, name=name, mtu=mtu, rate=rate, answers_names=draw(st.booleans()))
     if record.ipv4 is not None and draw(st.booleans()):
         record = dataclasses.replace(record, vpc_id=draw(st.sampled_from((None, "vpc"))))
     if record.ipv4 is not None:
         record = dataclasses.replace(record, acl_id=draw(st.sampled_from((None, None, *LISTS))))
     return _numbered(snapshot, record)
+
+
+@st.composite
+def _machine(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    rate = draw(st.sampled_from((None, 5, 15)))
+    return _numbered(snapshot, Machine(id="machine", account_id="tenant", name="machine", rate=rate))
 
 
 @st.composite
@@ -348,6 +373,7 @@ _RECORDS = {
     "Nic": _nic,
     "Attachment": _attachment,
     "Network": _network,
+    "Machine": _machine,
     "Vpc": _vpc,
     "Link": _link,
     "Switch": _switch,
@@ -376,6 +402,9 @@ def start(capabilities: Capabilities) -> Snapshot:
         for leaf in (1, 2):
             one = dataclasses.replace(nic(home, 9 + leaf), group_ids=IN_GROUPS.get(home.id, ()))
             records += [one, attach(one.id, f"leaf{leaf}", 10 + NETWORKS.index(home))]
+    # Of one more NIC the meters would be those of the first of them.
+    distant = dataclasses.replace(nic(NETWORKS[-1], 20), number=METERED_NICS + 1)
+    records += [distant, attach(distant.id, "leaf1", 12)]
     records = [
         dataclasses.replace(record, public_port=70)
         if isinstance(record, Switch) and record.id in ("leaf2", "leaf3")

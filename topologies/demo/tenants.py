@@ -129,7 +129,7 @@ class Cloudstack:
         made = tenant.call.deployVirtualMachine(
             name=name,
             zoneid=self.zone,
-            serviceofferingid=self._size,
+            serviceofferingid=more.pop("serviceofferingid", self._size),
             templateid=self._template,
             networkids=network[1],
             **more,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sdn_orch.dataplane import addresses, label
 from sdn_orch.dataplane.pipeline import LLDP_METER, LLDP_PUNTS, Punt, Table, flow, punt
 from sdn_orch.dataplane.rules import Refused, Said
+from sdn_orch.dataplane.stages import limit
 from sdn_orch.dataplane.stages.protocols import LLDP, TAGGED, UNTAGGED
 from sdn_orch.dataplane.topology import is_node
 from sdn_orch.dataplane.views import NetworkView, NicView, Site
@@ -42,7 +43,8 @@ def nic(nic: NicView) -> Iterator[Said]:
     port, vlan = nic.place.port, nic.place.vlan
     vlan_vid = UNTAGGED if vlan is None else TAGGED | vlan
     match = Match.of(in_port=port, vlan_vid=vlan_vid, eth_src=nic.mac)
-    actions = () if vlan is None else (PopVlan(),)
+    tag = () if vlan is None else (PopVlan(),)
+    actions = (*limit.sent(nic), *tag)
     yield flow(Table.CLASSIFY, "nic", match, actions, metadata=nic.network.entry, goto=Table.SOURCE)
 
 

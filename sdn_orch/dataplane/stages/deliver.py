@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import TURNED, GroupKind, Table, flow, group_number
 from sdn_orch.dataplane.rules import Said
+from sdn_orch.dataplane.stages import limit
 from sdn_orch.dataplane.stages.protocols import TAGGED
 from sdn_orch.dataplane.views import NetworkView, NicView, Site
 from sdn_orch.openflow.values import (
@@ -25,13 +26,13 @@ from sdn_orch.openflow.values import (
 
 def nic(nic: NicView) -> Iterator[Said]:
     """The NIC's port; where the packet came in only what was answered or routed here."""
-    port, tag = nic.place.port, _tag(nic.place.vlan)
+    port, before = nic.place.port, (*limit.received(nic), *_tag(nic.place.vlan))
     network, network_mask = nic.network.local
     turned, turned_mask = TURNED.of(1)
     back = Match.of(in_port=port, metadata=(network | turned, network_mask | turned_mask), eth_dst=nic.mac)
-    yield flow(Table.DELIVER, "turned", back, (*tag, Output(IN_PORT)))
+    yield flow(Table.DELIVER, "turned", back, (*before, Output(IN_PORT)))
     match = Match.of(metadata=nic.network.local, eth_dst=nic.mac)
-    yield flow(Table.DELIVER, "nic", match, (*tag, Output(port)))
+    yield flow(Table.DELIVER, "nic", match, (*before, Output(port)))
 
 
 def network(site: Site, network: NetworkView) -> Iterator[Said]:

@@ -113,6 +113,8 @@ class ServiceOffering(Record):
     cpu_speed: int = 500
     memory: int = 512
     is_system: bool = False
+    #: Megabits per second; None or 0: no limit.
+    network_rate: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +146,7 @@ class NetworkOffering(Record):
     state: Enabled = Enabled.DISABLED
     availability: Availability = Availability.OPTIONAL
     internet_protocol: InternetProtocol = InternetProtocol.IPV4
+    #: Megabits per second; None or 0: no limit.
     network_rate: int | None = None
     max_connections: int | None = None
     sort_key: int = 0

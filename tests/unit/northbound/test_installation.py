@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sdn_orch.intent.model import Nic
+from sdn_orch.intent.model import Machine, Nic
 from sdn_orch.northbound.cloudstack.calls import COMMANDS
 from tests.cloudstack import Client, Cloud, Refused
 
@@ -79,7 +79,8 @@ def test_a_zone_goes_when_it_is_empty(cloud: Cloud) -> None:
 
 
 def test_sizes_come_change_and_go(cloud: Cloud, red: Client) -> None:
-    given = {"name": "large", "displaytext": "Large", "cpunumber": 8, "cpuspeed": 2000, "memory": 16384}
+    given = {"name": "large", "displaytext": "Large", "cpunumber": 8, "cpuspeed": 2000, "memory": 16384,
+             "networkrate": 200}  # fmt: skip
     made = cloud.admin.call("createServiceOffering", **given)["serviceoffering"]
     assert made.items() >= given.items()
     assert red.ids("listServiceOfferings", cpunumber=8, memory=16384) == {"large": made["id"]}
@@ -89,6 +90,7 @@ def test_sizes_come_change_and_go(cloud: Cloud, red: Client) -> None:
     arguments = cloud.machine_arguments() | {"serviceofferingid": made["id"], "networkids": network}
     machine = red.job("deployVirtualMachine", **arguments)["virtualmachine"]
     assert (machine["cpunumber"], machine["memory"]) == (8, 16384)
+    assert cloud.snapshot.need(Machine, machine["id"]).rate == made["networkrate"] == 200
     assert refused(cloud.admin, "deleteServiceOffering", id=made["id"]).status == 536
     red.job("destroyVirtualMachine", id=machine["id"])
     cloud.admin.call("deleteServiceOffering", id=made["id"])

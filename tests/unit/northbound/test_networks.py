@@ -297,6 +297,29 @@ def test_changing_the_offering(cloud: Cloud, red: Client) -> None:
     assert fitting == {ISOLATED, "DefaultIsolatedNetworkOffering"}
 
 
+def test_the_rate_is_that_of_the_offering(cloud: Cloud, red: Client) -> None:
+    limited, unlimited = (
+        cloud.admin.call(
+            "createNetworkOffering", name=f"rate {rate}", displaytext="rated", guestiptype="Isolated",
+            traffictype="GUEST", supportedservices="Dhcp", networkrate=rate, enable="true",
+        )["networkoffering"]
+        for rate in (50, 0)
+    )  # fmt: skip
+    assert (limited["networkrate"], unlimited["networkrate"]) == (50, 0)
+    network = red.call(
+        "createNetwork", name="n", displaytext="n", zoneid=cloud.zone, networkofferingid=limited["id"]
+    )["network"]["id"]
+    assert cloud.snapshot.need(Network, network).rate == 50
+    red.job("updateNetwork", id=network, name="renamed")
+    assert cloud.snapshot.need(Network, network).rate == 50
+    red.job("updateNetwork", id=network, networkofferingid=unlimited["id"])
+    assert cloud.snapshot.need(Network, network).rate is None
+    cloud.admin.job("migrateNetwork", networkid=network, networkofferingid=limited["id"])
+    assert cloud.snapshot.need(Network, network).rate == 50
+    wrong = {"name": "w", "guestiptype": "Isolated", "traffictype": "GUEST", "networkrate": -1}
+    assert "networkrate" in refused(cloud.admin.call, "createNetworkOffering", **wrong).text
+
+
 def test_an_offering_without_what_the_network_uses_is_refused(cloud: Cloud, red: Client) -> None:
     network = cloud.network(red, "n")["id"]
     poor = cloud.admin.call(

@@ -89,6 +89,11 @@ SERVICE_OFFERING: Shape[ServiceOffering] = Shape(
         number("cpunumber", "the number of CPUs", lambda _, offering: offering.cpu_number),
         number("cpuspeed", "the speed of a CPU in MHz", lambda _, offering: offering.cpu_speed),
         number("memory", "the memory in MB", lambda _, offering: offering.memory),
+        number(
+            "networkrate",
+            "megabits a second that a machine's default NIC may send, and receive",
+            lambda _, offering: offering.network_rate,
+        ),
         moment("created", "when it was created", lambda _, offering: offering.created),
         string("storagetype", "shared or local", always("shared")),
         flag("offerha", "whether it offers high availability", always(False)),

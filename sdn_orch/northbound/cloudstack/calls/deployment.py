@@ -108,6 +108,7 @@ def deploy_virtual_machine(call: Call) -> Machine:
         name=name,
         display_name=call.get(DISPLAY_NAME) or "",
         running=call.get(START) is not False,
+        rate=size.network_rate or None,
     )
     machines.create_machine(call.transaction, machine, wishes)
     call.transaction.put(

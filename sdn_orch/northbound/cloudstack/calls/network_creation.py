@@ -135,6 +135,7 @@ def create_network(call: Call) -> Network:
         acl_id=_acl_list(call, offering, vpc),
         egress_open=offering.egress_default_allow,
         answers_names=offering.answers_names,
+        rate=offering.network_rate or None,
     )
     if network.kind is NetworkKind.L2:
         network = replace(network, domain_name="", dns=())

@@ -54,7 +54,9 @@ def migrate_network(call: Call) -> Network:
         known = details(call.snapshot, network)
         network = call.snapshot.need(Network, network.id)
     call.transaction.put(dataclasses.replace(known, offering_id=new.id, physical_network_id=physical.id))
-    return call.transaction.put(dataclasses.replace(network, answers_names=new.answers_names))
+    return call.transaction.put(
+        dataclasses.replace(network, answers_names=new.answers_names, rate=new.network_rate or None)
+    )
 
 
 def _check(snapshot: Snapshot, network: Network, new: NetworkOffering) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import uuid4
 
 from sdn_orch.intent.model import Network, NetworkKind
+from sdn_orch.intent.rates import LARGEST_RATE
 from sdn_orch.northbound.cloudstack.answers.offerings import NETWORK_OFFERING as SHAPE
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import DISPLAY_TEXT, NAME, STATE
@@ -66,7 +67,11 @@ CONSERVE = boolean("conservemode", "whether services may share addresses")
 EGRESS = boolean("egressdefaultpolicy", "true: guests may send unless a rule denies it")
 KEEP_ALIVE = boolean("keepaliveenabled", "whether balancers keep connections")
 ENABLE = boolean("enable", "true: enabled at once")
-RATE = integer("networkrate", "the rate in megabits a second; 0: unlimited")
+RATE = integer(
+    "networkrate",
+    "megabits a second that each NIC may send, and receive; 0: as much as it can",
+    high=LARGEST_RATE,
+)
 MAX_CONNECTIONS = integer("maxconnections", "connections of a balancer", 1)
 SORT_KEY = integer("sortkey", "the place in lists", -(2**31))
 TAGS = text("tags", "the tags of the physical network")

@@ -215,6 +215,7 @@ def update_network(call: Call) -> Network:
             dns=merge_dns(call, network.dns),
             egress_open=offering.egress_default_allow if offering else network.egress_open,
             answers_names=offering.answers_names if offering else network.answers_names,
+            rate=(offering.network_rate or None) if offering else network.rate,
         )
     )
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from uuid import uuid4
 
+from sdn_orch.intent.rates import LARGEST_RATE
 from sdn_orch.northbound.cloudstack.answers.infrastructure import SERVICE_OFFERING as SHAPE
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import DISPLAY_TEXT, NAME, ZONE
@@ -21,6 +22,11 @@ IS_SYSTEM = boolean("issystem", "true: only offerings of system machines")
 CPU_NUMBER = integer("cpunumber", "the number of CPUs", 1)
 CPU_SPEED = integer("cpuspeed", "the speed of a CPU in MHz", 1)
 MEMORY = integer("memory", "the memory in MB", 1)
+RATE = integer(
+    "networkrate",
+    "megabits a second that a machine's default NIC may send, and receive; 0: as much as it can",
+    high=LARGEST_RATE,
+)
 CUSTOMIZED = boolean("customized", "true is refused: every machine of an offering has its size")
 
 
@@ -60,6 +66,7 @@ def list_service_offerings(call: Call) -> Iterable[ServiceOffering]:
     required(MEMORY),
     IS_SYSTEM,
     CUSTOMIZED,
+    RATE,
     roles=ROOT,
     event="SERVICE.OFFERING.CREATE",
 )
@@ -79,6 +86,7 @@ def create_service_offering(call: Call) -> ServiceOffering:
             cpu_speed=call[CPU_SPEED],
             memory=call[MEMORY],
             is_system=bool(call.get(IS_SYSTEM)),
+            network_rate=call.get(RATE),
         )
     )
 
