@@ -23,6 +23,7 @@ from sdn_orch.openflow.values import (
     ApplyGroup,
     Bucket,
     CheckPacketLarger,
+    Clause,
     CopyField,
     DecrementTtl,
     Flow,
@@ -232,7 +233,7 @@ class _Run:
                     self.fields["ct_state"] = 0
                 case UseMeter():
                     pass  # a rate is not a matter of one packet
-                case Foreign():
+                case Clause() | Foreign():
                     self.drop(table, "a flow has an action that is not known")
                     raise _Stop
 

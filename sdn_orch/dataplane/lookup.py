@@ -2,30 +2,54 @@
 
 Flows of one table that match the same fields under the same masks form a group, looked up as one
 dictionary (tuple space search, as Open vSwitch does it). Tables are indexed when first asked for.
+
+Flows with clauses of conjunctions decide nothing themselves (ovs-actions(7), "conjunction"): a packet that
+meets all clauses of one, at a priority above that of the flow which it meets otherwise, is looked up again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
+from sdn_orch.openflow.actions import says_clauses
 from sdn_orch.openflow.codec import decode_flow, decode_match
 from sdn_orch.openflow.fields import FIELDS
-from sdn_orch.openflow.values import Flow, FlowEntry, Group, State
+from sdn_orch.openflow.values import Clause, Flow, FlowEntry, Group, State
 
 #: (field, mask) of everything that a group of flows looks at.
 Signature = tuple[tuple[str, int], ...]
 #: Fields that every packet has, with 0 for "not set".
 ALWAYS = frozenset(
-    {"metadata", "reg0", "reg1", "reg2", "reg3", "ct_state", "tunnel_id", "tun_src", "tun_dst", "vlan_vid"}
+    (
+        *("metadata", "reg0", "reg1", "reg2", "reg3", "ct_state", "conj_id"),
+        *("tunnel_id", "tun_src", "tun_dst", "vlan_vid"),
+    )
 )
 
 
 @dataclass(slots=True)
 class _Group:
+    """Flows by the values of what they look at; `best` is their highest priority."""
+
     signature: Signature
     best: int
-    flows: dict[tuple[int, ...], FlowEntry]
+    flows: dict[tuple[int, ...], FlowEntry] = field(default_factory=dict)
+
+    def find(self, fields: Mapping[str, int]) -> FlowEntry | None:
+        """The one that matches."""
+        try:
+            return self.flows.get(tuple([fields[name] & mask for name, mask in self.signature]))
+        except KeyError:
+            return None
+
+
+@dataclass(slots=True)
+class _Index:
+    """The groups of a table, the one with the best flow first; and by priority those of clauses."""
+
+    groups: list[_Group]
+    clauses: dict[int, list[_Group]]
 
 
 class Tables:
@@ -36,7 +60,7 @@ class Tables:
         self.groups: Mapping[int, Group] = state.groups
         self.version = version
         self._flows: dict[int, list[FlowEntry]] = {}
-        self._indexed: dict[int, list[_Group]] = {}
+        self._indexed: dict[int, _Index] = {}
         for entry in state.flows.values():
             self._flows.setdefault(entry.table, []).append(entry)
 
@@ -45,38 +69,68 @@ class Tables:
 
         `fields` holds in_port, the packet's fields and the pipeline's; what is not in it does not match.
         """
-        found: FlowEntry | None = None
-        for group in self._groups(table):
-            if found is not None and found.priority >= group.best:
-                break
-            try:
-                values = tuple([fields[name] & mask for name, mask in group.signature])
-            except KeyError:
-                continue
-            entry = group.flows.get(values)
-            if entry is not None and (found is None or entry.priority > found.priority):
-                found = entry
+        index = self._index(table)
+        found = _best(index.groups, fields)
+        for conjunction in self._met(index, fields, 0 if found is None else found.priority):
+            decided = _best(index.groups, {**fields, "conj_id": conjunction})
+            if decided is not None:
+                return decided
         return found
 
     def decode(self, entry: FlowEntry) -> Flow:
         """The flow that an entry of these tables means."""
         return decode_flow(entry, self.version)
 
-    def _groups(self, table: int) -> list[_Group]:
+    def _met(self, index: _Index, fields: Mapping[str, int], above: int) -> Iterator[int]:
+        """The conjunctions whose clauses a packet meets at a priority above one, the highest first."""
+        for priority, groups in index.clauses.items():
+            if priority <= above:
+                return
+            met: dict[int, set[int]] = {}
+            for group in groups:
+                if (entry := group.find(fields)) is not None:
+                    for clause in self._clauses(entry):
+                        left = met.setdefault(clause.conjunction, set(range(1, clause.clauses + 1)))
+                        left.discard(clause.clause)
+            yield from sorted(conjunction for conjunction, left in met.items() if not left)
+
+    def _clauses(self, entry: FlowEntry) -> list[Clause]:
+        if not says_clauses(entry.instructions):
+            return []
+        return [action for action in self.decode(entry).actions if isinstance(action, Clause)]
+
+    def _index(self, table: int) -> _Index:
         indexed = self._indexed.get(table)
         if indexed is None:
-            indexed = self._indexed[table] = _index(self._flows.get(table, []))
+            plain: list[FlowEntry] = []
+            clauses: dict[int, list[FlowEntry]] = {}
+            for entry in self._flows.get(table, ()):
+                (clauses.setdefault(entry.priority, []) if self._clauses(entry) else plain).append(entry)
+            highest_first = sorted(clauses.items(), reverse=True)
+            indexed = _Index(_grouped(plain), {level: _grouped(entries) for level, entries in highest_first})
+            self._indexed[table] = indexed
         return indexed
 
 
-def _index(entries: list[FlowEntry]) -> list[_Group]:
+def _best(groups: Iterable[_Group], fields: Mapping[str, int]) -> FlowEntry | None:
+    found: FlowEntry | None = None
+    for group in groups:
+        if found is not None and found.priority >= group.best:
+            break
+        entry = group.find(fields)
+        if entry is not None and (found is None or entry.priority > found.priority):
+            found = entry
+    return found
+
+
+def _grouped(entries: Iterable[FlowEntry]) -> list[_Group]:
     groups: dict[Signature, _Group] = {}
     for entry in entries:
         match = decode_match(entry.match)
         signature = tuple([(name, _FULL[name] if mask is None else mask) for name, _, mask in match])
         group = groups.get(signature)
         if group is None:
-            group = groups[signature] = _Group(signature, entry.priority, {})
+            group = groups[signature] = _Group(signature, entry.priority)
         values = tuple([value for _, value, _ in match])
         rival = group.flows.get(values)
         if rival is None or rival.priority < entry.priority:

@@ -267,7 +267,8 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.FROM_RULES,
             "from_port: egress rules. The priority of a list's item is 65536 less its position; without any "
-            "rule everything may leave. What may leave is a known connection from then on.",
+            "rule everything may leave. What may leave is a known connection from then on. An item with many "
+            "prefixes and many blocks of ports is a conjunction: a flow for each of them, not for each pair.",
             (Table.ANSWER,),
             {},
             range(65_536),

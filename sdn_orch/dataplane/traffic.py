@@ -16,14 +16,23 @@ _ICMP_FIELDS = {ICMP: "icmpv4", ICMPV6: "icmpv6"}
 
 def matches(rule: TrafficRule, version: int) -> Iterator[Fields]:
     """The fields of each match, of packets of one version of IP, that together say what a rule is about."""
-    sources, destinations = (_of(prefixes, version) for prefixes in (rule.sources, rule.destinations))
-    for source, destination, block in product(sources, destinations, _ports(rule)):
-        fields = {**prefix_fields("src", source), **prefix_fields("dst", destination)}
-        if rule.protocol is not None:
-            fields["ip_proto"] = rule.protocol
-            fields |= port_fields(rule.protocol, block)
-            fields |= _icmp_fields(rule)
-        yield fields
+    for source, destination, transport in product(*parts(rule, version)):
+        yield {**source, **destination, **transport}
+
+
+def parts(rule: TrafficRule, version: int) -> tuple[tuple[Fields, ...], ...]:
+    """What a packet must be to be one that a rule is about: of each part, one of the fields."""
+    sources, destinations = (
+        tuple(prefix_fields(side, prefix) for prefix in _of(prefixes, version))
+        for side, prefixes in (("src", rule.sources), ("dst", rule.destinations))
+    )
+    return sources, destinations, tuple(_transport(rule, block) for block in _ports(rule))
+
+
+def _transport(rule: TrafficRule, block: tuple[int, int]) -> Fields:
+    if rule.protocol is None:
+        return {}
+    return {"ip_proto": rule.protocol, **port_fields(rule.protocol, block), **_icmp_fields(rule)}
 
 
 def own_matches(rule: TrafficRule, said: Iterable[TrafficRule], here: Fields) -> Iterator[Match]:

@@ -18,6 +18,7 @@ from sdn_orch.openflow.values import (
     Action,
     ApplyGroup,
     CheckPacketLarger,
+    Clause,
     CopyField,
     DecrementTtl,
     Foreign,
@@ -38,7 +39,7 @@ _OUTPUT, _PUSH_VLAN, _POP_VLAN, _GROUP, _DECREMENT_TTL, _SET_FIELD = 0, 17, 18, 
 _COPY_FIELD, _METER, _EXPERIMENTER = 28, 29, 0xFFFF
 NICIRA = 0x00002320
 _REG_MOVE, _MULTIPATH, _RESUBMIT_TABLE, _REG_LOAD2, _CT, _NAT, _CT_CLEAR = 6, 10, 14, 33, 35, 36, 43
-_CHECK_PKT_LARGER = 49
+_CONJUNCTION, _CHECK_PKT_LARGER = 34, 49
 #: OFPP_IN_PORT in the 16 bits that NX resubmit has for a port.
 _IN_PORT_16 = 0xFFF8
 
@@ -53,6 +54,8 @@ _PUT_MOVE = Struct("!HHIHHHH4s4s").pack
 _PUT_RESUBMIT = Struct("!HHIHHB3x").pack
 _PUT_LARGER = Struct("!HHIHHH4s6x").pack
 _CT_HEAD = Struct("!HHIHHIHB3xH")
+_CLAUSE_BYTES = Struct("!HHIHBBI")
+_CLAUSE_MARK = Struct("!IH").pack(NICIRA, _CONJUNCTION)
 _MULTIPATH_BYTES = Struct("!HHIHHH2xHHI2xH4s")
 #: Of Open vSwitch's multipath: it hashes the IP source address, and takes the rest of a division.
 _BY_SOURCE, _MODULO = 4, 0
@@ -201,6 +204,19 @@ def _nat(to: Translate | None) -> bytes:
     return (head + ranges).ljust(length, b"\0")
 
 
+def says_clauses(instructions: bytes) -> bool:
+    """Whether a flow may have clauses of conjunctions, without decoding all that it says."""
+    return _CLAUSE_MARK in instructions
+
+
+def _clause(action: Clause) -> bytes:
+    """Counted from 0 on the wire."""
+    place = action.clause - 1
+    return _CLAUSE_BYTES.pack(
+        _EXPERIMENTER, 16, NICIRA, _CONJUNCTION, place, action.clauses, action.conjunction
+    )
+
+
 _Encoders = dict[type, Callable[..., bytes]]
 _COMMON: _Encoders = {
     Output: _output,
@@ -213,6 +229,7 @@ _COMMON: _Encoders = {
     HashSource: _hash_source,
     Track: _track,
     Untrack: lambda _: _UNTRACK_BYTES,
+    Clause: _clause,
     Foreign: lambda action: action.data,
 }
 _ENCODERS: dict[int, _Encoders] = {
@@ -299,6 +316,9 @@ def _decode_nicira(body: bytes) -> Action:
                     return Resubmit(table)
             case 33:
                 return _decode_set_field(body, 10)
+            case 34:
+                *_, place, clauses, conjunction = _CLAUSE_BYTES.unpack(body)
+                return Clause(conjunction, place + 1, clauses)
             case 35:
                 return _decode_track(body)
             case 43 if body == _UNTRACK_BYTES:

@@ -35,6 +35,7 @@ class Field:
 
 #: In the order in which Open vSwitch writes them back, so that what we send is what a dump shows.
 _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (
+    ("conj_id", NICIRA_1, 37, 32, False),
     ("in_port", BASIC, 0, 32, False),
     ("eth_src", BASIC, 4, 48, True),
     ("eth_dst", BASIC, 3, 48, True),

@@ -19,6 +19,7 @@ from sdn_orch.openflow.values import (
     Action,
     ApplyGroup,
     CheckPacketLarger,
+    Clause,
     ConnectionState,
     CopyField,
     DecrementTtl,
@@ -180,6 +181,8 @@ def format_action(action: Action, table_name: TableName = str) -> str:
             return _format_track(action, table_name)
         case Untrack():
             return "ct_clear"
+        case Clause(conjunction, clause, clauses):
+            return f"conjunction({conjunction},{clause}/{clauses})"
         case Foreign(data):
             return f"foreign({data.hex()})"
 

@@ -213,6 +213,19 @@ class Untrack:
 
 
 @dataclass(frozen=True, slots=True)
+class Clause:
+    """One of several things that a packet must be, all of them (Open vSwitch's `conjunction`).
+
+    A flow with this says nothing else. A packet that meets flows of one priority with every one of the
+    `clauses` (counted from 1) of a conjunction has its number as `conj_id`, and is looked up again.
+    """
+
+    conjunction: int
+    clause: int
+    clauses: int
+
+
+@dataclass(frozen=True, slots=True)
 class Foreign:
     """An action that sdn-orch never writes, as the bytes that a switch showed."""
 
@@ -233,6 +246,7 @@ Action = (
     | HashSource
     | Track
     | Untrack
+    | Clause
     | Foreign
 )
 

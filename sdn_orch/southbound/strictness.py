@@ -16,6 +16,7 @@ from sdn_orch.openflow.values import (
     Action,
     ApplyGroup,
     CheckPacketLarger,
+    Clause,
     CopyField,
     DecrementTtl,
     Flow,
@@ -129,7 +130,7 @@ def _refuse_extension(action: Action, capabilities: Capabilities) -> str | None:
     if capabilities.open_vswitch:
         return None
     match action:
-        case Resubmit() | CheckPacketLarger() | HashSource() | Track() | Untrack() | Foreign():
+        case Resubmit() | CheckPacketLarger() | HashSource() | Track() | Untrack() | Clause() | Foreign():
             return "BAD_ACTION: BAD_EXPERIMENTER"
         case CopyField() if capabilities.version == OPENFLOW_13:
             return "BAD_ACTION: BAD_EXPERIMENTER"

@@ -145,6 +145,26 @@ def test_an_item_about_what_goes_out_leaves_nothing_else(guarded: Guarded) -> No
     assert guarded.get("data1", "web1", port=8080) == "web1"
 
 
+def test_an_item_of_many_prefixes_and_a_range_of_ports(guarded: Guarded) -> None:
+    """The switch holds it as a conjunction: the prefix and the port must both be right."""
+    call, web1 = guarded.tenant.call, guarded.machines["web1"]
+    others = [f"198.51.100.{host}/32" for host in range(8)]
+    for sources, first, expected in (
+        ([*others, f"{web1.ipv4}/32"], 8081, "data1"),
+        ([*others, f"{web1.ipv4}/32"], 8082, ""),
+        (others, 8081, ""),
+    ):
+        item = call.createNetworkACL(
+            aclid=guarded.list_id, protocol="tcp", startport=first, endport=8190, cidrlist=",".join(sources),
+            traffictype="Ingress", action="Allow", number=6,
+        )["networkacl"]["id"]  # fmt: skip
+        guarded.cloud.wait_objects()
+        assert guarded.get("web1", "data1", port=8081) == expected
+        call.deleteNetworkACL(id=item)
+    guarded.cloud.wait_objects()
+    assert guarded.get("web1", "data1", port=8081) == ""
+
+
 def test_datagrams_in_fragments_pass_where_whole_ones_do(guarded: Guarded) -> None:
     call = guarded.tenant.call
     item = call.createNetworkACL(

@@ -6,11 +6,13 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, NetworkKind, Record, Switch, SwitchRole, Transport
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.traffic import Direction, Verdict
 from sdn_orch.openflow.values import OPENFLOW_13
 from tests.unit.dataplane.worlds import (
     OPEN_VSWITCH,
@@ -134,6 +136,20 @@ def outside(gateway: str, home: Network) -> list[Record]:
     ]
 
 
+def _listed() -> list[Record]:
+    """Names for a few, nothing for one of them, a range of ports for many, and all out."""
+    few = tuple(IPv4Network(f"198.51.100.{host}/32") for host in (4, 8, 16))
+    item: dict[str, Any] = {"list_id": "list", "direction": Direction.INGRESS, "verdict": Verdict.ALLOW}
+    out = {**item, "direction": Direction.EGRESS}
+    return [
+        AclList(id="list", name="list", vpc_id="shop"),
+        AclItem(id="not", position=1, sources=few[:1], **{**item, "verdict": Verdict.DENY}),
+        AclItem(id="names", position=2, protocol=17, ports=(53, 53), sources=few, **item),
+        AclItem(id="range", position=3, protocol=6, ports=(79, 90), sources=few, **item),
+        AclItem(id="all", position=4, **out),
+    ]
+
+
 WORLDS: dict[str, list[Record]] = {
     "one-network-on-one-switch": [
         *edges(1),
@@ -155,6 +171,12 @@ WORLDS: dict[str, list[Record]] = {
         *pair(replace(only4(network("blue")), vlan=7), ("edge1", 1), ("edge2", 1)),
     ],
     "vpc-of-two-tiers": [*edges(2), vpc("shop"), *pair(_WEB, ("edge1", 1)), *pair(_DB, ("edge2", 1))],
+    "list-of-rules": [
+        *edges(1),
+        vpc("shop"),
+        *_listed(),
+        *pair(replace(_WEB, acl_id="list"), ("edge1", 1)),
+    ],
     "shared-network": [
         *edges(1),
         *pair(replace(only4(network("lobby")), kind=NetworkKind.SHARED), ("edge1", 1), ("edge1", 2)),

@@ -12,11 +12,13 @@ import pytest
 from sdn_orch.dataplane.compiler import compile_switch
 from sdn_orch.dataplane.plan import diff
 from sdn_orch.dataplane.world import World
+from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, Record, Switch, Transport
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import Direction, Verdict
 from sdn_orch.openflow.groups import Change, group_mod
 from sdn_orch.openflow.messages import FlowCommand, flow_mod
 from sdn_orch.openflow.meters import meter_mod
@@ -58,7 +60,8 @@ def world(version: int, transport: Transport = Transport.LABEL) -> World:
         dataclasses.replace(network("tier2", 2, vpc_id="vpc", mtu=1400), vlan=12),
         dataclasses.replace(l2_network("l2"), vlan=13),
     ]
-    records: list[Record] = [*tenant(), *fabric, twin, vpc("vpc"), *homes]
+    homes = [dataclasses.replace(home, acl_id="list") for home in homes]
+    records: list[Record] = [*tenant(), *fabric, twin, vpc("vpc"), *homes, *listed()]
     for place, home in enumerate(homes):
         for leaf in (1, 2, 3):
             one = nic(home, 9 + leaf)
@@ -70,6 +73,19 @@ def world(version: int, transport: Transport = Transport.LABEL) -> World:
         for record in records
     ]
     return World.of(Snapshot.of(*records, *outside(homes[0])))
+
+
+def listed() -> list[Record]:
+    """A list with items that are one flow, and conjunctions."""
+    many = tuple(IPv4Network(f"198.51.100.{host}/32") for host in range(8))
+    item: dict[str, Any] = {"list_id": "list", "verdict": Verdict.ALLOW, "protocol": 6}
+    ingress, egress = item | {"direction": Direction.INGRESS}, item | {"direction": Direction.EGRESS}
+    return [
+        AclList(id="list", name="list", vpc_id="vpc"),
+        AclItem(id="in", position=1, sources=many, ports=(1000, 1999), **ingress),
+        AclItem(id="out", position=1, destinations=many, ports=(1000, 1999), **egress),
+        AclItem(id="ssh", position=2, ports=(22, 22), **ingress),
+    ]
 
 
 def outside(tier: Network) -> list[Record]:

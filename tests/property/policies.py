@@ -21,6 +21,12 @@ _FAR: tuple[tuple[IPv4Network | IPv6Network, ...], ...] = (
     (IPv4Network("10.0.0.0/24"),),
     (IPv4Network("192.0.2.0/24"), IPv4Network("10.0.1.10/32")),
     (IPv6Network("2001:db8::/64"), IPv6Network("2001:db8:0:1::a/128")),
+    # Some in others; with a range of ports they are conjunctions.
+    (
+        *(IPv4Network(f"10.0.{tier}.{host}/32") for tier in (0, 1) for host in range(10, 14)),
+        *(IPv4Network("10.0.0.0/30"), IPv4Network("10.0.1.0/29"), IPv4Network("192.0.2.64/26")),
+    ),
+    (*(IPv6Network(f"2001:db8:0:{tier}::{host}/128") for tier in (0, 1) for host in range(5)),),
 )
 
 
@@ -88,7 +94,7 @@ def _packets(random: Random, far: str | None) -> dict[str, Any]:
     protocol = random.choice((None, None, ICMP, ICMPV6, TCP, UDP))
     said: dict[str, Any] = {"protocol": protocol}
     if protocol in (TCP, UDP):
-        said["ports"] = random.choice((None, (1, 65535), (79, 90), (1, 1024)))
+        said["ports"] = random.choice((None, (1, 65535), (79, 90), (1, 1024), (1000, 1999)))
     if far is not None:
         version = {ICMP: 4, ICMPV6: 6}.get(protocol or 0)
         said[far] = random.choice(

@@ -8,7 +8,7 @@ from sdn_orch.dataplane.pipeline import POLICY, ZONE, Table, flow
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.guard import policy_number
 from sdn_orch.dataplane.stages.protocols import IPV4, IPV6
-from sdn_orch.dataplane.traffic import matches
+from sdn_orch.dataplane.traffic import matches, parts
 from sdn_orch.dataplane.views import Fields
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.model import Nic
@@ -16,7 +16,7 @@ from sdn_orch.intent.policy import Policy, PolicyKind, rules
 from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction, TrafficRule, Verdict
-from sdn_orch.openflow.values import Match, Track
+from sdn_orch.openflow.values import Clause, Match, Track
 
 _WAYS = {
     Direction.EGRESS: (Table.FROM_RULES, Table.ANSWER),
@@ -33,11 +33,29 @@ def item(snapshot: Snapshot, item: AclItem) -> Iterator[Said]:
     chosen = snapshot.need(AclList, item.list_id)
     of = policy_number(Policy(PolicyKind.LIST, chosen.id, chosen.number))
     table, onward = _WAYS[item.direction]
-    for match in _matches(snapshot, item, of):
-        if item.verdict is Verdict.ALLOW:
-            yield flow(table, _TOP - item.position, match, _COMMIT, goto=onward)
-        else:
-            yield flow(table, _TOP - item.position, match)
+    priority = _TOP - item.position
+    for version, eth_type in _VERSIONS:
+        here: Fields = {POLICY: of, "eth_type": eth_type}
+        decided = [Match.of(**here, **fields) for fields in matches(item, version)]
+        each = [part for part in map(_distinct, parts(item, version)) if part != [{}]]
+        if len(decided) > sum(map(len, each)) + 1:
+            # One flow for each prefix and each block of ports, instead of one for each pair of them.
+            number = item.number << 1 | (version == 6)
+            for place, part in enumerate(each, 1):
+                clause = (Clause(number, place, len(each)),)
+                for fields in part:
+                    yield flow(table, priority, Match.of(**here, **fields), clause)
+            decided = [Match.of(conj_id=number, eth_type=eth_type)]
+        for match in dict.fromkeys(decided):
+            if item.verdict is Verdict.ALLOW:
+                yield flow(table, priority, match, _COMMIT, goto=onward)
+            else:
+                yield flow(table, priority, match)
+
+
+def _distinct(part: tuple[Fields, ...]) -> list[Fields]:
+    """Without repetitions, and without all others where one of them is met by every packet."""
+    return [{}] if {} in part else list({tuple(fields.items()): fields for fields in part}.values())
 
 
 def groups(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
