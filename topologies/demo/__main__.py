@@ -21,6 +21,7 @@ from rich.text import Text
 
 from sdn_orch import terminal
 from topologies.cloud import Cloud
+from topologies.demo.balance import balance, chart
 from topologies.demo.failover import BAR, across, cut_under_traffic, is_used
 from topologies.demo.machines import Machine, take_addresses
 from topologies.demo.outside import answering, open_network, open_outside, show
@@ -78,7 +79,8 @@ def demonstrate(cloud: Cloud) -> list[str]:
     with step("addresses by DHCP and router advertisements"):
         take_addresses(cloud, machines)
     show_machines(machines)
-    return [*show_reach(cloud, machines), *show_outside(cloud, machines), *show_failover(cloud, machines)]
+    shown = (show_reach, show_outside, show_balance, show_failover)
+    return [fault for show_one in shown for fault in show_one(cloud, machines)]
 
 
 def show_machines(machines: Sequence[Machine]) -> None:
@@ -117,6 +119,19 @@ def show_outside(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
     console.print(table)
     console.print()
     return faults
+
+
+def show_balance(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
+    """Red's machines behind one address; gives what was not as expected."""
+    hosts = {machine.name: machine.host for machine in machines if machine.tenant == "red"}
+    told = "red's machines get a load balancer; one is taken out and put back under load"
+    with answering(cloud, hosts), step(told):
+        outcome = balance(cloud, machines)
+    console.print(chart(outcome))
+    meanwhile = f"{outcome.made} connections were made meanwhile and {outcome.stood} stood"
+    console.print(f"    {meanwhile}: {len(outcome.broken)} of them broke")
+    console.print()
+    return outcome.faults()
 
 
 def show_failover(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:

@@ -5,6 +5,8 @@
     python -m topologies.demo.clients steady ADDRESS PORT COUNT     COUNT connections that ask again and again
     python -m topologies.demo.clients datagrams ADDRESS PORT COUNT  COUNT sockets, one question each
 
+Behind COUNT there may be addresses that the clients have, in turns.
+
 `endless` and `steady` say "ready" once they have been answered, and go on until standard input ends. The
 result is a line of JSON: how many connections each machine answered, and what broke.
 """
@@ -12,10 +14,12 @@ result is a line of JSON: how many connections each machine answered, and what b
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import socket
 import sys
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -23,6 +27,7 @@ from functools import partial
 _AT_ONCE = 32
 #: Seconds that an answer may take, and between two requests of one connection.
 _PATIENCE, _PAUSE = 5.0, 0.05
+_BIND_ADDRESS_NO_PORT = 24
 _REQUEST = b"GET / HTTP/1.1\r\nHost: balancer\r\n\r\n"
 
 
@@ -35,6 +40,8 @@ class Clients:
     #: Connections, by the name of the machine that answered.
     answered: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
+    #: In turns; None: whatever the host takes.
+    sources: Iterator[str | None] = field(default_factory=partial(itertools.repeat, None))
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def fresh(self, count: int) -> None:
@@ -88,7 +95,7 @@ class Clients:
         name = ""
         try:
             async with asyncio.timeout(_PATIENCE):
-                reader, writer = await asyncio.open_connection(self.address, self.port)
+                reader, writer = await self._connect()
             asked = 0
             while asked != requests and not (requests is None and asked and self.over.is_set()):
                 async with asyncio.timeout(_PATIENCE):
@@ -103,6 +110,21 @@ class Clients:
             writer.close()
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             self.broken.append(f"{name or 'nobody'}: {error!r}")
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        client = socket.socket()
+        client.setblocking(False)
+        own = next(self.sources)
+        if own is not None:
+            # The port is chosen as for any client, when it connects.
+            client.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+            client.bind((own, 0))
+        try:
+            await asyncio.get_running_loop().sock_connect(client, (self.address, self.port))
+        except BaseException:
+            client.close()
+            raise
+        return await asyncio.open_connection(sock=client)
 
     async def _ask(self) -> None:
         loop = asyncio.get_running_loop()
@@ -143,8 +165,10 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 async def main() -> None:
     """Run as the command line says."""
-    kind, address, port, count = sys.argv[1:]
+    kind, address, port, count, *sources = sys.argv[1:]
     clients = Clients(address, int(port))
+    if sources:
+        clients.sources = itertools.cycle(sources)
     await getattr(clients, kind)(int(count))
     print(json.dumps({"answered": clients.answered, "broken": clients.broken}), flush=True)
 

@@ -1,0 +1,137 @@
+"""A tenant's machines that serve behind one public address, and clients who count who answers them.
+
+Benchmarks and end-to-end tests of load balancers stand on it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from topologies.cloud import Cloud
+from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.outside import WEB, answering, open_outside
+from topologies.demo.tenants import ISOLATED, Cloudstack, Tenant
+from topologies.leaf_spine import INTERNET, LeafSpine
+
+
+@dataclass(frozen=True, slots=True)
+class Balanced:
+    """A cloud with machines that serve, and the tenant's address that leads to them."""
+
+    cloud: Cloud
+    tenant: Tenant
+    machines: dict[str, Machine]
+    vms: dict[str, str]
+    address: dict[str, Any]
+
+    def node(self, name: str) -> Any:
+        """The host that plays a machine, or the internet."""
+        return self.cloud.node(INTERNET if name == INTERNET else self.machines[name].host)
+
+    def home(self) -> str:
+        """The gateway that the address lives on; empty while it moves."""
+        rows = self.cloud.controller.ask_all("/v1/objects")
+        found = next(row["realised"] for row in rows if row["name"] == self.address["ipaddress"])
+        return str(found[0]) if found else ""
+
+    def by_port(self, port: int, sources: Iterable[int]) -> list[str]:
+        """Who answers somebody outside at each of these source ports."""
+        url = f"http://{self.address['ipaddress']}:{port}/"
+        asked = " ".join(f"--next -s -m 5 --local-port {source} {url}" for source in sources)
+        said = self.node(INTERNET).cmd(f"curl {asked.removeprefix('--next ')}").splitlines()
+        return [json.loads(line)["name"] for line in said]
+
+    @contextmanager
+    def rule(self, port: int, members: list[str], **more: Any) -> Iterator[str]:
+        """A rule at a port of the address with these machines behind it, realised."""
+        given = {"algorithm": "roundrobin", "name": f"lb{port}", "privateport": WEB, "publicport": port}
+        made = self.tenant.call.createLoadBalancerRule(publicipid=self.address["id"], **given | more)
+        rule: str = made["loadbalancer"]["id"]
+        self.assign(rule, *members)
+        try:
+            yield rule
+        finally:
+            self.tenant.call.deleteLoadBalancerRule(id=rule)
+            self.cloud.wait_objects()
+
+    def assign(self, rule: str, *members: str) -> None:
+        """Put machines behind a rule, and wait for the switches."""
+        ids = ",".join(self.vms[name] for name in members)
+        if ids:
+            self.tenant.call.assignToLoadBalancerRule(id=rule, virtualmachineids=ids)
+        self.cloud.wait_objects()
+
+    def remove(self, rule: str, *members: str) -> None:
+        """Take machines from a rule, and wait for the switches."""
+        ids = ",".join(self.vms[name] for name in members)
+        self.tenant.call.removeFromLoadBalancerRule(id=rule, virtualmachineids=ids)
+        self.cloud.wait_objects()
+
+    def weigh(self, rule: str, weights: dict[str, int]) -> None:
+        """Give members weights, by the native API."""
+        for row in self.cloud.controller.ask(f"/v1/balancers/{rule}/members")["items"]:
+            if row["machine"] in weights:
+                path = f"/v1/balancers/{rule}/members/{row['id']}"
+                self.cloud.controller.put(path, {"weight": weights[row["machine"]]})
+        self.cloud.wait_objects()
+
+    def clients(
+        self, kind: str, port: int, count: int, node: str = INTERNET, sources: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
+        """Clients that run until they are told to end, or have asked so often."""
+        command = ["python3", "-m", "topologies.demo.clients", kind, self.address["ipaddress"], str(port)]
+        process: subprocess.Popen[str] = self.node(node).popen(
+            [*command, str(count), *sources], stdin=-1, stdout=-1, text=True
+        )
+        is_endless = kind in ("endless", "steady")
+        if is_endless and (process.stdout is None or process.stdout.readline() != "ready\n"):
+            raise RuntimeError(f"{kind} clients of port {port} were not answered")
+        return process
+
+    def asked(
+        self, kind: str, port: int, count: int, node: str = INTERNET, sources: Sequence[str] = ()
+    ) -> Counter[str]:
+        """Who answers so many clients, of whom none breaks."""
+        answered, broken = ended(self.clients(kind, port, count, node, sources))
+        if broken or answered.total() != count:
+            raise RuntimeError(f"of {count} clients {len(broken)} were not answered: {broken[:5]}")
+        return answered
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[Counter[str], list[str]]:
+    """Whom clients were answered by, and what broke, once they are told to end."""
+    output, _ = process.communicate("", timeout=60)
+    said = json.loads(output.strip().splitlines()[-1])
+    return Counter(said["answered"]), said["broken"]
+
+
+@contextmanager
+def balanced_cloud(members: int, hosts: int = 2, gateways: int = 2) -> Iterator[Balanced]:
+    """Machines `web1`, `web2`… of one network, so many on a leaf, and gateways without machines."""
+    leaves = -(-members // hosts) + gateways
+    with Cloud(partial(LeafSpine, leaves=leaves, hosts=hosts, gateways=gateways)) as cloud:
+        cloud.start()
+        open_outside(cloud)
+        made = Cloudstack(cloud.controller)
+        made.public_range()
+        tenant = made.tenant("red")
+        network = made.network(tenant, "net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
+        machines = {
+            f"web{number}": made.machine(tenant, f"h{number}", f"web{number}", ("net", network))
+            for number in range(1, members + 1)
+        }
+        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
+        cloud.wait_realised(machine.nic_id for machine in machines.values())
+        take_addresses(cloud, list(machines.values()))
+        address = tenant.call.associateIpAddress(networkid=network)["ipaddress"]
+        tenant.call.createEgressFirewallRule(networkid=network, protocol="all")
+        vms = {row["name"]: row["id"] for row in tenant.call.listVirtualMachines()["virtualmachine"]}
+        with answering(cloud, {name: machine.host for name, machine in machines.items()}):
+            yield Balanced(cloud, tenant, machines, vms, address)
