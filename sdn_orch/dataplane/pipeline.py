@@ -268,7 +268,8 @@ STAGES: dict[Table, Stage] = {
             Table.FROM_RULES,
             "from_port: egress rules. The priority of a list's item is 65536 less its position; without any "
             "rule everything may leave. What may leave is a known connection from then on. An item with many "
-            "prefixes and many blocks of ports is a conjunction: a flow for each of them, not for each pair.",
+            "prefixes and many blocks of ports is a conjunction: a flow for each of them, not for each pair. "
+            "What a security group opens to another one is, too.",
             (Table.ANSWER,),
             {},
             range(65_536),

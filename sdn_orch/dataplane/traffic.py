@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import product
 
 from sdn_orch.dataplane.views import Fields
-from sdn_orch.intent.traffic import ICMP, ICMPV6, LARGEST_PORT, SCTP, TCP, UDP, Prefix, TrafficRule
+from sdn_orch.intent.traffic import ICMP, ICMPV6, LARGEST_PORT, SCTP, TCP, UDP, VERSIONS, Prefix, TrafficRule
 from sdn_orch.openflow.values import Match
 
 _PORT_FIELDS = {TCP: "tcp_dst", UDP: "udp_dst", SCTP: "sctp_dst"}
@@ -26,6 +26,8 @@ def parts(rule: TrafficRule, version: int) -> tuple[tuple[Fields, ...], ...]:
         tuple(prefix_fields(side, prefix) for prefix in _of(prefixes, version))
         for side, prefixes in (("src", rule.sources), ("dst", rule.destinations))
     )
+    if rule.protocol is not None and VERSIONS.get(rule.protocol, version) != version:
+        return sources, destinations, ()
     return sources, destinations, tuple(_transport(rule, block) for block in _ports(rule))
 
 

@@ -21,7 +21,7 @@ from sdn_orch.intent.model import Network, Switch
 from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, TCP, UDP, Packet
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import Prefix, TrafficRule
+from sdn_orch.intent.traffic import VERSIONS, Prefix, TrafficRule
 from sdn_orch.intent.verdict import place_of
 
 #: An address, and a port or what stands for it.
@@ -271,7 +271,7 @@ def is_about(rule: TrafficRule, packet: Packet) -> bool:
         return False
     if rule.protocol is None:
         return True
-    if rule.protocol != packet["ip_proto"]:
+    if rule.protocol != packet["ip_proto"] or VERSIONS.get(rule.protocol, version) != version:
         return False
     if rule.protocol in (ICMP, ICMPV6):
         name = "icmpv4" if rule.protocol == ICMP else "icmpv6"

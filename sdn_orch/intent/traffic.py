@@ -16,6 +16,8 @@ ICMP, TCP, UDP, GRE, ESP, AH, ICMPV6, SCTP = 1, 6, 17, 47, 50, 51, 58, 132
 LARGEST_PORT = 65_535
 #: The protocols that have ports.
 WITH_PORTS = frozenset((TCP, UDP, SCTP))
+#: The version of IP that a protocol goes with, where it goes with one only.
+VERSIONS = {ICMP: 4, ICMPV6: 6}
 #: Bits of a port within its block.
 _BLOCK = 8
 

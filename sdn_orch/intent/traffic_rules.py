@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sdn_orch.intent.traffic import ICMP, ICMPV6, LARGEST_PORT, WITH_PORTS, Ports, TrafficRule
+from sdn_orch.intent.traffic import ICMP, ICMPV6, LARGEST_PORT, VERSIONS, WITH_PORTS, Ports, TrafficRule
 
 
 def traffic(record: TrafficRule) -> Iterator[str]:
@@ -28,7 +28,8 @@ def traffic(record: TrafficRule) -> Iterator[str]:
     versions = {prefix.version for prefix in (*record.sources, *record.destinations)}
     if len(versions) > 1:
         yield "sources, destinations: IPv4 and IPv6 prefixes cannot stand in one rule"
-    if {ICMP: 6, ICMPV6: 4}.get(record.protocol or 0) in versions:
+    own = VERSIONS.get(record.protocol or 0)
+    if own is not None and versions - {own}:
         yield "protocol: ICMP goes with IPv4, ICMPv6 with IPv6"
 
 

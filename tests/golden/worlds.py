@@ -10,8 +10,9 @@ from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.model import Link, Network, NetworkKind, Record, Switch, SwitchRole, Transport
+from sdn_orch.intent.model import Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Transport
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.traffic import Direction, Verdict
 from sdn_orch.openflow.values import OPENFLOW_13
 from tests.unit.dataplane.worlds import (
@@ -150,6 +151,13 @@ def _listed() -> list[Record]:
     ]
 
 
+_FROM_EACH_OTHER: dict[str, Any] = {
+    "group_id": "group",
+    "peer_id": "group",
+    "direction": Direction.INGRESS,
+}
+
+
 WORLDS: dict[str, list[Record]] = {
     "one-network-on-one-switch": [
         *edges(1),
@@ -176,6 +184,18 @@ WORLDS: dict[str, list[Record]] = {
         vpc("shop"),
         *_listed(),
         *pair(replace(_WEB, acl_id="list"), ("edge1", 1)),
+    ],
+    "security-group": [
+        *edges(1),
+        SecurityGroup(id="group", account_id="tenant", name="group"),
+        SecurityRule(id="echo", protocol=1, icmp_type=8, **_FROM_EACH_OTHER),
+        SecurityRule(id="range", protocol=6, ports=(80, 87), **_FROM_EACH_OTHER),
+        SecurityRule(id="names", protocol=17, ports=(53, 53), **_FROM_EACH_OTHER),
+        SecurityRule(id="all", group_id="group", direction=Direction.EGRESS),
+        *(
+            replace(record, group_ids=("group",)) if isinstance(record, Nic) else record
+            for record in pair(network("blue"), ("edge1", 1), ("edge1", 2), ("edge1", 3))
+        ),
     ],
     "shared-network": [
         *edges(1),

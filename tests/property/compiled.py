@@ -18,6 +18,7 @@ from sdn_orch.intent.model import Attachment, Link, Nic, Switch
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.verdict import OUTSIDE, Service, Verdict
+from sdn_orch.southbound.strictness import refuse_flow
 
 _PUNTS = {
     Service.DISCOVERY: Punt.DISCOVERY,
@@ -33,16 +34,17 @@ Received = frozenset[tuple[str, Packet]]
 
 
 def compile_all(snapshot: Snapshot) -> dict[str, Tables]:
-    """The tables of every switch, by id."""
+    """The tables of every switch, by id; none of their flows is one that a switch would refuse."""
     world = World.of(snapshot)
-    return {
-        switch.id: Tables(
-            compile_switch(world, switch.id).state,
-            switch.capabilities.version,
-            open_vswitch=switch.capabilities.open_vswitch,
+    found: dict[str, Tables] = {}
+    for switch in snapshot.all(Switch):
+        state, capabilities = compile_switch(world, switch.id).state, switch.capabilities
+        tables = found[switch.id] = Tables(
+            state, capabilities.version, open_vswitch=capabilities.open_vswitch
         )
-        for switch in snapshot.all(Switch)
-    }
+        for flow in map(tables.decode, state.flows.values()):
+            assert refuse_flow(flow, state.groups, state.meters, capabilities) is None, flow
+    return found
 
 
 def send(

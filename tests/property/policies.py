@@ -93,6 +93,8 @@ def _packets(random: Random, far: str | None) -> dict[str, Any]:
     """Some protocol, and some prefixes of its version of IP on the far side."""
     protocol = random.choice((None, None, ICMP, ICMPV6, TCP, UDP))
     said: dict[str, Any] = {"protocol": protocol}
+    if protocol in (ICMP, ICMPV6):
+        said["icmp_type"] = random.choice((None, 8, 128))
     if protocol in (TCP, UDP):
         said["ports"] = random.choice((None, (1, 65535), (79, 90), (1, 1024), (1000, 1999)))
     if far is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import product
 
 from sdn_orch.dataplane.pipeline import POLICY, ZONE, Table, flow
 from sdn_orch.dataplane.rules import Said
@@ -15,7 +16,7 @@ from sdn_orch.intent.model import Nic
 from sdn_orch.intent.policy import Policy, PolicyKind, rules
 from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import Direction, TrafficRule, Verdict
+from sdn_orch.intent.traffic import Direction, Verdict
 from sdn_orch.openflow.values import Clause, Match, Track
 
 _WAYS = {
@@ -26,6 +27,8 @@ _VERSIONS = ((4, IPV4), (6, IPV6))
 _COMMIT = (Track(ZONE, commit=True),)
 #: The priority of an item is this less its position.
 _TOP = 65_536
+#: Of what rules of security groups decide, of clauses of theirs, and of what stands where there are none.
+_DECIDED, _CLAUSES, _OPEN = 2, 1, 0
 
 
 def item(snapshot: Snapshot, item: AclItem) -> Iterator[Said]:
@@ -53,18 +56,55 @@ def item(snapshot: Snapshot, item: AclItem) -> Iterator[Said]:
                 yield flow(table, priority, match)
 
 
-def _distinct(part: tuple[Fields, ...]) -> list[Fields]:
+def _distinct(part: Sequence[Fields]) -> list[Fields]:
     """Without repetitions, and without all others where one of them is met by every packet."""
     return [{}] if {} in part else list({tuple(fields.items()): fields for fields in part}.values())
 
 
 def groups(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
     """The rules of one group, or of several groups together: what any of them is about may pass."""
-    of = policy_number(policy)
-    for direction, (table, onward) in _WAYS.items():
-        found = rules(snapshot, policy, direction)
-        for match in {match: None for rule in found for match in _matches(snapshot, rule, of)}:
-            yield flow(table, 1, match, _COMMIT, goto=onward)
+    for (direction, (table, onward)), (version, eth_type) in product(_WAYS.items(), _VERSIONS):
+        here: Fields = {POLICY: policy_number(policy), "eth_type": eth_type}
+        decided: dict[Match, None] = {}
+        clauses: dict[Match, tuple[Clause, ...]] = {}
+        for number, far, near in _by_far_side(snapshot, policy, direction, version):
+            if len(far) * len(near) <= len(far) + len(near) + 1:
+                decided |= {Match.of(**here, **one, **other): None for one, other in product(far, near)}
+                continue
+            for place, part in enumerate((far, near), 1):
+                for match in (Match.of(**here, **fields) for fields in part):
+                    clauses[match] = (*clauses.get(match, ()), Clause(number, place, 2))
+            decided[Match.of(conj_id=number, **here)] = None
+        for match in decided:
+            yield flow(table, _DECIDED, match, _COMMIT, goto=onward)
+        for match, said in clauses.items():
+            yield flow(table, _CLAUSES, match, said)
+
+
+def _by_far_side(
+    snapshot: Snapshot, policy: Policy, direction: Direction, version: int
+) -> Iterator[tuple[int, list[Fields], list[Fields]]]:
+    """What is open to each far side that rules name: a number for it, its fields, and the near side's."""
+    found: dict[Hashable, list[SecurityRule]] = {}
+    for rule in rules(snapshot, policy, direction):
+        found.setdefault((rule.peer_id, rule.sources, rule.destinations), []).append(rule)
+    for alike in found.values():
+        sources, destinations, _ = parts(alike[0], version)
+        far = [{**source, **destination} for source, destination in product(sources, destinations)]
+        if alike[0].peer_id is not None:
+            far = list(_members(snapshot, alike[0].peer_id, direction, version))
+        near = [fields for rule in alike for fields in parts(rule, version)[2]]
+        number = min(rule.number for rule in alike) << 1 | (version == 6)
+        yield number, _distinct(far), _distinct(near)
+
+
+def _members(snapshot: Snapshot, group_id: str, direction: Direction, version: int) -> Iterator[Fields]:
+    """The addresses of a group that is the far side."""
+    field = f"ipv{version}_{'src' if direction is Direction.INGRESS else 'dst'}"
+    for nic in snapshot.where(Nic, "group_ids", group_id):
+        for address in nic.addresses if nic.active else ():
+            if address.version == version:
+                yield {field: int(address)}
 
 
 def without_rules(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
@@ -77,25 +117,4 @@ def without_rules(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
     table, onward = _WAYS[Direction.EGRESS]
     for _, eth_type in _VERSIONS if is_open else ():
         match = Match.of(eth_type=eth_type, **{POLICY: policy_number(policy)})
-        yield flow(table, 0, match, _COMMIT, goto=onward)
-
-
-def _matches(snapshot: Snapshot, rule: TrafficRule, policy: int) -> Iterator[Match]:
-    peers = list(_peers(snapshot, rule))
-    for version, eth_type in _VERSIONS:
-        for fields in matches(rule, version):
-            for peer in peers:
-                if not peer or peer["eth_type"] == eth_type:
-                    yield Match.of(**{POLICY: policy, "eth_type": eth_type, **fields, **peer})
-
-
-def _peers(snapshot: Snapshot, rule: TrafficRule) -> Iterator[Fields]:
-    """The addresses of the group on the far side, where the rule names one; else anybody."""
-    if not isinstance(rule, SecurityRule) or rule.peer_id is None:
-        yield {}
-        return
-    side = "src" if rule.direction is Direction.INGRESS else "dst"
-    for nic in snapshot.where(Nic, "group_ids", rule.peer_id):
-        for address in nic.addresses if nic.active else ():
-            eth_type = IPV4 if address.version == 4 else IPV6
-            yield {"eth_type": eth_type, f"ipv{address.version}_{side}": int(address)}
+        yield flow(table, _OPEN, match, _COMMIT, goto=onward)
