@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 import time
 from _thread import start_new_thread
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing is slow to load
+if TYPE_CHECKING:  # typing is slow to load, too
+    import socket
     from typing import Any, NoReturn
 
     JSON = dict[str, Any]
@@ -117,6 +117,8 @@ def split(url: object) -> Place:
 
 
 def connect(place: Place, cafile: str | None, seconds: float) -> socket.socket:
+    import socket  # only here, because it is slow to load, and half of all commands need no daemon
+
     scheme, host, port, _ = place
     connection = socket.create_connection((host, port), timeout=seconds)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -269,6 +269,11 @@ class Reconciler:
             raise Disconnected(f"switch {switch_id} is not connected")
         return diff(self.desired(switch_id), datapath.read(), datapath.capabilities.version)
 
+    def audit(self, switch_id: str) -> None:
+        """Have the switch read now, and what differs repaired; one that is not connected is when it comes."""
+        if (loop := self._loops.get(switch_id)) is not None:
+            loop.audit()
+
     def status(self, owner: Owner) -> ObjectStatus:
         """How far the rules of one owner have come."""
         realised: list[str] = []

@@ -131,6 +131,13 @@ class SwitchLoop:
                 self.datapath = None
                 self.status = replace(self.status, phase=Phase.DISCONNECTED)
 
+    def audit(self) -> None:
+        """Read the switch now, and repair what differs from what it should hold."""
+        with self._condition:
+            if self.status.synced_in is not None:
+                self._audit_at = 0.0
+                self._condition.notify()
+
     def note(self, notes: tuple[str, ...]) -> None:
         """What is wrong with the switch's own settings."""
         with self._condition:

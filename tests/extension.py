@@ -21,6 +21,7 @@ def ran(directory: Path, command: str, document: Any, *words: str) -> subprocess
         return subprocess.run(
             [EXECUTABLE, command, file.name, *(words or ("60",))],
             stdin=subprocess.PIPE,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
             capture_output=True,
             text=True,
             check=False,

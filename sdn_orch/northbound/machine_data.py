@@ -32,12 +32,12 @@ def set_user_data(transaction: Transaction, machine: Machine, user_data: bytes) 
 
 def set_public_keys(transaction: Transaction, machine: Machine, keys: tuple[str, ...]) -> None:
     """The machine lets in who has one of these keys."""
-    transaction.put(replace(data_of(transaction.snapshot, machine), public_keys=keys))
+    _change(transaction, machine, public_keys=keys)
 
 
 def set_told(transaction: Transaction, machine: Machine, told: dict[str, str]) -> None:
     """What the machine reads under names besides what is known of it, or instead of that."""
-    transaction.put(replace(data_of(transaction.snapshot, machine), told=tuple(sorted(told.items()))))
+    _change(transaction, machine, told=tuple(sorted(told.items())))
 
 
 def set_password(transaction: Transaction, machine: Machine, password: str) -> None:
@@ -51,3 +51,10 @@ def forget_password(transaction: Transaction, machine_id: str) -> None:
     data = transaction.snapshot.get(MachineData, machine_id)
     if data is not None and data.password:
         transaction.put(replace(data, password=""))
+
+
+def _change(transaction: Transaction, machine: Machine, **fields: object) -> None:
+    before = data_of(transaction.snapshot, machine)
+    after = replace(before, **fields)  # type: ignore[arg-type]
+    if after != before:
+        transaction.put(after)

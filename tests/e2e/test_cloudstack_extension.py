@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -255,4 +256,36 @@ def test_the_daemon_is_away(site: Site) -> None:
     manager.start(net, two)
     site.boot("h3", two)
     assert " 3 received" in reach(site.cloud.node("h1"), two.ip)
+    site.end(net, one, two)
+
+
+def test_custom_actions(site: Site) -> None:
+    net, other = Net(507, "10.1.1.0/24", vlan="508"), Net(508, "10.1.1.0/24", vlan="509")
+    one, two, stranger = site.vm(net, "h1", 10), site.vm(net, "h3", 11), site.vm(other, "h2", 10)
+    assert " 3 received" in reach(site.cloud.node("h1"), two.ip)
+    site.cloud.wait_objects()
+
+    def act(action: str, **parameters: str) -> str:
+        return site.manager.act(net, action, parameters)
+
+    status = act("status")
+    assert f"nic {one.mac} of h1 {one.ip}, leaf1:1: realised (leaf1" in status
+    assert stranger.mac not in status and other.vlan not in status
+    counted = next(line for line in act("counters").splitlines() if one.mac in line)
+    sent = re.search(r"sent (\d+) packets.*received (\d+) packets", counted)
+    assert sent and int(sent[1]) >= 3 and int(sent[2]) >= 3, counted
+    traced = act("trace", **{"from": one.mac, "to": two.ip})
+    assert "delivered" in traced and "leaf2, in at port" in traced
+    for wrong in ({"from": one.mac}, {"from": stranger.mac, "to": two.ip}, {"from": "x", "to": "y"}):
+        with pytest.raises(CommandFailed):
+            act("trace", **wrong)
+    with pytest.raises(CommandFailed, match="none of status"):
+        act("reboot")
+    leaf = site.cloud.node("leaf1").name
+    flows = ["ovs-ofctl", "-O", "OpenFlow15", "del-flows", leaf]
+    subprocess.run(flows, check=True)
+    assert " 0 received" in ask(site.cloud.node("h1"), two.ip)
+    assert "leaf1" in act("resync")
+    assert " 3 received" in reach(site.cloud.node("h1"), two.ip)
+    site.end(other, stranger)
     site.end(net, one, two)

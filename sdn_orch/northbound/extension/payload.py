@@ -299,6 +299,15 @@ class Balancers(NetworkFields):
     lb_rules: Nested[list[BalancerFields]]
 
 
+class CustomAction(Fields):
+    """Something that a user asks in CloudStack's user interface, of a network or else of a VPC."""
+
+    network_id: Maybe[Number] = None
+    vpc_id: Maybe[Number] = None
+    action: Lower
+    parameters: Nested[dict[str, str]] = Field({}, alias="action-params")
+
+
 P = TypeVar("P", bound=Fields)
 
 

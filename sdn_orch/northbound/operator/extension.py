@@ -8,6 +8,7 @@ import re
 from sdn_orch.intent.model import Network
 from sdn_orch.northbound.extension import commands
 from sdn_orch.northbound.extension.cloud import object_id
+from sdn_orch.northbound.operator import custom_actions
 from sdn_orch.northbound.operator.declare import Asked
 from sdn_orch.northbound.operator.models import ExtensionCommand
 
@@ -15,6 +16,8 @@ from sdn_orch.northbound.operator.models import ExtensionCommand
 def run(asked: Asked) -> str:
     """Carry the command out; what CloudStack is to read of it. Raises what is wrong with it."""
     name, said = asked.path["command"], asked.body
+    if name == "custom-action":
+        return custom_actions.run(asked.view, asked.service.snapshot, said.cloud, said.payload)
     commands.run(asked.service, said.cloud, name, said.payload)
     return _segment(asked, said) if name == "implement-network" else ""
 

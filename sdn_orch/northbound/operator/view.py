@@ -50,3 +50,7 @@ class View(Protocol):
     def plan(self, switch_id: str) -> Plan:
         """What would be sent to make the switch hold what it should, read anew; raises Disconnected."""
         ...
+
+    def audit(self, switch_id: str) -> None:
+        """Have the switch read now, and what differs repaired."""
+        ...
