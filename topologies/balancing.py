@@ -44,9 +44,12 @@ class Balanced:
     def by_port(self, port: int, sources: Iterable[int]) -> list[str]:
         """Who answers somebody outside at each of these source ports."""
         url = f"http://{self.address['ipaddress']}:{port}/"
-        asked = " ".join(f"--next -s -m 5 --local-port {source} {url}" for source in sources)
-        said = self.node(INTERNET).cmd(f"curl {asked.removeprefix('--next ')}").splitlines()
-        return [json.loads(line)["name"] for line in said]
+        asking = ["curl"]
+        for source in sources:
+            own = ["--local-port", str(source), "-H", "Connection: close"]
+            asking += [*(["--next"] if len(asking) > 1 else []), "-s", "-m", "5", *own, url]
+        said, _ = self.node(INTERNET).popen(asking, stdout=-1, text=True).communicate(timeout=120)
+        return [json.loads(line)["name"] for line in said.splitlines()]
 
     @contextmanager
     def rule(self, port: int, members: list[str], **more: Any) -> Iterator[str]:
