@@ -48,10 +48,11 @@ class Stream:
 
         Streams from one `port` take the same of several equal ways; with 0 it may be another each time.
         """
+        # Each says when it has begun.
         self._receiver = _start(target, "receive")
-        # It says when it listens.
         _line(self._receiver)
         self._sender = _start(source, "send", address, str(port))
+        _line(self._sender)
 
     def finish(self) -> Heard:
         """Stop sending, and wait for what is under way."""
@@ -93,6 +94,7 @@ def send(address: str, port: int) -> list[float]:
     moments: list[float] = []
     with socket.socket(family, socket.SOCK_DGRAM) as outgoing:
         outgoing.bind(("", port))
+        print("sending", flush=True)
         started = time.monotonic()
         while True:
             due = started + len(moments) / RATE - time.monotonic()
