@@ -26,6 +26,7 @@ from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.gateways import networks_of, router_of_rule, rule_of
 from sdn_orch.intent.model import Attachment, Link, Nic, Record, Switch
 from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.routing import StaticRoute
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.openflow.values import FlowEntry, FlowKey, State
 from sdn_orch.southbound.base import Datapath
@@ -366,7 +367,9 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
         gateway = None if router is None else world.gateway_of(router)
         found = set() if gateway is None else {gateway.id}
     else:
-        found = world.realm_members(networks_of(world.snapshot, owner.id))
+        route = world.snapshot.get(StaticRoute, owner.id) if owner.kind is OwnerKind.ROUTE else None
+        router = owner.id if route is None else route.vpc_id
+        found = world.realm_members(networks_of(world.snapshot, router))
     return tuple(sorted(found, key=lambda id: world.snapshot.need(Switch, id).number))
 
 

@@ -229,9 +229,10 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.SOURCE,
             "from_port: may this NIC send with these addresses? ARP, IPv4 and IPv6 senders must be "
-            "its own; an L2 network asks for the MAC address only.",
+            "its own, or those behind it that static routes lead to; an L2 network asks for the MAC address "
+            "only.",
             (Table.NEIGHBOUR_SOURCE, Table.SERVICE, Table.ANSWER, Table.FORWARD),
-            {"nic": 500},
+            {"nic": 500, "route": 400},
         ),
         Stage(
             Table.NEIGHBOUR_SOURCE,
@@ -292,10 +293,11 @@ STAGES: dict[Table, Stage] = {
             Table.ROUTE,
             "Frames to a gateway: its echo is answered, questions for names go to the controller, spent TTLs "
             "are reported, and the "
-            "destination's prefix decides the next network. What is for none of them goes to the "
-            "gateway that has the router's public addresses.",
+            "destination's prefix decides the next network, or a static route. What is for none of them goes "
+            "to the gateway that has the router's public addresses.",
             (Table.LEAVE, Table.MTU, Table.NEXT_HOP, Table.TRANSIT, Table.DELIVER, Table.PUNT),
-            {"echo": 800, "names": 750, "not routed": 700, "ttl": 600, "prefix": 500, "outside": 400},
+            {"echo": 800, "names": 750, "not routed": 700, "ttl": 600, "prefix": 500}
+            | {"route": 450, "outside": 400},
         ),
         Stage(
             Table.LEAVE,
@@ -366,9 +368,9 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.INWARD,
-            "The router's network with the destination.",
+            "The router's network with the destination, or with what a static route to it leads by.",
             (Table.NEXT_HOP,),
-            {"prefix": 500},
+            {"prefix": 500, "route": 400},
         ),
         Stage(
             Table.MTU,
@@ -380,7 +382,7 @@ STAGES: dict[Table, Stage] = {
             Table.NEXT_HOP,
             "The receiver's MAC address for a routed packet, which loses one hop and comes from the gateway.",
             (Table.FORWARD,),
-            {"nic": 500},
+            {"nic": 500, "route": 400},
         ),
         Stage(
             Table.FORWARD,

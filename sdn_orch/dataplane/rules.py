@@ -26,6 +26,8 @@ class OwnerKind(StrEnum):
     GROUP = "group"
     #: A forwarded port, or a rule of a firewall, at the gateway.
     RULE = "rule"
+    #: A static route of a VPC.
+    ROUTE = "static route"
     #: A public address, at its router's gateway.
     ADDRESS = "address"
     #: A VPC, or a network that is routed on its own (then the id is the network's).

@@ -10,6 +10,7 @@ from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit, port_id
 from sdn_orch.dataplane.touched_outside import (
     balancers_of,
     everywhere,
+    routes_over,
     touched_gateways,
     touched_outside,
 )
@@ -49,7 +50,7 @@ def _by_nic(before: World, after: World, nic_id: str) -> set[Unit]:
     found: set[Unit] = set()
     owner = Owner(OwnerKind.NIC, nic_id)
     for world, other in ((before, after), (after, before)):
-        found |= balancers_of(world, nic_id)
+        found |= balancers_of(world, nic_id) | routes_over(before, after, nic_id)
         nic, place = world.snapshot.get(Nic, nic_id), world.place(nic_id)
         if nic is None or place is None:
             continue

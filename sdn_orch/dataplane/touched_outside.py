@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from sdn_orch.dataplane.route_units import routes_of
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
 from sdn_orch.dataplane.units import realm_owners, rules_of
 from sdn_orch.dataplane.world import World
@@ -11,8 +12,10 @@ from sdn_orch.intent.balancers import Balancer, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import GatewayRule, networks_of, principal, router_of_rule, routers_out
-from sdn_orch.intent.model import Network, Record, Switch
+from sdn_orch.intent.model import Network, Nic, Record, Switch
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.routes import routes_by
+from sdn_orch.intent.routing import StaticRoute
 
 
 def touched_outside(before: World, after: World, old: Record | None, new: Record | None) -> set[Unit]:
@@ -25,6 +28,8 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
                 found |= _rule(world, one)
             case Member() | Stickiness():
                 found |= _balancer(world, one.balancer_id)
+            case StaticRoute():
+                found |= _routes(before, after, one.vpc_id)
             case NextHop():
                 found |= _addresses(world, world.snapshot.where(PublicAddress, "range_id", one.range_id))
             case PublicRange():
@@ -107,6 +112,24 @@ def balancers_of(world: World, nic_id: str) -> set[Unit]:
     """The balancers that a NIC is a member of, at their gateways."""
     members = world.snapshot.where(Member, "nic_id", nic_id)
     return {unit for member in members for unit in _balancer(world, member.balancer_id)}
+
+
+def routes_over(before: World, after: World, nic_id: str) -> set[Unit]:
+    """The static routes that lead by a NIC, or did."""
+    found: set[Unit] = set()
+    for world in (before, after):
+        nic = world.snapshot.get(Nic, nic_id)
+        for route in routes_by(world.snapshot, nic) if nic is not None else ():
+            found |= _routes(before, after, route.vpc_id)
+    return found
+
+
+def _routes(before: World, after: World, vpc_id: str) -> set[Unit]:
+    """All static routes of a VPC, on all switches that have a part in it: another one may count now."""
+    worlds = (before, after)
+    owners = {owner for world in worlds for owner in routes_of(world.snapshot, vpc_id)}
+    realms = ((world, networks_of(world.snapshot, vpc_id)) for world in worlds)
+    return {(owner, at) for world, realm in realms for at in world.realm_members(realm) for owner in owners}
 
 
 def _balancer(world: World, balancer_id: str) -> set[Unit]:

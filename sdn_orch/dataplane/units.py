@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
+from sdn_orch.dataplane import route_units
 from sdn_orch.dataplane.rules import (
     NO_RULES,
     Owner,
@@ -78,9 +79,10 @@ def lists_at(world: World, switch_id: str) -> Iterator[str]:
 
 
 def realm_owners(world: World, realm: Sequence[Network]) -> Iterator[Owner]:
-    """The router of these networks, they, and all their NICs."""
+    """The router of these networks with its static routes, they, and all their NICs."""
     if realm and realm[0].kind is not NetworkKind.L2:
         yield router_of(realm[0])
+        yield from route_units.routes_of(world.snapshot, realm[0].vpc_id)
     for network in realm:
         yield Owner(OwnerKind.NETWORK, network.id)
         yield from (Owner(OwnerKind.NIC, nic.id) for nic in world.nics(network.id))
@@ -361,6 +363,7 @@ UNITS: dict[OwnerKind, Callable[[Site, str], Rules]] = {
     OwnerKind.ROUTER: _router,
     OwnerKind.NETWORK: _network,
     OwnerKind.NIC: _nic,
+    OwnerKind.ROUTE: route_units.route,
     OwnerKind.ADDRESS: _address,
     OwnerKind.RULE: _rule,
     OwnerKind.LIST: _list,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv4Network
+
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic
 from sdn_orch.intent.packet import (
@@ -33,8 +36,11 @@ def addresses6(nic: Nic) -> frozenset[int]:
     return own | {link_local(mac_number(nic.mac))}
 
 
-def refuse(network: Network, nic: Nic, packet: Packet) -> str | None:
-    """Why the network does not take this frame from this NIC, or None where it does."""
+def refuse(network: Network, nic: Nic, behind: Collection[IPv4Network], packet: Packet) -> str | None:
+    """Why the network does not take this frame from this NIC, or None where it does.
+
+    `behind` are the prefixes that static routes lead to by the NIC.
+    """
     if "vlan_vid" in packet:
         return "a NIC sends no VLAN tags of its own"
     if packet["eth_src"] != mac_number(nic.mac):
@@ -42,30 +48,34 @@ def refuse(network: Network, nic: Nic, packet: Packet) -> str | None:
     if network.kind == NetworkKind.L2:
         return None
     if packet["eth_type"] == ARP:
-        return _refuse_arp(nic, packet)
+        return _refuse_arp(nic, behind, packet)
     if packet["eth_type"] == IPV4:
-        return _refuse_ipv4(nic, packet)
+        return _refuse_ipv4(nic, behind, packet)
     if packet["eth_type"] == IPV6:
         return _refuse_ipv6(nic, packet)
     return "only ARP, IPv4 and IPv6 are carried in a network with addresses"
 
 
-def _refuse_arp(nic: Nic, packet: Packet) -> str | None:
+def _refuse_arp(nic: Nic, behind: Collection[IPv4Network], packet: Packet) -> str | None:
     if packet["arp_sha"] != mac_number(nic.mac):
         return "the ARP sender's MAC is not the NIC's"
-    if packet["arp_spa"] not in addresses4(nic) | {0}:
+    if packet["arp_spa"] != 0 and not _is_own(nic, behind, packet["arp_spa"]):
         return "the ARP sender's address is not the NIC's"
     return None
 
 
-def _refuse_ipv4(nic: Nic, packet: Packet) -> str | None:
+def _refuse_ipv4(nic: Nic, behind: Collection[IPv4Network], packet: Packet) -> str | None:
     if is_dhcp4(packet) and packet["ipv4_src"] == 0:
         return None
-    if packet["ipv4_src"] not in addresses4(nic):
+    if not _is_own(nic, behind, packet["ipv4_src"]):
         return "the source address is not the NIC's"
     if packet.get("udp_src") == DHCP4_PORTS[0]:
         return "a tenant is no DHCP server"
     return _refuse_first_fragment(packet)
+
+
+def _is_own(nic: Nic, behind: Collection[IPv4Network], address: int) -> bool:
+    return address in addresses4(nic) or any(IPv4Address(address) in prefix for prefix in behind)
 
 
 def _refuse_first_fragment(packet: Packet) -> str | None:

@@ -15,7 +15,7 @@ from sdn_orch.intent.admission import (
     is_dhcp6,
     refuse,
 )
-from sdn_orch.intent.gateways import gateway_of, networks_of, realm_of
+from sdn_orch.intent.gateways import gateway_of, networks_of, realm_of, router_id
 from sdn_orch.intent.guard import passes
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.metadata import ADDRESS, PORTS
@@ -32,6 +32,7 @@ from sdn_orch.intent.packet import (
 )
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.resolution import resolve4, resolve6
+from sdn_orch.intent.routes import carried_by, route_to, tier_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
 from sdn_orch.intent.verdict import OUTSIDE, Answer, Sender, Service, Verdict, place_of
@@ -70,7 +71,7 @@ def delivers(
     place = place_of(snapshot, sender)
     if place is None:
         return Verdict(reason="the NIC is not active or not attached anywhere")
-    if (reason := refuse(network, sender, packet)) is not None:
+    if (reason := refuse(network, sender, carried_by(snapshot, sender), packet)) is not None:
         return Verdict(reason=reason)
     source = Sender(sender, network, place)
     reach = _reach(snapshot, connected)
@@ -145,7 +146,7 @@ def _route(
         return Verdict(reason="there are no hosts with such addresses beyond a router")
     if packet["ip_ttl"] <= 1:
         return Verdict(answer=Answer(Service.TIME_EXCEEDED))
-    target = next((tier for tier in tiers if _has(tier, address)), None)
+    target, address = _towards(snapshot, router_id(source.network), address)
     if target is None:
         return _leave(snapshot, source, packet, reach, memory)
     if packet.length - 14 > target.mtu and any(tier.mtu > target.mtu for tier in tiers):
@@ -161,19 +162,19 @@ def _leave(
     snapshot: Snapshot, source: Sender, packet: Packet, reach: _Reach, memory: Conversations
 ) -> Verdict:
     """To the outside, or back to a public address of the same gateway, as if from outside."""
-    router_id = source.network.vpc_id or source.network.id
-    gateway = gateway_of(snapshot, router_id)
+    router = router_id(source.network)
+    gateway = gateway_of(snapshot, router)
     if gateway is None or "ipv4_dst" not in packet:
         return Verdict(reason=f"there is no route to {_destination(packet)}")
     if not reach(source.network, source.place.switch_id, gateway.id):
         return Verdict(reason="the gateway cannot be reached")
-    out = goes_out(snapshot, source.network, router_id, packet, memory)
+    out = goes_out(snapshot, source.network, router, packet, memory)
     if isinstance(out, str):
         return Verdict(reason=out)
     address = address_of(snapshot, IPv4Address(out["ipv4_dst"]))
     if address is not None and gateway_of(snapshot, str(address.router_id)) == gateway:
         return _enter(snapshot, address, out, reach, memory)
-    sent = uplink(snapshot, router_id, out)
+    sent = uplink(snapshot, router, out)
     return Verdict(reason=sent) if isinstance(sent, str) else Verdict(frozenset({(OUTSIDE, sent)}))
 
 
@@ -181,18 +182,29 @@ def _enter(
     snapshot: Snapshot, address: PublicAddress, packet: Packet, reach: _Reach, memory: Conversations
 ) -> Verdict:
     """From a public network, or from inside by a public address, to a machine of the address's router."""
-    router_id = str(address.router_id)
-    gateway = gateway_of(snapshot, router_id)
-    arrived = comes_in(snapshot, address, router_id, packet, memory)
+    router = str(address.router_id)
+    gateway = gateway_of(snapshot, router)
+    arrived = comes_in(snapshot, address, router, packet, memory)
     if isinstance(arrived, str) or gateway is None:
         return Verdict(reason=str(arrived))
-    inside = IPv4Address(arrived["ipv4_dst"])
-    for target in networks_of(snapshot, router_id):
-        for nic in snapshot.where(Nic, "claims", (target.id, inside)) if _has(target, inside) else ():
-            place = place_of(snapshot, nic)
-            if place is not None:
-                return _hand_over(snapshot, gateway.id, target, nic, arrived, reach, memory)
+    target, inside = _towards(snapshot, router, IPv4Address(arrived["ipv4_dst"]))
+    for nic in snapshot.where(Nic, "claims", (target.id, inside)) if target is not None else ():
+        place = place_of(snapshot, nic)
+        if target is not None and place is not None:
+            return _hand_over(snapshot, gateway.id, target, nic, arrived, reach, memory)
     return Verdict(reason=f"no active NIC has the address {inside}")
+
+
+def _towards(
+    snapshot: Snapshot, router: str, address: IPv4Address | IPv6Address
+) -> tuple[Network | None, IPv4Address | IPv6Address]:
+    """The router's network that a destination is in, or that of its next hop; and whom there it is for."""
+    for network in networks_of(snapshot, router):
+        if _has(network, address):
+            return network, address
+    route = route_to(snapshot, router, address)
+    tier = None if route is None else tier_of(snapshot, route)
+    return (tier, address) if route is None or tier is None else (tier, route.next_hop)
 
 
 def _has(tier: Network, address: IPv4Address | IPv6Address) -> bool:

@@ -12,6 +12,7 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Transport
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.routing import StaticRoute
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.traffic import Direction, Verdict
 from sdn_orch.openflow.values import OPENFLOW_13
@@ -195,6 +196,19 @@ WORLDS: dict[str, list[Record]] = {
         *(
             replace(record, group_ids=("group",)) if isinstance(record, Nic) else record
             for record in pair(network("blue"), ("edge1", 1), ("edge1", 2), ("edge1", 3))
+        ),
+    ],
+    "static-route": [
+        *edges(2),
+        vpc("shop"),
+        *pair(_WEB, ("edge1", 1)),
+        *pair(_DB, ("edge2", 1)),
+        StaticRoute(
+            id="lab",
+            vpc_id="shop",
+            prefix=IPv4Network("172.16.0.0/16"),
+            next_hop=IPv4Address("10.2.0.10"),
+            network_id="db",
         ),
     ],
     "shared-network": [

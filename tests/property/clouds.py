@@ -25,6 +25,7 @@ from sdn_orch.intent.model import (
     Transport,
     Vpc,
 )
+from sdn_orch.intent.routing import StaticRoute
 from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.intent.validate import check
 
@@ -88,6 +89,7 @@ def make_cloud(
     records: list[Record] = [*switches, *_links(switches, shape), *networks]
     edges = [switch for switch in switches if switch.role == SwitchRole.EDGE]
     records += _nics(random, [record for record in networks if isinstance(record, Network)], edges)
+    records += _routes(random, records)
     changes = [Put(record) for record in records]
     check(Snapshot.empty(), changes)
     return Cloud(Snapshot.empty().change(changes), shape, chosen)
@@ -196,6 +198,22 @@ def _network(
         answers_names=random.random() < 0.7,
         rate=random.choice((None, None, 100)) if limited else None,
     )
+
+
+def _routes(random: Random, records: list[Record]) -> list[Record]:
+    """Static routes of VPCs, by a NIC in a tier, or by one that is not there."""
+    tiers = [each for each in records if isinstance(each, Network) and each.vpc_id and each.ipv4]
+    return [
+        StaticRoute(
+            id=f"{tier.id}/route",
+            vpc_id=tier.vpc_id or "",
+            prefix=IPv4Network(f"172.16.{index}.0/24"),
+            next_hop=tier.ipv4[10 + random.choice((0, 0, 1, 2))],
+            network_id=tier.id,
+        )
+        for index, tier in enumerate(tiers)
+        if tier.ipv4 is not None and random.random() < 0.6
+    ]
 
 
 def _nics(random: Random, networks: list[Network], edges: list[Switch]) -> list[Record]:

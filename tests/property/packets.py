@@ -7,6 +7,7 @@ from random import Random
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Network, Nic
 from sdn_orch.intent.packet import ARP, BROADCAST, ICMP, ICMPV6, IPV4, IPV6, LLDP, TCP, UDP, Packet
+from sdn_orch.intent.routing import StaticRoute
 from tests.property.clouds import Cloud
 
 _GROUPS = (BROADCAST, 0x01005E000005, 0x3333000000FB, 0x0180C2000000, 0x01005E7FFFFF)
@@ -31,6 +32,9 @@ class Packets:
         self.macs = [*nic_macs, *gateways, *labels, 0x0E5D01000001, 0]
         self.ipv4 = [int(a) for nic in nics for a in nic.addresses if a.version == 4]
         self.ipv4 += [int(n.gateway4) for n in networks if n.gateway4]
+        #: Somebody behind each static route, and by which network it is reached.
+        self.behind = {route.network_id: int(route.prefix[5]) for route in cloud.snapshot.all(StaticRoute)}
+        self.ipv4 += self.behind.values()
         self.ipv4 += [0, 0xFFFFFFFF, 0xE0000005, 0xEFFF0001, 0x0A0000FF, 0x08080808, 0xA9FEA9FE, 0x0A00000F]
         self.ipv6 = [int(a) for nic in nics for a in nic.addresses if a.version == 6]
         self.ipv6 += [int(n.gateway6) for n in networks if n.gateway6]
@@ -79,6 +83,8 @@ class Packets:
         own = [int(address) for address in nic.addresses if address.version == version]
         if version == 6:
             own.append(link_local(mac_number(nic.mac)))
+        elif nic.network_id in self.behind and self.random.random() < 0.2:
+            own = [self.behind[nic.network_id]]
         pool = self.ipv4 if version == 4 else self.ipv6
         return self.random.choice(pool) if not own or self._is_forged() else self.random.choice(own)
 
@@ -96,6 +102,8 @@ class Packets:
             )
             if address is not None and address.version == version
         ]
+        if version == 4 and home.vpc_id is not None:
+            near += self.behind.values()
         if near and self.random.random() < 0.65:
             return self.random.choice(near)
         return self.random.choice(self.ipv4 if version == 4 else self.ipv6)

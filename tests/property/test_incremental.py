@@ -36,6 +36,7 @@ from sdn_orch.intent.model import (
     Vpc,
 )
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.routing import StaticRoute
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 from sdn_orch.intent.traffic import Direction, Verdict
@@ -86,20 +87,8 @@ def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
     kind = draw(
         st.sampled_from(
             (
-                *(
-                    Nic,
-                    Nic,
-                    Nic,
-                    Attachment,
-                    Attachment,
-                    Attachment,
-                    Network,
-                    Link,
-                    Link,
-                    Switch,
-                    Vpc,
-                    Machine,
-                ),
+                *(Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc),
+                *(Machine, StaticRoute, StaticRoute),
                 *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
                 *(AclItem, AclItem, SecurityRule, SecurityRule, Balancer, Member, Member, Stickiness),
             )
@@ -157,6 +146,25 @@ def _network(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 def _machine(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     rate = draw(st.sampled_from((None, 5, 15)))
     return _numbered(snapshot, Machine(id="machine", account_id="tenant", name="machine", rate=rate))
+
+
+@st.composite
+def _static_route(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    number = draw(st.integers(1, 4))
+    homes = [home for home in snapshot.all(Network) if home.ipv4 is not None] or [NETWORKS[0]]
+    home = draw(st.sampled_from((None, *homes, *homes)))
+    guests = [] if home is None else snapshot.where(Nic, "network_id", home.id)
+    addresses = [address for one in guests for address in one.addresses if isinstance(address, IPv4Address)]
+    return _numbered(
+        snapshot,
+        StaticRoute(
+            id=f"route{number}",
+            vpc_id=draw(st.sampled_from(("vpc", "vpc", "vpc", "other"))),
+            prefix=draw(st.sampled_from((IPv4Network("172.16.0.0/16"), IPv4Network("192.168.0.0/16")))),
+            next_hop=draw(st.sampled_from((IPv4Address("10.2.0.9"), *addresses))),
+            network_id=None if home is None else home.id,
+        ),
+    )
 
 
 @st.composite
@@ -374,6 +382,7 @@ _RECORDS = {
     "Attachment": _attachment,
     "Network": _network,
     "Machine": _machine,
+    "StaticRoute": _static_route,
     "Vpc": _vpc,
     "Link": _link,
     "Switch": _switch,

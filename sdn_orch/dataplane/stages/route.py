@@ -64,20 +64,28 @@ def router(networks: Sequence[NetworkView], dialect: Dialect) -> Iterator[Said]:
             # From all of its networks; fragments tell no port.
             match = Match.of(metadata=router, **asking, **_whole(dialect))
             yield punt(Table.ROUTE, "names", match, Punt.DNS)
-        if record.mtu < largest and not dialect.open_vswitch:
-            yield Refused(f"routes into network {record.name}: to tell what its MTU is needs Open vSwitch")
+        way = into(network, largest, dialect)
+        if isinstance(way, Refused):
+            yield way
             continue
-        actions: tuple[Action, ...] = ()
-        goto = Table.NEXT_HOP
-        if record.mtu < largest:
-            actions = (CheckPacketLarger(record.mtu + _ETHERNET, _TOO_BIG),)
-            goto = Table.MTU
+        actions, goto = way
         for field, eth_type, prefix in (("ipv4_dst", IPV4, record.ipv4), ("ipv6_dst", IPV6, record.ipv6)):
             if prefix is not None:
                 inside = {field: (int(prefix.network_address), int(prefix.netmask))}
                 match = Match.of(metadata=router, eth_type=eth_type, **inside)
-                into = NETWORK.of(network.number)
-                yield flow(Table.ROUTE, "prefix", match, actions, metadata=into, goto=goto)
+                yield flow(Table.ROUTE, "prefix", match, actions, metadata=network.local, goto=goto)
+
+
+def into(
+    network: NetworkView, largest_mtu: int, dialect: Dialect
+) -> tuple[tuple[Action, ...], Table] | Refused:
+    """How a packet gets into a network from those of its router, of which one has the largest MTU."""
+    record = network.record
+    if record.mtu == largest_mtu:
+        return (), Table.NEXT_HOP
+    if not dialect.open_vswitch:
+        return Refused(f"routes into network {record.name}: to tell what its MTU is needs Open vSwitch")
+    return (CheckPacketLarger(record.mtu + _ETHERNET, _TOO_BIG),), Table.MTU
 
 
 def questions(network: NetworkView) -> Iterator[Fields]:
@@ -101,16 +109,16 @@ def nic(nic: NicView) -> Iterator[Said]:
     """The last step to a NIC: one hop less, from the gateway's MAC address to the NIC's."""
     if nic.network.is_l2:
         return
-    routed = (
-        DecrementTtl(),
-        SetField("eth_src", nic.network.gateway_mac),
-        SetField("eth_dst", nic.mac),
-    )
     # Not the link-local address, which stands first.
     for field, eth_type, own in (("ipv4_dst", IPV4, nic.ipv4), ("ipv6_dst", IPV6, nic.ipv6[1:])):
         for address in own:
             match = Match.of(metadata=nic.network.local, eth_type=eth_type, **{field: address})
-            yield flow(Table.NEXT_HOP, "nic", match, routed, metadata=TURNED.of(1), goto=Table.FORWARD)
+            yield flow(Table.NEXT_HOP, "nic", match, hand_to(nic), metadata=TURNED.of(1), goto=Table.FORWARD)
+
+
+def hand_to(nic: NicView) -> tuple[Action, ...]:
+    """A routed packet becomes a frame from the gateway to a NIC."""
+    return DecrementTtl(), SetField("eth_src", nic.network.gateway_mac), SetField("eth_dst", nic.mac)
 
 
 #: The answer goes back to the sender's MAC address from the gateway's of the network that it is in.

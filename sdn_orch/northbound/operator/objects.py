@@ -118,6 +118,11 @@ def _rule_status(view: View, rule: GatewayRule) -> ObjectStatus:
     return view.status(Owner(OwnerKind.RULE, rule.id)).along_with(view.status(home))
 
 
+def _route_status(view: View, route: StaticRoute) -> ObjectStatus | str:
+    """Its own; one over a private gateway waits."""
+    return NOT_YET if route.network_id is None else view.status(Owner(OwnerKind.ROUTE, route.id))
+
+
 def _balancer_status(view: View, balancer: Balancer) -> ObjectStatus | str:
     """That of a rule; one inside of a network waits."""
     if balancer.address_id is None and (reason := obstacle(view.world().snapshot, balancer)):
@@ -161,7 +166,7 @@ KINDS: dict[ObjectKind, _Kind] = {
         lambda view, rule: view.status(Owner(OwnerKind.GROUP, rule.group_id)),
     ),
     ObjectKind.PRIVATE_GATEWAY: _Kind(PrivateGateway, lambda _, each: str(each.address), _of_vpc),
-    ObjectKind.STATIC_ROUTE: _Kind(StaticRoute, lambda _, each: str(each.prefix), _of_vpc),
+    ObjectKind.STATIC_ROUTE: _Kind(StaticRoute, lambda _, each: str(each.prefix), _of_vpc, _route_status),
     ObjectKind.BALANCER: _Kind(Balancer, _named, _own, _balancer_status),
     ObjectKind.STICKINESS: _Kind(Stickiness, _named, _of_balancer, _stickiness_status),
     ObjectKind.HEALTH_CHECK: _Kind(HealthCheck, _at_balancer, _of_balancer),

@@ -10,6 +10,7 @@ from sdn_orch.intent.balancing import obstacle
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Switch
+from sdn_orch.intent.routing import StaticRoute
 from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.traffic import AH, ESP, GRE, ICMP, ICMPV6, TCP, UDP, Prefix, TrafficRule
 from sdn_orch.northbound.cloudstack.answers.tags import tags
@@ -34,6 +35,8 @@ def rule_state(scene: Scene, rule: object) -> str:
         rule = scene.snapshot.need(Balancer, rule.balancer_id)
     if isinstance(rule, Balancer) and obstacle(scene.snapshot, rule) is not None:
         return "Add"
+    if isinstance(rule, StaticRoute):
+        return "Active" if rule.network_id is not None else "Add"
     if isinstance(rule, _AT_GATEWAYS) and scene.snapshot.count_where(Switch, "is_gateway", True):
         return "Active"
     return "Active" if isinstance(rule, _AT_EDGES) else "Add"
