@@ -1,24 +1,27 @@
 """What gateways have to say and to learn in public networks: whose addresses are here, and who leads on.
 
-Public addresses are announced where they come to live (gratuitous ARP, RFC 5227, 3), so that the outside
-sends there at once. The gateway of each public range is asked for its MAC address from every place that
-needs it, again and again, and its answer becomes a fact in the store. Everything runs on the facts' thread.
+Public addresses are announced where they come to live (gratuitous ARP, RFC 5227, 3), and so are the IPv6
+addresses of routers (unsolicited advertisements, RFC 4861, 7.2.6), so that the outside sends there at once.
+The gateways of each public range, of both versions, are asked for their MAC addresses from every place that
+needs them, again and again, and their answers become facts in the store. All runs on the facts' thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from uuid import uuid4
 
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import NETWORK, public_network
-from sdn_orch.guest.frame import ARP, ethernet, read_frame, tagged
-from sdn_orch.intent.gateways import gateway_of, gateways, principal
+from sdn_orch.guest.frame import ARP, Frame, ethernet, read_frame, tagged
+from sdn_orch.guest.neighbour import advertised, advertisement, solicitation
+from sdn_orch.intent.gateways import gateway_of, gateways, next_hop, principal
 from sdn_orch.intent.model import Switch
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.routed import uplink_of
 from sdn_orch.intent.snapshot import Change, Put, Snapshot
 from sdn_orch.openflow.values import Output
 from sdn_orch.southbound.base import Datapath, PacketIn, PacketOut
@@ -37,9 +40,13 @@ class _Home:
     """Where an address lives, and as what it is known there."""
 
     switch_id: str
-    address: IPv4Address
+    address: IPv4Address | IPv6Address
     mac: bytes
     range_id: str
+
+
+#: The id of a public address, and the version: of 6 it is that of the router which has it first.
+_Key = tuple[str, int]
 
 
 class Uplinks:
@@ -50,12 +57,12 @@ class Uplinks:
     ) -> None:
         self._snapshot = snapshot
         self._datapath_of = datapath_of
-        self._homes: dict[str, _Home] = {}
-        #: Somebody of each range at each gateway, who asks.
-        self._askers: dict[tuple[str, str], _Home] = {}
+        self._homes: dict[_Key, _Home] = {}
+        #: Somebody of each range and version at each gateway, who asks.
+        self._askers: dict[tuple[str, str, int], _Home] = {}
         self._is_stale = True
-        self._ask_at: dict[tuple[str, str], float] = {}
-        self._announce: list[tuple[float, str]] = []
+        self._ask_at: dict[tuple[str, str, int], float] = {}
+        self._announce: list[tuple[float, _Key]] = []
 
     def changed(self) -> None:
         """Addresses, ranges or switches are not what they were."""
@@ -79,27 +86,33 @@ class Uplinks:
         snapshot = self._snapshot()
         for place, home in self._askers.items():
             if now >= self._ask_at.get(place, 0.0):
-                known = snapshot.where(NextHop, "range_id", home.range_id)
+                known = next_hop(snapshot, home.range_id, home.address.version)
                 self._ask_at[place] = now + (ANSWERED if known else UNANSWERED)
                 if (asked := snapshot.get(PublicRange, home.range_id)) is not None:
-                    self._send(home, asked.gateway)
+                    self._send(home, asked.gateway if home.address.version == 4 else asked.gateway6)
 
     def _refresh(self, now: float) -> None:
         self._is_stale = False
         before, self._homes = self._homes, dict(_homes(self._snapshot()))
-        self._askers = {(home.switch_id, home.range_id): home for home in self._homes.values()}
+        homes = self._homes.values()
+        self._askers = {(home.switch_id, home.range_id, home.address.version): home for home in homes}
         self._ask_at = {place: at for place, at in self._ask_at.items() if place in self._askers}
         come = [id for id, home in self._homes.items() if before.get(id) != home]
         self._announce += [(now + pause, id) for pause in ANNOUNCED_AT for id in come]
 
-    def _send(self, home: _Home, target: IPv4Address) -> None:
+    def _send(self, home: _Home, target: IPv4Address | IPv6Address | None) -> None:
         """Ask for an address in the name of another; who asks for its own says that it is here."""
         snapshot = self._snapshot()
         switch, known = snapshot.get(Switch, home.switch_id), snapshot.get(PublicRange, home.range_id)
-        if switch is None or known is None or switch.public_port is None:
+        if switch is None or known is None or target is None or switch.public_port is None:
             return
-        asking = _REQUEST + home.mac + home.address.packed + bytes(6) + target.packed
-        frame = ethernet(_BROADCAST, home.mac, ARP, asking)
+        if target.version == 6:
+            own = home.address.packed
+            is_own = target == home.address
+            frame = advertisement(home.mac, own) if is_own else solicitation(home.mac, own, target.packed)
+        else:
+            asking = _REQUEST + home.mac + home.address.packed + bytes(6) + target.packed
+            frame = ethernet(_BROADCAST, home.mac, ARP, asking)
         if known.vlan is not None:
             frame = tagged(frame, known.vlan)
         PacketOut((Output(switch.public_port),), frame).send(self._datapath_of(switch.dpid))
@@ -109,28 +122,32 @@ def answered(snapshot: Snapshot, packet: PacketIn) -> Sequence[Change]:
     """What follows from the answer of a range's gateway: whoever has its address in its network is it."""
     frame = read_frame(packet.frame)
     switch = snapshot.first(Switch, "dpid", packet.dpid)
-    if frame is None or frame.ethertype != ARP or len(frame.payload) < 28 or switch is None:
+    if frame is None or switch is None or packet.in_port != switch.public_port:
         return ()
-    if packet.in_port != switch.public_port:
+    said = _announced(frame) if frame.ethertype == ARP else advertised(frame)
+    if said is None or said[0][0] & 1:
         return ()
-    mac, address = frame.payload[8:14].hex(":"), IPv4Address(frame.payload[14:18])
-    if frame.payload[8] & 1:
-        return ()
+    mac, address = said[0].hex(":"), ip_address(said[1])
     network = NETWORK.read(packet.metadata)
     changes: list[Change] = []
     for known in snapshot.all(PublicRange):
-        if known.gateway != address or public_network(known.vlan) != network:
+        if address not in (known.gateway, known.gateway6) or public_network(known.vlan) != network:
             continue
-        hop = snapshot.first(NextHop, "range_id", known.id)
+        hop = next_hop(snapshot, known.id, address.version)
         if hop is None:
-            changes.append(Put(NextHop(id=str(uuid4()), range_id=known.id, mac=mac)))
+            changes.append(Put(NextHop(id=str(uuid4()), range_id=known.id, mac=mac, version=address.version)))
         elif hop.mac != mac:
             changes.append(Put(replace(hop, mac=mac)))
     return changes
 
 
-def _homes(snapshot: Snapshot) -> Iterator[tuple[str, _Home]]:
-    """Where each public address lives that has a router and a gateway."""
+def _announced(frame: Frame) -> tuple[bytes, bytes] | None:
+    """The MAC and IPv4 address of whoever sends an ARP packet."""
+    return (frame.payload[8:14], frame.payload[14:18]) if len(frame.payload) >= 28 else None
+
+
+def _homes(snapshot: Snapshot) -> Iterator[tuple[_Key, _Home]]:
+    """Where each public address lives that has a router and a gateway, and each router's IPv6 address."""
     among = gateways(snapshot)
     places: dict[str, tuple[str, bytes] | None] = {}
     for address in snapshot.all(PublicAddress) if among else ():
@@ -140,7 +157,10 @@ def _homes(snapshot: Snapshot) -> Iterator[tuple[str, _Home]]:
         if router not in places:
             places[router] = _place(snapshot, router, among)
         if (place := places[router]) is not None:
-            yield address.id, _Home(place[0], address.address, place[1], address.range_id)
+            yield (address.id, 4), _Home(place[0], address.address, place[1], address.range_id)
+            uplink = uplink_of(snapshot, router)
+            if uplink is not None and uplink.first == address:
+                yield (address.id, 6), _Home(place[0], uplink.address, place[1], address.range_id)
 
 
 def _place(snapshot: Snapshot, router: str, among: tuple[Switch, ...]) -> tuple[str, bytes] | None:

@@ -28,6 +28,8 @@ IPV4_LOOPBACK = (0x7F << 24, 0xFF << 24)
 IPV4_NO_HOSTS = (0xE0 << 24, 0xE0 << 24)
 IPV4_LINK_LOCAL = (0xA9FE0000, 0xFFFF0000)
 IPV6_LINK_LOCAL = (0xFE80 << 112, 0xFFC0 << 112)
+#: No address, loopback, and what held IPv4 addresses once.
+IPV6_NO_HOSTS = (0, (1 << 128) - (1 << 32))
 
 
 def gateway_mac(network: int) -> int:

@@ -138,10 +138,6 @@ ZONE, POLICY = "reg1", "reg2"
 #: Which balancer a packet is for, and in its lower bits which of the balancer's slots its connection has.
 BALANCED, SLOT_BITS = "reg3", 10
 
-#: The bit of a VPC's number in ROUTER; network numbers stay below it.
-VPC_BIT = 0x800000
-
-
 #: The bit of a public network's number in NETWORK; tenants' networks' numbers stay below it.
 PUBLIC_BIT = 0x400000
 
@@ -217,7 +213,7 @@ STAGES: dict[Table, Stage] = {
                 Table.PUNT,
             ),
             {"lldp": 1000, "arrive": 800, "transit": 700, "way out": 660, "routed underlay": 650}
-            | {"underlay": 600, "nic": 500, "public": 400, "learn": 100},
+            | {"underlay": 600, "nic": 500, "public neighbour": 450, "public": 400, "learn": 100},
         ),
         Stage(
             Table.ARRIVE,
@@ -285,9 +281,9 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.ANSWER_ND,
             "The answer to a neighbour solicitation gets its link-layer option, which can only be "
-            "written once it is an advertisement.",
+            "written once it is an advertisement. One from a public network goes back there.",
             (Table.DELIVER,),
-            {"advertisement": 500},
+            {"public": 600, "advertisement": 500},
         ),
         Stage(
             Table.ROUTE,
@@ -302,15 +298,15 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.LEAVE,
             "At the gateway, from inside: the packet's connection is looked up in the router's zone, and "
-            "the source of a known one translated.",
+            "the source of a known one translated; not that of IPv6, which is routed as it is.",
             (Table.EGRESS,),
             {"spent": 600, "network": 500},
         ),
         Stage(
             Table.EGRESS,
             "May it leave? What belongs to a known connection may; of others the network's egress rules "
-            "decide. A VPC's tiers have their lists of rules instead. Connections that others announce "
-            "(those of FTP) may leave as well.",
+            "decide, and of IPv6 those of its IPv6 firewall. A VPC's tiers have their lists of rules "
+            "instead. Connections that others announce (those of FTP) may leave as well.",
             (Table.SOURCE_NAT, Table.UPLINK),
             {
                 "invalid": 65_000,
@@ -324,14 +320,14 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.SOURCE_NAT,
             "Under which address? A NIC with static NAT under its own, all others of a router under that of "
-            "its source NAT. New connections become known.",
+            "its source NAT; IPv6 under its own. New connections become known.",
             (Table.UPLINK,),
             {"new static": 700, "static": 600, "known": 500, "new announcing": 450, "new": 400},
         ),
         Stage(
             Table.UPLINK,
             "To the public network of the source address, by its gateway there; what is for a public "
-            "address of this switch turns round.",
+            "address of this switch turns round. IPv6 goes to that of the router's first address.",
             (Table.ENTER,),
             {"turn": 600, "address": 500},
         ),
@@ -339,15 +335,16 @@ STAGES: dict[Table, Stage] = {
             Table.ENTER,
             "At the gateway, for a public address: whose it is decides the router, in whose zone the "
             "connection is looked up and the destination of a known one translated. That of static NAT "
-            "is translated before.",
+            "is translated before. IPv6 is for the router whose MAC address it has, and one of its "
+            "networks; it does not come from inside.",
             (Table.INGRESS,),
-            {"spent": 600, "address": 500},
+            {"spent": 600, "forged": 550, "address": 500},
         ),
         Stage(
             Table.INGRESS,
             "May it come in? What belongs to a known connection may; of others the address's firewall "
-            "rules decide. To a VPC all may, up to the tiers' lists of rules. Connections that others "
-            "announce (those of FTP) may come in as well.",
+            "rules decide, and of IPv6 those of the network's IPv6 firewall. To a VPC all may, up to the "
+            "tiers' lists of rules. Connections that others announce (those of FTP) may come in as well.",
             (Table.DESTINATION_NAT, Table.INWARD),
             {"invalid": 65_000, "announced": 64_500, "known": 64_000, "vpc": 500},
             RULES,

@@ -9,7 +9,7 @@ from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
 from sdn_orch.dataplane.units import realm_owners, rules_of
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.balancers import Balancer, Member, Stickiness
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import GatewayRule, networks_of, principal, router_of_rule, routers_out
 from sdn_orch.intent.model import Network, Nic, Record, Switch
@@ -24,16 +24,20 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
     record = old or new
     for world, one in ((before, old), (after, new)):
         match one:
-            case FirewallRule() | Forward() | Balancer() | EgressRule():
+            case FirewallRule() | Forward() | Balancer() | EgressRule() | RoutedRule():
                 found |= _rule(world, one)
             case Member() | Stickiness():
                 found |= _balancer(world, one.balancer_id)
             case StaticRoute():
                 found |= _routes(before, after, one.vpc_id)
             case NextHop():
-                found |= _addresses(world, world.snapshot.where(PublicAddress, "range_id", one.range_id))
+                inside = world.snapshot.where(PublicAddress, "range_id", one.range_id)
+                found |= _uplinks(world, inside) if one.version == 6 else _addresses(world, inside)
             case PublicRange():
-                found |= _addresses(world, world.snapshot.where(PublicAddress, "range_id", one.id))
+                inside = world.snapshot.where(PublicAddress, "range_id", one.id)
+                found |= _addresses(world, inside)
+                if _leads_to(old) != _leads_to(new):
+                    found |= {unit for address in inside for unit in _of_router(world, address)}
                 gateways = world.snapshot.where(Switch, "is_gateway", True)
                 found |= {(Owner(OwnerKind.SWITCH, switch.id), switch.id) for switch in gateways}
             case PublicAddress():
@@ -45,6 +49,26 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
     if isinstance(record, PublicAddress):
         for router in {one.router_id for one in (old, new) if isinstance(one, PublicAddress)} - {None}:
             found |= _by_router(before, after, str(router))
+    return found
+
+
+def _leads_to(record: Record | None) -> object:
+    """Where IPv6 goes by a public range."""
+    return (record.ipv6, record.gateway6, record.vlan) if isinstance(record, PublicRange) else None
+
+
+def _of_router(world: World, address: PublicAddress) -> set[Unit]:
+    return set() if address.router_id is None else _router(world, address.router_id)
+
+
+def _uplinks(world: World, addresses: Iterable[PublicAddress]) -> set[Unit]:
+    """The networks, at their gateways, of the routers that have these addresses."""
+    found: set[Unit] = set()
+    for router in {address.router_id for address in addresses} - {None}:
+        gateway = world.gateway_of(str(router))
+        if gateway is not None:
+            networks = networks_of(world.snapshot, str(router))
+            found |= {(Owner(OwnerKind.NETWORK, network.id), gateway.id) for network in networks}
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import product
 
+from sdn_orch.dataplane.stages.protocols import IPV4
 from sdn_orch.dataplane.views import Fields
 from sdn_orch.intent.traffic import ICMP, ICMPV6, LARGEST_PORT, SCTP, TCP, UDP, VERSIONS, Prefix, TrafficRule
 from sdn_orch.openflow.values import Match
@@ -38,9 +39,10 @@ def _transport(rule: TrafficRule, block: tuple[int, int]) -> Fields:
 
 
 def own_matches(rule: TrafficRule, said: Iterable[TrafficRule], here: Fields) -> Iterator[Match]:
-    """The matches of a rule about IPv4 packets in a place, but for those of others at its priority."""
-    known = {Match.of(**here, **fields) for other in said for fields in matches(other, 4)}
-    own = {Match.of(**here, **fields): None for fields in matches(rule, 4)}
+    """The matches of a rule about packets in a place, but for those of others at its priority."""
+    version = 4 if here["eth_type"] == IPV4 else 6
+    known = {Match.of(**here, **fields) for other in said for fields in matches(other, version)}
+    own = {Match.of(**here, **fields): None for fields in matches(rule, version)}
     return (match for match in own if match not in known)
 
 

@@ -29,22 +29,26 @@ from sdn_orch.dataplane.stages import (
     outward,
     policy,
     route,
+    routed,
     service,
     source,
     to_controller,
     transit,
 )
-from sdn_orch.dataplane.views import AddressView, Dialect, NetworkView, NicView, Site
+from sdn_orch.dataplane.stages.protocols import IPV4, IPV6
+from sdn_orch.dataplane.views import AddressView, Dialect, NetworkView, NicView, Site, UplinkView
 from sdn_orch.dataplane.world import Place, World
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.balancing import by_source, obstacle, takers
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, OpenRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import networks_of, principal, rival, router_id, rule_of
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Record, Switch
 from sdn_orch.intent.policy import Policy, PolicyKind, is_open, policy_of
 from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.routed import obstacle as routed_obstacle
+from sdn_orch.intent.routed import uplink_of
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
 
@@ -63,7 +67,8 @@ def rules_of(snapshot: Snapshot, home: PublicAddress | Network) -> Iterator[Owne
     """The rules at a gateway that stand on an address or a network."""
     found: Iterable[Record]
     if isinstance(home, Network):
-        found = snapshot.where(EgressRule, "network_id", home.id)
+        of_networks = (EgressRule, RoutedRule)
+        found = (record for kind in of_networks for record in snapshot.where(kind, "network_id", home.id))
     else:
         kinds = (FirewallRule, Forward, Balancer)
         found = (record for kind in kinds for record in snapshot.where(kind, "address_id", home.id))
@@ -125,6 +130,7 @@ def _switch_here(site: Site, id: str) -> Iterator[Said]:
     if port is not None and site.is_edge and site.dialect.open_vswitch:
         yield from outward.switch()
         yield from inward.switch(site, port)
+        yield from routed.switch(site, port)
         yield from balance.switch()
 
 
@@ -173,12 +179,18 @@ def _network_at_gateway(site: Site, network: NetworkView) -> Iterator[Said]:
         return
     yield from outward.network(site, network, first.number)
     yield from inward.network(network)
+    if (uplink := _uplink(site, router)) is not None:
+        yield from routed.network(network, uplink)
 
 
 def _network_here(site: Site, network: NetworkView) -> Iterator[Said]:
-    gateway = site.world.gateway_of(router_id(network.record))
+    router = router_id(network.record)
+    gateway = site.world.gateway_of(router)
     if gateway is not None:
-        yield from forward.way_out(network, gateway, site.dialect, is_here=gateway.id == site.switch.id)
+        is_routed = network.record.ipv6 is not None and uplink_of(site.world.snapshot, router) is not None
+        versions = (IPV4, IPV6) if is_routed else (IPV4,)
+        is_here = gateway.id == site.switch.id
+        yield from forward.way_out(network, gateway, site.dialect, versions, is_here=is_here)
     yield from classify.network(site, network)
     yield from forward.network(site, network)
     yield from arrive.network(site, network)
@@ -192,6 +204,12 @@ def _network_everywhere(network: NetworkView, dialect: Dialect) -> Iterator[Said
     yield from route.network(network, dialect)
     yield from forward.flood(network, dialect)
     yield from deliver.flood(network)
+
+
+def _uplink(site: Site, router: str) -> UplinkView | None:
+    """How a router's IPv6 goes outside by this switch."""
+    port = site.switch.public_port
+    return None if port is None else UplinkView.of(site.world.snapshot, router, port)
 
 
 def _address_here(site: Site, id: str) -> AddressView | None:
@@ -217,6 +235,9 @@ def _address(site: Site, id: str) -> Rules:
         said = (Refused(f"public address {other.address} does that already"),)
     elif site.dialect.open_vswitch:
         said = (*inward.address(address), *outward.address(address))
+        uplink = _uplink(site, str(address.record.router_id))
+        if uplink is not None and uplink.zone == address.record.number:
+            said = (*said, *routed.router(uplink))
     return encode(said, site.dialect.version)
 
 
@@ -231,6 +252,13 @@ def _rule(site: Site, id: str) -> Rules:
             if network.vpc_id is None and site.world.is_gateway(site.switch.id, (network,)):
                 view = NetworkView.of(site.world, network)
                 said = outward.rule(view, record, _older(snapshot, record))
+        case RoutedRule():
+            network = snapshot.need(Network, record.network_id)
+            uplink = _uplink(site, router_id(network))
+            is_here = network.vpc_id is None and site.world.is_gateway(site.switch.id, (network,))
+            if is_here and uplink is not None and routed_obstacle(snapshot, record) is None:
+                view = NetworkView.of(site.world, network)
+                said = routed.rule(view, uplink, record, _older(snapshot, record))
         case FirewallRule() | Forward() | Balancer():
             address = _address_here(site, record.address_id or "")
             if address is None or rival(snapshot, address.record) is not None:
@@ -259,7 +287,7 @@ def _pool(world: World, record: Balancer) -> balance.Pool:
     return balance.Pool(record, by_source(world.snapshot, record), weights, guests)
 
 
-def _older(snapshot: Snapshot, rule: EgressRule | FirewallRule) -> list[EgressRule | FirewallRule]:
+def _older(snapshot: Snapshot, rule: OpenRule) -> list[OpenRule]:
     """Those that share a rule's slot, and have it longer."""
     sharing = snapshot.where(type(rule), "slots", rule.slots[0])
     return [other for other in sharing if other.number < rule.number]

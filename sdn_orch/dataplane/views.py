@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from sdn_orch.dataplane import addresses
-from sdn_orch.dataplane.pipeline import NETWORK, ROUTER, VPC_BIT, public_network
+from sdn_orch.dataplane.pipeline import NETWORK, ROUTER, public_network
 from sdn_orch.dataplane.stages.protocols import TAGGED
 from sdn_orch.dataplane.world import Place, World
-from sdn_orch.intent.gateways import router_id
+from sdn_orch.intent.gateways import next_hop, router_id, router_number
 from sdn_orch.intent.mac import link_local, mac_number
-from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport, Vpc
-from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport
+from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.rates import limit_of
+from sdn_orch.intent.routed import uplink_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.values import Action, PushVlan, SetField
 
@@ -83,7 +84,7 @@ class NetworkView:
     @classmethod
     def _of(cls, world: World, record: Network) -> NetworkView:
         # A network without a gateway has no router.
-        router = 0 if record.kind is NetworkKind.L2 else _router_number(world.snapshot, router_id(record))
+        router = 0 if record.kind is NetworkKind.L2 else router_number(world.snapshot, router_id(record))
         network, of_router = NETWORK.of(record.number), ROUTER.of(router)
         return cls(
             record,
@@ -169,24 +170,60 @@ class AddressView:
     def of(cls, snapshot: Snapshot, record: PublicAddress, router: str, zone: int, port: int) -> AddressView:
         """The view of a record that has this router, whose zone it is, at a gateway's public port."""
         home = snapshot.need(PublicRange, record.range_id)
-        hop = snapshot.first(NextHop, "range_id", home.id)
-        vlan = home.vlan
+        hop = next_hop(snapshot, home.id, 4)
         return cls(
             record,
             int(record.address),
-            ROUTER.of(_router_number(snapshot, router)),
-            NETWORK.of(public_network(vlan)),
+            ROUTER.of(router_number(snapshot, router)),
+            NETWORK.of(public_network(home.vlan)),
             zone,
             addresses.public_mac(zone),
             port,
-            () if vlan is None else (PushVlan(), SetField("vlan_vid", TAGGED | vlan)),
+            into(home.vlan),
             home.gateway,
             None if hop is None else mac_number(hop.mac),
             None if record.guest is None else int(record.guest),
         )
 
 
-def _router_number(snapshot: Snapshot, router: str) -> int:
-    """The number of a router, a VPC's or a network's own, in the metadata."""
-    vpc = snapshot.get(Vpc, router)
-    return snapshot.need(Network, router).number if vpc is None else VPC_BIT | vpc.number
+@dataclass(frozen=True, slots=True)
+class UplinkView:
+    """How a router's IPv6 goes outside, at its gateway; `address` is the router's own there.
+
+    The other fields are those of an `AddressView`.
+    """
+
+    address: int
+    router: tuple[int, int]
+    public: tuple[int, int]
+    zone: int
+    mac: int
+    port: int
+    tag: tuple[Action, ...]
+    upstream: IPv6Address
+    next_hop: int | None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, router: str, port: int) -> UplinkView | None:
+        """The view of a router at a gateway's public port; None if its IPv6 ends there."""
+        uplink = uplink_of(snapshot, router)
+        if uplink is None:
+            return None
+        home = uplink.range
+        hop = next_hop(snapshot, home.id, 6)
+        return cls(
+            int(uplink.address),
+            ROUTER.of(router_number(snapshot, router)),
+            NETWORK.of(public_network(home.vlan)),
+            uplink.first.number,
+            addresses.public_mac(uplink.first.number),
+            port,
+            into(home.vlan),
+            uplink.upstream,
+            None if hop is None else mac_number(hop.mac),
+        )
+
+
+def into(vlan: int | None) -> tuple[Action, ...]:
+    """What puts a packet into the public network with a VLAN, or without one."""
+    return () if vlan is None else (PushVlan(), SetField("vlan_vid", TAGGED | vlan))

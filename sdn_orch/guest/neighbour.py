@@ -22,6 +22,7 @@ from sdn_orch.guest.frame import (
     link_local,
     mac_bytes,
     pseudo_header6,
+    read_ip,
 )
 from sdn_orch.guest.guest import Guest, gateway_link_local, gateway_mac
 from sdn_orch.guest.router_advertisement import read_options
@@ -35,7 +36,10 @@ ADVERTISEMENT: Final = 136
 _ARP_HEADER = b"\x00\x01\x08\x00\x06\x04"
 _REQUEST, _REPLY = b"\x00\x01", b"\x00\x02"
 _ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
-_TARGET = 2
+_SOURCE, _TARGET = 1, 2
+_ALL_NODES, _ALL_NODES_MAC = bytes.fromhex("ff02" + "00" * 13 + "01"), bytes.fromhex("333300000001")
+#: With the last three octets of an address: the group of those who may have it (RFC 4291, 2.7.1).
+_SOLICITED_NODE = bytes.fromhex("ff02" + "00" * 9 + "01ff")
 
 
 def answer_arp(snapshot: Snapshot, guest: Guest, frame: Frame) -> bytes | None:
@@ -72,6 +76,35 @@ def answer_solicitation(snapshot: Snapshot, guest: Guest, frame: Frame, ip: Ip) 
     rest = struct.pack("!I", flags) + target + bytes((_TARGET, 1)) + mac
     packet = icmp6(target, ip.source, ADVERTISEMENT, 0, rest, hops=255)
     return ethernet(guest.mac, mac, IPV6, packet)
+
+
+def advertisement(mac: bytes, address: bytes) -> bytes:
+    """What a router tells everybody: that it has an address, from now on here (RFC 4861, 7.2.6)."""
+    rest = struct.pack("!I", _ROUTER | _OVERRIDE) + address + bytes((_TARGET, 1)) + mac
+    return ethernet(_ALL_NODES_MAC, mac, IPV6, icmp6(address, _ALL_NODES, ADVERTISEMENT, 0, rest, hops=255))
+
+
+def solicitation(mac: bytes, address: bytes, target: bytes) -> bytes:
+    """The question of who has the address `target` (RFC 4861, 7.2.2)."""
+    group = _SOLICITED_NODE + target[13:]
+    rest = bytes(4) + target + bytes((_SOURCE, 1)) + mac
+    packet = icmp6(address, group, SOLICITATION, 0, rest, hops=255)
+    return ethernet(b"\x33\x33" + group[12:], mac, IPV6, packet)
+
+
+def advertised(frame: Frame) -> tuple[bytes, bytes] | None:
+    """The MAC and IPv6 address that a valid advertisement tells of (RFC 4861, 7.1.2), or None."""
+    ip = read_ip(frame)
+    if ip is None or ip.protocol != ICMPV6 or ip.fragment or ip.hops != 255 or len(ip.payload) < 24:
+        return None
+    message = ip.payload
+    options = read_options(message[24:])
+    if message[0] != ADVERTISEMENT or message[1] or options is None:
+        return None
+    if checksum(pseudo_header6(ip.source, ip.destination, ICMPV6, len(message)) + message):
+        return None
+    mac = options.get(_TARGET, b"")[:6]
+    return (mac if len(mac) == 6 else frame.source), message[8:24]
 
 
 def _is_own4(guest: Guest, address: bytes) -> bool:

@@ -12,19 +12,28 @@ from hashlib import blake2b
 from math import log
 
 from sdn_orch.intent.balancers import Balancer
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.model import Link, Network, Switch
-from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.model import Link, Network, Switch, Vpc
+from sdn_orch.intent.public import NextHop, PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 
 #: What stands on an address or a network, and is carried out at the gateway of its router.
-GatewayRule = FirewallRule | Forward | Balancer | EgressRule
+GatewayRule = FirewallRule | Forward | Balancer | EgressRule | RoutedRule
+
+#: The bit of a VPC's number in that of its router; networks' numbers stay below it.
+VPC_BIT = 0x800000
 
 
 def router_id(network: Network) -> str:
     """The router of a network: that of its VPC, or its own."""
     return network.vpc_id or network.id
+
+
+def router_number(snapshot: Snapshot, router_id: str) -> int:
+    """The number of a router, a VPC's or a network's own: 24 bits."""
+    vpc = snapshot.get(Vpc, router_id)
+    return snapshot.need(Network, router_id).number if vpc is None else VPC_BIT | vpc.number
 
 
 def networks_of(snapshot: Snapshot, router_id: str) -> tuple[Network, ...]:
@@ -51,12 +60,13 @@ def routers_out(snapshot: Snapshot) -> Iterator[str]:
 def rule_of(snapshot: Snapshot, id: str) -> GatewayRule | None:
     """The rule with this id, whatever it stands on."""
     rule: GatewayRule | None = snapshot.get(FirewallRule, id) or snapshot.get(Forward, id)
-    return rule or snapshot.get(EgressRule, id) or snapshot.get(Balancer, id)
+    rule = rule or snapshot.get(EgressRule, id) or snapshot.get(RoutedRule, id)
+    return rule or snapshot.get(Balancer, id)
 
 
 def router_of_rule(snapshot: Snapshot, rule: GatewayRule) -> str | None:
     """The router of the network or of the address that a rule stands on; None if the address has none."""
-    if isinstance(rule, EgressRule):
+    if isinstance(rule, EgressRule | RoutedRule):
         return router_id(snapshot.need(Network, rule.network_id))
     # A balancer inside of a network has no public address.
     return None if rule.address_id is None else snapshot.need(PublicAddress, rule.address_id).router_id
@@ -69,6 +79,12 @@ def principal(snapshot: Snapshot, router_id: str) -> PublicAddress | None:
         if one.guest is None:
             return one
     return snapshot.first(PublicAddress, "router_id", router_id)
+
+
+def next_hop(snapshot: Snapshot, range_id: str, version: int) -> NextHop | None:
+    """Who leads on from a public range, if it has answered."""
+    known = snapshot.where(NextHop, "range_id", range_id)
+    return next((hop for hop in known if hop.version == version), None)
 
 
 def rival(snapshot: Snapshot, address: PublicAddress) -> PublicAddress | None:

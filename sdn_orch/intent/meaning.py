@@ -7,7 +7,7 @@ sends, and as what; what the network itself answers; or why nobody receives it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from sdn_orch.intent.admission import (
     ROUTER_SOLICITATION,
@@ -32,6 +32,7 @@ from sdn_orch.intent.packet import (
 )
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.resolution import resolve4, resolve6
+from sdn_orch.intent.routed import router_at, routes_in, routes_out
 from sdn_orch.intent.routes import carried_by, route_to, tier_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
@@ -45,6 +46,7 @@ _TTL = 64
 
 #: Prefixes in which there are no hosts, or none beyond a router.
 _NOT_ROUTED = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
+_NOT_ROUTED6 = tuple(map(IPv6Network, ("::/96", "ff00::/8")))
 
 #: Whether frames get from one switch (by id) to another.
 Connected = Callable[[str, str], bool]
@@ -101,8 +103,10 @@ def arrives(
     connected: Connected | None = None,
     memory: Conversations | None = None,
 ) -> Verdict:
-    """What becomes of an IPv4 packet that comes from a public network to the gateway of its destination."""
+    """What becomes of an IP packet that comes from a public network to the gateway of its destination."""
     memory = Conversations() if memory is None else memory
+    if "ipv6_dst" in packet:
+        return _enter6(snapshot, packet, _reach(snapshot, connected), memory)
     tag = {name: packet[name] for name in ("vlan_vid", "vlan_pcp") if name in packet}
     plain = packet.without("vlan_vid", "vlan_pcp")
     address = address_of(snapshot, IPv4Address(plain["ipv4_dst"]))
@@ -142,7 +146,7 @@ def _route(
     address = _destination(packet)
     if address.is_link_local or int(packet.get("ipv6_src") or 0) >> 118 == 0x3FA:
         return Verdict(reason="link-local addresses are not routed")
-    if isinstance(address, IPv4Address) and any(address in prefix for prefix in _NOT_ROUTED):
+    if any(address in prefix for prefix in (_NOT_ROUTED if address.version == 4 else _NOT_ROUTED6)):
         return Verdict(reason="there are no hosts with such addresses beyond a router")
     if packet["ip_ttl"] <= 1:
         return Verdict(answer=Answer(Service.TIME_EXCEEDED))
@@ -164,10 +168,13 @@ def _leave(
     """To the outside, or back to a public address of the same gateway, as if from outside."""
     router = router_id(source.network)
     gateway = gateway_of(snapshot, router)
-    if gateway is None or "ipv4_dst" not in packet:
+    if gateway is None:
         return Verdict(reason=f"there is no route to {_destination(packet)}")
     if not reach(source.network, source.place.switch_id, gateway.id):
         return Verdict(reason="the gateway cannot be reached")
+    if "ipv6_dst" in packet:
+        sent = routes_out(snapshot, source.network, router, packet, memory)
+        return Verdict(reason=sent) if isinstance(sent, str) else Verdict(frozenset({(OUTSIDE, sent)}))
     out = goes_out(snapshot, source.network, router, packet, memory)
     if isinstance(out, str):
         return Verdict(reason=out)
@@ -205,6 +212,22 @@ def _towards(
     route = route_to(snapshot, router, address)
     tier = None if route is None else tier_of(snapshot, route)
     return (tier, address) if route is None or tier is None else (tier, route.next_hop)
+
+
+def _enter6(snapshot: Snapshot, packet: Packet, reach: _Reach, memory: Conversations) -> Verdict:
+    """From a public network to a machine of the router that has the MAC address."""
+    router = router_at(snapshot, packet["eth_dst"])
+    gateway = None if router is None else gateway_of(snapshot, router)
+    if router is None or gateway is None or packet["ip_ttl"] <= 1:
+        return Verdict(reason="no router has the MAC address, or the hops are spent")
+    target = routes_in(snapshot, router, packet, memory)
+    if isinstance(target, str):
+        return Verdict(reason=target)
+    plain = packet.without("vlan_vid", "vlan_pcp")
+    for nic in snapshot.where(Nic, "claims", (target.id, IPv6Address(plain["ipv6_dst"]))):
+        if place_of(snapshot, nic) is not None:
+            return _hand_over(snapshot, gateway.id, target, nic, plain, reach, memory)
+    return Verdict(reason=f"no active NIC has the address {IPv6Address(plain['ipv6_dst'])}")
 
 
 def _has(tier: Network, address: IPv4Address | IPv6Address) -> bool:

@@ -15,11 +15,11 @@ from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.balancing import obstacle, takers, translations
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.gateways import gateway_of, principal, rival
+from sdn_orch.intent.gateways import gateway_of, next_hop, principal, rival
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, Switch
 from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, TCP, UDP, Packet
-from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import VERSIONS, Prefix, TrafficRule
 from sdn_orch.intent.verdict import place_of
@@ -30,11 +30,12 @@ _ECHO_REQUEST, _ECHO_REPLY = 8, 0
 #: Version of IP and type of its ICMP.
 _ECHOES = frozenset(((4, _ECHO_REQUEST), (4, _ECHO_REPLY), (6, 128), (6, 129)))
 _PORTS = {TCP: "tcp", UDP: "udp"}
-_PUBLIC_MAC = 0x0E5D02 << 24
+#: The MAC addresses of routers in public networks, with the number of their first public address.
+PUBLIC_MAC = 0x0E5D02 << 24
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 _TTL = 64
 #: What an untagged frame and one of a VLAN have as `vlan_vid`.
-_TAGGED = 0x1000
+TAGGED = 0x1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +156,11 @@ def uplink(snapshot: Snapshot, router_id: str, packet: Packet) -> Packet | str:
     """A packet with a public source as it leaves for the next router, with the tag of its public network."""
     address = address_of(snapshot, IPv4Address(packet["ipv4_src"]))
     first = principal(snapshot, router_id)
-    hop = None if address is None else snapshot.first(NextHop, "range_id", address.range_id)
+    hop = None if address is None else next_hop(snapshot, address.range_id, 4)
     if address is None or first is None or hop is None:
         return "the next router is not known"
     vlan = snapshot.need(PublicRange, address.range_id).vlan
-    tag = {} if vlan is None else {"vlan_vid": _TAGGED | vlan, "vlan_pcp": 0}
+    tag = {} if vlan is None else {"vlan_vid": TAGGED | vlan, "vlan_pcp": 0}
     return packet.replace(
         eth_src=public_mac(first), eth_dst=mac_number(hop.mac), ip_ttl=packet["ip_ttl"] - 1, **tag
     )
@@ -205,7 +206,7 @@ def gateway_at(snapshot: Snapshot, address: PublicAddress) -> Switch | None:
 
 def public_mac(first: PublicAddress) -> int:
     """The MAC address of a router in public networks: from the number of the first of its addresses."""
-    return _PUBLIC_MAC | first.number
+    return PUBLIC_MAC | first.number
 
 
 def _public_side(snapshot: Snapshot, router_id: str, words: Words, known: list[Conversation]) -> Side | None:

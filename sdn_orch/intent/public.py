@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import ClassVar
 
 from sdn_orch.intent.model import Record
@@ -13,7 +13,8 @@ from sdn_orch.intent.model import Record
 class PublicRange(Record):
     """Public IPv4 addresses from `first` to `last`, behind `gateway`, in a VLAN or untagged.
 
-    `ipv6` is routed to us through the same VLAN; tenants' IPv6 networks are announced there, not translated.
+    With `ipv6`, in which `gateway6` leads on, routers have an address there too: whoever is outside reaches
+    the IPv6 prefixes of tenants by it. These are routed, not translated.
     """
 
     REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account", "domain_id": "Domain"}
@@ -25,6 +26,7 @@ class PublicRange(Record):
     last: IPv4Address
     vlan: int | None = None
     ipv6: IPv6Network | None = None
+    gateway6: IPv6Address | None = None
     #: Whom it is kept for: an account, or every account of a domain; None: anybody.
     account_id: str | None = None
     domain_id: str | None = None
@@ -73,10 +75,11 @@ class PublicAddress(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextHop(Record):
-    """A fact: the MAC address of a public range's gateway, as it last answered."""
+    """A fact: the MAC address of a public range's gateway of an IP version, as it last answered."""
 
     REFERENCES: ClassVar[dict[str, str]] = {"range_id": "PublicRange"}
     GOES_WITH: ClassVar[tuple[str, ...]] = ("range_id",)
 
     range_id: str
     mac: str
+    version: int = 4

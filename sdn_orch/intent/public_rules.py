@@ -8,7 +8,7 @@ from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.tenant_rules import host_in
+from sdn_orch.intent.tenant_rules import host_in, special
 
 
 def public_range(after: Snapshot, record: PublicRange) -> Iterator[str]:
@@ -26,9 +26,22 @@ def public_range(after: Snapshot, record: PublicRange) -> Iterator[str]:
             yield f"vlan: {record.vlan} is that of network {network.name} ({network.id})"
         for gateway in after.where(PrivateGateway, "vlan", record.vlan):
             yield f"vlan: {record.vlan} is that of private gateway {gateway.id}"
+    yield from _ipv6(record)
     for other in after.all(PublicRange):
         if other.id != record.id and other.first <= record.last and record.first <= other.last:
             yield f"first, last: {record.first}..{record.last} overlaps public range {other.id}"
+
+
+def _ipv6(record: PublicRange) -> Iterator[str]:
+    """A prefix in which routers can give themselves addresses, with a gateway."""
+    if record.ipv6 is None or record.gateway6 is None:
+        if record.ipv6 is not None or record.gateway6 is not None:
+            yield "ipv6, gateway6: a range has both or neither"
+        return
+    yield from special("ipv6", record.ipv6)
+    if record.ipv6.prefixlen > 64:
+        yield f"ipv6: {record.ipv6} is longer than a /64"
+    yield from host_in("gateway6", record.gateway6, record.ipv6)
 
 
 def public_address(after: Snapshot, record: PublicAddress) -> Iterator[str]:

@@ -24,7 +24,7 @@ _SIZE = 8
 
 def listen(port: int) -> None:
     """Say back whatever is said, to one after another."""
-    with socket.create_server(("", port)) as server:
+    with socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True) as server:
         print("ready", flush=True)
         while True:
             session, _ = server.accept()

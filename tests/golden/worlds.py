@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any
 
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, Member
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Transport
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
@@ -79,7 +79,7 @@ def pair(home: Network, *places: tuple[str, int] | tuple[str, int, int]) -> list
 _WEB = replace(only4(network("web", 1, vpc_id="shop")), answers_names=True)
 _DB = only4(network("db", 2, vpc_id="shop", mtu=1400))
 
-_BLUE = only4(network("blue"))
+_BLUE, _DUAL = only4(network("blue")), network("blue")
 
 
 def outside(gateway: str, home: Network) -> list[Record]:
@@ -157,6 +157,47 @@ _FROM_EACH_OTHER: dict[str, Any] = {
     "peer_id": "group",
     "direction": Direction.INGRESS,
 }
+
+
+def outside6(home: Network) -> list[Record]:
+    """A public network with IPv6 in VLAN 7, an address for a network, and what passes its IPv6 firewall."""
+    public4, public6 = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8:ff::/64")
+    return [
+        PublicRange(
+            id="range",
+            ipv4=public4,
+            gateway=public4[1],
+            first=public4[10],
+            last=public4[99],
+            vlan=7,
+            ipv6=public6,
+            gateway6=public6[1],
+        ),
+        *(
+            NextHop(id=f"hop{version}", range_id="range", mac="52:54:00:00:00:01", version=version)
+            for version in (4, 6)
+        ),
+        PublicAddress(
+            id="source",
+            range_id="range",
+            account_id="tenant",
+            address=public4[10],
+            network_id=home.id,
+            is_source_nat=True,
+        ),
+        RoutedRule(
+            id="in",
+            network_id=home.id,
+            direction=Direction.INGRESS,
+            version=6,
+            protocol=6,
+            ports=(80, 81),
+            sources=(IPv6Network("2001:db8:ffff::/48"),),
+        ),
+        RoutedRule(
+            id="out", network_id=home.id, direction=Direction.EGRESS, version=6, protocol=17, ports=(53, 53)
+        ),
+    ]
 
 
 WORLDS: dict[str, list[Record]] = {
@@ -240,6 +281,11 @@ WORLDS: dict[str, list[Record]] = {
         *outside("edge2", _BLUE),
         *pair(_BLUE, ("edge1", 1), ("edge1", 2)),
     ],
+    "gateway6": [
+        *edges(2),
+        *outside6(_DUAL),
+        *pair(_DUAL, ("edge1", 1), ("edge2", 1)),
+    ],
     "refused": [
         *(
             replace(record, capabilities=PLAIN) if isinstance(record, Switch) else record
@@ -250,9 +296,10 @@ WORLDS: dict[str, list[Record]] = {
         *pair(_DB, ("edge2", 1)),
     ],
 }
-WORLDS["gateway"] = [
-    replace(record, public_port=9) if isinstance(record, Switch) and record.id == "edge2" else record
-    for record in WORLDS["gateway"]
-]
+for _world in ("gateway", "gateway6"):
+    WORLDS[_world] = [
+        replace(record, public_port=9) if isinstance(record, Switch) and record.id == "edge2" else record
+        for record in WORLDS[_world]
+    ]
 #: Every world has the tenant that owns its networks.
 WORLDS = {name: [*tenant(), *records] for name, records in WORLDS.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from sdn_orch.dataplane.compiler import compile_switch
 from sdn_orch.dataplane.plan import diff
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem, AclList
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, Record, Switch, Transport
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
@@ -90,7 +90,7 @@ def listed() -> list[Record]:
 
 def outside(tier: Network) -> list[Record]:
     """A public network, with an address of each use, and a rule of each kind."""
-    public = IPv4Network("203.0.113.0/24")
+    public, public6 = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8:ff::/64")
     address: dict[str, Any] = {
         "range_id": "range",
         "account_id": "tenant",
@@ -101,8 +101,18 @@ def outside(tier: Network) -> list[Record]:
     alone = network("alone", 3)
     web: dict[str, Any] = {"address_id": "source", "nic_id": guest.id, "guest": guest.ipv4, "protocol": 6}
     return [
-        PublicRange(id="range", ipv4=public, gateway=public[1], first=public[10], last=public[99], vlan=7),
+        PublicRange(
+            id="range",
+            ipv4=public,
+            gateway=public[1],
+            first=public[10],
+            last=public[99],
+            vlan=7,
+            ipv6=public6,
+            gateway6=public6[1],
+        ),
         NextHop(id="hop", range_id="range", mac="52:54:00:00:00:01"),
+        NextHop(id="hop6", range_id="range", mac="52:54:00:00:00:01", version=6),
         PublicAddress(id="source", address=public[10], is_source_nat=True, **address),
         PublicAddress(id="own", address=public[11], nic_id=guest.id, guest=guest.ipv4, **address),
         Forward(id="one", public=(80, 80), private=(8080, 8080), **web),
@@ -119,6 +129,19 @@ def outside(tier: Network) -> list[Record]:
         FirewallRule(id="open", address_id="other", protocol=1, icmp_type=8, icmp_code=0),
         FirewallRule(id="sctp", address_id="other", protocol=132, ports=(7, 9)),
         EgressRule(id="out", network_id="alone", protocol=17, ports=(53, 53), destinations=(public,)),
+        *(
+            RoutedRule(
+                id=f"routed {direction}",
+                network_id="alone",
+                direction=direction,
+                version=6,
+                protocol=58,
+                icmp_type=128,
+                icmp_code=0,
+                sources=(public6,) if direction is Direction.INGRESS else (),
+            )
+            for direction in Direction
+        ),
     ]
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from random import Random
 from typing import Any
 
 from sdn_orch.intent.balancers import Algorithm, Balancer, Member
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.gateways import networks_of
+from sdn_orch.intent.gateways import networks_of, principal, router_id
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
-from sdn_orch.intent.packet import ICMP, IPV4, TCP, UDP, Packet
+from sdn_orch.intent.outside import public_mac
+from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP, Packet
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Put
-from sdn_orch.intent.traffic import Ports
+from sdn_orch.intent.traffic import Direction, Ports
 from sdn_orch.intent.validate import check
 from tests.property.clouds import Cloud
 
@@ -27,8 +28,10 @@ UPSTREAM = "52:54:00:00:00:01"
 #: Few, so that the same words are said again.
 PEERS = (0xC0000250, 0xC6336401, 0x08080808)
 PORTS = (53, 80, 81, 1024, 8080)
-_PREFIX = IPv4Network("203.0.113.0/24")
+PEERS6 = tuple(int(IPv6Address(peer)) for peer in ("2001:db8:ffff::80", "2620:0:ccc::2", "fe80::1"))
+_PREFIX, _PREFIX6 = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8:fffe::/64")
 _SOURCES: tuple[tuple[IPv4Network, ...], ...] = ((), (), (IPv4Network("192.0.2.0/24"),))
+_SOURCES6: tuple[tuple[IPv6Network, ...], ...] = ((), (), (IPv6Network("2001:db8:ffff::/48"),))
 
 
 def with_outside(random: Random, cloud: Cloud) -> Cloud:
@@ -37,14 +40,22 @@ def with_outside(random: Random, cloud: Cloud) -> Cloud:
     edges = [switch for switch in snapshot.all(Switch) if switch.role is SwitchRole.EDGE]
     gateways = random.sample(edges, min(len(edges), random.choice((1, 1, 2))))
     records: list[Record] = [replace(switch, public_port=PUBLIC_PORT) for switch in gateways]
-    vlan = random.choice((None, 7))
+    vlan, has_ipv6 = random.choice((None, 7)), random.random() < 0.85
     records.append(
         PublicRange(
-            id="range", ipv4=_PREFIX, gateway=_PREFIX[1], first=_PREFIX[10], last=_PREFIX[99], vlan=vlan
+            id="range",
+            ipv4=_PREFIX,
+            gateway=_PREFIX[1],
+            first=_PREFIX[10],
+            last=_PREFIX[99],
+            vlan=vlan,
+            ipv6=_PREFIX6 if has_ipv6 else None,
+            gateway6=_PREFIX6[1] if has_ipv6 else None,
         )
     )
-    if random.random() < 0.9:
-        records.append(NextHop(id="hop", range_id="range", mac=UPSTREAM))
+    for version in (4, 6):
+        if random.random() < 0.9:
+            records.append(NextHop(id=f"hop{version}", range_id="range", mac=UPSTREAM, version=version))
     owners: list[Network | Vpc] = [
         network
         for network in snapshot.all(Network)
@@ -60,6 +71,8 @@ def with_outside(random: Random, cloud: Cloud) -> Cloud:
         records.append(replace(network, egress_open=random.random() < 0.5))
         if network.kind is NetworkKind.ISOLATED:
             records += (_egress(random, network, index) for index in range(random.choice((0, 1, 2))))
+            if network.ipv6 is not None:
+                records += (_routed(random, network, index) for index in range(random.choice((0, 1, 3))))
     changes = [Put(record) for record in records]
     check(snapshot, changes)
     return replace(cloud, snapshot=snapshot.change(changes))
@@ -172,12 +185,27 @@ def _egress(random: Random, network: Network, number: int) -> EgressRule:
     )
 
 
-def _packets(random: Random) -> dict[str, Any]:
-    protocol = random.choice((None, ICMP, TCP, UDP))
+def _routed(random: Random, network: Network, number: int) -> RoutedRule:
+    direction = random.choice(list(Direction))
+    far = random.choice(_SOURCES6)
+    return RoutedRule(
+        id=f"{network.id}/routed{number}",
+        network_id=network.id,
+        direction=direction,
+        version=6,
+        sources=far if direction is Direction.INGRESS else (),
+        destinations=far if direction is Direction.EGRESS else (),
+        **_packets(random, 6),
+    )
+
+
+def _packets(random: Random, version: int = 4) -> dict[str, Any]:
+    protocol = random.choice((None, ICMP if version == 4 else ICMPV6, TCP, UDP))
     if protocol in (TCP, UDP):
         return {"protocol": protocol, "ports": random.choice((None, (1, 65535), (79, 90), (1, 1024)))}
-    if protocol == ICMP:
-        return {"protocol": protocol, "icmp_type": random.choice((None, 8, 0))}
+    if protocol in (ICMP, ICMPV6):
+        echoes = (8, 0) if version == 4 else (128, 129)
+        return {"protocol": protocol, "icmp_type": random.choice((None, *echoes))}
     return {"protocol": protocol}
 
 
@@ -192,6 +220,7 @@ class Peers:
             for each in cloud.snapshot.all(Balancer)
             for port in each.ports
         ]
+        self._machines6 = [nic for nic in cloud.snapshot.all(Nic) if nic.ipv6 is not None]
         self.vlan = next(iter(cloud.snapshot.all(PublicRange))).vlan
 
     def outward(self, nic: Nic) -> Packet:
@@ -225,26 +254,54 @@ class Peers:
         """As it is in the public network."""
         return packet if self.vlan is None else packet.replace(vlan_vid=0x1000 | self.vlan, vlan_pcp=0)
 
-    def _packet(self, eth_src: int, eth_dst: int, source: int, destination: int) -> Packet:
-        protocol, port = self._random.choice((ICMP, TCP, TCP, UDP)), self._random.choice(PORTS)
+    @property
+    def has_machines6(self) -> bool:
+        """Whether anybody has IPv6."""
+        return bool(self._machines6)
+
+    def outward6(self, nic: Nic) -> Packet:
+        """A machine's word by IPv6 to a peer, or to a machine of anybody's."""
+        network = self._cloud.snapshot.need(Network, nic.network_id)
+        others = (int(each.ipv6 or 0) for each in self._machines6 if each.ipv6 != nic.ipv6)
+        to = self._random.choice((*PEERS6, *PEERS6, *others))
+        gateway = mac_number(network.gateway_mac)
+        return self._packet(mac_number(nic.mac), gateway, int(nic.ipv6 or 0), to, version=6)
+
+    def inward6(self) -> Packet:
+        """A peer's word to a machine, by the MAC address of its router, or of another one."""
+        snapshot = self._cloud.snapshot
+        target = self._random.choice(self._machines6)
+        router = router_id(snapshot.need(Network, target.network_id))
+        if self._random.random() < 0.2:
+            router = self._random.choice(list(snapshot.all(Network))).id
+        first = principal(snapshot, router)
+        mac = 0x0E5D02000001 if first is None else public_mac(first)
+        source = self._random.choice((*PEERS6, *PEERS6, int(target.ipv6 or 0) ^ 0xFFFF))
+        upstream = int(UPSTREAM.replace(":", ""), 16)
+        return self.tagged(self._packet(upstream, mac, source, int(target.ipv6 or 0), version=6))
+
+    def _packet(self, eth_src: int, eth_dst: int, source: int, destination: int, version: int = 4) -> Packet:
+        protocol = self._random.choice((ICMP if version == 4 else ICMPV6, TCP, TCP, UDP))
+        port = self._random.choice(PORTS)
         if destination in self.addresses and self.balanced and self._random.random() < 0.6:
             destination, protocol, port = self._random.choice(self.balanced)
         fields = {
             "eth_dst": eth_dst,
             "eth_src": eth_src,
-            "eth_type": IPV4,
+            "eth_type": IPV4 if version == 4 else IPV6,
             "ip_dscp": 0,
             "ip_ecn": 0,
             "ip_frag": 0,
             "ip_ttl": self._random.choice((64, 64, 64, 2, 1)),
             "ip_proto": protocol,
-            "ipv4_src": source,
-            "ipv4_dst": destination,
+            f"ipv{version}_src": source,
+            f"ipv{version}_dst": destination,
         }
-        if protocol == ICMP:
+        if protocol in (ICMP, ICMPV6):
             payload = self._random.choice((b"\0\1", b"\0\2")) + bytes(6)
-            kind = self._random.choice((8, 8, 8, 0, 3))
-            return Packet.from_fields({**fields, "icmpv4_type": kind, "icmpv4_code": 0}, payload)
+            kind = self._random.choice((8, 8, 8, 0, 3) if version == 4 else (128, 128, 128, 129, 1))
+            code = {f"icmpv{version}_type": kind, f"icmpv{version}_code": 0}
+            return Packet.from_fields(fields | code, payload)
         name = "tcp" if protocol == TCP else "udp"
         ports = {f"{name}_src": self._random.choice(PORTS), f"{name}_dst": port}
         return Packet.from_fields({**fields, **ports}, bytes(20))
@@ -252,11 +309,12 @@ class Peers:
 
 def answer(packet: Packet) -> Packet:
     """What whoever gets a packet says back."""
+    version = 4 if "ipv4_src" in packet else 6
     changes = {
         "eth_src": packet["eth_dst"],
         "eth_dst": packet["eth_src"],
-        "ipv4_src": packet["ipv4_dst"],
-        "ipv4_dst": packet["ipv4_src"],
+        f"ipv{version}_src": packet[f"ipv{version}_dst"],
+        f"ipv{version}_dst": packet[f"ipv{version}_src"],
         "ip_ttl": 64,
     }
     for name in ("tcp", "udp"):
@@ -264,4 +322,6 @@ def answer(packet: Packet) -> Packet:
             changes |= {f"{name}_src": packet[f"{name}_dst"], f"{name}_dst": packet[f"{name}_src"]}
     if packet.get("icmpv4_type") == 8:
         changes["icmpv4_type"] = 0
+    if packet.get("icmpv6_type") == 128:
+        changes["icmpv6_type"] = 129
     return packet.replace(**changes)

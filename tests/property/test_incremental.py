@@ -6,7 +6,7 @@ Changes go around validation on purpose, so that the compiler also meets what it
 from __future__ import annotations
 
 import dataclasses
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.errors import InUse, Invalid, NotFound
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Member, Stickiness
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import (
     Attachment,
@@ -90,6 +90,7 @@ def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
                 *(Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc),
                 *(Machine, StaticRoute, StaticRoute),
                 *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
+                *(NextHop, RoutedRule, RoutedRule),
                 *(AclItem, AclItem, SecurityRule, SecurityRule, Balancer, Member, Member, Stickiness),
             )
         )
@@ -183,6 +184,10 @@ def _public_range(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         last=IPv4Address(f"203.0.{number}.99"),
         vlan=draw(st.sampled_from((None, 7))),
     )
+    if draw(st.integers(0, 3)):
+        outside = IPv6Network(f"2001:db8:ff0{number}::/64")
+        gateway = outside[draw(st.integers(1, 2))]
+        record = dataclasses.replace(record, ipv6=outside, gateway6=gateway)
     return _numbered(snapshot, record)
 
 
@@ -190,7 +195,9 @@ def _public_range(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 def _next_hop(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     number = draw(st.integers(1, 2))
     mac = draw(st.sampled_from(("52:54:00:00:00:01", "52:54:00:00:00:02")))
-    return _numbered(snapshot, NextHop(id=f"hop{number}", range_id=f"range{number}", mac=mac))
+    version = draw(st.sampled_from((4, 6)))
+    hop = NextHop(id=f"hop{number}/{version}", range_id=f"range{number}", mac=mac, version=version)
+    return _numbered(snapshot, hop)
 
 
 @st.composite
@@ -240,6 +247,22 @@ def _egress_rule(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     return _numbered(
         snapshot, EgressRule(id=f"out{number}", network_id=home.id, protocol=17, ports=(50, 50 + number))
     )
+
+
+@st.composite
+def _routed_rule(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    home = draw(st.sampled_from(list(snapshot.all(Network)) or [NETWORKS[0]]))
+    number = draw(st.integers(1, 4))
+    record = RoutedRule(
+        id=f"routed{number}",
+        network_id=home.id,
+        direction=draw(st.sampled_from(Direction)),
+        version=draw(st.sampled_from((4, 6, 6))),
+        protocol=6,
+        ports=(50, 50 + draw(st.integers(0, 2))),
+        sources=draw(st.sampled_from(((), (IPv6Network("2001:db8:aaaa::/48"),)))),
+    )
+    return _numbered(snapshot, record)
 
 
 @st.composite
@@ -391,6 +414,7 @@ _RECORDS = {
     "PublicAddress": _public_address,
     "FirewallRule": _firewall_rule,
     "EgressRule": _egress_rule,
+    "RoutedRule": _routed_rule,
     "Forward": _forward,
     "Balancer": _balancer,
     "Member": _member,
@@ -420,12 +444,23 @@ def start(capabilities: Capabilities) -> Snapshot:
         else record
         for record in records
     ]
-    network4 = IPv4Network("203.0.1.0/24")
+    network4, network6 = IPv4Network("203.0.1.0/24"), IPv6Network("2001:db8:ff01::/64")
     records += [
         *(AclList(id=name, name=name) for name in LISTS),
         *(SecurityGroup(id=name, account_id="tenant", name=name) for name in GROUPS),
-        PublicRange(id="range1", ipv4=network4, gateway=network4[1], first=network4[10], last=network4[99]),
-        NextHop(id="hop1", range_id="range1", mac="52:54:00:00:00:01"),
+        PublicRange(
+            id="range1",
+            ipv4=network4,
+            gateway=network4[1],
+            first=network4[10],
+            last=network4[99],
+            ipv6=network6,
+            gateway6=network6[1],
+        ),
+        *(
+            NextHop(id=f"hop1/{version}", range_id="range1", mac="52:54:00:00:00:01", version=version)
+            for version in (4, 6)
+        ),
         *(
             PublicAddress(
                 id=f"address1-{host}",

@@ -13,10 +13,12 @@ from sdn_orch.dataplane.connections import Connections
 from sdn_orch.dataplane.pipeline import Table
 from sdn_orch.dataplane.simulate import trace
 from sdn_orch.dataplane.wires import Wires
+from sdn_orch.intent.gateways import gateway_of
 from sdn_orch.intent.meaning import arrives, delivers
 from sdn_orch.intent.model import Attachment, Nic, Switch
 from sdn_orch.intent.outside import Conversations, address_of, gateway_at, one_of
 from sdn_orch.intent.packet import Packet
+from sdn_orch.intent.routed import router_at
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.verdict import OUTSIDE, Verdict
 from sdn_orch.openflow.values import Group
@@ -43,17 +45,21 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
         return random.choice(live)
 
     nics = [nic for nic in cloud.nics if nic.ipv4 is not None]
+    nics6 = [nic for nic in cloud.nics if nic.ipv6 is not None]
     answers: list[tuple[Nic | None, Packet]] = []
     for _ in range(WORDS_PER_CLOUD):
         choice = random.random()
         speaker: Nic | None = None
         if answers and choice < 0.4:
             speaker, packet = answers.pop(random.randrange(len(answers)))
-        elif choice < 0.75 and nics:
+        elif choice < 0.65 and nics:
             speaker = random.choice(nics)
             packet = peers.outward(speaker)
+        elif choice < 0.85 and nics6:
+            speaker = random.choice(nics6)
+            packet = peers.outward6(speaker)
         else:
-            packet = peers.inward()
+            packet = peers.inward6() if peers.has_machines6 and random.random() < 0.5 else peers.inward()
         if speaker is None:
             start = (_gateway(snapshot, packet), PUBLIC_PORT)
             sent = packet
@@ -76,6 +82,10 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
 
 
 def _gateway(snapshot: Snapshot, packet: Packet) -> str:
+    if "ipv6_dst" in packet:
+        router = router_at(snapshot, packet["eth_dst"])
+        there = None if router is None else gateway_of(snapshot, router)
+        return there.id if there is not None else snapshot.where(Switch, "is_gateway", True)[0].id
     address = address_of(snapshot, IPv4Address(packet["ipv4_dst"]))
     gateway = None if address is None else gateway_at(snapshot, address)
     return gateway.id if gateway is not None else snapshot.where(Switch, "is_gateway", True)[0].id
@@ -87,6 +97,6 @@ def _answers(snapshot: Snapshot, meant: Verdict, peers: Peers) -> list[tuple[Nic
         back = answer(packet)
         if receiver == OUTSIDE:
             found.append((None, back))
-        elif "ipv4_src" in packet:
+        else:
             found.append((snapshot.need(Nic, receiver), back))
     return found

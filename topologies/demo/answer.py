@@ -43,7 +43,10 @@ def main() -> None:
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6
 
-    datagrams = socketserver.UDPServer(("", udp), Datagrams)
+    class DatagramServer(socketserver.UDPServer):
+        address_family = socket.AF_INET6
+
+    datagrams = DatagramServer(("::", udp), Datagrams)
     threading.Thread(target=datagrams.serve_forever, daemon=True).start()
     Server(("::", tcp), Web).serve_forever()
 

@@ -23,6 +23,10 @@ from topologies.leaf_spine import INTERNET
 #: Its address in the public network, and one far behind.
 NEAR: Final = "203.0.113.1"
 FAR: Final = "192.0.2.80"
+NEAR6: Final = "2001:db8:ff::1"
+FAR6: Final = "2001:db8:ffff::80"
+#: The prefix of the public network in which routers have their IPv6 addresses.
+PREFIX6: Final = "2001:db8:ff::/64"
 #: The public network, and the addresses in it that tenants get.
 NETMASK: Final = "255.255.255.0"
 FIRST, LAST = "203.0.113.10", "203.0.113.99"
@@ -35,6 +39,9 @@ def open_outside(cloud: Cloud) -> None:
     node = cloud.node(INTERNET)
     node.cmd(f"ip address add {NEAR}/24 dev {node.defaultIntf()}")
     node.cmd(f"ip address add {FAR}/32 dev lo")
+    node.cmd(f"ip address add {NEAR6}/64 dev {node.defaultIntf()} nodad")
+    node.cmd(f"ip address add {FAR6}/128 dev lo nodad")
+    node.cmd("sysctl -q -w net.ipv6.conf.all.forwarding=1")
     node.cmd("sysctl -q -w net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0")
     node.cmd(f"sysctl -q -w net.ipv4.conf.{node.defaultIntf()}.send_redirects=0")
 

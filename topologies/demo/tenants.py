@@ -17,7 +17,7 @@ import cs
 
 from topologies.controller import Controller
 from topologies.demo.machines import Machine
-from topologies.demo.outside import FIRST, LAST, NEAR, NETMASK
+from topologies.demo.outside import FIRST, LAST, NEAR, NEAR6, NETMASK, PREFIX6
 
 #: Offerings that every CloudStack has.
 ISOLATED = "DefaultIsolatedNetworkOfferingWithSourceNatService"
@@ -78,6 +78,8 @@ class Cloudstack:
             endip=LAST,
             vlan="untagged",
             forvirtualnetwork=True,
+            ip6cidr=PREFIX6,
+            ip6gateway=NEAR6,
         )
 
     def tenant(self, name: str) -> Tenant:

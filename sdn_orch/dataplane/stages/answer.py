@@ -37,6 +37,8 @@ _LINK_LAYER_OPTION = SetField("ipv6_nd_options_type", _TARGET_LINK_LAYER)
 _OF_GATEWAY = SetField("ipv6_nd_reserved", _ROUTER | _SOLICITED | _OVERRIDE)
 _OF_NIC = SetField("ipv6_nd_reserved", _SOLICITED | _OVERRIDE)
 _ADVERTISE = SetField("icmpv6_type", NEIGHBOUR_ADVERTISEMENT)
+#: What the option of an advertisement is to say.
+LINK_LAYER_ADDRESS = CopyField("eth_src", "ipv6_nd_tll", 48)
 
 
 def switch(dialect: Dialect) -> Iterator[Said]:
@@ -49,7 +51,7 @@ def switch(dialect: Dialect) -> Iterator[Said]:
             Table.ANSWER_ND,
             "advertisement",
             Match.of(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=NEIGHBOUR_ADVERTISEMENT, icmpv6_code=0),
-            (CopyField("eth_src", "ipv6_nd_tll", 48),),
+            (LINK_LAYER_ADDRESS,),
             metadata=TURNED.of(1),
             goto=Table.DELIVER,
         )
@@ -71,7 +73,7 @@ def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
         for answered in (network.record.gateway4, ADDRESS):
             yield answer_arp(network.local, network.gateway_mac, int(answered))
     for address in network.gateways6:
-        yield _advertisement(network, network.gateway_mac, address, _OF_GATEWAY)
+        yield answer_nd(network.local, network.gateway_mac, address, is_router=True)
 
 
 def nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:
@@ -81,7 +83,7 @@ def nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:
     for address in nic.ipv4:
         yield answer_arp(nic.network.local, nic.mac, address)
     for address in nic.ipv6:
-        yield _advertisement(nic.network, nic.mac, address, _OF_NIC)
+        yield answer_nd(nic.network.local, nic.mac, address, is_router=False)
 
 
 def local_nic(nic: NicView) -> Iterator[Said]:
@@ -116,18 +118,19 @@ def answer_arp(asked: tuple[int, int], mac: int, address: int, out: tuple[Action
     return flow(Table.ANSWER, "answer", match, actions, metadata=TURNED.of(1), goto=Table.DELIVER)
 
 
-def _advertisement(network: NetworkView, mac: int, address: int, flags: SetField) -> Flow:
+def answer_nd(asked: tuple[int, int], mac: int, address: int, *, is_router: bool) -> Flow:
+    """Whoever solicits an address in the network (of the metadata) hears of the MAC address, by ANSWER_ND."""
     return flow(
         Table.ANSWER,
         "answer",
-        Match.of(metadata=network.local, icmpv6_code=0, ipv6_nd_target=address, **_SOLICITATION),
+        Match.of(metadata=asked, icmpv6_code=0, ipv6_nd_target=address, **_SOLICITATION),
         (
             _BACK,
             SetField("eth_src", mac),
             _ND_BACK,
             SetField("ipv6_src", address),
             _LINK_LAYER_OPTION,
-            flags,
+            _OF_GATEWAY if is_router else _OF_NIC,
             _ADVERTISE,
         ),
         goto=Table.ANSWER_ND,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sdn_orch.dataplane import addresses, label
 from sdn_orch.dataplane.pipeline import GroupKind, Table, flow, group_number
@@ -45,11 +45,14 @@ def remote_nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:
     yield flow(Table.FORWARD, "nic", match, actions, goto=Table.TRANSIT)
 
 
-def way_out(network: NetworkView, gateway: Switch, dialect: Dialect, *, is_here: bool) -> Iterator[Said]:
+def way_out(
+    network: NetworkView, gateway: Switch, dialect: Dialect, eth_types: Iterable[int], *, is_here: bool
+) -> Iterator[Said]:
     """To the gateway with what is for none of the router's networks."""
-    match = Match.of(metadata=network.local, eth_type=IPV4)
+    matches = [Match.of(metadata=network.local, eth_type=eth_type) for eth_type in eth_types]
     if is_here:
-        yield flow(Table.ROUTE, "outside", match, goto=Table.LEAVE)
+        for match in matches:
+            yield flow(Table.ROUTE, "outside", match, goto=Table.LEAVE)
         return
     refusal = _unreachable(network, gateway, dialect)
     if refusal:
@@ -61,7 +64,8 @@ def way_out(network: NetworkView, gateway: Switch, dialect: Dialect, *, is_here:
     else:
         way = SetField("eth_dst", addresses.way_out_mac(gateway.number))
         actions = (way, *_into_underlay(network, gateway, dialect))
-    yield flow(Table.ROUTE, "outside", match, actions, goto=Table.TRANSIT)
+    for match in matches:
+        yield flow(Table.ROUTE, "outside", match, actions, goto=Table.TRANSIT)
 
 
 def network(site: Site, network: NetworkView) -> Iterator[Said]:

@@ -39,6 +39,8 @@ def switch(dialect: Dialect) -> Iterator[Said]:
         Match.of(eth_type=IPV4, ipv4_dst=addresses.IPV4_NO_HOSTS),
         Match.of(eth_type=IPV6, ipv6_src=addresses.IPV6_LINK_LOCAL),
         Match.of(eth_type=IPV6, ipv6_dst=addresses.IPV6_LINK_LOCAL),
+        Match.of(eth_type=IPV6, ipv6_dst=addresses.IPV6_NO_HOSTS),
+        Match.of(eth_type=IPV6, ipv6_dst=addresses.IPV6_MULTICAST),
     ):
         yield flow(Table.ROUTE, "not routed", match)
     if not dialect.open_vswitch:

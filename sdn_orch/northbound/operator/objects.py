@@ -9,6 +9,7 @@ from typing import Any
 
 from sdn_orch.dataplane.rules import Owner, OwnerKind
 from sdn_orch.errors import NotFound
+from sdn_orch.intent import routed
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Stickiness
 from sdn_orch.intent.balancing import obstacle
@@ -111,7 +112,7 @@ def _machine_status(view: View, machine: Machine) -> ObjectStatus:
 
 def _rule_status(view: View, rule: GatewayRule) -> ObjectStatus:
     """Its own, with that of the address or network which it stands on."""
-    if isinstance(rule, EgressRule):
+    if isinstance(rule, EgressRule | RoutedRule):
         home = Owner(OwnerKind.NETWORK, rule.network_id)
     else:
         home = Owner(OwnerKind.ADDRESS, rule.address_id or "")
@@ -121,6 +122,10 @@ def _rule_status(view: View, rule: GatewayRule) -> ObjectStatus:
 def _route_status(view: View, route: StaticRoute) -> ObjectStatus | str:
     """Its own; one over a private gateway waits."""
     return NOT_YET if route.network_id is None else view.status(Owner(OwnerKind.ROUTE, route.id))
+
+
+def _routed_status(view: View, rule: RoutedRule) -> ObjectStatus | str:
+    return routed.obstacle(view.world().snapshot, rule) or _rule_status(view, rule)
 
 
 def _balancer_status(view: View, balancer: Balancer) -> ObjectStatus | str:
@@ -155,7 +160,7 @@ KINDS: dict[ObjectKind, _Kind] = {
         _of_network,
         _rule_status,
     ),
-    ObjectKind.ROUTED_RULE: _Kind(RoutedRule, _in_network, _of_network),
+    ObjectKind.ROUTED_RULE: _Kind(RoutedRule, _in_network, _of_network, _routed_status),
     ObjectKind.ACL_ITEM: _Kind(
         AclItem, _in_list, _of_list, lambda view, item: view.status(Owner(OwnerKind.ITEM, item.id))
     ),

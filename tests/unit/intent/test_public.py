@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 import pytest
 
@@ -64,6 +64,20 @@ def test_what_is_right_has_no_faults(snapshot: Snapshot) -> None:
         (replace(RANGE, last=IPv4Address("203.0.113.9")), "last: 203.0.113.9 is below 203.0.113.10"),
         (replace(RANGE, gateway=IPv4Address("203.0.113.15")), "gateway: 203.0.113.15 is in the range itself"),
         (replace(RANGE, vlan=4095), "vlan: 4095 is not in 1..4094"),
+        (replace(RANGE, ipv6=IPv6Network("2001:db8::/64")), "ipv6, gateway6: a range has both or neither"),
+        (replace(RANGE, gateway6=IPv6Address("2001:db8::1")), "ipv6, gateway6: a range has both or neither"),
+        (
+            replace(RANGE, ipv6=IPv6Network("2001:db8::/72"), gateway6=IPv6Address("2001:db8::1")),
+            "ipv6: 2001:db8::/72 is longer than a /64",
+        ),
+        (
+            replace(RANGE, ipv6=IPv6Network("2001:db8::/64"), gateway6=IPv6Address("2001:db9::1")),
+            "gateway6: 2001:db9::1 is not inside 2001:db8::/64",
+        ),
+        (
+            replace(RANGE, ipv6=IPv6Network("fe80::/64"), gateway6=IPv6Address("fe80::1")),
+            "ipv6: fe80::/64 overlaps fe80::/10, which is not for tenants",
+        ),
         (replace(RANGE, first=IPv4Address("203.0.113.11")), "PublicAddress address: address: 203.0.113"),
         (replace(RANGE, id="twice", number=0), "overlaps public range range"),
         (replace(ADDRESS, address=IPv4Address("203.0.113.30")), "address: 203.0.113.30 is not in"),

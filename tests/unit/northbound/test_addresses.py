@@ -45,6 +45,22 @@ def test_a_range_is_shown_as_it_was_given(cloud: Cloud) -> None:
     )[1]  # fmt: skip
 
 
+def test_a_range_has_ipv6_with_a_gateway(cloud: Cloud) -> None:
+    given = {
+        "zoneid": cloud.zone, "forvirtualnetwork": "true", "startip": "203.0.113.10",
+        "gateway": "203.0.113.1", "netmask": "255.255.255.0",
+    }  # fmt: skip
+    for wrong, why in (
+        ({"ip6gateway": "2001:db8::1"}, "ip6gateway and ip6cidr must be defined together"),
+        ({"ip6cidr": "2001:db8::1/128"}, "must not be longer than a /64"),
+        ({"ip6cidr": "2001:db8::/64", "ip6gateway": "2001:db9::1"}, "not inside 2001:db8::/64"),
+    ):
+        code, text = refused(cloud.admin, "createVlanIpRange", **given, **wrong)
+        assert code == 431 and why in text
+    made = cloud.admin.call("createVlanIpRange", **given, ip6cidr="2001:db8::/64")["vlan"]
+    assert (made["ip6cidr"], made["ip6gateway"]) == ("2001:db8::/64", "2001:db8::1")
+
+
 def test_a_public_vlan_is_none_that_networks_get(cloud: Cloud) -> None:
     given = {
         "zoneid": cloud.zone, "forvirtualnetwork": "true", "startip": "203.0.113.10",

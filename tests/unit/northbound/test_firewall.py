@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import IPv6Network
 from typing import Any
 
 import pytest
 
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
+from sdn_orch.intent.model import Network, Switch
+from sdn_orch.intent.public import PublicRange
+from sdn_orch.intent.snapshot import Put
 from tests.cloudstack import SHARED, Client, Cloud
 from tests.contract.everything import public_range
 from tests.unit.northbound.test_addresses import refused, taken
@@ -129,6 +134,30 @@ def test_ipv6_rules_are_of_networks_that_have_ipv6(cloud: Cloud, red: Client, ne
     assert refused(red, "deleteRoutingFirewallRule", id=made["id"])[0] == 431
     red.job("deleteNetwork", id=dual)
     assert cloud.snapshot.count(RoutedRule) == 0
+
+
+def test_ipv6_of_networks_is_reached_by_a_route_where_the_public_network_has_ipv6(
+    cloud: Cloud, red: Client, network: str
+) -> None:
+    """The rules of a network whose IPv6 ends at its router wait; the network says so by saying no route."""
+    rule = {"protocol": "icmp", "icmptype": 128}
+    inner = cloud.running(red, "inner", ip6cidr="2001:db8:5::/64")
+    assert "ip6routing" not in inner and inner["ip6routes"] == []
+    gateway = Switch(id="gateway", dpid=9, name="gateway", public_port=9)
+    cloud.store.commit([Put(gateway)], cloud.snapshot.revision)
+    made = red.job("createIpv6FirewallRule", networkid=inner["id"], **rule)["firewallrule"]
+    assert made["state"] == "Add"
+    public6 = IPv6Network("2001:db8:ff::/64")
+    ranges = [replace(each, ipv6=public6, gateway6=public6[1]) for each in cloud.snapshot.all(PublicRange)]
+    cloud.store.commit([Put(each) for each in ranges], cloud.snapshot.revision)
+    assert red.call("listIpv6FirewallRules", id=made["id"])["firewallrule"][0]["state"] == "Active"
+    (shown,) = red.call("listNetworks", id=inner["id"])["network"]
+    assert shown["ip6routing"] == "Static"
+    number = cloud.snapshot.need(Network, inner["id"]).number
+    assert shown["ip6routes"] == [
+        {"subnet": "2001:db8:5::/64", "gateway": f"2001:db8:ff:0:c5d:2ff:fe00:{number:x}"}
+    ]
+    red.job("deleteIpv6FirewallRule", id=made["id"])
 
 
 def test_rules_go_with_what_they_stand_on(cloud: Cloud, red: Client, network: str) -> None:

@@ -111,6 +111,11 @@ RANGE: Shape[Range] = Shape(
             "the IPv6 prefix",
             lambda _, each: each.ipv6 if isinstance(each, PublicRange) else None,
         ),
+        string(
+            "ip6gateway",
+            "the IPv6 gateway",
+            lambda _, each: each.gateway6 if isinstance(each, PublicRange) else None,
+        ),
         string("account", "the account that it is kept for", _account_name),
         string(
             "domainid", "the domain that it is kept for", lambda s, each: (d := _domain(s, each)) and d.id

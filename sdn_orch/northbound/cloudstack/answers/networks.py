@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from sdn_orch.intent.acls import AclList
+from sdn_orch.intent.gateways import router_id
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Vpc
+from sdn_orch.intent.routed import uplink_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.answers.offerings import GUEST_TYPES
 from sdn_orch.northbound.cloudstack.answers.owners import owner, place
@@ -19,6 +21,7 @@ from sdn_orch.northbound.cloudstack.model import (
 )
 from sdn_orch.northbound.cloudstack.services import SERVICE_FIELDS, offered
 from sdn_orch.northbound.cloudstack.shapes import (
+    Field,
     Scene,
     Shape,
     always,
@@ -77,6 +80,25 @@ def _acl_name(scene: Scene, network: Network) -> str | None:
     return scene.snapshot.need(AclList, network.acl_id).name if network.acl_id else None
 
 
+def _routes(snapshot: Snapshot, *networks: Network) -> list[tuple[IPv6Network, IPv6Address]]:
+    """The IPv6 prefixes of networks that are reached from outside, each with its router's address there."""
+    found = []
+    for network in networks:
+        uplink = uplink_of(snapshot, router_id(network))
+        if network.ipv6 is not None and uplink is not None:
+            found.append((network.ipv6, uplink.address))
+    return found
+
+
+def _routing(snapshot: Snapshot, network: Network) -> str | None:
+    return "Static" if _routes(snapshot, network) else None
+
+
+_ROUTE_FIELDS: tuple[Field[tuple[IPv6Network, IPv6Address]], ...] = (
+    string("subnet", "the prefix", lambda _, route: route[0]),
+    string("gateway", "who leads there", lambda _, route: route[1]),
+)
+
 NETWORK: Shape[Network] = Shape(
     key="network",
     resource="Network",
@@ -94,6 +116,13 @@ NETWORK: Shape[Network] = Shape(
         string("netmask", "the netmask", lambda _, n: n.ipv4.netmask if n.ipv4 else None),
         string("ip6cidr", "the IPv6 prefix", lambda _, network: network.ipv6),
         string("ip6gateway", "the IPv6 gateway", lambda _, network: network.gateway6),
+        string("ip6routing", "Static, where its IPv6 leads outside", lambda s, n: _routing(s.snapshot, n)),
+        items(
+            "ip6routes",
+            "the routes that the router outside needs",
+            lambda scene, network: _routes(scene.snapshot, network),
+            _ROUTE_FIELDS,
+        ),
         string("networkdomain", "the network domain", lambda _, network: network.domain_name or None),
         string("dns1", "the first DNS server", lambda _, network: dns(network, 4, 0)),
         string("dns2", "the second DNS server", lambda _, network: dns(network, 4, 1)),
@@ -209,6 +238,12 @@ VPC: Shape[Vpc] = Shape(
         string("dns2", "the second DNS server", lambda _, vpc: dns(vpc, 4, 1)),
         string("ip6dns1", "the first IPv6 DNS server", lambda _, vpc: dns(vpc, 6, 0)),
         string("ip6dns2", "the second IPv6 DNS server", lambda _, vpc: dns(vpc, 6, 1)),
+        items(
+            "ip6routes",
+            "the routes that the router outside needs",
+            lambda s, v: _routes(s.snapshot, *s.snapshot.where(Network, "vpc_id", v.id)),
+            _ROUTE_FIELDS,
+        ),
         number("publicmtu", "the MTU of the public side", lambda s, v: vpc_details(s.snapshot, v).public_mtu),
         string("vpcofferingid", "the offering id", lambda s, v: vpc_details(s.snapshot, v).offering_id),
         string("vpcofferingname", "the offering name", lambda s, v: _vpc_offering(s, v).name),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sdn_orch.intent import routed
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.balancers import Balancer, Stickiness
 from sdn_orch.intent.balancing import obstacle
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Switch
 from sdn_orch.intent.routing import StaticRoute
@@ -23,7 +24,7 @@ _NAMES_OF_GROUPS = _NAMES | {AH: "ah", ESP: "esp", GRE: "gre"}
 
 #: Rules that edges hold, and those that gateways do.
 _AT_EDGES = (AclItem, SecurityRule)
-_AT_GATEWAYS = (Forward, FirewallRule, EgressRule, Balancer)
+_AT_GATEWAYS = (Forward, FirewallRule, EgressRule, RoutedRule, Balancer)
 
 
 def rule_state(scene: Scene, rule: object) -> str:
@@ -37,6 +38,8 @@ def rule_state(scene: Scene, rule: object) -> str:
         return "Add"
     if isinstance(rule, StaticRoute):
         return "Active" if rule.network_id is not None else "Add"
+    if isinstance(rule, RoutedRule) and routed.obstacle(scene.snapshot, rule) is not None:
+        return "Add"
     if isinstance(rule, _AT_GATEWAYS) and scene.snapshot.count_where(Switch, "is_gateway", True):
         return "Active"
     return "Active" if isinstance(rule, _AT_EDGES) else "Add"

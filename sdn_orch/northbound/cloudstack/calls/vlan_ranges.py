@@ -25,6 +25,7 @@ from sdn_orch.northbound.cloudstack.calls.network_creation import (
     END_IP,
     GATEWAY,
     IP6_CIDR,
+    IP6_GATEWAY,
     NETMASK,
     START_IP,
     prefix_of,
@@ -145,6 +146,7 @@ def _vlan_of(snapshot: Snapshot, each: Range) -> int | None:
     START_IP,
     END_IP,
     IP6_CIDR,
+    IP6_GATEWAY,
     ACCOUNT,
     DOMAIN,
     IN_PROJECT,
@@ -188,6 +190,11 @@ def _public_range(call: Call, first: IPv4Address, last: IPv4Address) -> PublicRa
     gateway, netmask = call.get(GATEWAY), call.get(NETMASK)
     if gateway is None or netmask is None:
         raise bad("gateway and netmask are required for public addresses")
+    prefix6, gateway6 = call.get(IP6_CIDR), call.get(IP6_GATEWAY)
+    if gateway6 is not None and prefix6 is None:
+        raise bad("ip6gateway and ip6cidr must be defined together")
+    if prefix6 is not None and prefix6.prefixlen > 64:
+        raise bad(f"The IPv6 prefix of a public range must not be longer than a /64: {prefix6}")
     account, domain = _kept_for(call)
     physical, vlan = _physical_network(call), read_vlan(call.get(VLAN))
     check_vlan(call.snapshot, vlan)
@@ -205,7 +212,8 @@ def _public_range(call: Call, first: IPv4Address, last: IPv4Address) -> PublicRa
             first=first,
             last=last,
             vlan=vlan,
-            ipv6=call.get(IP6_CIDR),
+            ipv6=prefix6,
+            gateway6=gateway6 or (prefix6[1] if prefix6 else None),
             account_id=account.id if account else None,
             domain_id=domain.id if domain else None,
         ),

@@ -1,0 +1,118 @@
+"""LEAVE to INWARD for IPv6: at a gateway, between tenants' prefixes and the outside, without translation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sdn_orch.dataplane import addresses
+from sdn_orch.dataplane.pipeline import NETWORK, RULES, Punt, Table, flow, public_network, punt
+from sdn_orch.dataplane.rules import Refused, Said
+from sdn_orch.dataplane.stages.answer import LINK_LAYER_ADDRESS, answer_nd
+from sdn_orch.dataplane.stages.connection import NEW
+from sdn_orch.dataplane.stages.protocols import (
+    ICMPV6,
+    IPV6,
+    LATER_FRAGMENT,
+    NEIGHBOUR_ADVERTISEMENT,
+    NEIGHBOUR_SOLICITATION,
+    TAGGED,
+    UNTAGGED,
+)
+from sdn_orch.dataplane.traffic import own_matches
+from sdn_orch.dataplane.views import Fields, NetworkView, Site, UplinkView, into
+from sdn_orch.intent.firewall import RoutedRule
+from sdn_orch.intent.public import PublicRange
+from sdn_orch.intent.traffic import Direction, TrafficRule
+from sdn_orch.openflow.values import IN_PORT, Action, DecrementTtl, Match, Output, PopVlan, SetField, Track
+
+_ADVERTISEMENT: Fields = {
+    "eth_type": IPV6,
+    "ip_proto": ICMPV6,
+    "icmpv6_type": NEIGHBOUR_ADVERTISEMENT,
+    "icmpv6_code": 0,
+}
+
+
+def switch(site: Site, port: int) -> Iterator[Said]:
+    """What comes from public networks with IPv6, and what their gateways say."""
+    ranges = [one for one in site.world.snapshot.all(PublicRange) if one.gateway6 is not None]
+    for vlan in sorted({one.vlan for one in ranges}, key=lambda vlan: vlan or 0):
+        here: Fields = {"in_port": port, "vlan_vid": UNTAGGED if vlan is None else TAGGED | vlan}
+        pop: tuple[Action, ...] = () if vlan is None else (PopVlan(),)
+        inside = NETWORK.of(public_network(vlan))
+        match = Match.of(eth_type=IPV6, **here)
+        yield flow(Table.CLASSIFY, "public", match, pop, metadata=inside, goto=Table.ENTER)
+        for kind in (NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT):
+            match = Match.of(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=kind, **here)
+            yield flow(Table.CLASSIFY, "public neighbour", match, pop, metadata=inside, goto=Table.ANSWER)
+        for upstream in sorted({int(one.gateway6 or 0) for one in ranges if one.vlan == vlan}):
+            match = Match.of(metadata=inside, ipv6_nd_target=upstream, **_ADVERTISEMENT)
+            yield punt(Table.ANSWER, "answer", match, Punt.UPSTREAM)
+        match = Match.of(metadata=inside, **_ADVERTISEMENT)
+        yield flow(Table.ANSWER_ND, "public", match, (LINK_LAYER_ADDRESS, *into(vlan), Output(IN_PORT)))
+    for ttl in (0, 1):
+        yield flow(Table.LEAVE, "spent", Match.of(eth_type=IPV6, ip_ttl=ttl))
+        yield flow(Table.ENTER, "spent", Match.of(eth_type=IPV6, ip_ttl=ttl))
+    yield flow(Table.ENTER, "forged", Match.of(eth_type=IPV6, ipv6_src=addresses.IPV6_LINK_LOCAL))
+    match = Match.of(eth_type=IPV6, ct_state=NEW, ip_frag=LATER_FRAGMENT)
+    yield flow(Table.EGRESS, "later fragment", match, goto=Table.SOURCE_NAT)
+
+
+def router(uplink: UplinkView) -> Iterator[Said]:
+    """Its address in the public network."""
+    yield answer_nd(uplink.public, uplink.mac, uplink.address, is_router=True)
+
+
+def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
+    """What may leave the network and come into it without a rule, and the ways of all that does."""
+    if network.record.ipv6 is None:
+        return
+    prefix = int(network.record.ipv6.network_address), int(network.record.ipv6.netmask)
+    is_tier = network.record.vpc_id is not None
+    here: Fields = {"metadata": network.local, "eth_type": IPV6}
+    new: Fields = {**here, "ct_state": NEW}
+    yield flow(Table.LEAVE, "network", Match.of(**here), (Track(uplink.zone, Table.EGRESS),))
+    is_open = network.record.egress_open or is_tier
+    yield flow(Table.EGRESS, "default", Match.of(**new), goto=Table.SOURCE_NAT if is_open else None)
+    commit = (Track(uplink.zone, commit=True),)
+    yield flow(Table.SOURCE_NAT, "new", Match.of(**new), commit, goto=Table.UPLINK)
+    if uplink.next_hop is None:
+        yield Refused(f"the way out: {uplink.upstream}, the gateway of its range, has not answered yet")
+    else:
+        actions = (
+            DecrementTtl(),
+            SetField("eth_src", uplink.mac),
+            SetField("eth_dst", uplink.next_hop),
+            *uplink.tag,
+            Output(uplink.port),
+        )
+        yield flow(Table.UPLINK, "address", Match.of(**here), actions)
+    outside: Fields = {"metadata": uplink.public, "eth_type": IPV6, "eth_dst": uplink.mac}
+    yield flow(Table.ENTER, "forged", Match.of(ipv6_src=prefix, **outside))
+    enter = (SetField("metadata", *uplink.router), Track(uplink.zone, Table.INGRESS))
+    yield flow(Table.ENTER, "address", Match.of(ipv6_dst=prefix, **outside), enter)
+    if is_tier:
+        match = Match.of(ipv6_dst=prefix, **_begun(uplink))
+        yield flow(Table.INGRESS, "vpc", match, commit, goto=Table.INWARD)
+    match = Match.of(metadata=network.routed, eth_type=IPV6, ipv6_dst=prefix)
+    yield flow(Table.INWARD, "prefix", match, metadata=network.local, goto=Table.NEXT_HOP)
+
+
+def rule(
+    network: NetworkView, uplink: UplinkView, rule: RoutedRule, said: Iterable[TrafficRule]
+) -> Iterator[Said]:
+    """What may pass, or what may not leave where all else may; but for what others have `said` there."""
+    if rule.direction is Direction.INGRESS:
+        commit = (Track(uplink.zone, commit=True),)
+        for match in own_matches(rule, said, _begun(uplink)):
+            yield flow(Table.INGRESS, RULES[rule.slot], match, commit, goto=Table.INWARD)
+        return
+    new: Fields = {"metadata": network.local, "eth_type": IPV6, "ct_state": NEW}
+    goto = None if network.record.egress_open else Table.SOURCE_NAT
+    for match in own_matches(rule, said, new):
+        yield flow(Table.EGRESS, RULES[rule.slot], match, goto=goto)
+
+
+def _begun(uplink: UplinkView) -> Fields:
+    """What begins a connection with a machine of the router."""
+    return {"metadata": uplink.router, "eth_type": IPV6, "ct_state": NEW}

@@ -1,0 +1,136 @@
+"""IPv6 between tenants' networks and the outside, for one packet: routed, never translated.
+
+A part of `meaning`, like `outside`. A router has an address of its own in the public network of its first
+public address; who is outside sends what is for the prefixes of its networks to the MAC address there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+
+from sdn_orch.intent.firewall import RoutedRule
+from sdn_orch.intent.gateways import (
+    gateway_of,
+    networks_of,
+    next_hop,
+    principal,
+    router_id,
+    router_number,
+)
+from sdn_orch.intent.mac import interface_identifier, mac_number
+from sdn_orch.intent.model import Network
+from sdn_orch.intent.outside import (
+    PUBLIC_MAC,
+    TAGGED,
+    Conversation,
+    Conversations,
+    is_about,
+    public_mac,
+    words_of,
+)
+from sdn_orch.intent.packet import LATER_FRAGMENT, Packet
+from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """How a router's IPv6 goes outside: by `upstream`, through the public network of its address `first`."""
+
+    first: PublicAddress
+    range: PublicRange
+    upstream: IPv6Address
+    #: The router's own.
+    address: IPv6Address
+
+
+def uplink_of(snapshot: Snapshot, router: str) -> Uplink | None:
+    """That of a router; None if it has no public address, or one in a range without IPv6."""
+    first = principal(snapshot, router)
+    home = None if first is None else snapshot.need(PublicRange, first.range_id)
+    if first is None or home is None or home.ipv6 is None or home.gateway6 is None:
+        return None
+    # Made from the router's number, so that it stays while its public IPv4 addresses come and go.
+    own = interface_identifier(PUBLIC_MAC | router_number(snapshot, router))
+    address = IPv6Address(int(home.ipv6.network_address) | own)
+    return Uplink(first, home, home.gateway6, address)
+
+
+def obstacle(snapshot: Snapshot, rule: RoutedRule) -> str | None:
+    """Why no gateway can carry out a rule; None if one can."""
+    if rule.version == 4:
+        return "IPv4 without NAT: the data plane has no tables for this kind yet"
+    if uplink_of(snapshot, router_id(snapshot.need(Network, rule.network_id))) is None:
+        return "its router has no public address in a range with IPv6"
+    return None
+
+
+def router_at(snapshot: Snapshot, mac: int) -> str | None:
+    """The router that has this MAC address in public networks, where its gateway answers for it."""
+    first = snapshot.numbered(PublicAddress, mac & 0xFFFFFF)
+    router = None if first is None else first.router_id
+    if first is None or router is None or public_mac(first) != mac:
+        return None
+    is_its = principal(snapshot, router) == first and gateway_of(snapshot, router) is not None
+    return router if is_its else None
+
+
+def routes_out(
+    snapshot: Snapshot, network: Network, router: str, packet: Packet, memory: Conversations
+) -> Packet | str:
+    """A packet from inside as it leaves for the next router; or why it does not."""
+    uplink = uplink_of(snapshot, router)
+    if uplink is None:
+        return "the public network has no IPv6"
+    words = words_of(packet)
+    if words is None:
+        return "it belongs to no conversation"
+    if memory.inside(router, words.protocol, words.source, words.destination) is None:
+        is_judged = network.vpc_id is None and packet["ip_frag"] != LATER_FRAGMENT
+        if is_judged and _is_said(snapshot, network, Direction.EGRESS, packet) == network.egress_open:
+            return "the network's rules let nothing of the kind out"
+        memory.of(router).append(Conversation(words.protocol, words.source, words.source, words.destination))
+    hop = next_hop(snapshot, uplink.range.id, 6)
+    if hop is None:
+        return "the next router is not known"
+    vlan = uplink.range.vlan
+    tag = {} if vlan is None else {"vlan_vid": TAGGED | vlan, "vlan_pcp": 0}
+    return packet.replace(
+        eth_src=public_mac(uplink.first), eth_dst=mac_number(hop.mac), ip_ttl=packet["ip_ttl"] - 1, **tag
+    )
+
+
+def routes_in(snapshot: Snapshot, router: str, packet: Packet, memory: Conversations) -> Network | str:
+    """The network that a packet from outside is for; or why it does not come in.
+
+    `packet` has the tag of its public network, if it has one.
+    """
+    uplink = uplink_of(snapshot, router)
+    vlan = None if uplink is None else uplink.range.vlan
+    if uplink is None or packet.get("vlan_vid") != (None if vlan is None else TAGGED | vlan):
+        return "the router has no IPv6 in that public network"
+    source, destination = IPv6Address(packet["ipv6_src"]), IPv6Address(packet["ipv6_dst"])
+    networks = [network for network in networks_of(snapshot, router) if network.ipv6 is not None]
+    if source.is_link_local or any(one.ipv6 is not None and source in one.ipv6 for one in networks):
+        return "who is outside has no such address"
+    target = next((one for one in networks if one.ipv6 is not None and destination in one.ipv6), None)
+    if target is None:
+        return "the router has no network with this address"
+    words = words_of(packet)
+    if words is None:
+        return "it belongs to no conversation"
+    if memory.outside(router, words.protocol, words.destination, words.source) is None:
+        if target.vpc_id is None and not _is_said(snapshot, target, Direction.INGRESS, packet):
+            return "no firewall rule lets it in"
+        memory.of(router).append(
+            Conversation(words.protocol, words.destination, words.destination, words.source)
+        )
+    return target
+
+
+def _is_said(snapshot: Snapshot, network: Network, direction: Direction, packet: Packet) -> bool:
+    """Whether a rule of the network is about the packet."""
+    rules = snapshot.where(RoutedRule, "network_id", network.id)
+    return any(rule.version == 6 and rule.direction is direction and is_about(rule, packet) for rule in rules)

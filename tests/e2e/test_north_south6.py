@@ -1,0 +1,234 @@
+"""IPv6 between tenants and the outside: routed, with the routes that listNetworks says, and no translation.
+
+Each case is packets that must pass beside packets that must not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.e2e.ping import ask, reach
+from tests.e2e.talk import ended, listening, running
+from tests.e2e.test_north_south import North, told
+from topologies.cloud import Cloud
+from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.outside import FAR6, NEAR6, answering, open_outside
+from topologies.demo.tenants import ISOLATED, TIER, Cloudstack
+from topologies.leaf_spine import INTERNET, LeafSpine
+
+pytestmark = pytest.mark.mininet
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[North]:
+    """Two networks and a tier, whose machines and the internet answer HTTP at 8080 and UDP at 9000."""
+    with Cloud(partial(LeafSpine, leaves=4, hosts=2, gateways=2)) as cloud:
+        cloud.start()
+        open_outside(cloud)
+        made = Cloudstack(cloud.controller)
+        made.public_range()
+        red, blue = made.tenant("red"), made.tenant("blue")
+        networks = {
+            "red-net": made.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64"),
+            "blue-net": made.network(blue, "blue-net", ISOLATED, "10.1.1.1", "2001:db8:2::/64"),
+        }
+        offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
+        vpc = blue.call.createVPC(
+            name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
+        )["vpc"]["id"]
+        networks["web"] = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
+        rows = [("red1", red, "h1", "red-net"), ("red2", red, "h3", "red-net")]
+        rows += [("blue1", blue, "h2", "blue-net"), ("web1", blue, "h4", "web")]
+        machines: dict[str, Machine] = {
+            name: made.machine(tenant, host, name, (network, networks[network]))
+            for name, tenant, host, network in rows
+        }
+        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
+        cloud.wait_realised(machine.nic_id for machine in machines.values())
+        take_addresses(cloud, list(machines.values()))
+        for row in made.admin.call.listNetworks(listall=True)["network"]:
+            assert row["ip6routing"] == "Static"
+            for route in row["ip6routes"]:
+                cloud.node(INTERNET).cmd(f"ip route replace {route['subnet']} via {route['gateway']}")
+        cloud.wait_objects()
+        hosts = {name: machine.host for name, machine in machines.items()}
+        with answering(cloud, hosts | {INTERNET: INTERNET}):
+            yield North(cloud, made, {"red": red, "blue": blue}, machines, networks)
+
+
+def get(node: Any, address: str | None, port: int = 8080, *options: str) -> str:
+    """What answers HTTP there; empty if nothing does."""
+    return str(node.cmd(f"curl -g -s -m 2 {' '.join(options)} http://[{address}]:{port}/")).strip()
+
+
+def rule(north: North, name: str, direction: str, protocol: str, **more: Any) -> str:
+    """A rule of the IPv6 firewall of a machine's network, in the switches; its id."""
+    made = north.call(name).createIpv6FirewallRule(
+        networkid=north.networks[north.machines[name].network],
+        traffictype=direction,
+        protocol=protocol,
+        **more,
+    )["firewallrule"]
+    north.cloud.wait_objects()
+    found: str = made["id"]
+    return found
+
+
+def withdraw(north: North, name: str, *rules: str) -> None:
+    """These rules are in no switch any more."""
+    for each in rules:
+        north.call(name).deleteIpv6FirewallRule(id=each)
+    north.cloud.wait_objects()
+
+
+def test_nothing_leaves_until_a_rule_lets_it(served: North) -> None:
+    red1, own = served.node("red1"), served.machines["red1"].ipv6
+    assert " 0 received" in ask(red1, FAR6)
+    assert get(red1, FAR6) == ""
+    web = rule(served, "red1", "egress", "tcp", startport=8000, endport=8100, cidrlist="2001:db8:1::/64")
+    listed = served.call("red1").listIpv6FirewallRules(id=web)["firewallrule"][0]
+    assert listed["state"] == "Active"
+    assert json.loads(get(red1, FAR6)) == {"name": INTERNET, "from": own}
+    assert " 0 received" in ask(red1, FAR6)
+    assert told(red1, NEAR6, 9000) == ""
+    allowed = served.cloud.controller.command("trace", "--from", "red1", "--to", FAR6, "--tcp", "8080")
+    assert "the public network" in allowed.stdout and "but the intent" not in allowed.stdout, allowed.stdout
+    denied = served.cloud.controller.command("trace", "--from", "red1", "--to", FAR6, "--tcp", "22")
+    assert "egress" in denied.stdout and "but the intent" not in denied.stdout, denied.stdout
+    withdraw(served, "red1", web)
+    assert get(red1, FAR6) == ""
+    everything = rule(served, "red1", "egress", "all")
+    assert " 3 received" in reach(red1, FAR6)
+    assert json.loads(told(red1, NEAR6, 9000)) == {"name": INTERNET, "from": own}
+    # The other tenant's rules are its own.
+    assert " 0 received" in ask(served.node("blue1"), FAR6)
+    withdraw(served, "red1", everything)
+
+
+def test_nothing_comes_in_until_a_rule_lets_it(served: North) -> None:
+    internet, red2 = served.node(INTERNET), served.machines["red2"].ipv6
+    assert " 0 received" in ask(internet, red2)
+    assert get(internet, red2) == ""
+    web = rule(served, "red2", "ingress", "tcp", startport=8080, endport=8080, cidrlist=f"{NEAR6}/128")
+    assert json.loads(get(internet, red2)) == {"name": "red2", "from": NEAR6}
+    assert get(internet, red2, 8080, "--interface", FAR6) == ""
+    assert " 0 received" in ask(internet, red2)
+    assert told(internet, str(red2), 9000) == ""
+    echo = rule(served, "red2", "ingress", "icmp", icmptype=128, icmpcode=0)
+    datagrams = rule(served, "red2", "ingress", "udp", startport=9000, endport=9000)
+    assert " 3 received" in reach(internet, red2)
+    assert json.loads(told(internet, str(red2), 9000))["name"] == "red2"
+    withdraw(served, "red2", web, echo, datagrams)
+    assert get(internet, red2) == ""
+    assert " 0 received" in ask(internet, red2)
+
+
+def test_a_tier_has_its_list_of_rules_instead(served: North) -> None:
+    call, internet, web1 = served.call("web1"), served.node(INTERNET), served.machines["web1"]
+    assert json.loads(get(served.node("web1"), FAR6)) == {"name": INTERNET, "from": web1.ipv6}
+    assert json.loads(get(internet, web1.ipv6)) == {"name": "web1", "from": NEAR6}
+    vpc = call.listVPCs()["vpc"][0]
+    assert {route["subnet"] for route in vpc["ip6routes"]} == {"2001:db8:11::/64"}
+    narrow = call.createNetworkACLList(name="narrow", vpcid=vpc["id"])["networkacllist"]["id"]
+    item = {"aclid": narrow, "protocol": "tcp", "startport": 8080, "endport": 8080}
+    call.createNetworkACL(number=1, traffictype="ingress", cidrlist=f"{NEAR6}/128", **item)
+    call.createNetworkACL(number=2, traffictype="egress", cidrlist=f"{NEAR6}/128", **item)
+    before = call.listNetworks(id=served.networks["web"])["network"][0]["aclid"]
+    call.replaceNetworkACLList(aclid=narrow, networkid=served.networks["web"])
+    served.cloud.wait_objects()
+    try:
+        assert json.loads(get(internet, web1.ipv6))["name"] == "web1"
+        assert get(internet, web1.ipv6, 8080, "--interface", FAR6) == ""
+        assert " 0 received" in ask(internet, web1.ipv6)
+        assert json.loads(get(served.node("web1"), NEAR6))["name"] == INTERNET
+        assert get(served.node("web1"), FAR6) == ""
+    finally:
+        call.replaceNetworkACLList(aclid=before, networkid=served.networks["web"])
+        served.cloud.wait_objects()
+
+
+def test_tenants_reach_each_other_by_the_router_outside(served: North) -> None:
+    red1, blue1 = served.machines["red1"], served.machines["blue1"]
+    out = rule(served, "red1", "egress", "tcp")
+    assert get(served.node("red1"), blue1.ipv6) == "", "blue lets nothing in"
+    into = rule(served, "blue1", "ingress", "tcp", startport=8080, endport=8080, cidrlist="2001:db8:1::/64")
+    assert json.loads(get(served.node("red1"), blue1.ipv6)) == {"name": "blue1", "from": red1.ipv6}
+    assert get(served.node("web1"), blue1.ipv6) == "", "blue lets in red alone"
+    withdraw(served, "red1", out)
+    withdraw(served, "blue1", into)
+
+
+#: Sends one datagram, and says what comes of it.
+SEND = """
+import socket, sys
+with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
+    sender.settimeout(3)
+    sender.connect((sys.argv[1], 1))
+    sender.send(b"hello")
+    try:
+        sender.recv(100)
+    except OSError as error:
+        print(type(error).__name__)
+"""
+
+
+def test_errors_come_back_of_what_was_let_out(served: North) -> None:
+    out = rule(served, "red1", "egress", "all")
+    red1 = served.node("red1")
+    process = red1.popen([sys.executable, "-c", SEND, NEAR6], stdout=-1, text=True)
+    assert process.communicate(timeout=30)[0].strip() == "ConnectionRefusedError"
+    assert "Hop limit" in reach(red1, FAR6, "-t1"), "the router says that the hops are spent"
+    withdraw(served, "red1", out)
+
+
+def test_who_is_outside_does_not_speak_in_the_name_of_who_is_inside(served: North) -> None:
+    internet, red1, red2 = served.node(INTERNET), served.machines["red1"], served.machines["red2"]
+    opened = rule(served, "red2", "ingress", "all")
+    seen = served.node("red2").popen(
+        ["timeout", "6", "tcpdump", "-n", "-l", "-i", "any", "icmp6", "and", "src", str(red1.ipv6)],
+        stdout=-1, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    while "listening" not in (line := seen.stdout.readline()):
+        assert line, "tcpdump has ended"
+    internet.cmd(f"ip address add {red1.ipv6}/128 dev lo nodad")
+    try:
+        assert " 0 received" in ask(internet, red2.ipv6, "-I", str(red1.ipv6))
+    finally:
+        internet.cmd(f"ip address del {red1.ipv6}/128 dev lo")
+    # The one who has the address is heard.
+    assert " 3 received" in reach(served.node("red1"), red2.ipv6)
+    assert seen.communicate(timeout=30)[0].count("echo request") == 3
+    withdraw(served, "red2", opened)
+
+
+def test_prefixes_move_when_their_gateway_dies_and_back_when_it_returns(served: North) -> None:
+    internet, red1, red2 = served.node(INTERNET), served.node("red1"), served.machines["red2"]
+    rules = [rule(served, "red1", "egress", "all"), rule(served, "red2", "ingress", "all")]
+    address = served.source_nat("red1")["ipaddress"]
+    first = served.home(address)
+    with listening(internet, 7000):
+        talk = running(red1, "to", FAR6, "7000")
+        pings = [
+            node.popen(["ping", "-i", "0.01", "-c", "600", "-W", "1", str(to)], stdout=-1, text=True)
+            for node, to in ((red1, FAR6), (internet, red2.ipv6))
+        ]
+        time.sleep(1)
+        with served.cut_off(first, address):
+            time.sleep(1.5)
+        for process in pings:
+            output, _ = process.communicate(timeout=30)
+            sent, received = map(int, re.findall(r"(\d+) packets transmitted, (\d+) received", output)[0])
+            assert sent == 600
+            assert sent - received <= 40, output[-300:]
+        found = ended(talk)
+        assert found["count"] > 50 and found["longest"] < 5, found
+    withdraw(served, "red1", *rules)
