@@ -25,6 +25,10 @@ from sdn_orch.northbound.operator.door import Door
 from sdn_orch.northbound.operator.models import Scope
 from sdn_orch.northbound.server import Server, listen_tcp
 from sdn_orch.northbound.service import Service
+from sdn_orch.provider.api import Api
+from sdn_orch.provider.doctor import examine
+from sdn_orch.provider.installation import Installation
+from sdn_orch.provider.wanted import Wanted
 from sdn_orch.reconcile import Reconciler
 from tests.cloudstack import Cloud
 from tests.extension import EXECUTABLE, ran, run
@@ -224,6 +228,22 @@ def test_over_tls(world: World) -> None:
     assert "certificate" in world.fail(2, payload(**secure))
     assert "cafile" in world.fail(1, payload(**secure, cafile="/nowhere"))
     server.stop()
+
+
+def test_the_doctor_asks_the_daemon(world: World) -> None:
+    def found(token: str) -> list[tuple[bool | None, str]]:
+        wanted = Wanted(name="x", physical_network="x", url=world.details["url"], token=token)
+        # Nobody is at that endpoint: what is looked at last does not depend on it.
+        with Api("http://127.0.0.1:1/client/api", "key", "secret") as api:
+            return [(each.is_right, each.what) for each in examine(Installation(api, wanted))]
+
+    right = found(world.details["password"])
+    assert right[1:] == [
+        (True, f"the daemon at {world.details['url']}"),
+        (False, "the daemon has no switches"),
+    ]
+    assert found("sdn-orch-x")[-1] == (False, f"{world.details['url']}: does not accept the token")
+    assert found("")[-1][0] is None
 
 
 def test_secrets_are_not_printed(world: World) -> None:

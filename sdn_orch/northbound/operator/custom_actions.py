@@ -32,7 +32,8 @@ _Action = Callable[[View, tuple[Network, ...], dict[str, str]], str]
 def run(view: View, snapshot: Snapshot, cloud: str, given: dict[str, Any]) -> str:
     """The action's text. Raises Invalid for one that is not known, NotFound for what was never heard of."""
     said = payload.read(payload.CustomAction, given)
-    action = ACTIONS.get(said.action)
+    # CloudStack has one list of names for the actions of networks and of VPCs.
+    action = ACTIONS.get(said.action.removeprefix("vpc-"))
     if action is None:
         raise Invalid(f"payload: action: it is none of {', '.join(ACTIONS)}")
     return action(view, _networks(snapshot, cloud, said), said.parameters)

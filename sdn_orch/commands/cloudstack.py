@@ -1,0 +1,194 @@
+"""`cloudstack`: adds sdn-orch to a CloudStack that runs already, examines that, and takes it out again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sdn_orch.commands.common import REFUSED, WRONG, ConfigOption, ask, console, fail
+
+if TYPE_CHECKING:
+    from sdn_orch.provider.installation import Installation
+    from sdn_orch.provider.wanted import Wanted
+
+app = typer.Typer(help="A CloudStack that you run: give its networks to sdn-orch.", no_args_is_help=True)
+
+EndpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--endpoint",
+        envvar="CLOUDSTACK_ENDPOINT",
+        metavar="URL",
+        help="As http://cloudstack.example:8080/client/api; without it the commands are printed.",
+        show_default=False,
+    ),
+]
+KeyOption = Annotated[
+    str,
+    typer.Option(
+        "--key", envvar="CLOUDSTACK_KEY", help="A root administrator's API key.", show_default=False
+    ),
+]
+# A secret in the arguments would be in the list of processes.
+SecretOption = Annotated[
+    str,
+    typer.Option(envvar="CLOUDSTACK_SECRET", hidden=True, show_default=False),
+]
+NetworkOption = Annotated[
+    str, typer.Option("--physical-network", metavar="NAME", help="The physical network, by name or id.")
+]
+UrlOption = Annotated[
+    str,
+    typer.Option(
+        "--url", help="Where management servers reach the daemon's API, as https://sdn.example:8443."
+    ),
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(envvar="SDN_ORCH_TOKEN", hidden=True, show_default=False),
+]
+NameOption = Annotated[
+    str, typer.Option("--name", help="The extension's name, which is the provider's, too.")
+]
+CafileOption = Annotated[
+    str,
+    typer.Option(
+        "--cafile", metavar="FILE", help="The authority of the daemon's certificate, on management servers."
+    ),
+]
+CloudOption = Annotated[
+    str, typer.Option("--cloud", help="A name for this CloudStack, if several share the switches.")
+]
+SegmentsOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-vlans",
+        help="Networks are told apart by UUID instead of by a VLAN or VNI of the physical network.",
+    ),
+]
+
+
+@app.command()
+def install(
+    url: UrlOption,
+    physical_network: NetworkOption,
+    endpoint: EndpointOption = None,
+    key: KeyOption = "",
+    secret: SecretOption = "",
+    token: TokenOption = None,
+    name: NameOption = "sdnorch",
+    cafile: CafileOption = "",
+    cloud: CloudOption = "",
+    no_vlans: SegmentsOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Register the extension, its actions and its offerings, or print the commands that do.
+
+    What is there already stays. The secret of the API key is read from CLOUDSTACK_SECRET, a token of the
+    daemon from SDN_ORCH_TOKEN; without one, a new token is made.
+    """
+    from sdn_orch.provider import script
+    from sdn_orch.provider.wanted import Wanted
+
+    def wanted(token: str) -> Wanted:
+        return Wanted(
+            name=name,
+            physical_network=physical_network,
+            url=url.rstrip("/"),
+            token=token,
+            cafile=cafile,
+            cloud=cloud,
+            chooses_segments=no_vlans,
+        )
+
+    if endpoint is None:
+        return print("\n".join(script.install(wanted("hidden"))))
+    if token is None:
+        body = {"name": "cloudstack", "scope": "operate", "days": None}
+        token = str(ask(config, "/v1/tokens", method="POST", body=body)["token"])
+    with _installation(wanted(token), endpoint, key, secret) as found:
+        found.install(print)
+        print(f"now, on every management server: {script.place_file(name)}")
+    return None
+
+
+@app.command()
+def doctor(
+    url: UrlOption,
+    physical_network: NetworkOption,
+    endpoint: EndpointOption = None,
+    key: KeyOption = "",
+    secret: SecretOption = "",
+    token: TokenOption = None,
+    name: NameOption = "sdnorch",
+    cafile: CafileOption = "",
+    cloud: CloudOption = "",
+    no_vlans: SegmentsOption = False,
+) -> None:
+    """Look at every step of an installation: what is wrong, and how to mend it."""
+    from sdn_orch.provider.doctor import examine
+    from sdn_orch.provider.wanted import Wanted
+
+    wanted = Wanted(
+        name=name,
+        physical_network=physical_network,
+        url=url.rstrip("/"),
+        token=token or "",
+        cafile=cafile,
+        cloud=cloud,
+        chooses_segments=no_vlans,
+    )
+    is_well = True
+    with _installation(wanted, endpoint, key, secret) as found:
+        for finding in examine(found):
+            mark = {True: "✓", False: "✗", None: "–"}[finding.is_right]
+            console().print(f"{mark} {finding.what}", markup=False, highlight=False)
+            if not finding.is_right and finding.mend:
+                console().print(f"    {finding.mend}", markup=False, highlight=False)
+            is_well &= finding.is_right is not False
+    if not is_well:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def uninstall(
+    physical_network: NetworkOption,
+    endpoint: EndpointOption = None,
+    key: KeyOption = "",
+    secret: SecretOption = "",
+    name: NameOption = "sdnorch",
+) -> None:
+    """Take the offerings, actions, registration and extension away, or print the commands that do.
+
+    Refused while networks are of the offerings. The token is revoked with `sdn-orch token revoke`.
+    """
+    from sdn_orch.provider import script
+    from sdn_orch.provider.wanted import Wanted
+
+    wanted = Wanted(name=name, physical_network=physical_network, url="", token="")
+    if endpoint is None:
+        return print("\n".join(script.uninstall(wanted)))
+    with _installation(wanted, endpoint, key, secret) as found:
+        found.uninstall(print)
+    return None
+
+
+@contextmanager
+def _installation(wanted: Wanted, endpoint: str | None, key: str, secret: str) -> Iterator[Installation]:
+    """In that CloudStack; leaves with what it refuses."""
+    from sdn_orch.provider.api import Api, CallRefused
+    from sdn_orch.provider.installation import Installation
+
+    if not endpoint or not key or not secret:
+        fail(
+            WRONG,
+            "give --endpoint, --key, and the key's secret in the environment's CLOUDSTACK_SECRET",
+        )
+    try:
+        with Api(endpoint, key, secret) as api:
+            yield Installation(api, wanted)
+    except CallRefused as refused:
+        fail(REFUSED, str(refused))

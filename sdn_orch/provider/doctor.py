@@ -1,0 +1,164 @@
+"""Looks at every step of an installation, and says what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sdn_orch.provider.api import JSON, CallRefused
+from sdn_orch.provider.installation import Installation
+from sdn_orch.provider.script import place_file
+from sdn_orch.provider.wanted import Step
+
+#: The first version that gives networks to extensions.
+FIRST_VERSION = (4, 23)
+_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `is_right` None: it could not be. `mend` says what to do."""
+
+    is_right: bool | None
+    what: str
+    mend: str = ""
+
+
+def examine(installation: Installation) -> Iterator[Finding]:
+    """From CloudStack to the switches."""
+    yield from _cloudstack(installation)
+    yield from _daemon(installation)
+
+
+def _cloudstack(installation: Installation) -> Iterator[Finding]:
+    try:
+        said = installation.api.call("listCapabilities").get("capability", {})
+        yield _version(str(said.get("cloudstackversion", "")))
+        installation.find_network()
+        for step in installation.wanted.steps():
+            row = installation.find(step)
+            if row is None:
+                yield Finding(False, f"{step.what}: is not there", "sdn-orch cloudstack install")
+            else:
+                yield from _step(installation, step, row)
+    except CallRefused as refused:
+        yield Finding(False, str(refused), "give the endpoint, and a root administrator's key and secret")
+
+
+def _version(text: str) -> Finding:
+    numbers = re.match(r"(\d+)\.(\d+)", text)
+    is_right = numbers is not None and (int(numbers[1]), int(numbers[2])) >= FIRST_VERSION
+    wanted = ".".join(map(str, FIRST_VERSION))
+    return Finding(
+        is_right, f"CloudStack {text or 'of an unknown version'}", f"extensions for networks need {wanted}"
+    )
+
+
+def _step(installation: Installation, step: Step, row: JSON) -> Iterator[Finding]:
+    state = row.get("state")
+    if step.then is not None and state != step.then[1]["state"]:
+        mend = f"cmk {step.then[0]} id={row['id']} state={step.then[1]['state']}"
+        yield Finding(False, f"{step.what}: is {state}", mend)
+    elif step.make == "createExtension":
+        yield from _extension(installation, step, row)
+    else:
+        yield Finding(True, step.what)
+
+
+def _extension(installation: Installation, step: Step, row: JSON) -> Iterator[Finding]:
+    name = installation.wanted.name
+    if row.get("state") != "Enabled":
+        yield Finding(
+            False, f"{step.what}: is {row.get('state')}", f"cmk updateExtension id={row['id']} state=Enabled"
+        )
+    given = row.get("details") or {}
+    for key, value in installation.wanted.extension_details.items():
+        if not _means(str(given.get(key, "")), value):
+            yield Finding(
+                False,
+                f"{step.what}: its detail {key} is {given.get(key) or 'missing'}",
+                f"cmk updateExtension id={row['id']} 'details[0].{key}={value}'",
+            )
+    if row.get("pathready") is False:
+        yield Finding(
+            False,
+            f"{step.what}: its file is not ready on every management server",
+            f"on each: {place_file(name)}; CloudStack looks every five minutes",
+        )
+    else:
+        yield Finding(True, step.what)
+    if row.get("path"):
+        yield _file(Path(row["path"]), name)
+
+
+def _means(given: str, wanted: str) -> bool:
+    """Whether two details are the same, as texts or as JSON."""
+    if given == wanted:
+        return True
+    try:
+        return bool(json.loads(given) == json.loads(wanted))
+    except ValueError:
+        return False
+
+
+def _file(path: Path, name: str) -> Finding:
+    """The file, where this is a management server."""
+    if not path.exists():
+        return Finding(None, f"{path}: this is no management server", "run this on each of them, too")
+    others = sorted(each.name for each in path.parent.iterdir() if each != path)
+    if others:
+        return Finding(False, f"{path.parent}: has more than the file in it", f"remove {', '.join(others)}")
+    ours = Path(__file__).parents[2] / "apps" / "cloudstack_extension.py"
+    if not path.stat().st_mode & 0o100 or (ours.exists() and path.read_bytes() != ours.read_bytes()):
+        return Finding(False, f"{path}: is another version, or cannot be run", place_file(name))
+    return Finding(True, str(path))
+
+
+def _daemon(installation: Installation) -> Iterator[Finding]:
+    wanted = installation.wanted
+    if not wanted.token:
+        yield Finding(None, f"{wanted.url}: no token to ask the daemon with", "give --token")
+        return
+    try:
+        with httpx.Client(timeout=_TIMEOUT, verify=wanted.cafile or True) as client:
+            answer = client.get(
+                f"{wanted.url}/v1/status", headers={"Authorization": f"Bearer {wanted.token}"}
+            )
+    except (httpx.HTTPError, OSError) as error:
+        yield Finding(
+            False,
+            f"{wanted.url}: {error}",
+            "start the daemon, let [api] listen where this host reaches it, and see cafile",
+        )
+        return
+    if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        yield Finding(
+            False,
+            f"{wanted.url}: does not accept the token",
+            "sdn-orch token create cloudstack --scope operate",
+        )
+    elif answer.status_code != httpx.codes.OK:
+        yield Finding(False, f"{wanted.url}: answers {answer.status_code}", "see the daemon's log")
+    else:
+        yield Finding(True, f"the daemon at {wanted.url}")
+        yield from _switches(answer.json()["switches"])
+
+
+def _switches(rows: list[dict[str, Any]]) -> Iterator[Finding]:
+    if not rows:
+        yield Finding(False, "the daemon has no switches", "list them under [[switches]]")
+    for row in rows:
+        if row["phase"] == "in-sync" and not row["notes"]:
+            continue
+        notes = "; ".join(row["notes"])
+        yield Finding(
+            row["phase"] == "in-sync" and None,
+            f"switch {row['name']}: {row['phase']}{': ' + notes if notes else ''}",
+            "point it at the controller; sdn-orch status says more",
+        )
