@@ -145,9 +145,9 @@ def doctor(
     with _installation(wanted, endpoint, key, secret) as found:
         for finding in examine(found):
             mark = {True: "✓", False: "✗", None: "–"}[finding.is_right]
-            console().print(f"{mark} {finding.what}", markup=False, highlight=False)
+            console().print(f"{mark} {finding.what}")
             if not finding.is_right and finding.mend:
-                console().print(f"    {finding.mend}", markup=False, highlight=False)
+                console().print(f"    {finding.mend}")
             is_well &= finding.is_right is not False
     if not is_well:
         raise typer.Exit(REFUSED)
