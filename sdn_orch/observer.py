@@ -18,9 +18,11 @@ from sdn_orch.dataplane.pipeline import Punt, punt_of
 from sdn_orch.facts import Facts
 from sdn_orch.gateway_facts import Absences, absent, port_changed, present
 from sdn_orch.guest.announcement import Announcer
+from sdn_orch.guest.checks import Checks, Turned, noted
 from sdn_orch.guest.service import Advertiser
 from sdn_orch.guest.worker import Allowance, Worker
-from sdn_orch.intent.model import Attachment, Link, Nic, Source, Switch
+from sdn_orch.intent.balancers import Balancer, HealthCheck, Member
+from sdn_orch.intent.model import Attachment, Link, Network, Nic, Source, Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Change, Snapshot
 from sdn_orch.openflow.values import Output
@@ -42,6 +44,8 @@ log = logging.getLogger(__name__)
 _TRY_AGAIN = 1.0
 #: Seconds that the databases have, together, to be left.
 _STOP_TIMEOUT = 0.3
+#: What decides who is checked.
+_CHECKED = (HealthCheck, Balancer, Member, Nic, Network)
 #: What decides which public addresses live at which gateway.
 _AT_GATEWAYS = (PublicAddress, PublicRange, Switch, Link)
 
@@ -77,6 +81,7 @@ class Observer:
         self._advertiser = Advertiser(store.snapshot, self._datapaths.get, time.monotonic())
         self._absences = Absences([row.dpid for row in config.switches], time.monotonic())
         self._uplinks = Uplinks(store.snapshot, self._datapaths.get)
+        self._checks = Checks(store.snapshot, self._datapaths.get)
         self._databases = {row.endpoint: self._database(row.endpoint) for row in config.ovsdb}
         self._silent = set(self._databases)
         self._upkeep = Upkeep(
@@ -146,6 +151,9 @@ class Observer:
             self._facts.offer((packet.dpid, packet.in_port), lambda: self._note_lldp(packet))
         elif reason is Punt.UPSTREAM:
             self._facts.offer((packet.dpid, packet.in_port), lambda: self._note_upstream(packet))
+        elif reason is Punt.CHECK:
+            place = (packet.dpid, packet.in_port)
+            self._facts.offer(place, lambda: self._note_health(self._checks.receive(packet)))
         elif reason is Punt.FIRST_PACKET:
             self._facts.offer((packet.dpid, packet.in_port), lambda: self._note_first_packet(packet))
         else:
@@ -215,6 +223,12 @@ class Observer:
     def _note_upstream(self, packet: PacketIn) -> None:
         self._facts.commit(lambda snapshot: answered(snapshot, packet), "the gateway of a public range")
 
+    def _note_health(self, turned: Turned) -> None:
+        if turned:
+            for member_id, failing in turned:
+                log.info("member %s of a load balancer %s", member_id, "fails" if failing else "lives")
+            self._facts.commit(lambda snapshot: noted(snapshot, turned), "health of balancers' members")
+
     def _note_links(self, seen: Sequence[Seen]) -> None:
         if seen:
             port_up = self._discovery.port_up
@@ -234,6 +248,7 @@ class Observer:
         for dpid in self._absences.lost(now):
             self._facts.commit(partial(absent, dpid=dpid), f"switch {dpid:016x} is away")
         self._uplinks.tick(now)
+        self._note_health(self._checks.tick(now))
         self._advertiser.tick(now)
         self._announcer.tick(now)
 
@@ -291,6 +306,8 @@ class Observer:
                 continue
             if any(isinstance(new or old, _AT_GATEWAYS) for old, new in commit.changes):
                 self._facts.do(self._uplinks.changed)
+            if any(isinstance(new or old, _CHECKED) for old, new in commit.changes):
+                self._facts.do(self._checks.changed)
             if nics := [new.id for _, new in commit.changes if isinstance(new, Nic)]:
                 self._facts.do(partial(self._note_nics, nics))
             if places := [new.id for _, new in commit.changes if isinstance(new, Attachment)]:

@@ -97,6 +97,8 @@ class Punt(IntEnum):
     DNS = 11
     #: A guest speaks TCP to the metadata or password service.
     METADATA = 12
+    #: A guest answers a health check.
+    CHECK = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +242,11 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.SERVICE,
-            "from_port: DHCP requests, router solicitations and what is for the metadata and password "
-            "services go to the controller; what only "
-            "servers say is dropped, and first fragments that do not tell their ports.",
+            "from_port: DHCP requests, router solicitations, what is for the metadata and password services "
+            "and answers to health checks go to the controller; what only servers say is dropped, and first "
+            "fragments that do not tell their ports.",
             (Table.FROM_GUARD, Table.PUNT),
-            {"server": 600, "client": 500, "metadata": 400, "other": 0},
+            {"server": 600, "client": 500, "metadata": 400, "check": 300, "other": 0},
         ),
         Stage(
             Table.FROM_GUARD,

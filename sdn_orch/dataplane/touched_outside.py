@@ -8,10 +8,11 @@ from sdn_orch.dataplane.route_units import routes_of
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
 from sdn_orch.dataplane.units import realm_owners, rules_of
 from sdn_orch.dataplane.world import World
-from sdn_orch.intent.balancers import Balancer, Member, Stickiness
+from sdn_orch.intent.balancers import Balancer, HealthCheck, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import GatewayRule, networks_of, principal, router_of_rule, routers_out
+from sdn_orch.intent.health import Failing
 from sdn_orch.intent.model import Network, Nic, Record, Switch
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.routes import routes_by
@@ -26,8 +27,10 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
         match one:
             case FirewallRule() | Forward() | Balancer() | EgressRule() | RoutedRule():
                 found |= _rule(world, one)
-            case Member() | Stickiness():
+            case Member() | Stickiness() | HealthCheck():
                 found |= _balancer(world, one.balancer_id)
+            case Failing():
+                found |= _balancer(world, world.snapshot.need(Member, one.member_id).balancer_id)
             case StaticRoute():
                 found |= _routes(before, after, one.vpc_id)
             case NextHop():

@@ -30,7 +30,7 @@ _IP_SERVICES: dict[Punt, Callable[[Snapshot, Guest, Frame, Ip], bytes | None]] =
 }
 _ROUTER_SERVICES = frozenset((Punt.TTL_EXCEEDED, Punt.TOO_BIG))
 #: The reasons that are answered here, and by a listener (`listener.py`).
-SERVICES = frozenset((Punt.ARP, Punt.DNS, Punt.METADATA, *_IP_SERVICES, *_ROUTER_SERVICES))
+SERVICES = frozenset((Punt.ARP, Punt.DNS, Punt.METADATA, Punt.CHECK, *_IP_SERVICES, *_ROUTER_SERVICES))
 
 
 def answer(

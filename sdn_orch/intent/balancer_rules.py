@@ -143,7 +143,7 @@ def health_check(after: Snapshot, record: HealthCheck) -> Iterator[str]:
     """The only one of its balancer, with times that leave room for an answer."""
     if after.count_where(HealthCheck, "balancer_id", record.balancer_id) > 1:
         yield f"balancer_id: balancer {record.balancer_id} has a health check already"
-    if len(record.path) > 255 or not _PATH.fullmatch(record.path):
+    if record.path and (len(record.path) > 255 or not _PATH.fullmatch(record.path)):
         yield "path: it must begin with / and be 255 printable characters without spaces at most"
     bounds = {"timeout": _TIMEOUT, "interval": _INTERVAL, "healthy": _THRESHOLD, "unhealthy": _THRESHOLD}
     for field, (low, high) in bounds.items():

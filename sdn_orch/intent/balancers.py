@@ -154,15 +154,16 @@ class Stickiness(Record):
 class HealthCheck(Record):
     """How it is found out which members live. One a balancer; times in seconds.
 
-    A member counts as dead after `unhealthy` checks of which none was answered in time, as live again after
-    `healthy` answered ones.
+    Members of a TCP balancer are asked by HTTP for `path`, or where that is empty just for a connection,
+    at the first of its `guest_ports`; others are pinged. A member counts as dead after `unhealthy` checks of
+    which none was answered in time, as live again after `healthy` answered ones.
     """
 
     REFERENCES: ClassVar[dict[str, str]] = {"balancer_id": "Balancer"}
     GOES_WITH: ClassVar[tuple[str, ...]] = ("balancer_id",)
 
     balancer_id: str
-    path: str = "/"
+    path: str = ""
     timeout: int = 5
     interval: int = 5
     healthy: int = 2

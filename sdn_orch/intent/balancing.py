@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from sdn_orch.intent.balancers import Affinity, Balancer, Member, Stickiness
+from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Nic
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import TCP, UDP, Ports
@@ -48,9 +49,14 @@ def translations(balancer: Balancer) -> Iterator[tuple[Ports, int | None]]:
 
 
 def takers(snapshot: Snapshot, balancer: Balancer) -> Iterator[tuple[Member, Nic, IPv4Address]]:
-    """Its members that may get connections, with their NICs and where they are reached."""
+    """Its members that may get connections, with their NICs and where they are reached.
+
+    Those that do not answer checks get none, unless there is nobody else.
+    """
+    found: list[tuple[Member, Nic, IPv4Address]] = []
     for member in snapshot.where(Member, "balancer_id", balancer.id):
         nic = snapshot.need(Nic, member.nic_id)
         address = member.guest or nic.ipv4
         if member.weight and nic.active and address is not None:
-            yield member, nic, address
+            found.append((member, nic, address))
+    yield from [taker for taker in found if not is_failing(snapshot, taker[0])] or found

@@ -17,6 +17,7 @@ from sdn_orch.intent.admission import (
 )
 from sdn_orch.intent.gateways import gateway_of, networks_of, realm_of, router_id
 from sdn_orch.intent.guard import passes
+from sdn_orch.intent.health import ASKING_PORTS
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.metadata import ADDRESS, PORTS
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch, Transport
@@ -130,6 +131,11 @@ def _controller_service(network: Network, packet: Packet) -> Service | None:
     if packet.get("tcp_dst") in PORTS and "ipv4_dst" in packet:
         target = IPv4Address(packet["ipv4_dst"])
         return Service.METADATA if target in (network.gateway4, ADDRESS) else None
+    if "ipv4_dst" in packet and IPv4Address(packet["ipv4_dst"]) == network.gateway4:
+        value, mask = ASKING_PORTS
+        port = packet.get("tcp_dst")
+        if (port is not None and port & mask == value) or packet.get("icmpv4_type") == _ECHO4[1]:
+            return Service.CHECK
     return None
 
 

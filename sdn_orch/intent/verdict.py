@@ -27,6 +27,7 @@ class Service(StrEnum):
     TIME_EXCEEDED = "time exceeded"
     TOO_BIG = "packet too big"
     METADATA = "metadata and passwords"
+    CHECK = "health checks"
 
 
 @dataclass(frozen=True, slots=True)

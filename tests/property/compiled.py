@@ -29,6 +29,7 @@ _PUNTS = {
     Service.TIME_EXCEEDED: Punt.TTL_EXCEEDED,
     Service.TOO_BIG: Punt.TOO_BIG,
     Service.METADATA: Punt.METADATA,
+    Service.CHECK: Punt.CHECK,
 }
 Received = frozenset[tuple[str, Packet]]
 

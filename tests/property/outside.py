@@ -8,10 +8,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from random import Random
 from typing import Any
 
-from sdn_orch.intent.balancers import Algorithm, Balancer, Member
+from sdn_orch.intent.balancers import Algorithm, Balancer, HealthCheck, Member
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import networks_of, principal, router_id
+from sdn_orch.intent.health import Failing
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
 from sdn_orch.intent.outside import public_mac
@@ -158,6 +159,10 @@ def _balancer(random: Random, address: PublicAddress, nics: list[Nic], number: i
         weight = random.choice((0, 1, 1, 3))
         id = f"{record.id}/{seat}"
         yield Member(id=id, balancer_id=record.id, nic_id=nic.id, guest=guest4, weight=weight, seat=seat * 2)
+        if random.random() < 0.3:
+            yield Failing(id=f"{id} fails", member_id=id)
+    if random.random() < 0.7:
+        yield HealthCheck(id=f"{record.id} check", balancer_id=record.id)
 
 
 _MAPPINGS: tuple[tuple[Ports, Ports], ...] = (

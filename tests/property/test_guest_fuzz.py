@@ -203,6 +203,7 @@ def test_the_seeds_are_answered() -> None:
     assert {seed for seed, _ in answered} == set(SEEDS)
     assert {reason for _, reason in answered} == set(Punt) - {
         Punt.DISCOVERY,
+        Punt.CHECK,
         Punt.FIRST_PACKET,
         Punt.UPSTREAM,
     }

@@ -17,10 +17,12 @@ from sdn_orch.dataplane.plan import diff
 from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import InUse, Invalid, NotFound
+from sdn_orch.intent import balancers
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.health import Failing
 from sdn_orch.intent.model import (
     Attachment,
     Capabilities,
@@ -91,7 +93,8 @@ def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
                 *(Machine, StaticRoute, StaticRoute),
                 *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
                 *(NextHop, RoutedRule, RoutedRule),
-                *(AclItem, AclItem, SecurityRule, SecurityRule, Balancer, Member, Member, Stickiness),
+                *(AclItem, AclItem, SecurityRule, SecurityRule),
+                *(Balancer, Member, Member, Stickiness, balancers.HealthCheck, Failing),
             )
         )
     )
@@ -306,8 +309,8 @@ def _balancer(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 
 @st.composite
 def _member(draw: st.DrawFn, snapshot: Snapshot) -> Record:
-    balancers = [one.id for one in snapshot.all(Balancer)] or ["none"]
-    seat, balancer_id = draw(st.integers(0, 4)), draw(st.sampled_from(balancers))
+    homes = [one.id for one in snapshot.all(Balancer)] or ["none"]
+    seat, balancer_id = draw(st.integers(0, 4)), draw(st.sampled_from(homes))
     nics = [one.id for one in snapshot.all(Nic) if one.ipv4 is not None] or ["none"]
     record = Member(
         id=f"{balancer_id}/{seat}",
@@ -317,6 +320,18 @@ def _member(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         seat=seat,
     )
     return _numbered(snapshot, record)
+
+
+@st.composite
+def _health_check(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    balancer_id = draw(st.sampled_from([one.id for one in snapshot.all(Balancer)] or ["none"]))
+    return _numbered(snapshot, balancers.HealthCheck(id=f"check {balancer_id}", balancer_id=balancer_id))
+
+
+@st.composite
+def _failing(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    member_id = draw(st.sampled_from([one.id for one in snapshot.all(Member)] or ["none"]))
+    return _numbered(snapshot, Failing(id=f"{member_id} fails", member_id=member_id))
 
 
 @st.composite
@@ -419,6 +434,8 @@ _RECORDS = {
     "Balancer": _balancer,
     "Member": _member,
     "Stickiness": _stickiness,
+    "HealthCheck": _health_check,
+    "Failing": _failing,
     "AclItem": _acl_item,
     "SecurityRule": _security_rule,
 }

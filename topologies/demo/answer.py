@@ -10,6 +10,7 @@ import socket
 import socketserver
 import sys
 import threading
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -27,7 +28,7 @@ def main() -> None:
 
         def do_GET(self) -> None:
             body = said(self.client_address[0])
-            self.send_response(200)
+            self.send_response(HTTPStatus.OK if self.path == "/" else HTTPStatus.NOT_FOUND)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

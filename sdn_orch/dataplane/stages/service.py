@@ -11,7 +11,9 @@ from sdn_orch.dataplane.stages.protocols import (
     DHCP4_SERVER,
     DHCP6_CLIENT,
     DHCP6_SERVER,
+    ECHO_REPLY,
     FIRST_FRAGMENT,
+    ICMP,
     ICMPV6,
     IPV4,
     IPV6,
@@ -20,6 +22,7 @@ from sdn_orch.dataplane.stages.protocols import (
     UDP,
 )
 from sdn_orch.dataplane.views import Dialect, Fields, NetworkView
+from sdn_orch.intent.health import ASKING_PORTS
 from sdn_orch.intent.metadata import ADDRESS, PORTS
 from sdn_orch.openflow.values import Flow, Match
 
@@ -46,9 +49,15 @@ def switch(dialect: Dialect) -> Iterator[Said]:
 
 
 def network(network: NetworkView) -> Iterator[Said]:
-    """The services of a machine's own data, at the gateway's address too."""
-    if network.record.gateway4 is not None:
-        yield from _metadata({"metadata": network.local}, int(network.record.gateway4))
+    """The services of a machine's own data, at the gateway's address too; and what answers its checks."""
+    if network.record.gateway4 is None:
+        return
+    gateway = int(network.record.gateway4)
+    here: Fields = {"metadata": network.local}
+    yield from _metadata(here, gateway)
+    for answer in ({"ip_proto": TCP, "tcp_dst": ASKING_PORTS}, {"ip_proto": ICMP, "icmpv4_type": ECHO_REPLY}):
+        match = Match.of(eth_type=IPV4, ipv4_dst=gateway, **here, **answer)
+        yield punt(Table.SERVICE, "check", match, Punt.CHECK)
 
 
 def _metadata(asked: Fields, address: int) -> Iterator[Flow]:

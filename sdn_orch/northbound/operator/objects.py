@@ -95,7 +95,7 @@ def _of_vpc(snapshot: Snapshot, each: PrivateGateway | StaticRoute) -> str:
 
 
 def _at_balancer(snapshot: Snapshot, policy: HealthCheck) -> str:
-    return f"{policy.path} of {snapshot.need(Balancer, policy.balancer_id).name}"
+    return f"{policy.path or 'health check'} of {snapshot.need(Balancer, policy.balancer_id).name}"
 
 
 def _of_balancer(snapshot: Snapshot, policy: Stickiness | HealthCheck) -> str:
@@ -135,7 +135,7 @@ def _balancer_status(view: View, balancer: Balancer) -> ObjectStatus | str:
     return _rule_status(view, balancer)
 
 
-def _stickiness_status(view: View, policy: Stickiness) -> ObjectStatus | str:
+def _policy_status(view: View, policy: Stickiness | HealthCheck) -> ObjectStatus | str:
     return _balancer_status(view, view.world().snapshot.need(Balancer, policy.balancer_id))
 
 
@@ -173,8 +173,8 @@ KINDS: dict[ObjectKind, _Kind] = {
     ObjectKind.PRIVATE_GATEWAY: _Kind(PrivateGateway, lambda _, each: str(each.address), _of_vpc),
     ObjectKind.STATIC_ROUTE: _Kind(StaticRoute, lambda _, each: str(each.prefix), _of_vpc, _route_status),
     ObjectKind.BALANCER: _Kind(Balancer, _named, _own, _balancer_status),
-    ObjectKind.STICKINESS: _Kind(Stickiness, _named, _of_balancer, _stickiness_status),
-    ObjectKind.HEALTH_CHECK: _Kind(HealthCheck, _at_balancer, _of_balancer),
+    ObjectKind.STICKINESS: _Kind(Stickiness, _named, _of_balancer, _policy_status),
+    ObjectKind.HEALTH_CHECK: _Kind(HealthCheck, _at_balancer, _of_balancer, _policy_status),
 }
 #: Cursors count kinds above this, numbers below.
 _STRIDE = 2**31

@@ -154,7 +154,6 @@ def test_health_checks(cloud: Cloud, red: Client, lb: str) -> None:
         {
             "id": id,
             "description": "d",
-            "pingpath": "/",
             "responsetime": 5,
             "healthcheckinterval": 5,
             "healthcheckthresshold": 2,

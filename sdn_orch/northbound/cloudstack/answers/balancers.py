@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sdn_orch.intent.balancers import Algorithm, Balancer, Certificate, HealthCheck, Member, Stickiness
+from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Machine, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
@@ -110,20 +111,48 @@ RULE: Shape[Balancer] = Shape(
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """A machine behind a rule, with its addresses that are members."""
+    """A machine behind a rule, with its addresses that are members; whether one lives, if that is checked."""
 
     machine: Machine
-    addresses: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
+    lives: bool | None = None
 
 
 def assigned(snapshot: Snapshot, balancer: Balancer) -> list[Assigned]:
     """The machines behind a rule, once each."""
-    found: dict[str, list[str]] = {}
+    is_checked = snapshot.count_where(HealthCheck, "balancer_id", balancer.id) > 0
+    found: dict[str, Assigned] = {}
     for member, nic in balancers.members(snapshot, balancer):
-        found.setdefault(nic.machine_id or "", []).append(str(balancers.address_of(member, nic)))
-    return [Assigned(snapshot.need(Machine, id), tuple(those)) for id, those in found.items() if id]
+        if nic.machine_id is None:
+            continue
+        before = found.get(nic.machine_id) or Assigned(snapshot.need(Machine, nic.machine_id))
+        addresses = (*before.addresses, str(balancers.address_of(member, nic)))
+        lives = before.lives or not is_failing(snapshot, member) if is_checked else None
+        found[nic.machine_id] = Assigned(before.machine, addresses, lives)
+    return list(found.values())
 
 
+def _of_machine(field: Field[Machine]) -> Field[Assigned]:
+    def read(scene: Scene, each: Assigned) -> object:
+        return field.read(scene, each.machine)
+
+    return Field(field.name, field.type, field.description, read, field.is_for_admins, field.fields)
+
+
+def _service_state(_: Scene, each: Assigned) -> str | None:
+    return None if each.lives is None else "Up" if each.lives else "Down"
+
+
+#: A machine behind a rule.
+INSTANCE: Shape[Assigned] = Shape(
+    key=MACHINE.key,
+    resource=MACHINE.resource,
+    keywords=MACHINE.keywords,
+    fields=(
+        *map(_of_machine, MACHINE.fields),
+        string("servicestate", "Up or Down, as the rule's health checks find it", _service_state),
+    ),
+)
 #: A machine behind a rule with its addresses there, when asked for with lbvmips.
 ASSIGNED: Shape[Assigned] = Shape(
     key="lbrulevmidip",
@@ -134,8 +163,8 @@ ASSIGNED: Shape[Assigned] = Shape(
             "loadbalancerruleinstance",
             "responseobject",
             "the machine",
-            lambda scene, each: MACHINE.render(scene, each.machine),
-            fields=MACHINE.fields,
+            INSTANCE.render,
+            fields=INSTANCE.fields,
         ),
         items("lbvmipaddresses", "its addresses in the rule", lambda _, each: list(each.addresses)),
     ),
@@ -275,7 +304,7 @@ HEALTH_CHECK: Shape[HealthCheck] = Shape(
         (
             string("id", "the id of the policy", lambda _, policy: policy.id),
             string("description", "what it is for", lambda s, p: _checked(s, p).description or None),
-            string("pingpath", "what is asked for", lambda _, policy: policy.path),
+            string("pingpath", "what is asked for", lambda _, policy: policy.path or None),
             number("responsetime", "seconds that an answer may take", lambda _, policy: policy.timeout),
             number("healthcheckinterval", "seconds between checks", lambda _, policy: policy.interval),
             number("healthcheckthresshold", "answers until it lives", lambda _, policy: policy.healthy),

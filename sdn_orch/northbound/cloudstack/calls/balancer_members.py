@@ -9,8 +9,7 @@ from typing import Any
 from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.model import Machine, Nic
 from sdn_orch.northbound import balancers
-from sdn_orch.northbound.cloudstack.answers.balancers import ASSIGNED, Assigned, assigned
-from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
+from sdn_orch.northbound.cloudstack.answers.balancers import ASSIGNED, INSTANCE, Assigned, assigned
 from sdn_orch.northbound.cloudstack.calls.balancers import ID
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad, missing_parameter
@@ -83,7 +82,7 @@ def _variant(call: Call) -> tuple[str, Shape[Any]] | None:
 
 @lists(
     "listLoadBalancerRuleInstances",
-    SHAPE,
+    INSTANCE,
     "Lists the machines behind a load balancer rule",
     required(ID),
     APPLIED,
@@ -91,14 +90,14 @@ def _variant(call: Call) -> tuple[str, Shape[Any]] | None:
     key="loadbalancerruleinstance",
     variant=_variant,
 )
-def list_load_balancer_rule_instances(call: Call) -> Iterable[Machine] | Iterable[Assigned]:
+def list_load_balancer_rule_instances(call: Call) -> Iterable[Assigned]:
     """The machines, or those that could be behind the rule and are not."""
     balancer = call[ID]
     found = assigned(call.snapshot, balancer)
     if call.get(APPLIED) is False:
         taken = {each.machine.id for each in found}
-        found = [Assigned(each, ()) for each in _able(call, balancer) if each.id not in taken]
-    return found if call.get(WITH_ADDRESSES) else [each.machine for each in found]
+        return [Assigned(each) for each in _able(call, balancer) if each.id not in taken]
+    return found
 
 
 def _able(call: Call, balancer: Balancer) -> list[Machine]:
