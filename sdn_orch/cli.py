@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from sdn_orch.commands import calls, cloudstack, daemon, flows, lists, pipeline, tokens, topology, trace
+from sdn_orch.commands import (
+    calls,
+    cloudstack,
+    daemon,
+    flows,
+    hosts,
+    lists,
+    pipeline,
+    tokens,
+    topology,
+    trace,
+)
 
 app = typer.Typer(
     name="sdn-orch",
@@ -31,6 +42,7 @@ for command in (
     app.command()(command)
 app.add_typer(tokens.app, name="token")
 app.add_typer(cloudstack.app, name="cloudstack")
+app.add_typer(hosts.app, name="host")
 
 
 def main() -> None:
