@@ -9,7 +9,7 @@ from sdn_orch.intent.balancers import Affinity, Balancer, Member, Stickiness
 from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Nic
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import TCP, UDP, Ports
+from sdn_orch.intent.traffic import TCP, UDP, translations
 
 #: Ports that each lead to another one of the members, of one balancer.
 _SHIFTED_PORTS = 16
@@ -26,7 +26,7 @@ def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
     for policy in snapshot.where(Stickiness, "balancer_id", balancer.id):
         if policy.affinity is not Affinity.SOURCE:
             return "cookies need a proxy, which there is not"
-    if len(list(translations(balancer))) > _SHIFTED_PORTS:
+    if len(list(translations(balancer.ports, balancer.guest_ports))) > _SHIFTED_PORTS:
         return f"more than {_SHIFTED_PORTS} ports must be the same ones of the members, or one of theirs"
     return None
 
@@ -34,18 +34,6 @@ def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
 def by_source(snapshot: Snapshot, balancer: Balancer) -> bool:
     """Whether a client always comes to the same member, as long as the members are the same."""
     return balancer.is_by_source or snapshot.count_where(Stickiness, "balancer_id", balancer.id) > 0
-
-
-def translations(balancer: Balancer) -> Iterator[tuple[Ports, int | None]]:
-    """Ports of the address with the port of the members that they lead to; None: the same one."""
-    public, guest = balancer.ports, balancer.guest_ports
-    if public == guest:
-        yield public, None
-    elif guest[0] == guest[1]:
-        yield public, guest[0]
-    else:
-        for at in range(public[1] - public[0] + 1):
-            yield (public[0] + at, public[0] + at), guest[0] + at
 
 
 def takers(snapshot: Snapshot, balancer: Balancer) -> Iterator[tuple[Member, Nic, IPv4Address]]:

@@ -9,6 +9,9 @@ from typing import ClassVar
 from sdn_orch.intent.address_use import PortUse
 from sdn_orch.intent.traffic import Ports
 
+#: As many ports may be other ones on the other side: each is a flow.
+MOST_SHIFTED = 256
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forward(PortUse):

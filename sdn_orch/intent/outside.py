@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from operator import itemgetter
 
 from sdn_orch.intent.balancers import Balancer
-from sdn_orch.intent.balancing import obstacle, takers, translations
+from sdn_orch.intent.balancing import obstacle, takers
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import gateway_of, next_hop, principal, rival
@@ -21,7 +21,7 @@ from sdn_orch.intent.model import Network, Switch
 from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, TCP, UDP, Packet
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import VERSIONS, Prefix, TrafficRule
+from sdn_orch.intent.traffic import VERSIONS, Prefix, TrafficRule, translations
 from sdn_orch.intent.verdict import place_of
 
 #: An address, and a port or what stands for it.
@@ -246,7 +246,8 @@ def _inside(
 
 def _members(snapshot: Snapshot, balancer: Balancer, port: int) -> list[Side]:
     """Where a balancer's live members are reached that something for one of its ports may go to."""
-    to = next(to for (first, last), to in translations(balancer) if first <= port <= last)
+    ways = translations(balancer.ports, balancer.guest_ports)
+    to = next(to for (first, last), to in ways if first <= port <= last)
     found = takers(snapshot, balancer)
     return [(int(at), port if to is None else to) for _, nic, at in found if place_of(snapshot, nic)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
@@ -26,6 +27,20 @@ def port_blocks(owner_id: str, protocol: int, ports: Ports) -> tuple[tuple[str, 
     """Keys by which those are found whose ranges of ports may meet this one: such have a key in common."""
     first, last = max(ports[0], 0), min(ports[1], LARGEST_PORT)
     return tuple((owner_id, protocol, block) for block in range(first >> _BLOCK, (last >> _BLOCK) + 1))
+
+
+def translations(public: Ports, guest: Ports) -> Iterator[tuple[Ports, int | None]]:
+    """Ports of an address with the port of a machine that they lead to; None: the same one.
+
+    There are as many on both sides, or one of the machine for all.
+    """
+    if public == guest:
+        yield public, None
+    elif guest[0] == guest[1]:
+        yield public, guest[0]
+    else:
+        for at in range(public[1] - public[0] + 1):
+            yield (public[0] + at, public[0] + at), guest[0] + at
 
 
 class Direction(StrEnum):

@@ -19,7 +19,7 @@ from sdn_orch.dataplane.stages.protocols import IPV4, TCP
 from sdn_orch.dataplane.traffic import port_blocks, port_fields, prefix_fields
 from sdn_orch.dataplane.views import AddressView, Fields
 from sdn_orch.intent.balancers import Balancer
-from sdn_orch.intent.balancing import translations
+from sdn_orch.intent.traffic import translations
 from sdn_orch.openflow.values import (
     OPENFLOW_15,
     Action,
@@ -100,7 +100,7 @@ def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
 def _slots(
     address: AddressView, record: Balancer, seats: tuple[int, ...], guests: Mapping[int, int]
 ) -> Iterator[Said]:
-    several = list(translations(record))
+    several = list(translations(record.ports, record.guest_ports))
     # One member has all slots.
     shares = enumerate(seats) if len(set(seats)) > 1 else ((None, seats[0]),)
     for slot, seat in shares:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sdn_orch.dataplane.pipeline import NETWORK, RULES, Punt, Table, flow, public_network, punt
-from sdn_orch.dataplane.rules import Said
+from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages.answer import answer_arp
 from sdn_orch.dataplane.stages.connection import ANNOUNCED, INVALID, KNOWN_OR_TRANSLATED, NEW
 from sdn_orch.dataplane.stages.protocols import (
@@ -23,9 +23,9 @@ from sdn_orch.dataplane.stages.protocols import (
 from sdn_orch.dataplane.traffic import own_matches, port_blocks, port_fields, prefix_fields
 from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, Site
 from sdn_orch.intent.firewall import FirewallRule
-from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.forwards import MOST_SHIFTED, Forward
 from sdn_orch.intent.public import PublicRange
-from sdn_orch.intent.traffic import Ports, TrafficRule
+from sdn_orch.intent.traffic import TrafficRule, translations
 from sdn_orch.openflow.values import (
     IN_PORT,
     Action,
@@ -111,9 +111,13 @@ def forward(address: AddressView, forward: Forward) -> Iterator[Said]:
     """One port of the address leads to one of the NIC; where both ranges are the same it need not be said."""
     if address.guest is not None:
         return
+    first, last = forward.public
+    if forward.public != forward.private and last - first >= MOST_SHIFTED:
+        yield Refused(f"{last - first + 1} ports lead to other ones, at most {MOST_SHIFTED} may")
+        return
     new = begun(address)
     sources = forward.sources or (None,)
-    for ports, port in _pairs(forward.public, forward.private):
+    for ports, port in translations(forward.public, forward.private):
         to = Translate(Side.DESTINATION, int(forward.guest), port)
         alg = FTP if (forward.protocol, ports) == (TCP, (FTP, FTP)) else 0
         actions = (Track(address.zone, Table.INWARD, commit=True, to=to, alg=alg),)
@@ -122,14 +126,6 @@ def forward(address: AddressView, forward: Forward) -> Iterator[Said]:
                 fields = {**port_fields(forward.protocol, block), **prefix_fields("src", source)}
                 match = Match.of(**new, ip_proto=forward.protocol, **fields)
                 yield flow(Table.DESTINATION_NAT, "forward", match, actions)
-
-
-def _pairs(public: Ports, private: Ports) -> Iterator[tuple[Ports, int | None]]:
-    if public == private:
-        yield public, None
-        return
-    for at in range(public[1] - public[0] + 1):
-        yield (public[0] + at, public[0] + at), private[0] + at
 
 
 def _echo(address: AddressView, new: Fields) -> Said:
