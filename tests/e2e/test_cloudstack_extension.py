@@ -11,6 +11,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -289,3 +290,57 @@ def test_custom_actions(site: Site) -> None:
     assert " 3 received" in reach(site.cloud.node("h1"), two.ip)
     site.end(other, stranger)
     site.end(net, one, two)
+
+
+def test_the_daemon_is_killed_while_machines_start(site: Site) -> None:
+    """What was answered is there; what was not is said again, and is there then."""
+    net, manager, controller = (
+        Net(510, "10.1.1.0/24", vlan="510", state="implemented"),
+        site.manager,
+        site.cloud.controller,
+    )
+    vms = [Vm(2000 + n, f"k{n}", f"02:01:00:d2:00:{n:02x}", f"10.1.1.{20 + n}") for n in range(40)]
+
+    def start(vm: Vm) -> None:
+        for attempt in range(3):
+            try:
+                manager.command("prepare-nic", net, **manager.c(net, vm), hostname=vm.name)
+            except CommandFailed:
+                assert attempt < 2
+            else:
+                return
+
+    with ThreadPoolExecutor(8) as pool:
+        started = [pool.submit(start, vm) for vm in vms]
+        started[5].result()
+        controller.kill()
+        controller.start()
+        for each in started:
+            each.result()
+    nics = {row["id"] for row in controller.ask_all("/v1/ports")}
+    assert {vm.uuid for vm in vms} <= nics
+    for vm in vms:
+        manager.send("release-nic", net, **manager.c(net, vm))
+    manager.delete(net)
+    assert not {row["id"] for row in controller.ask_all("/v1/ports")} & {vm.uuid for vm in vms}
+
+
+def test_five_hundred_machines_start_at_once(site: Site) -> None:
+    net, manager = Net(511, "10.2.0.0/16", vlan="511", state="implemented"), site.manager
+    vms = [
+        Vm(3000 + n, f"many{n}", f"02:01:00:d3:{n >> 8:02x}:{n & 255:02x}", f"10.2.{n // 200}.{n % 200 + 10}")
+        for n in range(500)
+    ]
+
+    def start(vm: Vm) -> float:
+        began = time.monotonic()
+        manager.command("prepare-nic", net, **manager.c(net, vm), hostname=vm.name)
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(32) as pool:
+        assert max(pool.map(start, vms)) < 60
+    nics = {row["id"] for row in site.cloud.controller.ask_all("/v1/ports")}
+    assert {vm.uuid for vm in vms} <= nics
+    net.vms += vms
+    manager.restore(net)
+    assert {row["id"] for row in site.cloud.controller.ask_all("/v1/ports")} == nics

@@ -20,7 +20,12 @@ from sdn_orch.intent.traffic import LARGEST_PORT, TCP, UDP, Ports
 from sdn_orch.northbound import balancers, public
 from sdn_orch.northbound.extension import nics
 from sdn_orch.northbound.extension.cloud import Cloud
-from sdn_orch.northbound.extension.payload import PortForward, PublicFields, StaticNat
+from sdn_orch.northbound.extension.payload import (
+    NetworkAddress,
+    PortForward,
+    PublicFields,
+    StaticNat,
+)
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP}
 
@@ -29,6 +34,13 @@ def find(cloud: Cloud, address: IPv4Address) -> PublicAddress | None:
     """The address, if the cloud has it."""
     found = cloud.snapshot.first(PublicAddress, "address", address)
     return found if found is not None and found.account_id == cloud.account.id else None
+
+
+def find_of(cloud: Cloud, said: NetworkAddress) -> PublicAddress | None:
+    """The address, if it is still the network's, or its VPC's: it may have become another one's meanwhile."""
+    kind, number = ("vpc", said.vpc_id) if said.vpc_id else ("network", said.network_id)
+    found = find(cloud, said.public_ip)
+    return found if found is not None and found.router_id == cloud.id(kind, number) else None
 
 
 def make(cloud: Cloud, said: PublicFields, owner: Network | Vpc) -> PublicAddress:
@@ -75,7 +87,7 @@ def map_to_nic(cloud: Cloud, said: StaticNat, network: Network) -> None:
 
 def unmap(cloud: Cloud, said: StaticNat) -> None:
     """The address leads to this machine no more."""
-    address = find(cloud, said.public_ip)
+    address = find_of(cloud, said)
     if address is not None and address.guest == said.private_ip:
         public.unmap_address(cloud.transaction, address)
 
@@ -109,7 +121,7 @@ def forward(cloud: Cloud, said: PortForward, network: Network) -> None:
 
 def end_forward(cloud: Cloud, said: PortForward) -> None:
     """The ports lead nowhere."""
-    address = find(cloud, said.public_ip)
+    address = find_of(cloud, said)
     found = cloud.snapshot.get(Forward, _forward_id(cloud, address, said)) if address else None
     if found is not None:
         public.delete_forward(cloud.transaction, found)

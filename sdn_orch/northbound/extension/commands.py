@@ -75,7 +75,7 @@ def _assign_ip(cloud: Cloud, said: payload.NetworkAddress) -> None:
 
 
 def _release_ip(cloud: Cloud, said: payload.NetworkAddress) -> None:
-    if (address := addresses.find(cloud, said.public_ip)) is not None:
+    if (address := addresses.find_of(cloud, said)) is not None:
         addresses.clear(cloud, address)
         public.release_address(cloud.transaction, address)
 

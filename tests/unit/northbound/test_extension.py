@@ -181,6 +181,23 @@ def test_a_later_word_takes_the_place_of_an_earlier_one(up: World) -> None:
     assert address is not None and (address.network_id, address.nic_id) == (up.network(other).id, None)
 
 
+def test_what_comes_late_ends_nothing_of_an_address_s_new_owner(up: World) -> None:
+    server, net, vm = up.server, up.net, up.vms[0]
+    server.add_forward(net, SECOND, "80", vm.ip, "8080")
+    server.enable_static_nat(net, THIRD, vm.ip)
+    other = Net(210, "10.1.1.0/24", vlan="1911")
+    twin = Vm(900, "twin", "02:01:00:d1:00:99", vm.ip)
+    server.start(other, twin)
+    server.add_forward(other, SECOND, "80", twin.ip, "8080")
+    server.enable_static_nat(other, THIRD, twin.ip)
+    revision = up.snapshot.revision
+    server.remove_forward(net, net.forwards[0])
+    server.disable_static_nat(net, THIRD)
+    for address in (SECOND, THIRD):
+        server.command("release-ip", net, **server.p(address))
+    assert up.snapshot.revision == revision
+
+
 def test_balancers_are_told_by_their_changes(up: World) -> None:
     server, net, (first, second, _) = up.server, up.net, up.vms
     one = server.balance(net, SECOND, 80, 8080, [first.ip, second.ip])
