@@ -24,6 +24,7 @@ from sdn_orch.guest.worker import Allowance, Worker
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Member
 from sdn_orch.intent.model import Attachment, Link, Network, Nic, Source, Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.snapshot import Change, Snapshot
 from sdn_orch.openflow.values import Output
 from sdn_orch.reconcile import Reconciler
@@ -47,7 +48,7 @@ _STOP_TIMEOUT = 0.3
 #: What decides who is checked.
 _CHECKED = (HealthCheck, Balancer, Member, Nic, Network)
 #: What decides which public addresses live at which gateway.
-_AT_GATEWAYS = (PublicAddress, PublicRange, Switch, Link)
+_AT_GATEWAYS = (PublicAddress, PublicRange, PrivateGateway, StaticRoute, Switch, Link)
 
 
 class Observer:

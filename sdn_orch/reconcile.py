@@ -26,7 +26,7 @@ from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.gateways import networks_of, router_of_rule, rule_of
 from sdn_orch.intent.model import Attachment, Link, Nic, Record, Switch
 from sdn_orch.intent.public import PublicAddress
-from sdn_orch.intent.routing import StaticRoute
+from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.openflow.values import FlowEntry, FlowKey, State
 from sdn_orch.southbound.base import Datapath
@@ -336,7 +336,7 @@ def leading(changes: Sequence[tuple[Record | None, Record | None]], switches: Se
 def taking_over(before: World, after: World, changes: Sequence[Difference]) -> set[str]:
     """The gateways to which public addresses may have come: they go first too."""
     moved = before.gateways() != after.gateways()
-    if moved or any(isinstance(old or new, PublicAddress) for old, new in changes):
+    if moved or any(isinstance(old or new, PublicAddress | PrivateGateway) for old, new in changes):
         return {switch.id for switch in after.gateways()}
     return set()
 
@@ -362,7 +362,9 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
     elif owner.kind is OwnerKind.GROUP:
         nics = world.snapshot.where(Nic, "group_ids", owner.id)
         found = {place.switch_id for nic in nics if (place := world.place(nic.id)) is not None}
-    elif owner.kind in (OwnerKind.ADDRESS, OwnerKind.RULE):
+    elif owner.kind in (OwnerKind.ADDRESS, OwnerKind.RULE, OwnerKind.PRIVATE) or _is_over_gateway(
+        world, owner
+    ):
         router = _router_of(world.snapshot, owner.id)
         gateway = None if router is None else world.gateway_of(router)
         found = set() if gateway is None else {gateway.id}
@@ -374,8 +376,17 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
 
 
 def _router_of(snapshot: Snapshot, id: str) -> str | None:
-    """The router of a public address, or of what a rule at a gateway stands on, by the id of either."""
+    """The router of what lives at a gateway, or of what a rule there stands on, by the id of either."""
     if (rule := rule_of(snapshot, id)) is not None:
         return router_of_rule(snapshot, rule)
+    behind = snapshot.get(PrivateGateway, id) or snapshot.get(StaticRoute, id)
+    if behind is not None:
+        return behind.vpc_id
     address = snapshot.get(PublicAddress, id)
     return None if address is None else address.router_id
+
+
+def _is_over_gateway(world: World, owner: Owner) -> bool:
+    """Whether it is a static route over a private gateway."""
+    route = world.snapshot.get(StaticRoute, owner.id) if owner.kind is OwnerKind.ROUTE else None
+    return route is not None and route.gateway_id is not None

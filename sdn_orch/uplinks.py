@@ -8,7 +8,7 @@ needs them, again and again, and their answers become facts in the store. All ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
@@ -18,10 +18,12 @@ from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import NETWORK, public_network
 from sdn_orch.guest.frame import ARP, Frame, ethernet, read_frame, tagged
 from sdn_orch.guest.neighbour import advertised, advertisement, solicitation
-from sdn_orch.intent.gateways import gateway_of, gateways, next_hop, principal
+from sdn_orch.intent.gateways import gateway_of, gateways, next_hop, older_gateway, principal
 from sdn_orch.intent.model import Switch
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.routed import uplink_of
+from sdn_orch.intent.routes import hops_behind
+from sdn_orch.intent.routing import PrivateGateway, PrivateHop
 from sdn_orch.intent.snapshot import Change, Put, Snapshot
 from sdn_orch.openflow.values import Output
 from sdn_orch.southbound.base import Datapath, PacketIn, PacketOut
@@ -35,6 +37,10 @@ _BROADCAST = b"\xff" * 6
 _REQUEST = bytes.fromhex("0001080006040001")
 
 
+#: A switch, a VLAN outside, and who is asked for there.
+_Question = tuple[str, int | None, IPv4Address | IPv6Address]
+
+
 @dataclass(frozen=True, slots=True)
 class _Home:
     """Where an address lives, and as what it is known there."""
@@ -42,10 +48,10 @@ class _Home:
     switch_id: str
     address: IPv4Address | IPv6Address
     mac: bytes
-    range_id: str
+    vlan: int | None
 
 
-#: The id of a public address, and the version: of 6 it is that of the router which has it first.
+#: The id of a public address or private gateway, and the version: of 6 that of the router which has it first.
 _Key = tuple[str, int]
 
 
@@ -58,10 +64,10 @@ class Uplinks:
         self._snapshot = snapshot
         self._datapath_of = datapath_of
         self._homes: dict[_Key, _Home] = {}
-        #: Somebody of each range and version at each gateway, who asks.
-        self._askers: dict[tuple[str, str, int], _Home] = {}
+        #: Somebody at each gateway who asks for each next hop, by switch, VLAN and address.
+        self._askers: dict[_Question, _Home] = {}
         self._is_stale = True
-        self._ask_at: dict[tuple[str, str, int], float] = {}
+        self._ask_at: dict[_Question, float] = {}
         self._announce: list[tuple[float, _Key]] = []
 
     def changed(self) -> None:
@@ -83,28 +89,27 @@ class Uplinks:
         for id in due & self._homes.keys():
             home = self._homes[id]
             self._send(home, home.address)
-        snapshot = self._snapshot()
-        for place, home in self._askers.items():
-            if now >= self._ask_at.get(place, 0.0):
-                known = next_hop(snapshot, home.range_id, home.address.version)
-                self._ask_at[place] = now + (ANSWERED if known else UNANSWERED)
-                if (asked := snapshot.get(PublicRange, home.range_id)) is not None:
-                    self._send(home, asked.gateway if home.address.version == 4 else asked.gateway6)
+        answered = _answered(self._snapshot()) if self._askers else set()
+        for question, home in self._askers.items():
+            if now >= self._ask_at.get(question, 0.0):
+                _, vlan, target = question
+                self._ask_at[question] = now + (ANSWERED if (vlan, target) in answered else UNANSWERED)
+                self._send(home, target)
 
     def _refresh(self, now: float) -> None:
         self._is_stale = False
-        before, self._homes = self._homes, dict(_homes(self._snapshot()))
-        homes = self._homes.values()
-        self._askers = {(home.switch_id, home.range_id, home.address.version): home for home in homes}
+        snapshot = self._snapshot()
+        before, self._homes = self._homes, dict(_homes(snapshot))
+        self._askers = dict(_questions(snapshot, self._homes))
         self._ask_at = {place: at for place, at in self._ask_at.items() if place in self._askers}
         come = [id for id, home in self._homes.items() if before.get(id) != home]
         self._announce += [(now + pause, id) for pause in ANNOUNCED_AT for id in come]
 
-    def _send(self, home: _Home, target: IPv4Address | IPv6Address | None) -> None:
+    def _send(self, home: _Home, target: IPv4Address | IPv6Address) -> None:
         """Ask for an address in the name of another; who asks for its own says that it is here."""
         snapshot = self._snapshot()
-        switch, known = snapshot.get(Switch, home.switch_id), snapshot.get(PublicRange, home.range_id)
-        if switch is None or known is None or target is None or switch.public_port is None:
+        switch = snapshot.get(Switch, home.switch_id)
+        if switch is None or switch.public_port is None:
             return
         if target.version == 6:
             own = home.address.packed
@@ -113,13 +118,13 @@ class Uplinks:
         else:
             asking = _REQUEST + home.mac + home.address.packed + bytes(6) + target.packed
             frame = ethernet(_BROADCAST, home.mac, ARP, asking)
-        if known.vlan is not None:
-            frame = tagged(frame, known.vlan)
+        if home.vlan is not None:
+            frame = tagged(frame, home.vlan)
         PacketOut((Output(switch.public_port),), frame).send(self._datapath_of(switch.dpid))
 
 
 def answered(snapshot: Snapshot, packet: PacketIn) -> Sequence[Change]:
-    """What follows from the answer of a range's gateway: whoever has its address in its network is it."""
+    """What follows from the answer of a next hop: whoever has its address in its network is it."""
     frame = read_frame(packet.frame)
     switch = snapshot.first(Switch, "dpid", packet.dpid)
     if frame is None or switch is None or packet.in_port != switch.public_port:
@@ -138,7 +143,22 @@ def answered(snapshot: Snapshot, packet: PacketIn) -> Sequence[Change]:
             changes.append(Put(NextHop(id=str(uuid4()), range_id=known.id, mac=mac, version=address.version)))
         elif hop.mac != mac:
             changes.append(Put(replace(hop, mac=mac)))
+    if isinstance(address, IPv4Address):
+        changes += _answered_privately(snapshot, network, address, mac)
     return changes
+
+
+def _answered_privately(snapshot: Snapshot, network: int, address: IPv4Address, mac: str) -> Iterator[Change]:
+    """The same behind private gateways."""
+    for gateway in snapshot.all(PrivateGateway):
+        if public_network(gateway.vlan) != network or address not in hops_behind(snapshot, gateway):
+            continue
+        hops = snapshot.where(PrivateHop, "gateway_id", gateway.id)
+        known = next((hop for hop in hops if hop.address == address), None)
+        if known is None:
+            yield Put(PrivateHop(id=str(uuid4()), gateway_id=gateway.id, address=address, mac=mac))
+        elif known.mac != mac:
+            yield Put(replace(known, mac=mac))
 
 
 def _announced(frame: Frame) -> tuple[bytes, bytes] | None:
@@ -146,9 +166,40 @@ def _announced(frame: Frame) -> tuple[bytes, bytes] | None:
     return (frame.payload[8:14], frame.payload[14:18]) if len(frame.payload) >= 28 else None
 
 
+def _answered(snapshot: Snapshot) -> set[tuple[int | None, IPv4Address | IPv6Address | None]]:
+    """The next hops that have answered, by VLAN and address."""
+    found: set[tuple[int | None, IPv4Address | IPv6Address | None]] = set()
+    for hop in snapshot.all(NextHop):
+        known = snapshot.need(PublicRange, hop.range_id)
+        found.add((known.vlan, known.gateway if hop.version == 4 else known.gateway6))
+    for behind in snapshot.all(PrivateHop):
+        found.add((snapshot.need(PrivateGateway, behind.gateway_id).vlan, behind.address))
+    return found
+
+
+def _questions(snapshot: Snapshot, homes: Mapping[_Key, _Home]) -> Iterator[tuple[_Question, _Home]]:
+    """Whose MAC addresses are needed where, with somebody there who can ask."""
+    ranges = {known.id: known for known in snapshot.all(PublicRange)}
+    for address in snapshot.all(PublicAddress):
+        known = ranges[address.range_id]
+        for version, upstream in ((4, known.gateway), (6, known.gateway6)):
+            if upstream is not None and (home := homes.get((address.id, version))) is not None:
+                yield (home.switch_id, home.vlan, upstream), home
+    for gateway in snapshot.all(PrivateGateway):
+        if (home := homes.get((gateway.id, 4))) is not None:
+            for hop in hops_behind(snapshot, gateway):
+                yield (home.switch_id, home.vlan, hop), home
+
+
 def _homes(snapshot: Snapshot) -> Iterator[tuple[_Key, _Home]]:
-    """Where each public address lives that has a router and a gateway, and each router's IPv6 address."""
+    """Where each public address and private gateway lives, and each router's IPv6 address."""
     among = gateways(snapshot)
+    vlans = {known.id: known.vlan for known in snapshot.all(PublicRange)}
+    for private in snapshot.all(PrivateGateway) if among else ():
+        at = gateway_of(snapshot, private.vpc_id, among)
+        if at is not None and older_gateway(snapshot, private) is None:
+            mac = bytes.fromhex(private.router_mac.replace(":", ""))
+            yield (private.id, 4), _Home(at.id, private.address, mac, private.vlan)
     places: dict[str, tuple[str, bytes] | None] = {}
     for address in snapshot.all(PublicAddress) if among else ():
         router = address.router_id
@@ -157,10 +208,11 @@ def _homes(snapshot: Snapshot) -> Iterator[tuple[_Key, _Home]]:
         if router not in places:
             places[router] = _place(snapshot, router, among)
         if (place := places[router]) is not None:
-            yield (address.id, 4), _Home(place[0], address.address, place[1], address.range_id)
+            vlan = vlans[address.range_id]
+            yield (address.id, 4), _Home(place[0], address.address, place[1], vlan)
             uplink = uplink_of(snapshot, router)
             if uplink is not None and uplink.first == address:
-                yield (address.id, 6), _Home(place[0], uplink.address, place[1], address.range_id)
+                yield (address.id, 6), _Home(place[0], uplink.address, place[1], vlan)
 
 
 def _place(snapshot: Snapshot, router: str, among: tuple[Switch, ...]) -> tuple[str, bytes] | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sdn_orch.dataplane.pipeline import Table
+from sdn_orch.dataplane.route_units import gateways_of, routes_of
 from sdn_orch.dataplane.rules import (
     NO_RULES,
     Owner,
@@ -51,7 +52,11 @@ def units(world: World, switch_id: str) -> Iterator[Owner]:
         for address in world.snapshot.where(PublicAddress, "router_id", router):
             yield Owner(OwnerKind.ADDRESS, address.id)
             yield from rules_of(world.snapshot, address)
-        if realm := networks_of(world.snapshot, router):
+        yield from gateways_of(world.snapshot, router)
+        realm = networks_of(world.snapshot, router)
+        if not realm:
+            yield from routes_of(world.snapshot, router)
+        else:
             realms.setdefault(router, realm)
             for network in realm:
                 yield from rules_of(world.snapshot, network)

@@ -29,22 +29,24 @@ class Table(IntEnum):
     ROUTE = 10
     LEAVE = 11
     EGRESS = 12
-    SOURCE_NAT = 13
-    UPLINK = 14
-    ENTER = 15
-    INGRESS = 16
-    DESTINATION_NAT = 17
-    BALANCE = 18
-    INWARD = 19
-    MTU = 20
-    NEXT_HOP = 21
-    FORWARD = 22
-    TRANSIT = 23
-    TO_GUARD = 24
-    TO_STATE = 25
-    TO_RULES = 26
-    DELIVER = 27
-    PUNT = 28
+    EGRESS_RULES = 13
+    SOURCE_NAT = 14
+    UPLINK = 15
+    ENTER = 16
+    INGRESS = 17
+    INGRESS_RULES = 18
+    DESTINATION_NAT = 19
+    BALANCE = 20
+    INWARD = 21
+    MTU = 22
+    NEXT_HOP = 23
+    FORWARD = 24
+    TRANSIT = 25
+    TO_GUARD = 26
+    TO_STATE = 27
+    TO_RULES = 28
+    DELIVER = 29
+    PUNT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,57 +301,78 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.LEAVE,
-            "At the gateway, from inside: the packet's connection is looked up in the router's zone, and "
-            "the source of a known one translated; not that of IPv6, which is routed as it is.",
+            "At the gateway, from inside: the packet's connection is looked up in the router's zone, or in "
+            "that of the private gateway to its destination, and the source of a known one translated; not "
+            "that of IPv6, which is routed as it is.",
             (Table.EGRESS,),
-            {"spent": 600, "network": 500},
+            {"spent": 600, "neighbours": 560, "route": 550, "network": 500},
         ),
         Stage(
             Table.EGRESS,
             "May it leave? What belongs to a known connection may; of others the network's egress rules "
             "decide, and of IPv6 those of its IPv6 firewall. A VPC's tiers have their lists of rules "
-            "instead. Connections that others announce (those of FTP) may leave as well.",
-            (Table.SOURCE_NAT, Table.UPLINK),
+            "instead, and so have private gateways. Connections that others announce (those of FTP) may "
+            "leave as well.",
+            (Table.EGRESS_RULES, Table.SOURCE_NAT, Table.UPLINK),
             {
                 "invalid": 65_000,
                 "announced": 64_500,
                 "known": 64_000,
                 "later fragment": 63_000,
+                "private": 62_000,
                 "default": 400,
             },
             RULES,
+        ),
+        Stage(
+            Table.EGRESS_RULES,
+            "At a private gateway: its list's rules about what leaves the VPC, as in FROM_RULES.",
+            (Table.SOURCE_NAT,),
+            {},
+            range(65_536),
         ),
         Stage(
             Table.SOURCE_NAT,
             "Under which address? A NIC with static NAT under its own, all others of a router under that of "
             "its source NAT; IPv6 under its own. New connections become known.",
             (Table.UPLINK,),
-            {"new static": 700, "static": 600, "known": 500, "new announcing": 450, "new": 400},
+            {"known private": 900, "new private": 800, "new static": 700, "static": 600, "known": 500}
+            | {"new announcing": 450, "new": 400},
         ),
         Stage(
             Table.UPLINK,
             "To the public network of the source address, by its gateway there; what is for a public "
-            "address of this switch turns round. IPv6 goes to that of the router's first address.",
+            "address of this switch turns round. IPv6 goes to that of the router's first address. By a "
+            "private gateway to the next hop for the destination.",
             (Table.ENTER,),
-            {"turn": 600, "address": 500},
+            {"neighbours": 800, "route": 700, "turn": 600, "address": 500},
         ),
         Stage(
             Table.ENTER,
             "At the gateway, for a public address: whose it is decides the router, in whose zone the "
             "connection is looked up and the destination of a known one translated. That of static NAT "
             "is translated before. IPv6 is for the router whose MAC address it has, and one of its "
-            "networks; it does not come from inside.",
+            "networks; it does not come from inside. What is for the MAC address of a private gateway is for "
+            "its VPC, and does not come from there either.",
             (Table.INGRESS,),
-            {"spent": 600, "forged": 550, "address": 500},
+            {"spent": 600, "forged": 560, "private": 550, "address": 500},
         ),
         Stage(
             Table.INGRESS,
             "May it come in? What belongs to a known connection may; of others the address's firewall "
             "rules decide, and of IPv6 those of the network's IPv6 firewall. To a VPC all may, up to the "
             "tiers' lists of rules. Connections that others announce (those of FTP) may come in as well.",
-            (Table.DESTINATION_NAT, Table.INWARD),
-            {"invalid": 65_000, "announced": 64_500, "known": 64_000, "vpc": 500},
+            (Table.INGRESS_RULES, Table.DESTINATION_NAT, Table.INWARD),
+            {"invalid": 65_000, "announced": 64_500, "known": 64_000}
+            | {"private later fragment": 63_000, "private": 62_000, "vpc": 500},
             RULES,
+        ),
+        Stage(
+            Table.INGRESS_RULES,
+            "At a private gateway: its list's rules about what comes into the VPC, as in TO_RULES.",
+            (Table.INWARD,),
+            {},
+            range(65_536),
         ),
         Stage(
             Table.DESTINATION_NAT,

@@ -1,15 +1,17 @@
-"""What a static route has on one switch; see `units.py`."""
+"""What static routes and private gateways have on one switch; see `units.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from sdn_orch.dataplane.rules import NO_RULES, Owner, OwnerKind, Rules, encode
-from sdn_orch.dataplane.stages import static_route
+from sdn_orch.dataplane.stages import private, static_route
 from sdn_orch.dataplane.views import NicView, Site
-from sdn_orch.intent.gateways import networks_of
+from sdn_orch.dataplane.world import World
+from sdn_orch.intent.gateways import networks_of, older_gateway
+from sdn_orch.intent.policy import is_open
 from sdn_orch.intent.routes import hops_of, older_route
-from sdn_orch.intent.routing import StaticRoute
+from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.snapshot import Snapshot
 
 
@@ -24,7 +26,11 @@ def route(site: Site, id: str) -> Rules:
     world, snapshot = site.world, site.world.snapshot
     record = snapshot.get(StaticRoute, id)
     realm = () if record is None else networks_of(snapshot, record.vpc_id)
-    if record is None or record.network_id is None or not world.in_realm(site.switch.id, realm):
+    if record is None:
+        return NO_RULES
+    if record.gateway_id is not None:
+        return _over_gateway(site, record, record.gateway_id)
+    if not world.in_realm(site.switch.id, realm):
         return NO_RULES
     if (other := older_route(snapshot, record)) is not None:
         return Rules(refusals=(f"static route {other.id} is to {record.prefix} already",))
@@ -39,3 +45,57 @@ def route(site: Site, id: str) -> Rules:
     if place.switch_id == site.switch.id:
         said += static_route.at_hop(record, view)
     return encode(said, site.dialect.version)
+
+
+def gateways_of(snapshot: Snapshot, vpc_id: str) -> Iterator[Owner]:
+    """The private gateways of a VPC; none of a network."""
+    found = snapshot.where(PrivateGateway, "vpc_id", vpc_id)
+    return (Owner(OwnerKind.PRIVATE, gateway.id) for gateway in found)
+
+
+def lists_at(world: World, switch_id: str) -> set[str]:
+    """The lists that private gateways at a switch stand under."""
+    found = {gateway.acl_id for gateway in world.snapshot.all(PrivateGateway) if gateway.acl_id is not None}
+    return {list_id for list_id in found if is_list_at(world, switch_id, list_id)}
+
+
+def is_list_at(world: World, switch_id: str, list_id: str) -> bool:
+    """Whether private gateways at a switch stand under a list, and it closes anything."""
+    under = world.snapshot.where(PrivateGateway, "acl_id", list_id)
+    homes = (world.gateway_of(gateway.vpc_id) for gateway in under)
+    is_here = any(home is not None and home.id == switch_id for home in homes)
+    return is_here and not is_open(world.snapshot, list_id)
+
+
+def private_gateway(site: Site, id: str) -> Rules:
+    """A private gateway, at its router's gateway."""
+    found = _at_gateway(site, id)
+    if isinstance(found, Rules):
+        return found
+    return encode(private.gateway(found), site.dialect.version)
+
+
+def _over_gateway(site: Site, record: StaticRoute, gateway_id: str) -> Rules:
+    """A static route over a private gateway."""
+    found = _at_gateway(site, gateway_id)
+    if isinstance(found, Rules):
+        return found
+    if found.record.vpc_id != record.vpc_id:
+        return Rules(refusals=(f"private gateway {gateway_id} is of another VPC",))
+    if (other := older_route(site.world.snapshot, record)) is not None:
+        return Rules(refusals=(f"static route {other.id} is to {record.prefix} already",))
+    return encode(private.route(found, record), site.dialect.version)
+
+
+def _at_gateway(site: Site, id: str) -> private.PrivateView | Rules:
+    """A private gateway where it lives; elsewhere, and where it cannot be, what is left of it."""
+    snapshot, port = site.world.snapshot, site.switch.public_port
+    record = snapshot.get(PrivateGateway, id)
+    at = None if record is None else site.world.gateway_of(record.vpc_id)
+    if record is None or at is None or at.id != site.switch.id or port is None:
+        return NO_RULES
+    if not site.dialect.open_vswitch:
+        return Rules(refusals=("private gateways need connection tracking: Open vSwitch",))
+    if (other := older_gateway(snapshot, record)) is not None:
+        return Rules(refusals=(f"private gateway {other.id} has its place already",))
+    return private.PrivateView.of(snapshot, record, port)

@@ -26,6 +26,8 @@ class OwnerKind(StrEnum):
     GROUP = "group"
     #: A forwarded port, or a rule of a firewall, at the gateway.
     RULE = "rule"
+    #: A private gateway of a VPC, at its router's gateway.
+    PRIVATE = "private gateway"
     #: A static route of a VPC.
     ROUTE = "static route"
     #: A public address, at its router's gateway.

@@ -8,15 +8,16 @@ from sdn_orch.dataplane.route_units import routes_of
 from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
 from sdn_orch.dataplane.units import realm_owners, rules_of
 from sdn_orch.dataplane.world import World
+from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import GatewayRule, networks_of, principal, router_of_rule, routers_out
 from sdn_orch.intent.health import Failing
-from sdn_orch.intent.model import Network, Nic, Record, Switch
+from sdn_orch.intent.model import Network, Nic, Record, Switch, Vpc
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.routes import routes_by
-from sdn_orch.intent.routing import StaticRoute
+from sdn_orch.intent.routing import PrivateGateway, PrivateHop, StaticRoute
 
 
 def touched_outside(before: World, after: World, old: Record | None, new: Record | None) -> set[Unit]:
@@ -32,17 +33,25 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
             case Failing():
                 found |= _balancer(world, world.snapshot.need(Member, one.member_id).balancer_id)
             case StaticRoute():
+                found |= _routes(before, after, one.vpc_id) | _gateway_switches(world)
+            case PrivateGateway():
+                found |= _gateway_switches(world) | _by_router(before, after, one.vpc_id)
                 found |= _routes(before, after, one.vpc_id)
+                for other in world.snapshot.where(PrivateGateway, "vlan", one.vlan):
+                    found |= _private(world, other.vpc_id) | _routes(before, after, other.vpc_id)
+            case PrivateHop():
+                gateway = world.snapshot.need(PrivateGateway, one.gateway_id)
+                found |= _private(world, gateway.vpc_id) | _routes(before, after, gateway.vpc_id)
+            case Vpc():
+                found |= _private(world, one.id)
             case NextHop():
                 inside = world.snapshot.where(PublicAddress, "range_id", one.range_id)
                 found |= _uplinks(world, inside) if one.version == 6 else _addresses(world, inside)
             case PublicRange():
                 inside = world.snapshot.where(PublicAddress, "range_id", one.id)
-                found |= _addresses(world, inside)
+                found |= _addresses(world, inside) | _gateway_switches(world)
                 if _leads_to(old) != _leads_to(new):
                     found |= {unit for address in inside for unit in _of_router(world, address)}
-                gateways = world.snapshot.where(Switch, "is_gateway", True)
-                found |= {(Owner(OwnerKind.SWITCH, switch.id), switch.id) for switch in gateways}
             case PublicAddress():
                 rivals = world.snapshot.where(PublicAddress, "nic_id", one.nic_id) if one.nic_id else ()
                 found |= _addresses(world, (one, *rivals))
@@ -118,7 +127,27 @@ def _by_gateway(before: World, after: World, router: str, altered: set[str]) -> 
 
 def _router(world: World, router: str) -> set[Unit]:
     addresses = world.snapshot.where(PublicAddress, "router_id", router)
-    return everywhere(world, networks_of(world.snapshot, router)) | _addresses(world, addresses)
+    inside = everywhere(world, networks_of(world.snapshot, router))
+    return inside | _addresses(world, addresses) | _private(world, router)
+
+
+def _private(world: World, router: str) -> set[Unit]:
+    """The private gateways of a router with the lists that they stand under, where they live."""
+    found: set[Unit] = set()
+    gateway = world.gateway_of(router)
+    for one in world.snapshot.where(PrivateGateway, "vpc_id", router) if gateway is not None else ():
+        owners = [Owner(OwnerKind.PRIVATE, one.id)]
+        if one.acl_id is not None:
+            items = world.snapshot.where(AclItem, "list_id", one.acl_id)
+            owners += [Owner(OwnerKind.LIST, one.acl_id), *(Owner(OwnerKind.ITEM, item.id) for item in items)]
+        found |= {(owner, gateway.id) for owner in owners if gateway is not None}
+    return found
+
+
+def _gateway_switches(world: World) -> set[Unit]:
+    """What every gateway has itself: it knows the public networks and the next hops there."""
+    gateways = world.snapshot.where(Switch, "is_gateway", True)
+    return {(Owner(OwnerKind.SWITCH, switch.id), switch.id) for switch in gateways}
 
 
 def _rule(world: World, rule: GatewayRule) -> set[Unit]:
@@ -155,8 +184,12 @@ def _routes(before: World, after: World, vpc_id: str) -> set[Unit]:
     """All static routes of a VPC, on all switches that have a part in it: another one may count now."""
     worlds = (before, after)
     owners = {owner for world in worlds for owner in routes_of(world.snapshot, vpc_id)}
-    realms = ((world, networks_of(world.snapshot, vpc_id)) for world in worlds)
-    return {(owner, at) for world, realm in realms for at in world.realm_members(realm) for owner in owners}
+    found: set[str] = set()
+    for world in worlds:
+        found |= world.realm_members(networks_of(world.snapshot, vpc_id))
+        if (gateway := world.gateway_of(vpc_id)) is not None:
+            found.add(gateway.id)
+    return {(owner, at) for owner in owners for at in found}
 
 
 def _balancer(world: World, balancer_id: str) -> set[Unit]:

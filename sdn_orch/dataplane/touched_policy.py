@@ -9,6 +9,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.model import Network, Nic, Record
 from sdn_orch.intent.policy import PolicyKind, is_open, policy_of
+from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.intent.security import SecurityRule
 
 
@@ -20,6 +21,7 @@ def touched_policy(before: World, after: World, old: Record | None, new: Record 
             case AclItem():
                 if is_open(before.snapshot, record.list_id) != is_open(after.snapshot, record.list_id):
                     found |= _list(world, record.list_id, _items(world, record.list_id))
+                    found |= set(_private(world, record.list_id))
                 else:
                     at_place = world.snapshot.where(AclItem, "places", record.places[0])
                     found |= _list(world, record.list_id, at_place)
@@ -60,6 +62,13 @@ def _list(world: World, list_id: str, items: Iterable[AclItem]) -> set[Unit]:
     """A list, with some of its items, where NICs stand under it."""
     owners = [Owner(OwnerKind.LIST, list_id), *(Owner(OwnerKind.ITEM, item.id) for item in items)]
     return {(owner, switch_id) for switch_id in world.list_members(list_id) for owner in owners}
+
+
+def _private(world: World, list_id: str) -> Iterator[Unit]:
+    """The private gateways under a list, where they live."""
+    for gateway in world.snapshot.where(PrivateGateway, "acl_id", list_id):
+        if (at := world.gateway_of(gateway.vpc_id)) is not None:
+            yield Owner(OwnerKind.PRIVATE, gateway.id), at.id
 
 
 def _group(world: World, group_id: str) -> Iterator[Unit]:

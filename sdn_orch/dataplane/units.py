@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import partial
 
 from sdn_orch.dataplane import route_units
 from sdn_orch.dataplane.rules import (
@@ -56,7 +57,8 @@ from sdn_orch.intent.snapshot import Snapshot
 def policies_at(world: World, switch_id: str) -> Iterator[Owner]:
     """The lists and security groups that NICs on a switch stand under, some of them several times."""
     snapshot = world.snapshot
-    yield from (Owner(OwnerKind.LIST, list_id) for list_id in lists_at(world, switch_id))
+    lists = (*lists_at(world, switch_id), *sorted(route_units.lists_at(world, switch_id)))
+    yield from (Owner(OwnerKind.LIST, list_id) for list_id in lists)
     for attachment in snapshot.where(Attachment, "switch_id", switch_id):
         policy = policy_of(snapshot, snapshot.need(Nic, attachment.nic_id))
         if policy is not None and policy.kind is PolicyKind.GROUP and world.is_placed(attachment.nic_id):
@@ -175,9 +177,11 @@ def _network(site: Site, id: str) -> Rules:
 def _network_at_gateway(site: Site, network: NetworkView) -> Iterator[Said]:
     snapshot, router = site.world.snapshot, router_id(network.record)
     gateway, first = site.world.gateway_of(router), principal(snapshot, router)
-    if gateway is None or gateway.id != site.switch.id or first is None or not site.dialect.open_vswitch:
+    if gateway is None or gateway.id != site.switch.id or not site.dialect.open_vswitch:
         return
-    yield from outward.network(site, network, first.number)
+    yield from outward.from_edges(site, network)
+    if first is not None:
+        yield from outward.network(network, first.number)
     yield from inward.network(network)
     if (uplink := _uplink(site, router)) is not None:
         yield from routed.network(network, uplink)
@@ -327,27 +331,41 @@ def _nic_guarded(site: Site, nic: NicView) -> Iterator[Said]:
         yield from guard.nic(nic, chosen)
         if chosen.kind is PolicyKind.NIC:
             yield from policy.groups(site.world.snapshot, chosen)
-            yield from policy.without_rules(site.world.snapshot, chosen)
+            yield from policy.without_rules(site.world.snapshot, chosen, policy.AT_NICS)
 
 
 def _list(site: Site, id: str) -> Rules:
     snapshot = site.world.snapshot
     record = snapshot.get(AclList, id)
-    if record is None or not site.dialect.open_vswitch or id not in lists_at(site.world, site.switch.id):
+    if record is None or not site.dialect.open_vswitch:
         return NO_RULES
-    chosen = Policy(PolicyKind.LIST, id, record.number)
-    return _alike(site, (OwnerKind.LIST, id), lambda: policy.without_rules(snapshot, chosen))
+    chosen, found = Policy(PolicyKind.LIST, id, record.number), NO_RULES
+    for ways in _ways_at(site, id):
+        key = (OwnerKind.LIST, id, ways is policy.AT_GATEWAY)
+        found += _alike(site, key, partial(policy.without_rules, snapshot, chosen, ways))
+    return found
+
+
+def _ways_at(site: Site, list_id: str) -> Iterator[policy.Ways]:
+    """Where on a switch a list is in force: for NICs of tiers, for private gateways."""
+    if list_id in lists_at(site.world, site.switch.id):
+        yield policy.AT_NICS
+    if route_units.is_list_at(site.world, site.switch.id, list_id):
+        yield policy.AT_GATEWAY
 
 
 def _item(site: Site, id: str) -> Rules:
-    snapshot, here = site.world.snapshot, site.switch.id
+    snapshot, found = site.world.snapshot, NO_RULES
     record = snapshot.get(AclItem, id)
-    if record is None or not site.dialect.open_vswitch or record.list_id not in lists_at(site.world, here):
+    if record is None or not site.dialect.open_vswitch:
         return NO_RULES
     # Of two at one place, which cannot be, the older one counts.
     if snapshot.where(AclItem, "places", record.places[0])[0].id != id:
         return NO_RULES
-    return _alike(site, (OwnerKind.ITEM, id), lambda: policy.item(snapshot, record))
+    for ways in _ways_at(site, record.list_id):
+        key = (OwnerKind.ITEM, id, ways is policy.AT_GATEWAY)
+        found += _alike(site, key, partial(policy.item, snapshot, record, ways))
+    return found
 
 
 def _group(site: Site, id: str) -> Rules:
@@ -361,7 +379,7 @@ def _group(site: Site, id: str) -> Rules:
 
     def said() -> Iterator[Said]:
         yield from policy.groups(snapshot, chosen)
-        yield from policy.without_rules(snapshot, chosen)
+        yield from policy.without_rules(snapshot, chosen, policy.AT_NICS)
 
     return _alike(site, owner, said)
 
@@ -391,6 +409,7 @@ UNITS: dict[OwnerKind, Callable[[Site, str], Rules]] = {
     OwnerKind.ROUTER: _router,
     OwnerKind.NETWORK: _network,
     OwnerKind.NIC: _nic,
+    OwnerKind.PRIVATE: route_units.private_gateway,
     OwnerKind.ROUTE: route_units.route,
     OwnerKind.ADDRESS: _address,
     OwnerKind.RULE: _rule,

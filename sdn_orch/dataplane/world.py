@@ -19,6 +19,7 @@ from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Attachment, Link, Machine, Network, Nic, Record, Switch, SwitchRole
 from sdn_orch.intent.policy import is_open, policy_of
 from sdn_orch.intent.rates import limit_of
+from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.intent.table import Table
 
@@ -152,9 +153,12 @@ class World:
         return self.remember("gateways", gateways(self.snapshot)) if found is None else found
 
     def list_members(self, list_id: str) -> set[str]:
-        """The switches that have NICs of tiers under a list of rules."""
+        """The switches that have NICs of tiers under a list of rules, or private gateways under it."""
         under = self.snapshot.where(Network, "acl_id", list_id)
-        return {switch_id for tier in under for switch_id in self.members(tier.id)}
+        outside = self.snapshot.where(PrivateGateway, "acl_id", list_id)
+        gateways = (self.gateway_of(gateway.vpc_id) for gateway in outside)
+        found = {switch_id for tier in under for switch_id in self.members(tier.id)}
+        return found | {gateway.id for gateway in gateways if gateway is not None}
 
     def nics(self, network_id: str) -> tuple[Nic, ...]:
         """A network's NICs that are programmed somewhere."""

@@ -16,6 +16,7 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, Switch, Vpc
 from sdn_orch.intent.public import NextHop, PublicAddress
+from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.intent.snapshot import Snapshot
 
 #: What stands on an address or a network, and is carried out at the gateway of its router.
@@ -52,8 +53,9 @@ def realm_of(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:
 
 
 def routers_out(snapshot: Snapshot) -> Iterator[str]:
-    """The routers that have public addresses, each once."""
+    """The routers that have public addresses or private gateways, each once."""
     found = dict.fromkeys(address.router_id for address in snapshot.all(PublicAddress))
+    found |= dict.fromkeys(gateway.vpc_id for gateway in snapshot.all(PrivateGateway))
     return (router for router in found if router is not None)
 
 
@@ -97,6 +99,15 @@ def rival(snapshot: Snapshot, address: PublicAddress) -> PublicAddress | None:
     return next(is_rival, None)
 
 
+def older_gateway(snapshot: Snapshot, gateway: PrivateGateway) -> PrivateGateway | None:
+    """Another private gateway that has the place of this one, outside or in its VPC; None if none has."""
+    outside = snapshot.where(PrivateGateway, "vlan", gateway.vlan)
+    inside = snapshot.where(PrivateGateway, "vpc_id", gateway.vpc_id)
+    rivals = [one for one in outside if one.address == gateway.address]
+    rivals += [one for one in inside if one.ipv4 == gateway.ipv4]
+    return next((one for one in rivals if one.number < gateway.number), None)
+
+
 def gateways(snapshot: Snapshot) -> tuple[Switch, ...]:
     """The gateways that live, as far as is known; all of them if none does."""
     known = snapshot.where(Switch, "is_gateway", True)
@@ -104,11 +115,12 @@ def gateways(snapshot: Snapshot) -> tuple[Switch, ...]:
 
 
 def gateway_of(snapshot: Snapshot, router_id: str, among: tuple[Switch, ...] | None = None) -> Switch | None:
-    """The gateway that a router's addresses live on; None if it has no address or there is no gateway.
+    """The gateway that a router's addresses live on; None if it has none outside or there is no gateway.
 
     `among` are the `gateways` of the snapshot, where they are known already.
     """
-    if not snapshot.count_where(PublicAddress, "router_id", router_id):
+    has_public = snapshot.count_where(PublicAddress, "router_id", router_id)
+    if not has_public and not snapshot.count_where(PrivateGateway, "vpc_id", router_id):
         return None
     among = gateways(snapshot) if among is None else among
     return max(among, key=lambda switch: _score(router_id, switch), default=None)

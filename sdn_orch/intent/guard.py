@@ -37,13 +37,13 @@ def passes(
         return True
     if packet["ip_frag"] == LATER_FRAGMENT:
         return True
-    if not _lets(snapshot, policy, direction, packet):
+    if not lets(snapshot, policy, direction, packet):
         return False
     known.setdefault(words.protocol, set()).add(frozenset((words.source, words.destination)))
     return True
 
 
-def _lets(snapshot: Snapshot, policy: Policy, direction: Direction, packet: Packet) -> bool:
+def lets(snapshot: Snapshot, policy: Policy, direction: Direction, packet: Packet) -> bool:
     """Whether the rules let somebody begin with this packet."""
     if policy.kind is PolicyKind.LIST:
         listed = items(snapshot, policy.id, direction)

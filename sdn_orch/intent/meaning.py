@@ -31,6 +31,7 @@ from sdn_orch.intent.packet import (
     NEIGHBOUR_SOLICITATION,
     Packet,
 )
+from sdn_orch.intent.private import enters_privately, leaves_privately, private_gateway_at, private_way
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.resolution import resolve4, resolve6
 from sdn_orch.intent.routed import router_at, routes_in, routes_out
@@ -110,6 +111,11 @@ def arrives(
         return _enter6(snapshot, packet, _reach(snapshot, connected), memory)
     tag = {name: packet[name] for name in ("vlan_vid", "vlan_pcp") if name in packet}
     plain = packet.without("vlan_vid", "vlan_pcp")
+    tagged = packet.get("vlan_vid")
+    private = private_gateway_at(snapshot, None if tagged is None else tagged & 0xFFF, packet["eth_dst"])
+    if private is not None and plain["ip_ttl"] > 1:
+        arrived = enters_privately(snapshot, private, plain, memory)
+        return _inward(snapshot, private.vpc_id, arrived, _reach(snapshot, connected), memory)
     address = address_of(snapshot, IPv4Address(plain["ipv4_dst"]))
     if address is None or plain["ip_ttl"] <= 1:
         return Verdict(reason="nobody has the address, or the hops are spent")
@@ -181,6 +187,9 @@ def _leave(
     if "ipv6_dst" in packet:
         sent = routes_out(snapshot, source.network, router, packet, memory)
         return Verdict(reason=sent) if isinstance(sent, str) else Verdict(frozenset({(OUTSIDE, sent)}))
+    if (private := private_way(snapshot, router, _destination(packet))) is not None:
+        sent = leaves_privately(snapshot, *private, packet, memory)
+        return Verdict(reason=sent) if isinstance(sent, str) else Verdict(frozenset({(OUTSIDE, sent)}))
     out = goes_out(snapshot, source.network, router, packet, memory)
     if isinstance(out, str):
         return Verdict(reason=out)
@@ -196,8 +205,14 @@ def _enter(
 ) -> Verdict:
     """From a public network, or from inside by a public address, to a machine of the address's router."""
     router = str(address.router_id)
+    return _inward(snapshot, router, comes_in(snapshot, address, router, packet, memory), reach, memory)
+
+
+def _inward(
+    snapshot: Snapshot, router: str, arrived: Packet | str, reach: _Reach, memory: Conversations
+) -> Verdict:
+    """What has come in at a router's gateway, to whom it is for; or why it has not."""
     gateway = gateway_of(snapshot, router)
-    arrived = comes_in(snapshot, address, router, packet, memory)
     if isinstance(arrived, str) or gateway is None:
         return Verdict(reason=str(arrived))
     target, inside = _towards(snapshot, router, IPv4Address(arrived["ipv4_dst"]))

@@ -18,7 +18,7 @@ from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import gateway_of, next_hop, principal, rival
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, Switch
-from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, TCP, UDP, Packet
+from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, TAGGED, TCP, UDP, Packet
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import VERSIONS, Prefix, TrafficRule, translations
@@ -34,8 +34,6 @@ _PORTS = {TCP: "tcp", UDP: "udp"}
 PUBLIC_MAC = 0x0E5D02 << 24
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 _TTL = 64
-#: What an untagged frame and one of a VLAN have as `vlan_vid`.
-TAGGED = 0x1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ def goes_out(
         return "it belongs to no conversation"
     conversation = memory.inside(router_id, words.protocol, words.source, words.destination)
     if conversation is not None:
-        return _under(packet, conversation.public, "src")
+        return under(packet, conversation.public, "src")
     # A later fragment does not tell its ports; without the first one nobody can do anything with it.
     is_judged = network.vpc_id is None and packet["ip_frag"] != LATER_FRAGMENT
     if is_judged and not _may_leave(snapshot, network, packet):
@@ -128,7 +126,7 @@ def goes_out(
     if public is None:
         return "there is no address to go out under"
     known.append(Conversation(words.protocol, words.source, public, words.destination))
-    return _under(packet, public, "src")
+    return under(packet, public, "src")
 
 
 def comes_in(
@@ -140,7 +138,7 @@ def comes_in(
         return "it belongs to no conversation"
     conversation = memory.outside(router_id, words.protocol, words.destination, words.source)
     if conversation is not None:
-        return _under(packet, conversation.inside, "dst")
+        return under(packet, conversation.inside, "dst")
     if not _may_enter(snapshot, address, packet):
         return "no firewall rule lets it in"
     inside = _inside(snapshot, address, packet, words, memory)
@@ -149,7 +147,7 @@ def comes_in(
     if memory.inside(router_id, words.protocol, inside, words.source) is not None:
         return "the machine talks to the same peer under another address already"
     memory.of(router_id).append(Conversation(words.protocol, inside, words.destination, words.source))
-    return _under(packet, inside, "dst")
+    return under(packet, inside, "dst")
 
 
 def uplink(snapshot: Snapshot, router_id: str, packet: Packet) -> Packet | str:
@@ -220,10 +218,14 @@ def _public_side(snapshot: Snapshot, router_id: str, words: Words, known: list[C
     shared = next((one for one in addresses if one.is_source_nat and one.guest is None), None)
     if shared is None:
         return None
+    return free_side(int(shared.address), words, known)
+
+
+def free_side(address: int, words: Words, known: list[Conversation]) -> Side | None:
+    """An address with the speaker's own port, if nobody else has that towards the peer, or with another."""
     taken = {one.public for one in known if (one.protocol, one.peer) == (words.protocol, words.destination)}
-    candidates = (port, *range(_FIRST_FREE_PORT, _LAST_PORT + 1))
-    own = int(shared.address)
-    return next(((own, other) for other in candidates if (own, other) not in taken), None)
+    candidates = (words.source[1], *range(_FIRST_FREE_PORT, _LAST_PORT + 1))
+    return next(((address, port) for port in candidates if (address, port) not in taken), None)
 
 
 def _inside(
@@ -290,7 +292,7 @@ def _in(version: int, address: int, prefixes: tuple[Prefix, ...]) -> bool:
     return not prefixes or any(prefix.version == version and known in prefix for prefix in prefixes)
 
 
-def _under(packet: Packet, side: Side, end: str) -> Packet:
+def under(packet: Packet, side: Side, end: str) -> Packet:
     """The packet with another address, and another port where it has ports."""
     name = _PORTS.get(packet["ip_proto"])
     changes = {f"ipv4_{end}": side[0]}

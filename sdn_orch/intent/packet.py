@@ -23,6 +23,8 @@ TCP: Final = 6
 UDP: Final = 17
 ICMPV6: Final = 58
 NO_NEXT_HEADER: Final = 59
+#: What `vlan_vid` has besides the VLAN where a frame has a tag.
+TAGGED: Final = 0x1000
 #: `ip_frag` of all fragments but the first.
 LATER_FRAGMENT: Final = 3
 NEIGHBOUR_SOLICITATION: Final = 135

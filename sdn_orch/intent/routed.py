@@ -22,14 +22,13 @@ from sdn_orch.intent.mac import interface_identifier, mac_number
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.outside import (
     PUBLIC_MAC,
-    TAGGED,
     Conversation,
     Conversations,
     is_about,
     public_mac,
     words_of,
 )
-from sdn_orch.intent.packet import LATER_FRAGMENT, Packet
+from sdn_orch.intent.packet import LATER_FRAGMENT, TAGGED, Packet
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from sdn_orch.intent.model import Network, Nic
-from sdn_orch.intent.routing import StaticRoute
+from sdn_orch.intent.public import PublicRange
+from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.snapshot import Snapshot
 
 
@@ -22,6 +23,20 @@ def route_to(snapshot: Snapshot, router_id: str, address: IPv4Address | IPv6Addr
         if isinstance(address, IPv4Address) and address in route.prefix:
             return route
     return None
+
+
+def next_hops(snapshot: Snapshot) -> Iterator[tuple[int | None, IPv4Address]]:
+    """Whose MAC addresses gateways need, each with its VLAN, some of them several times."""
+    for known in snapshot.all(PublicRange):
+        yield known.vlan, known.gateway
+    for gateway in snapshot.all(PrivateGateway):
+        yield from ((gateway.vlan, hop) for hop in hops_behind(snapshot, gateway))
+
+
+def hops_behind(snapshot: Snapshot, gateway: PrivateGateway) -> list[IPv4Address]:
+    """The next hops behind a private gateway, each once."""
+    routes = snapshot.where(StaticRoute, "gateway_id", gateway.id)
+    return list(dict.fromkeys((gateway.gateway, *(route.next_hop for route in routes))))
 
 
 def tier_of(snapshot: Snapshot, route: StaticRoute) -> Network | None:

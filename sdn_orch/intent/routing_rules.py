@@ -34,6 +34,9 @@ def _vlan(after: Snapshot, record: PrivateGateway) -> Iterator[str]:
     for other in after.where(PrivateGateway, "vlan", record.vlan):
         if other.id != record.id and other.address == record.address:
             yield f"address: {record.address} is that of private gateway {other.id} in the same VLAN"
+    for public in after.where(PublicRange, "vlan", record.vlan):
+        if record.vlan is None and public.ipv4.overlaps(record.ipv4):
+            yield f"ipv4: {record.ipv4} overlaps {public.ipv4} of public range {public.id}, untagged too"
     if record.vlan is None:
         return
     if not 1 <= record.vlan <= 4094:

@@ -12,7 +12,7 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Transport
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
-from sdn_orch.intent.routing import StaticRoute
+from sdn_orch.intent.routing import PrivateGateway, PrivateHop, StaticRoute
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.traffic import Direction, Verdict
 from sdn_orch.openflow.values import OPENFLOW_13
@@ -252,6 +252,30 @@ WORLDS: dict[str, list[Record]] = {
             network_id="db",
         ),
     ],
+    "private-gateway": [
+        *edges(1),
+        vpc("shop"),
+        *_listed(),
+        *pair(_WEB, ("edge1", 1)),
+        PrivateGateway(
+            id="office",
+            vpc_id="shop",
+            address=IPv4Address("198.18.0.7"),
+            ipv4=IPv4Network("198.18.0.0/24"),
+            gateway=IPv4Address("198.18.0.1"),
+            vlan=700,
+            source_nat=True,
+            acl_id="list",
+        ),
+        PrivateHop(id="hop", gateway_id="office", address=IPv4Address("198.18.0.1"), mac="52:54:00:00:00:01"),
+        StaticRoute(
+            id="behind",
+            vpc_id="shop",
+            prefix=IPv4Network("198.19.0.0/16"),
+            next_hop=IPv4Address("198.18.0.1"),
+            gateway_id="office",
+        ),
+    ],
     "shared-network": [
         *edges(1),
         *pair(replace(only4(network("lobby")), kind=NetworkKind.SHARED), ("edge1", 1), ("edge1", 2)),
@@ -296,9 +320,9 @@ WORLDS: dict[str, list[Record]] = {
         *pair(_DB, ("edge2", 1)),
     ],
 }
-for _world in ("gateway", "gateway6"):
+for _world, _gateway in (("gateway", "edge2"), ("gateway6", "edge2"), ("private-gateway", "edge1")):
     WORLDS[_world] = [
-        replace(record, public_port=9) if isinstance(record, Switch) and record.id == "edge2" else record
+        replace(record, public_port=9) if isinstance(record, Switch) and record.id == _gateway else record
         for record in WORLDS[_world]
     ]
 #: Every world has the tenant that owns its networks.

@@ -17,6 +17,7 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, Record, Switch, Transport
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.routing import PrivateGateway, PrivateHop, StaticRoute
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction, Verdict
 from sdn_orch.openflow.groups import Change, group_mod
@@ -98,7 +99,7 @@ def outside(tier: Network) -> list[Record]:
         "network_id": tier.id,
     }
     guest = nic(tier, 10)
-    alone = network("alone", 3)
+    alone, private = network("alone", 3), IPv4Network("198.18.0.0/24")
     web: dict[str, Any] = {"address_id": "source", "nic_id": guest.id, "guest": guest.ipv4, "protocol": 6}
     return [
         PublicRange(
@@ -115,6 +116,31 @@ def outside(tier: Network) -> list[Record]:
         NextHop(id="hop6", range_id="range", mac="52:54:00:00:00:01", version=6),
         PublicAddress(id="source", address=public[10], is_source_nat=True, **address),
         PublicAddress(id="own", address=public[11], nic_id=guest.id, guest=guest.ipv4, **address),
+        PrivateGateway(
+            id="office",
+            vpc_id="vpc",
+            address=private[7],
+            ipv4=private,
+            gateway=private[1],
+            vlan=700,
+            source_nat=True,
+            acl_id="list",
+        ),
+        PrivateHop(id="office-hop", gateway_id="office", address=private[1], mac="52:54:00:00:00:02"),
+        StaticRoute(
+            id="behind",
+            prefix=IPv4Network("198.19.0.0/16"),
+            next_hop=private[1],
+            gateway_id="office",
+            vpc_id="vpc",
+        ),
+        StaticRoute(
+            id="lab",
+            prefix=IPv4Network("172.16.0.0/16"),
+            next_hop=guest.ipv4 or private[1],
+            network_id=tier.id,
+            vpc_id="vpc",
+        ),
         Forward(id="one", public=(80, 80), private=(8080, 8080), **web),
         Forward(id="many", public=(1000, 1999), private=(1000, 1999), sources=(public,), **web),
         alone,

@@ -39,7 +39,7 @@ CASES = [
     (3, Transport.LABEL, "leaf-spine", "f1"),
     (4, Transport.LABEL, "full", "e2"),
     (5, Transport.LABEL, "mesh", "e1"),
-    (6, Transport.LABEL, "ring", "e2"),
+    (10, Transport.LABEL, "ring", "e2"),
     (7, Transport.VLAN, "islands", "e1"),
 ]
 PACKETS = 300

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from random import Random
 from typing import Any
 
+from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Algorithm, Balancer, HealthCheck, Member
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
@@ -16,10 +17,11 @@ from sdn_orch.intent.health import Failing
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
 from sdn_orch.intent.outside import public_mac
-from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP, Packet
+from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TAGGED, TCP, UDP, Packet
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.routing import PrivateGateway, PrivateHop, StaticRoute
 from sdn_orch.intent.snapshot import Put
-from sdn_orch.intent.traffic import Direction, Ports
+from sdn_orch.intent.traffic import Direction, Ports, Verdict
 from sdn_orch.intent.validate import check
 from tests.property.clouds import Cloud
 
@@ -31,6 +33,8 @@ PEERS = (0xC0000250, 0xC6336401, 0x08080808)
 PORTS = (53, 80, 81, 1024, 8080)
 PEERS6 = tuple(int(IPv6Address(peer)) for peer in ("2001:db8:ffff::80", "2620:0:ccc::2", "fe80::1"))
 _PREFIX, _PREFIX6 = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8:fffe::/64")
+#: The network outside that private gateways are in, and what is behind it.
+_PRIVATE, _BEHIND = IPv4Network("198.18.0.0/24"), IPv4Network("198.19.0.0/16")
 _SOURCES: tuple[tuple[IPv4Network, ...], ...] = ((), (), (IPv4Network("192.0.2.0/24"),))
 _SOURCES6: tuple[tuple[IPv6Network, ...], ...] = ((), (), (IPv6Network("2001:db8:ffff::/48"),))
 
@@ -74,9 +78,46 @@ def with_outside(random: Random, cloud: Cloud) -> Cloud:
             records += (_egress(random, network, index) for index in range(random.choice((0, 1, 2))))
             if network.ipv6 is not None:
                 records += (_routed(random, network, index) for index in range(random.choice((0, 1, 3))))
+    for number, vpc in enumerate(snapshot.all(Vpc)):
+        if random.random() < 0.6:
+            records += _private(random, vpc, number)
     changes = [Put(record) for record in records]
     check(snapshot, changes)
     return replace(cloud, snapshot=snapshot.change(changes))
+
+
+def _private(random: Random, vpc: Vpc, number: int) -> Iterator[Record]:
+    """A private gateway, with a route to what is behind it; VPCs may share the network outside."""
+    gateway = PrivateGateway(
+        id=f"{vpc.id}/private",
+        vpc_id=vpc.id,
+        address=_PRIVATE[2 + number],
+        ipv4=_PRIVATE,
+        gateway=_PRIVATE[1],
+        vlan=random.choice((None, 8, 9)),
+        source_nat=random.random() < 0.5,
+        acl_id=random.choice((None, f"{vpc.id}/outside")),
+    )
+    if gateway.acl_id is not None:
+        yield AclList(id=gateway.acl_id, name="outside", vpc_id=vpc.id)
+        for position in range(1, random.choice((1, 2, 4))):
+            direction, mine = (
+                random.choice(list(Direction)),
+                {"list_id": gateway.acl_id, "position": position},
+            )
+            verdict, far = random.choice(list(Verdict)), random.choice(((), (_BEHIND,), (_PRIVATE,)))
+            side = {"sources" if direction is Direction.INGRESS else "destinations": far}
+            more = {**mine, **side, **_packets(random)}
+            yield AclItem(id=f"{gateway.id}/{position}", direction=direction, verdict=verdict, **more)
+    yield gateway
+    by = _PRIVATE[random.choice((1, 1, 5))]
+    yield StaticRoute(
+        id=f"{vpc.id}/behind", vpc_id=vpc.id, prefix=_BEHIND, next_hop=by, gateway_id=gateway.id
+    )
+    for hop in {gateway.gateway, by}:
+        if random.random() < 0.9:
+            mac = f"52:54:00:00:01:{int(hop) & 255:02x}"
+            yield PrivateHop(id=f"{gateway.id}/{hop}", gateway_id=gateway.id, address=hop, mac=mac)
 
 
 def _addresses(random: Random, cloud: Cloud, owner: Network | Vpc, taken: int) -> list[Record]:
@@ -214,6 +255,10 @@ def _packets(random: Random, version: int = 4) -> dict[str, Any]:
     return {"protocol": protocol}
 
 
+#: Who is asked behind private gateways: in their own network, and behind their routes.
+_PRIVATE_PEERS = (int(_PRIVATE[1]), int(_PRIVATE[9]), int(_BEHIND[7]), int(_BEHIND[8]))
+
+
 class Peers:
     """Packets from outside, and to outside."""
 
@@ -227,6 +272,7 @@ class Peers:
         ]
         self._machines6 = [nic for nic in cloud.snapshot.all(Nic) if nic.ipv6 is not None]
         self.vlan = next(iter(cloud.snapshot.all(PublicRange))).vlan
+        self.private = list(cloud.snapshot.all(PrivateGateway))
 
     def outward(self, nic: Nic) -> Packet:
         """A machine's first word, or one more, to a peer, to a public address or to another machine."""
@@ -239,6 +285,8 @@ class Peers:
             if other.ipv4 is not None
         ]
         to, mac = self._random.choice((*PEERS, *PEERS, *self.addresses)), mac_number(network.gateway_mac)
+        if self.private and network.vpc_id is not None and self._random.random() < 0.4:
+            to = self._random.choice(_PRIVATE_PEERS)
         if others and self._random.random() < 0.5:
             other = self._random.choice(others)
             to = int(other.ipv4 or 0)
@@ -253,11 +301,25 @@ class Peers:
             self._random.choice(PEERS),
             self._random.choice(self.addresses or [0xCB007163]),
         )
-        return self.tagged(packet)
+        return self.tagged(packet, self.vlan)
 
-    def tagged(self, packet: Packet) -> Packet:
-        """As it is in the public network."""
-        return packet if self.vlan is None else packet.replace(vlan_vid=0x1000 | self.vlan, vlan_pcp=0)
+    def inward_privately(self, gateway: PrivateGateway) -> Packet:
+        """A word from behind a private gateway to somebody in the VPC, or as if from somebody there."""
+        snapshot = self._cloud.snapshot
+        inside = [
+            int(nic.ipv4 or 0)
+            for tier in networks_of(snapshot, gateway.vpc_id)
+            for nic in snapshot.where(Nic, "network_id", tier.id)
+            if nic.ipv4 is not None
+        ]
+        to = self._random.choice((*inside, int(gateway.address), 0x0A0000FE))
+        source = self._random.choice((*_PRIVATE_PEERS, *_PRIVATE_PEERS, *_PRIVATE_PEERS, 0x0A00000A))
+        packet = self._packet(0x525400000101, mac_number(gateway.router_mac), source, to)
+        return self.tagged(packet, gateway.vlan)
+
+    def tagged(self, packet: Packet, vlan: int | None) -> Packet:
+        """As it is in a network outside."""
+        return packet if vlan is None else packet.replace(vlan_vid=TAGGED | vlan, vlan_pcp=0)
 
     @property
     def has_machines6(self) -> bool:
@@ -283,7 +345,7 @@ class Peers:
         mac = 0x0E5D02000001 if first is None else public_mac(first)
         source = self._random.choice((*PEERS6, *PEERS6, int(target.ipv6 or 0) ^ 0xFFFF))
         upstream = int(UPSTREAM.replace(":", ""), 16)
-        return self.tagged(self._packet(upstream, mac, source, int(target.ipv6 or 0), version=6))
+        return self.tagged(self._packet(upstream, mac, source, int(target.ipv6 or 0), version=6), self.vlan)
 
     def _packet(self, eth_src: int, eth_dst: int, source: int, destination: int, version: int = 4) -> Packet:
         protocol = self._random.choice((ICMP if version == 4 else ICMPV6, TCP, TCP, UDP))

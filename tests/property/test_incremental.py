@@ -38,7 +38,7 @@ from sdn_orch.intent.model import (
     Vpc,
 )
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
-from sdn_orch.intent.routing import StaticRoute
+from sdn_orch.intent.routing import PrivateGateway, PrivateHop, StaticRoute
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 from sdn_orch.intent.traffic import Direction, Verdict
@@ -75,6 +75,8 @@ NETWORKS = (
 LISTS, GROUPS = ("list1", "list2"), ("web", "db")
 #: The groups that NICs of a network are in at the start.
 IN_GROUPS = {"alone": ("web",), "only4": ("web", "db")}
+#: Next hops in a tier and behind private gateways.
+_HOPS = (IPv4Address("10.2.0.9"), IPv4Address("198.18.0.1"), IPv4Address("198.18.1.1"))
 SWITCHES = ("leaf1", "leaf2", "leaf3", "spine1", "spine2")
 
 
@@ -90,7 +92,7 @@ def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
         st.sampled_from(
             (
                 *(Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc),
-                *(Machine, StaticRoute, StaticRoute),
+                *(Machine, StaticRoute, StaticRoute, PrivateGateway, PrivateGateway, PrivateHop),
                 *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
                 *(NextHop, RoutedRule, RoutedRule),
                 *(AclItem, AclItem, SecurityRule, SecurityRule),
@@ -157,6 +159,8 @@ def _static_route(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     number = draw(st.integers(1, 4))
     homes = [home for home in snapshot.all(Network) if home.ipv4 is not None] or [NETWORKS[0]]
     home = draw(st.sampled_from((None, *homes, *homes)))
+    gateways = [None, *snapshot.all(PrivateGateway)] if home is None else [None]
+    gateway = draw(st.sampled_from(gateways))
     guests = [] if home is None else snapshot.where(Nic, "network_id", home.id)
     addresses = [address for one in guests for address in one.addresses if isinstance(address, IPv4Address)]
     return _numbered(
@@ -165,10 +169,35 @@ def _static_route(draw: st.DrawFn, snapshot: Snapshot) -> Record:
             id=f"route{number}",
             vpc_id=draw(st.sampled_from(("vpc", "vpc", "vpc", "other"))),
             prefix=draw(st.sampled_from((IPv4Network("172.16.0.0/16"), IPv4Network("192.168.0.0/16")))),
-            next_hop=draw(st.sampled_from((IPv4Address("10.2.0.9"), *addresses))),
+            next_hop=draw(st.sampled_from((*_HOPS, *addresses))),
             network_id=None if home is None else home.id,
+            gateway_id=None if gateway is None else gateway.id,
         ),
     )
+
+
+@st.composite
+def _private_gateway(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    number = draw(st.integers(1, 3))
+    prefix = IPv4Network(f"198.18.{draw(st.integers(0, 1))}.0/24")
+    record = PrivateGateway(
+        id=f"private{number}",
+        vpc_id=draw(st.sampled_from(("vpc", "vpc", "other"))),
+        address=prefix[draw(st.integers(8, 9))],
+        ipv4=prefix,
+        gateway=prefix[draw(st.integers(1, 2))],
+        vlan=draw(st.sampled_from((None, 7, 9))),
+        source_nat=draw(st.booleans()),
+        acl_id=draw(st.sampled_from((None, *LISTS, *LISTS))),
+    )
+    return _numbered(snapshot, record)
+
+
+@st.composite
+def _private_hop(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    gateway = draw(st.sampled_from([one.id for one in snapshot.all(PrivateGateway)] or ["none"]))
+    hop, mac = draw(st.sampled_from(_HOPS)), draw(st.sampled_from(("52:54:00:00:00:01", "52:54:00:00:00:02")))
+    return _numbered(snapshot, PrivateHop(id=f"{gateway} {hop}", gateway_id=gateway, address=hop, mac=mac))
 
 
 @st.composite
@@ -421,6 +450,8 @@ _RECORDS = {
     "Network": _network,
     "Machine": _machine,
     "StaticRoute": _static_route,
+    "PrivateGateway": _private_gateway,
+    "PrivateHop": _private_hop,
     "Vpc": _vpc,
     "Link": _link,
     "Switch": _switch,

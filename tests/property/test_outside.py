@@ -18,7 +18,9 @@ from sdn_orch.intent.meaning import arrives, delivers
 from sdn_orch.intent.model import Attachment, Nic, Switch
 from sdn_orch.intent.outside import Conversations, address_of, gateway_at, one_of
 from sdn_orch.intent.packet import Packet
+from sdn_orch.intent.private import private_gateway_at
 from sdn_orch.intent.routed import router_at
+from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.verdict import OUTSIDE, Verdict
 from sdn_orch.openflow.values import Group
@@ -58,6 +60,8 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
         elif choice < 0.85 and nics6:
             speaker = random.choice(nics6)
             packet = peers.outward6(speaker)
+        elif peers.private and random.random() < 0.4:
+            packet = peers.inward_privately(random.choice(peers.private))
         else:
             packet = peers.inward6() if peers.has_machines6 and random.random() < 0.5 else peers.inward()
         if speaker is None:
@@ -86,9 +90,19 @@ def _gateway(snapshot: Snapshot, packet: Packet) -> str:
         router = router_at(snapshot, packet["eth_dst"])
         there = None if router is None else gateway_of(snapshot, router)
         return there.id if there is not None else snapshot.where(Switch, "is_gateway", True)[0].id
+    private = _private_gateway(snapshot, packet)
+    if private is not None:
+        home = gateway_of(snapshot, private.vpc_id)
+        assert home is not None
+        return home.id
     address = address_of(snapshot, IPv4Address(packet["ipv4_dst"]))
     gateway = None if address is None else gateway_at(snapshot, address)
     return gateway.id if gateway is not None else snapshot.where(Switch, "is_gateway", True)[0].id
+
+
+def _private_gateway(snapshot: Snapshot, packet: Packet) -> PrivateGateway | None:
+    tag = packet.get("vlan_vid")
+    return private_gateway_at(snapshot, None if tag is None else tag & 0xFFF, packet["eth_dst"])
 
 
 def _answers(snapshot: Snapshot, meant: Verdict, peers: Peers) -> list[tuple[Nic | None, Packet]]:

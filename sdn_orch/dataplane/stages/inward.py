@@ -24,7 +24,7 @@ from sdn_orch.dataplane.traffic import own_matches, port_blocks, port_fields, pr
 from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, Site
 from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.forwards import MOST_SHIFTED, Forward
-from sdn_orch.intent.public import PublicRange
+from sdn_orch.intent.routes import next_hops
 from sdn_orch.intent.traffic import TrafficRule, translations
 from sdn_orch.openflow.values import (
     IN_PORT,
@@ -44,16 +44,18 @@ _TTL = 64
 
 def switch(site: Site, port: int) -> Iterator[Said]:
     """What comes from public networks; what belongs to a connection that was let through goes on."""
-    ranges = tuple(site.world.snapshot.all(PublicRange))
-    for vlan in sorted({one.vlan for one in ranges}, key=lambda vlan: vlan or 0):
+    upstream: dict[int | None, set[int]] = {}
+    for vlan, hop in next_hops(site.world.snapshot):
+        upstream.setdefault(vlan, set()).add(int(hop))
+    for vlan in sorted(upstream, key=lambda vlan: vlan or 0):
         tag = UNTAGGED if vlan is None else TAGGED | vlan
         pop: tuple[Action, ...] = () if vlan is None else (PopVlan(),)
         inside = NETWORK.of(public_network(vlan))
         for eth_type, goto in ((ARP, Table.ANSWER), (IPV4, Table.ENTER)):
             match = Match.of(in_port=port, vlan_vid=tag, eth_type=eth_type)
             yield flow(Table.CLASSIFY, "public", match, pop, metadata=inside, goto=goto)
-        for upstream in sorted({int(one.gateway) for one in ranges if one.vlan == vlan}):
-            match = Match.of(metadata=inside, eth_type=ARP, arp_op=ARP_REPLY, arp_spa=upstream)
+        for hop_address in sorted(upstream[vlan]):
+            match = Match.of(metadata=inside, eth_type=ARP, arp_op=ARP_REPLY, arp_spa=hop_address)
             yield punt(Table.ANSWER, "answer", match, Punt.UPSTREAM)
     for ttl in (0, 1):
         yield flow(Table.ENTER, "spent", Match.of(eth_type=IPV4, ip_ttl=ttl))

@@ -41,9 +41,8 @@ def switch() -> Iterator[Said]:
         yield flow(Table.SOURCE_NAT, "known", Match.of(ct_state=state), goto=Table.UPLINK)
 
 
-def network(site: Site, network: NetworkView, zone: int) -> Iterator[Said]:
-    """What other edges send here to go out; and by the egress rules what of it may."""
-    yield from _from_edges(site, network)
+def network(network: NetworkView, zone: int) -> Iterator[Said]:
+    """What goes out under public addresses; and by the egress rules what of it may."""
     here: Fields = {"metadata": network.local, "eth_type": IPV4}
     track = Track(zone, Table.EGRESS, translated=True)
     yield flow(Table.LEAVE, "network", Match.of(**here), (track,))
@@ -62,7 +61,8 @@ def rule(network: NetworkView, rule: EgressRule, said: Iterable[TrafficRule]) ->
         yield flow(Table.EGRESS, RULES[rule.slot], match, goto=goto)
 
 
-def _from_edges(site: Site, network: NetworkView) -> Iterator[Said]:
+def from_edges(site: Site, network: NetworkView) -> Iterator[Said]:
+    """What other edges send here to go out."""
     if site.dialect.transport is Transport.LABEL:
         own = label.to_outside(site.switch.number, network.number), label.DESTINATION_MASK
         match = Match.of(eth_dst=own)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import product
 
 from sdn_orch.dataplane.pipeline import POLICY, ZONE, Table, flow
@@ -17,25 +17,32 @@ from sdn_orch.intent.policy import Policy, PolicyKind, rules
 from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction, Verdict
-from sdn_orch.openflow.values import Clause, Match, Track
+from sdn_orch.openflow.values import Action, Clause, Match, Track
 
-_WAYS = {
-    Direction.EGRESS: (Table.FROM_RULES, Table.ANSWER),
-    Direction.INGRESS: (Table.TO_RULES, Table.DELIVER),
+_COMMIT: tuple[Action, ...] = (Track(ZONE, commit=True),)
+#: Of each direction: the table of the rules, what becomes of what they let through, and where that goes on.
+Ways = Mapping[Direction, tuple[Table, tuple[Action, ...], Table]]
+AT_NICS: Ways = {
+    Direction.EGRESS: (Table.FROM_RULES, _COMMIT, Table.ANSWER),
+    Direction.INGRESS: (Table.TO_RULES, _COMMIT, Table.DELIVER),
+}
+#: What leaves by a private gateway becomes known as soon as it is translated.
+AT_GATEWAY: Ways = {
+    Direction.EGRESS: (Table.EGRESS_RULES, (), Table.SOURCE_NAT),
+    Direction.INGRESS: (Table.INGRESS_RULES, _COMMIT, Table.INWARD),
 }
 _VERSIONS = ((4, IPV4), (6, IPV6))
-_COMMIT = (Track(ZONE, commit=True),)
 #: The priority of an item is this less its position.
 _TOP = 65_536
 #: Of what rules of security groups decide, of clauses of theirs, and of what stands where there are none.
 _DECIDED, _CLAUSES, _OPEN = 2, 1, 0
 
 
-def item(snapshot: Snapshot, item: AclItem) -> Iterator[Said]:
+def item(snapshot: Snapshot, item: AclItem, ways: Ways) -> Iterator[Said]:
     """One item of a list; the first one that is about a packet decides."""
     chosen = snapshot.need(AclList, item.list_id)
     of = policy_number(Policy(PolicyKind.LIST, chosen.id, chosen.number))
-    table, onward = _WAYS[item.direction]
+    table, let, onward = ways[item.direction]
     priority = _TOP - item.position
     for version, eth_type in _VERSIONS:
         here: Fields = {POLICY: of, "eth_type": eth_type}
@@ -51,7 +58,7 @@ def item(snapshot: Snapshot, item: AclItem) -> Iterator[Said]:
             decided = [Match.of(conj_id=number, eth_type=eth_type)]
         for match in dict.fromkeys(decided):
             if item.verdict is Verdict.ALLOW:
-                yield flow(table, priority, match, _COMMIT, goto=onward)
+                yield flow(table, priority, match, let, goto=onward)
             else:
                 yield flow(table, priority, match)
 
@@ -63,7 +70,7 @@ def _distinct(part: Sequence[Fields]) -> list[Fields]:
 
 def groups(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
     """The rules of one group, or of several groups together: what any of them is about may pass."""
-    for (direction, (table, onward)), (version, eth_type) in product(_WAYS.items(), _VERSIONS):
+    for (direction, (table, let, onward)), (version, eth_type) in product(AT_NICS.items(), _VERSIONS):
         here: Fields = {POLICY: policy_number(policy), "eth_type": eth_type}
         decided: dict[Match, None] = {}
         clauses: dict[Match, tuple[Clause, ...]] = {}
@@ -76,7 +83,7 @@ def groups(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
                     clauses[match] = (*clauses.get(match, ()), Clause(number, place, 2))
             decided[Match.of(conj_id=number, **here)] = None
         for match in decided:
-            yield flow(table, _DECIDED, match, _COMMIT, goto=onward)
+            yield flow(table, _DECIDED, match, let, goto=onward)
         for match, said in clauses.items():
             yield flow(table, _CLAUSES, match, said)
 
@@ -107,14 +114,14 @@ def _members(snapshot: Snapshot, group_id: str, direction: Direction, version: i
                 yield {field: int(address)}
 
 
-def without_rules(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
+def without_rules(snapshot: Snapshot, policy: Policy, ways: Ways) -> Iterator[Said]:
     """Where no rule is about what goes out, all may."""
     if policy.kind is PolicyKind.LIST:
         listed = snapshot.where(AclItem, "list_id", policy.id)
         is_open = not any(item.direction is Direction.EGRESS for item in listed)
     else:
         is_open = not any(rules(snapshot, policy, Direction.EGRESS))
-    table, onward = _WAYS[Direction.EGRESS]
+    table, let, onward = ways[Direction.EGRESS]
     for _, eth_type in _VERSIONS if is_open else ():
         match = Match.of(eth_type=eth_type, **{POLICY: policy_number(policy)})
-        yield flow(table, _OPEN, match, _COMMIT, goto=onward)
+        yield flow(table, _OPEN, match, let, goto=onward)

@@ -14,7 +14,7 @@ from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import rule_of
 from sdn_orch.intent.model import Attachment, Machine, Network, Nic, Record, Switch, Vpc
 from sdn_orch.intent.public import PublicAddress
-from sdn_orch.intent.routing import StaticRoute
+from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
 
@@ -73,6 +73,8 @@ def describe(snapshot: Snapshot, owner: Owner) -> str:
             return f"{owner.kind} {name}"
         case AclItem(list_id=list_id, position=position):
             return f"item {position} of list of rules {snapshot.need(AclList, list_id).name}"
+        case PrivateGateway(address=address, vpc_id=vpc_id):
+            return f"private gateway {address} of VPC {snapshot.need(Vpc, vpc_id).name}"
         case StaticRoute(prefix=prefix, vpc_id=vpc_id):
             return f"static route to {prefix} of VPC {snapshot.need(Vpc, vpc_id).name}"
         case AclList(name=name):
@@ -97,6 +99,8 @@ def record_of(snapshot: Snapshot, owner: Owner) -> Record | None:
             return snapshot.get(PublicAddress, owner.id)
         case OwnerKind.RULE:
             return rule_of(snapshot, owner.id)
+        case OwnerKind.PRIVATE:
+            return snapshot.get(PrivateGateway, owner.id)
         case OwnerKind.ROUTE:
             return snapshot.get(StaticRoute, owner.id)
         case OwnerKind.ITEM:

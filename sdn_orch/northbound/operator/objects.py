@@ -119,9 +119,14 @@ def _rule_status(view: View, rule: GatewayRule) -> ObjectStatus:
     return view.status(Owner(OwnerKind.RULE, rule.id)).along_with(view.status(home))
 
 
-def _route_status(view: View, route: StaticRoute) -> ObjectStatus | str:
-    """Its own; one over a private gateway waits."""
-    return NOT_YET if route.network_id is None else view.status(Owner(OwnerKind.ROUTE, route.id))
+def _route_status(view: View, route: StaticRoute) -> ObjectStatus:
+    """Its own, with that of the private gateway which it leads over."""
+    own = view.status(Owner(OwnerKind.ROUTE, route.id))
+    return own if route.gateway_id is None else own.along_with(_gateway_status(view, route.gateway_id))
+
+
+def _gateway_status(view: View, id: str) -> ObjectStatus:
+    return view.status(Owner(OwnerKind.PRIVATE, id))
 
 
 def _routed_status(view: View, rule: RoutedRule) -> ObjectStatus | str:
@@ -170,7 +175,12 @@ KINDS: dict[ObjectKind, _Kind] = {
         _of_group,
         lambda view, rule: view.status(Owner(OwnerKind.GROUP, rule.group_id)),
     ),
-    ObjectKind.PRIVATE_GATEWAY: _Kind(PrivateGateway, lambda _, each: str(each.address), _of_vpc),
+    ObjectKind.PRIVATE_GATEWAY: _Kind(
+        PrivateGateway,
+        lambda _, each: str(each.address),
+        _of_vpc,
+        lambda view, each: _gateway_status(view, each.id),
+    ),
     ObjectKind.STATIC_ROUTE: _Kind(StaticRoute, lambda _, each: str(each.prefix), _of_vpc, _route_status),
     ObjectKind.BALANCER: _Kind(Balancer, _named, _own, _balancer_status),
     ObjectKind.STICKINESS: _Kind(Stickiness, _named, _of_balancer, _policy_status),

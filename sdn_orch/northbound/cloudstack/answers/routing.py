@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sdn_orch.intent.acls import AclList
-from sdn_orch.intent.model import Account, Vpc
+from sdn_orch.intent.model import Account, Switch, Vpc
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.northbound.cloudstack.answers.networks import vpc_details
 from sdn_orch.northbound.cloudstack.answers.owners import holder, place
@@ -27,9 +27,9 @@ def _owner() -> Iterator[Field[Any]]:
     yield from holder(lambda scene, part: scene.snapshot.need(Account, _vpc(scene, part).account_id))
 
 
-def gateway_state(_scene: Scene, _gateway: PrivateGateway) -> str:
-    """CloudStack's word for a gateway that is accepted and not in force."""
-    return "Creating"
+def gateway_state(scene: Scene, _gateway: PrivateGateway) -> str:
+    """CloudStack's word for a gateway that a switch holds, or for one that none can."""
+    return "Ready" if scene.snapshot.count_where(Switch, "is_gateway", True) else "Creating"
 
 
 def vlan_uri(gateway: PrivateGateway) -> str:
@@ -52,7 +52,7 @@ PRIVATE_GATEWAY: Shape[PrivateGateway] = Shape(
         string("gateway", "what leads on from there", lambda _, gateway: gateway.gateway),
         string("netmask", "the netmask", lambda _, gateway: gateway.ipv4.netmask),
         string("vlan", "the VLAN", lambda _, gateway: vlan_uri(gateway)),
-        string("state", "Creating until the switches hold it", gateway_state),
+        string("state", "Ready, or Creating where there is no gateway to the outside", gateway_state),
         flag("sourcenatsupported", "whether what leaves goes under its address", lambda _, g: g.source_nat),
         string("aclid", "the list of rules for what passes", lambda _, gateway: gateway.acl_id),
         string("aclname", "its name", lambda s, g: (acl := _acl(s, g)) and acl.name),

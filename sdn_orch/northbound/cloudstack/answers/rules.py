@@ -24,7 +24,7 @@ _NAMES_OF_GROUPS = _NAMES | {AH: "ah", ESP: "esp", GRE: "gre"}
 
 #: Rules that edges hold, and those that gateways do.
 _AT_EDGES = (AclItem, SecurityRule)
-_AT_GATEWAYS = (Forward, FirewallRule, EgressRule, RoutedRule, Balancer)
+_AT_GATEWAYS = (Forward, FirewallRule, EgressRule, RoutedRule, Balancer, StaticRoute)
 
 
 def rule_state(scene: Scene, rule: object) -> str:
@@ -36,8 +36,8 @@ def rule_state(scene: Scene, rule: object) -> str:
         rule = scene.snapshot.need(Balancer, rule.balancer_id)
     if isinstance(rule, Balancer) and obstacle(scene.snapshot, rule) is not None:
         return "Add"
-    if isinstance(rule, StaticRoute):
-        return "Active" if rule.network_id is not None else "Add"
+    if isinstance(rule, StaticRoute) and rule.gateway_id is None:
+        return "Active"
     if isinstance(rule, RoutedRule) and routed.obstacle(scene.snapshot, rule) is not None:
         return "Add"
     if isinstance(rule, _AT_GATEWAYS) and scene.snapshot.count_where(Switch, "is_gateway", True):

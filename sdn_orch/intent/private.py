@@ -1,0 +1,106 @@
+"""What lies between a VPC and the network of one of its private gateways, for one packet.
+
+A part of `meaning`. A private gateway has conversations of its own, and a list of rules about who begins
+them: ingress is what comes into the VPC by it, egress what leaves.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from sdn_orch.intent.acls import AclList
+from sdn_orch.intent.gateways import gateway_of, older_gateway
+from sdn_orch.intent.guard import lets
+from sdn_orch.intent.mac import mac_number
+from sdn_orch.intent.model import Vpc
+from sdn_orch.intent.outside import Conversation, Conversations, Side, Words, free_side, under, words_of
+from sdn_orch.intent.packet import LATER_FRAGMENT, TAGGED, Packet
+from sdn_orch.intent.policy import Policy, PolicyKind
+from sdn_orch.intent.routes import route_to
+from sdn_orch.intent.routing import PrivateGateway, PrivateHop
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import Direction
+
+
+def private_way(
+    snapshot: Snapshot, router_id: str, address: IPv4Address | IPv6Address
+) -> tuple[PrivateGateway, IPv4Address] | None:
+    """The private gateway of a router that a destination is behind, and the next hop there."""
+    for gateway in snapshot.where(PrivateGateway, "vpc_id", router_id):
+        if address in gateway.ipv4 and older_gateway(snapshot, gateway) is None:
+            return gateway, gateway.gateway
+    route = route_to(snapshot, router_id, address)
+    if route is None or route.gateway_id is None:
+        return None
+    gateway = snapshot.need(PrivateGateway, route.gateway_id)
+    is_there = gateway.vpc_id == router_id and older_gateway(snapshot, gateway) is None
+    return (gateway, route.next_hop) if is_there else None
+
+
+def private_gateway_at(snapshot: Snapshot, vlan: int | None, mac: int) -> PrivateGateway | None:
+    """The private gateway with a MAC address in a VLAN outside, if it is anywhere."""
+    for gateway in snapshot.where(PrivateGateway, "vlan", vlan):
+        if mac_number(gateway.router_mac) == mac and older_gateway(snapshot, gateway) is None:
+            return gateway if gateway_of(snapshot, gateway.vpc_id) is not None else None
+    return None
+
+
+def leaves_privately(
+    snapshot: Snapshot, gateway: PrivateGateway, hop: IPv4Address, packet: Packet, memory: Conversations
+) -> Packet | str:
+    """A packet from inside as it leaves for the next hop; or why it does not."""
+    words = words_of(packet)
+    if words is None:
+        return "it belongs to no conversation"
+    conversation = memory.inside(gateway.id, words.protocol, words.source, words.destination)
+    if conversation is None:
+        if not _may_begin(snapshot, gateway, Direction.EGRESS, packet):
+            return "the private gateway's list of rules does not let it out"
+        public = _side_outside(gateway, words, memory)
+        conversation = Conversation(words.protocol, words.source, public, words.destination)
+        memory.of(gateway.id).append(conversation)
+    known = (each for each in snapshot.where(PrivateHop, "gateway_id", gateway.id) if each.address == hop)
+    found = next(known, None)
+    if found is None:
+        return "the next hop behind the private gateway is not known"
+    tag = {} if gateway.vlan is None else {"vlan_vid": TAGGED | gateway.vlan, "vlan_pcp": 0}
+    return under(packet, conversation.public, "src").replace(
+        eth_src=mac_number(gateway.router_mac),
+        eth_dst=mac_number(found.mac),
+        ip_ttl=packet["ip_ttl"] - 1,
+        **tag,
+    )
+
+
+def enters_privately(
+    snapshot: Snapshot, gateway: PrivateGateway, packet: Packet, memory: Conversations
+) -> Packet | str:
+    """A packet that comes by a private gateway with its destination inside; or why it does not come in."""
+    words = words_of(packet)
+    if IPv4Address(packet["ipv4_src"]) in snapshot.need(Vpc, gateway.vpc_id).ipv4:
+        return "it says that it comes from inside"
+    if words is None:
+        return "it belongs to no conversation"
+    conversation = memory.outside(gateway.id, words.protocol, words.destination, words.source)
+    if conversation is None:
+        if not _may_begin(snapshot, gateway, Direction.INGRESS, packet):
+            return "the private gateway's list of rules does not let it in"
+        if memory.inside(gateway.id, words.protocol, words.destination, words.source) is not None:
+            return "the machine talks to the same peer under the gateway's address already"
+        conversation = Conversation(words.protocol, words.destination, words.destination, words.source)
+        memory.of(gateway.id).append(conversation)
+    return under(packet, conversation.inside, "dst")
+
+
+def _may_begin(snapshot: Snapshot, gateway: PrivateGateway, direction: Direction, packet: Packet) -> bool:
+    # A later fragment does not tell its ports; without the first one nobody can do anything with it.
+    if gateway.acl_id is None or packet["ip_frag"] == LATER_FRAGMENT:
+        return True
+    chosen = snapshot.need(AclList, gateway.acl_id)
+    return lets(snapshot, Policy(PolicyKind.LIST, chosen.id, chosen.number), direction, packet)
+
+
+def _side_outside(gateway: PrivateGateway, words: Words, memory: Conversations) -> Side:
+    if not gateway.source_nat:
+        return words.source
+    return free_side(int(gateway.address), words, memory.of(gateway.id)) or words.source
