@@ -23,6 +23,7 @@ from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected
 from sdn_orch.intent.acls import AclItem
+from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.gateways import networks_of, router_of_rule, rule_of
 from sdn_orch.intent.model import Attachment, Link, Nic, Record, Switch
 from sdn_orch.intent.public import PublicAddress
@@ -362,6 +363,8 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
     elif owner.kind is OwnerKind.GROUP:
         nics = world.snapshot.where(Nic, "group_ids", owner.id)
         found = {place.switch_id for nic in nics if (place := world.place(nic.id)) is not None}
+    elif (inside := _network_of_inner(world.snapshot, owner)) is not None:
+        found = world.realm_members(world.realm(inside))
     elif owner.kind in (OwnerKind.ADDRESS, OwnerKind.RULE, OwnerKind.PRIVATE) or _is_over_gateway(
         world, owner
     ):
@@ -373,6 +376,12 @@ def switches_of(world: World, owner: Owner) -> tuple[str, ...]:
         router = owner.id if route is None else route.vpc_id
         found = world.realm_members(networks_of(world.snapshot, router))
     return tuple(sorted(found, key=lambda id: world.snapshot.need(Switch, id).number))
+
+
+def _network_of_inner(snapshot: Snapshot, owner: Owner) -> str | None:
+    """The network that a balancer has its address in, if the owner is one."""
+    balancer = snapshot.get(Balancer, owner.id) if owner.kind is OwnerKind.RULE else None
+    return None if balancer is None else balancer.inner_network_id
 
 
 def _router_of(snapshot: Snapshot, id: str) -> str | None:

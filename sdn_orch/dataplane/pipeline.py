@@ -27,26 +27,28 @@ class Table(IntEnum):
     ANSWER = 8
     ANSWER_ND = 9
     ROUTE = 10
-    LEAVE = 11
-    EGRESS = 12
-    EGRESS_RULES = 13
-    SOURCE_NAT = 14
-    UPLINK = 15
-    ENTER = 16
-    INGRESS = 17
-    INGRESS_RULES = 18
-    DESTINATION_NAT = 19
-    BALANCE = 20
-    INWARD = 21
-    MTU = 22
-    NEXT_HOP = 23
-    FORWARD = 24
-    TRANSIT = 25
-    TO_GUARD = 26
-    TO_STATE = 27
-    TO_RULES = 28
-    DELIVER = 29
-    PUNT = 30
+    INNER = 11
+    LEAVE = 12
+    EGRESS = 13
+    EGRESS_RULES = 14
+    SOURCE_NAT = 15
+    UPLINK = 16
+    ENTER = 17
+    INGRESS = 18
+    INGRESS_RULES = 19
+    DESTINATION_NAT = 20
+    BALANCE = 21
+    INWARD = 22
+    MTU = 23
+    NEXT_HOP = 24
+    FORWARD = 25
+    TRANSIT = 26
+    BACK = 27
+    TO_GUARD = 28
+    TO_STATE = 29
+    TO_RULES = 30
+    DELIVER = 31
+    PUNT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ STAGES: dict[Table, Stage] = {
                 Table.LEAVE,
                 Table.ENTER,
                 Table.TRANSIT,
-                Table.TO_GUARD,
+                Table.BACK,
                 Table.PUNT,
             ),
             {"lldp": 1000, "arrive": 800, "transit": 700, "way out": 660, "routed underlay": 650}
@@ -223,7 +225,7 @@ STAGES: dict[Table, Stage] = {
             Table.ARRIVE,
             "A label for this switch: the NIC's MAC address and network are restored; of flooded "
             "frames the group address, from the IP destination. What a gateway is to send out leaves.",
-            (Table.LEAVE, Table.TO_GUARD),
+            (Table.LEAVE, Table.BACK),
             {"nic": 500, "ip flood": 400, "flood": 300},
         ),
         Stage(
@@ -295,9 +297,25 @@ STAGES: dict[Table, Stage] = {
             "are reported, and the "
             "destination's prefix decides the next network, or a static route. What is for none of them goes "
             "to the gateway that has the router's public addresses.",
-            (Table.LEAVE, Table.MTU, Table.NEXT_HOP, Table.TRANSIT, Table.DELIVER, Table.PUNT),
-            {"echo": 800, "names": 750, "not routed": 700, "ttl": 600, "prefix": 500}
+            (
+                Table.INNER,
+                Table.LEAVE,
+                Table.MTU,
+                Table.NEXT_HOP,
+                Table.TRANSIT,
+                Table.DELIVER,
+                Table.PUNT,
+            ),
+            {"echo": 800, "names": 750, "not routed": 700, "ttl": 600, "balancer": 550, "prefix": 500}
             | {"route": 450, "outside": 400},
+        ),
+        Stage(
+            Table.INNER,
+            "For a balancer inside of a network, at the edge of whoever asks: what belongs to a known "
+            "connection goes to its member, what begins one gets a slot; a member that asks gets "
+            "another one.",
+            (Table.BALANCE, Table.NEXT_HOP),
+            {"invalid": 800, "known": 700, "member": 600, "balancer": 500},
         ),
         Stage(
             Table.LEAVE,
@@ -385,7 +403,7 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.BALANCE,
             "Which member has the slot? The connection becomes known, and stays with this member.",
-            (Table.INWARD,),
+            (Table.INWARD, Table.NEXT_HOP),
             {"slot": 500},
         ),
         Stage(
@@ -411,7 +429,7 @@ STAGES: dict[Table, Stage] = {
             "Which switch is the receiver on? Remote NICs get a label, a tunnel or a VLAN; group "
             "addresses are replicated to the network's members; what is not remote is delivered "
             "here.",
-            (Table.TRANSIT, Table.TO_GUARD),
+            (Table.TRANSIT, Table.BACK),
             {"nic": 500, "flood": 400, "local flood": 300, "local": 0},
         ),
         Stage(
@@ -420,6 +438,12 @@ STAGES: dict[Table, Stage] = {
             "other transports leave by the underlay's port.",
             (),
             {"label": 500, "routed": 400, "underlay": 300},
+        ),
+        Stage(
+            Table.BACK,
+            "to_port: what a member of a balancer inside of a network answers comes from the balancer again.",
+            (Table.TO_GUARD,),
+            {"answer": 500, "other": 0},
         ),
         Stage(
             Table.TO_GUARD,

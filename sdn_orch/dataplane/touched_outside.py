@@ -26,6 +26,8 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
     record = old or new
     for world, one in ((before, old), (after, new)):
         match one:
+            case Balancer(inner_network_id=str()):
+                found |= _inner(before, one) | _inner(after, one)
             case FirewallRule() | Forward() | Balancer() | EgressRule() | RoutedRule():
                 found |= _rule(world, one)
             case Member() | Stickiness() | HealthCheck():
@@ -194,7 +196,19 @@ def _routes(before: World, after: World, vpc_id: str) -> set[Unit]:
 
 def _balancer(world: World, balancer_id: str) -> set[Unit]:
     record = world.snapshot.get(Balancer, balancer_id)
-    return set() if record is None else _rule(world, record)
+    if record is None or record.inner_network_id is None:
+        return set() if record is None else _rule(world, record)
+    members = world.realm_members(world.realm(record.inner_network_id))
+    return {(Owner(OwnerKind.RULE, record.id), member) for member in members}
+
+
+def _inner(world: World, balancer: Balancer) -> set[Unit]:
+    """A balancer inside of a network, those that share its address, and the networks of its members."""
+    sharing = world.snapshot.where(Balancer, "place", balancer.place)
+    around = world.realm_members(world.realm(balancer.inner_network_id or ""))
+    behind = world.realm_members(world.realm(balancer.network_id))
+    found = {(Owner(OwnerKind.RULE, each.id), at) for each in (balancer, *sharing) for at in around}
+    return found | {(Owner(OwnerKind.NETWORK, balancer.network_id), at) for at in behind}
 
 
 def _addresses(world: World, addresses: Iterable[PublicAddress]) -> set[Unit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 
-from sdn_orch.dataplane import route_units
+from sdn_orch.dataplane import balancer_units, route_units
 from sdn_orch.dataplane.rules import (
     NO_RULES,
     Owner,
@@ -40,8 +40,7 @@ from sdn_orch.dataplane.stages.protocols import IPV4, IPV6
 from sdn_orch.dataplane.views import AddressView, Dialect, NetworkView, NicView, Site, UplinkView
 from sdn_orch.dataplane.world import Place, World
 from sdn_orch.intent.acls import AclItem, AclList
-from sdn_orch.intent.balancers import Balancer, Member
-from sdn_orch.intent.balancing import by_source, obstacle, takers
+from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, OpenRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import networks_of, principal, rival, router_id, rule_of
@@ -86,12 +85,14 @@ def lists_at(world: World, switch_id: str) -> Iterator[str]:
 
 
 def realm_owners(world: World, realm: Sequence[Network]) -> Iterator[Owner]:
-    """The router of these networks with its static routes, they, and all their NICs."""
+    """The router of these networks with its static routes, they, the balancers inside of them, their NICs."""
     if realm and realm[0].kind is not NetworkKind.L2:
         yield router_of(realm[0])
         yield from route_units.routes_of(world.snapshot, realm[0].vpc_id)
     for network in realm:
         yield Owner(OwnerKind.NETWORK, network.id)
+        balancers = world.snapshot.where(Balancer, "inner_network_id", network.id)
+        yield from (Owner(OwnerKind.RULE, balancer.id) for balancer in balancers)
         yield from (Owner(OwnerKind.NIC, nic.id) for nic in world.nics(network.id))
 
 
@@ -127,6 +128,7 @@ def _switch_here(site: Site, id: str) -> Iterator[Said]:
         yield from answer.switch(site.dialect)
         yield from route.switch(site.dialect)
         yield from forward.switch()
+        yield from balance.edge(site.dialect)
         yield from transit.switch(site)
     port = site.switch.public_port
     if port is not None and site.is_edge and site.dialect.open_vswitch:
@@ -165,7 +167,9 @@ def _network(site: Site, id: str) -> Rules:
     if record is None:
         return NO_RULES
     network = NetworkView.of(site.world, record)
-    out = encode(_network_at_gateway(site, network), site.dialect.version)
+    out = encode(
+        (*_network_at_gateway(site, network), *balancer_units.network(site, network)), site.dialect.version
+    )
     if not site.world.is_present(site.switch.id, id):
         return out
     here = encode(_network_here(site, network), site.dialect.version)
@@ -263,6 +267,9 @@ def _rule(site: Site, id: str) -> Rules:
             if is_here and uplink is not None and routed_obstacle(snapshot, record) is None:
                 view = NetworkView.of(site.world, network)
                 said = routed.rule(view, uplink, record, _older(snapshot, record))
+        case Balancer(inner_network_id=str(home_id)):
+            if site.world.in_realm(site.switch.id, site.world.realm(home_id)):
+                said = balancer_units.inner(site, record, snapshot.need(Network, home_id))
         case FirewallRule() | Forward() | Balancer():
             address = _address_here(site, record.address_id or "")
             if address is None or rival(snapshot, address.record) is not None:
@@ -271,24 +278,9 @@ def _rule(site: Site, id: str) -> Rules:
                 said = inward.rule(address, record, _older(snapshot, record))
             elif isinstance(record, Forward):
                 said = inward.forward(address, record)
-            elif reason := obstacle(snapshot, record):
-                said = (Refused(reason),)
             else:
-                said = balance.balancer(address, _pool(site.world, record), site.dialect.version)
+                said = balancer_units.public(site, address, record)
     return encode(said, site.dialect.version)
-
-
-def _pool(world: World, record: Balancer) -> balance.Pool:
-    """A balancer with those of its members that are somewhere."""
-    members = world.snapshot.where(Member, "balancer_id", record.id)
-    found = {member.seat: member.weight for member in members}
-    guests = {
-        member.seat: int(address)
-        for member, nic, address in takers(world.snapshot, record)
-        if world.is_placed(nic.id)
-    }
-    weights = tuple(found.get(seat) for seat in range(max(found, default=-1) + 1))
-    return balance.Pool(record, by_source(world.snapshot, record), weights, guests)
 
 
 def _older(snapshot: Snapshot, rule: OpenRule) -> list[OpenRule]:

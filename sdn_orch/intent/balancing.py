@@ -17,8 +17,8 @@ _SHIFTED_PORTS = 16
 
 def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
     """What it asks for that switches cannot do; None if they can do all of it."""
-    if balancer.address_id is None:
-        return "the data plane has no tables for balancers inside of networks yet"
+    if balancer.inner is not None and balancer.protocol != TCP:
+        return "balancers inside of networks spread TCP only"
     if balancer.tls or balancer.proxy_protocol:
         return "TLS and the PROXY protocol need a proxy, which there is not"
     if balancer.protocol not in (TCP, UDP):
@@ -34,6 +34,11 @@ def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
 def by_source(snapshot: Snapshot, balancer: Balancer) -> bool:
     """Whether a client always comes to the same member, as long as the members are the same."""
     return balancer.is_by_source or snapshot.count_where(Stickiness, "balancer_id", balancer.id) > 0
+
+
+def is_balanced_inside(snapshot: Snapshot, network_id: str) -> bool:
+    """Whether machines of a network are members of balancers inside of networks."""
+    return any(each.inner is not None for each in snapshot.where(Balancer, "network_id", network_id))
 
 
 def takers(snapshot: Snapshot, balancer: Balancer) -> Iterator[tuple[Member, Nic, IPv4Address]]:

@@ -70,8 +70,9 @@ def router_of_rule(snapshot: Snapshot, rule: GatewayRule) -> str | None:
     """The router of the network or of the address that a rule stands on; None if the address has none."""
     if isinstance(rule, EgressRule | RoutedRule):
         return router_id(snapshot.need(Network, rule.network_id))
-    # A balancer inside of a network has no public address.
-    return None if rule.address_id is None else snapshot.need(PublicAddress, rule.address_id).router_id
+    if rule.address_id is None:
+        return router_id(snapshot.need(Network, rule.inner_network_id or ""))
+    return snapshot.need(PublicAddress, rule.address_id).router_id
 
 
 def principal(snapshot: Snapshot, router_id: str) -> PublicAddress | None:

@@ -15,13 +15,22 @@ from sdn_orch.intent.admission import (
     is_dhcp6,
     refuse,
 )
+from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.gateways import gateway_of, networks_of, realm_of, router_id
 from sdn_orch.intent.guard import passes
 from sdn_orch.intent.health import ASKING_PORTS
+from sdn_orch.intent.inner import from_member, inner_balancer, to_member
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.metadata import ADDRESS, PORTS
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Switch, Transport
-from sdn_orch.intent.outside import Conversations, address_of, comes_in, echo, goes_out, uplink
+from sdn_orch.intent.outside import (
+    Conversations,
+    address_of,
+    comes_in,
+    echo,
+    goes_out,
+    uplink,
+)
 from sdn_orch.intent.packet import (
     ARP,
     BROADCAST,
@@ -35,7 +44,7 @@ from sdn_orch.intent.private import enters_privately, leaves_privately, private_
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.resolution import resolve4, resolve6
 from sdn_orch.intent.routed import router_at, routes_in, routes_out
-from sdn_orch.intent.routes import carried_by, route_to, tier_of
+from sdn_orch.intent.routes import carried_by, hops_of, route_to, tier_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
 from sdn_orch.intent.verdict import OUTSIDE, Answer, Sender, Service, Verdict, place_of
@@ -162,6 +171,9 @@ def _route(
         return Verdict(reason="there are no hosts with such addresses beyond a router")
     if packet["ip_ttl"] <= 1:
         return Verdict(answer=Answer(Service.TIME_EXCEEDED))
+    balancer = inner_balancer(snapshot, tiers, packet)
+    if balancer is not None:
+        return _balance(snapshot, source, balancer, packet, reach, memory)
     target, address = _towards(snapshot, router_id(source.network), address)
     if target is None:
         return _leave(snapshot, source, packet, reach, memory)
@@ -172,6 +184,31 @@ def _route(
         if place is not None:
             return _hand_over(snapshot, source.place.switch_id, target, nic, packet, reach, memory)
     return Verdict(reason=f"no active NIC has the address {address}")
+
+
+def _balance(
+    snapshot: Snapshot,
+    source: Sender,
+    balancer: Balancer,
+    packet: Packet,
+    reach: _Reach,
+    memory: Conversations,
+) -> Verdict:
+    """To a member of a balancer inside of a network, which the sender's edge knows from then on."""
+    here = source.place.switch_id
+    sent = to_member(snapshot, balancer, _place(source.network, here), packet, memory)
+    if isinstance(sent, str):
+        return Verdict(reason=sent)
+    target = snapshot.need(Network, balancer.network_id)
+    for nic in snapshot.where(Nic, "claims", (target.id, IPv4Address(sent["ipv4_dst"]))):
+        if place_of(snapshot, nic) is not None:
+            return _hand_over(snapshot, here, target, nic, sent, reach, memory)
+    return Verdict(reason="no active NIC has the member's address")
+
+
+def _place(network: Network, switch_id: str) -> str:
+    """Where an edge knows a router's conversations with balancers inside of networks."""
+    return f"{router_id(network)} at {switch_id}"
 
 
 def _leave(
@@ -232,7 +269,10 @@ def _towards(
             return network, address
     route = route_to(snapshot, router, address)
     tier = None if route is None else tier_of(snapshot, route)
-    return (tier, address) if route is None or tier is None else (tier, route.next_hop)
+    # While nobody is at its next hop, a route leads nowhere.
+    if route is None or tier is None or not any(place_of(snapshot, nic) for nic in hops_of(snapshot, route)):
+        return None, address
+    return tier, route.next_hop
 
 
 def _enter6(snapshot: Snapshot, packet: Packet, reach: _Reach, memory: Conversations) -> Verdict:
@@ -272,6 +312,7 @@ def _hand_over(
     routed = packet.replace(
         eth_src=mac_number(target.gateway_mac), eth_dst=mac_number(nic.mac), ip_ttl=packet["ip_ttl"] - 1
     )
+    routed = from_member(_place(target, place.switch_id), routed, memory)
     if not passes(snapshot, nic, Direction.INGRESS, routed, memory, routed=True):
         return Verdict(reason="the rules that the receiver stands under do not let it in")
     return Verdict(frozenset({(nic.id, routed)}))
@@ -339,7 +380,14 @@ def _forward(
             reason = "the receiver's switch cannot be reached"
         elif (arriving := _carried(snapshot, source.place, place, packet)) is None:
             reason = "labels carry no group addresses but broadcast and those of IP"
-        elif packet.is_multicast or passes(snapshot, nic, Direction.INGRESS, arriving, memory, routed=False):
+        elif packet.is_multicast or passes(
+            snapshot,
+            nic,
+            Direction.INGRESS,
+            arriving := from_member(_place(source.network, place.switch_id), arriving, memory),
+            memory,
+            routed=False,
+        ):
             received.add((nic.id, arriving))
         else:
             reason = "the rules that the receiver stands under do not let it in"

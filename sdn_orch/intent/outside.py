@@ -236,17 +236,17 @@ def _inside(
         return int(address.guest), port
     for forward in snapshot.where(Forward, "address_id", address.id):
         is_for = forward.protocol == words.protocol and forward.public[0] <= port <= forward.public[1]
-        if is_for and _in(4, packet["ipv4_src"], forward.sources):
+        if is_for and within(4, packet["ipv4_src"], forward.sources):
             return int(forward.guest), forward.private[0] + port - forward.public[0]
     for balancer in snapshot.where(Balancer, "address_id", address.id):
         is_for = balancer.protocol == words.protocol and balancer.ports[0] <= port <= balancer.ports[1]
-        if is_for and _in(4, packet["ipv4_src"], balancer.sources) and not obstacle(snapshot, balancer):
-            members = _members(snapshot, balancer, port)
+        if is_for and within(4, packet["ipv4_src"], balancer.sources) and not obstacle(snapshot, balancer):
+            members = members_at(snapshot, balancer, port)
             return memory.choose(members) if members else None
     return None
 
 
-def _members(snapshot: Snapshot, balancer: Balancer, port: int) -> list[Side]:
+def members_at(snapshot: Snapshot, balancer: Balancer, port: int) -> list[Side]:
     """Where a balancer's live members are reached that something for one of its ports may go to."""
     ways = translations(balancer.ports, balancer.guest_ports)
     to = next(to for (first, last), to in ways if first <= port <= last)
@@ -271,7 +271,7 @@ def is_about(rule: TrafficRule, packet: Packet) -> bool:
     """Whether a rule is about an IP packet."""
     version = 4 if "ipv4_src" in packet else 6
     source, destination = packet[f"ipv{version}_src"], packet[f"ipv{version}_dst"]
-    if not (_in(version, source, rule.sources) and _in(version, destination, rule.destinations)):
+    if not (within(version, source, rule.sources) and within(version, destination, rule.destinations)):
         return False
     if rule.protocol is None:
         return True
@@ -287,7 +287,7 @@ def is_about(rule: TrafficRule, packet: Packet) -> bool:
     return rule.ports[0] <= port <= rule.ports[1]
 
 
-def _in(version: int, address: int, prefixes: tuple[Prefix, ...]) -> bool:
+def within(version: int, address: int, prefixes: tuple[Prefix, ...]) -> bool:
     known = IPv4Address(address) if version == 4 else IPv6Address(address)
     return not prefixes or any(prefix.version == version and known in prefix for prefix in prefixes)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from sdn_orch.intent.admission import addresses4, addresses6
+from sdn_orch.intent.balancers import Balancer, inner_place
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.metadata import ADDRESS
 from sdn_orch.intent.model import Network, Nic
@@ -27,6 +28,8 @@ def resolve4(snapshot: Snapshot, source: Sender, packet: Packet) -> Verdict:
     if target in addresses4(source.nic):
         return Verdict(reason="a NIC's probe for its own address is answered by nobody")
     mac = _owner(snapshot, source, IPv4Address(target), source.network.gateway4)
+    if mac is None and snapshot.where(Balancer, "place", inner_place(source.network.id, IPv4Address(target))):
+        mac = mac_number(source.network.gateway_mac)
     if mac is None:
         return Verdict(reason=f"nobody in the network has the address {IPv4Address(target)}")
     asker = packet["eth_src"]

@@ -70,6 +70,7 @@ def with_outside(random: Random, cloud: Cloud) -> Cloud:
     for owner in owners:
         if random.random() < 0.8:
             records += _addresses(random, cloud, owner, sum(isinstance(r, PublicAddress) for r in records))
+            records += _inner(random, cloud, owner, len(records))
     for network in snapshot.all(Network):
         if network.kind is NetworkKind.L2 or network.vpc_id is not None:
             continue
@@ -206,6 +207,30 @@ def _balancer(random: Random, address: PublicAddress, nics: list[Nic], number: i
         yield HealthCheck(id=f"{record.id} check", balancer_id=record.id)
 
 
+def _inner(random: Random, cloud: Cloud, owner: Network | Vpc, number: int) -> Iterator[Record]:
+    """A balancer or two at an address inside of one of the networks, in front of machines of one of them."""
+    networks = [each for each in networks_of(cloud.snapshot, owner.id) if each.ipv4 is not None]
+    for at in range(random.choice((0, 1, 2))) if networks else ():
+        home, behind = random.choice(networks), random.choice(networks)
+        nics = [nic for nic in cloud.snapshot.where(Nic, "network_id", behind.id) if nic.ipv4 is not None]
+        guest = 20_000 + 10 * number + at
+        record = Balancer(
+            id=f"{owner.id}/inner{at}",
+            account_id=owner.account_id,
+            network_id=behind.id,
+            inner_network_id=home.id,
+            inner=None if home.ipv4 is None else home.ipv4[200],
+            name="inner",
+            protocol=TCP,
+            ports=(80 + at, 80 + at),
+            guest_ports=(guest, guest),
+            algorithm=random.choice(list(Algorithm)),
+        )
+        yield record
+        for seat, nic in enumerate(random.sample(nics, random.randint(0, len(nics)))):
+            yield Member(id=f"{record.id}/{seat}", balancer_id=record.id, nic_id=nic.id, seat=seat)
+
+
 _MAPPINGS: tuple[tuple[Ports, Ports], ...] = (
     ((80, 80), (8080, 8080)),
     ((1000, 1030), (1000, 1030)),
@@ -266,11 +291,13 @@ class Peers:
         self._cloud, self._random = cloud, random
         self.addresses = [int(each.address) for each in cloud.snapshot.all(PublicAddress)]
         self.balanced = [
-            (int(cloud.snapshot.need(PublicAddress, each.address_id or "").address), each.protocol, port)
+            (int(cloud.snapshot.need(PublicAddress, each.address_id).address), each.protocol, port)
             for each in cloud.snapshot.all(Balancer)
+            if each.address_id is not None
             for port in each.ports
         ]
         self._machines6 = [nic for nic in cloud.snapshot.all(Nic) if nic.ipv6 is not None]
+        self.inner = [each for each in cloud.snapshot.all(Balancer) if each.inner is not None]
         self.vlan = next(iter(cloud.snapshot.all(PublicRange))).vlan
         self.private = list(cloud.snapshot.all(PrivateGateway))
 
@@ -291,6 +318,15 @@ class Peers:
             other = self._random.choice(others)
             to = int(other.ipv4 or 0)
             mac = mac_number(other.mac) if other.network_id == nic.network_id else mac
+        near = [
+            each for each in self.inner if each.inner_network_id in {other.network_id for other in others}
+        ]
+        if near and self._random.random() < 0.4:
+            balancer, mac = self._random.choice(near), mac_number(network.gateway_mac)
+            packet = self._packet(
+                mac_number(nic.mac), mac, int(nic.ipv4 or 0), int(balancer.inner or 0), wanted=TCP
+            )
+            return packet.replace(tcp_dst=balancer.ports[0])
         return self._packet(mac_number(nic.mac), mac, int(nic.ipv4 or 0), to)
 
     def inward(self) -> Packet:
@@ -347,9 +383,17 @@ class Peers:
         upstream = int(UPSTREAM.replace(":", ""), 16)
         return self.tagged(self._packet(upstream, mac, source, int(target.ipv6 or 0), version=6), self.vlan)
 
-    def _packet(self, eth_src: int, eth_dst: int, source: int, destination: int, version: int = 4) -> Packet:
-        protocol = self._random.choice((ICMP if version == 4 else ICMPV6, TCP, TCP, UDP))
-        port = self._random.choice(PORTS)
+    def _packet(
+        self,
+        eth_src: int,
+        eth_dst: int,
+        source: int,
+        destination: int,
+        version: int = 4,
+        wanted: int | None = None,
+    ) -> Packet:
+        echoes = ICMP if version == 4 else ICMPV6
+        protocol, port = wanted or self._random.choice((echoes, TCP, TCP, UDP)), self._random.choice(PORTS)
         if destination in self.addresses and self.balanced and self._random.random() < 0.6:
             destination, protocol, port = self._random.choice(self.balanced)
         fields = {

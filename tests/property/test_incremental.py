@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -315,6 +316,15 @@ def _forward(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     return _numbered(snapshot, record)
 
 
+def _fronts(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Addresses that a balancer may have: public ones, and inside of networks some that it may share."""
+    found: list[dict[str, Any]] = [{"address_id": one.id} for one in snapshot.all(PublicAddress)]
+    for home in snapshot.all(Network):
+        if home.ipv4 is not None:
+            found.append({"inner_network_id": home.id, "inner": home.ipv4[200]})
+    return found or [{"address_id": "none"}]
+
+
 @st.composite
 def _balancer(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     homes = [home for home in snapshot.all(Network) if home.ipv4 is not None] or [NETWORKS[0]]
@@ -324,7 +334,7 @@ def _balancer(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         id=f"balancer{number}",
         account_id="tenant",
         network_id=draw(st.sampled_from(homes)).id,
-        address_id=_address_id(draw, snapshot),
+        **draw(st.sampled_from(_fronts(snapshot))),
         name="balancer",
         protocol=draw(st.sampled_from((6, 17, 132))),
         ports=(first, first + width),

@@ -18,11 +18,12 @@ from typer.testing import CliRunner
 from sdn_orch.cli import app
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.balancers import Balancer, Certificate, Member
+from sdn_orch.intent.firewall import RoutedRule
 from sdn_orch.intent.model import Account, Attachment, Domain, Link, Machine, Nic, Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import TCP
+from sdn_orch.intent.traffic import TCP, Direction
 from sdn_orch.intent.validate import RULES
 from sdn_orch.northbound.operator import tokens
 from sdn_orch.northbound.operator.declare import LARGEST_BODY
@@ -91,17 +92,7 @@ def records() -> Snapshot:
         ),
         Member(id="first", balancer_id="lb", nic_id=nics[0].id),
         Member(id="second", balancer_id="lb", nic_id=nics[1].id, seat=1),
-        Balancer(
-            id="inner-lb",
-            account_id="tenant",
-            network_id=red.id,
-            inner_network_id=red.id,
-            inner=IPv4Address("10.1.0.200"),
-            name="inner",
-            protocol=TCP,
-            ports=(80, 80),
-            guest_ports=(8080, 8080),
-        ),
+        RoutedRule(id="unrouted", network_id=red.id, direction=Direction.EGRESS, version=4),
     )
 
 
@@ -260,19 +251,20 @@ def test_pages(world: World) -> None:
 
 def test_every_object_says_how_far_it_has_come(world: World) -> None:
     found = {(each["kind"], each["id"]): each for each in world.get("/v1/objects")["items"]}
-    assert {kind for kind, _ in found} == {"network", "machine", "nic", "public-address", "balancer"}
-    each = found["balancer", "inner-lb"]
+    kinds = {"network", "machine", "nic", "public-address", "routed-rule", "balancer"}
+    assert {kind for kind, _ in found} == kinds
+    each = found["routed-rule", "unrouted"]
     assert (each["condition"], each["realised"], each["refusals"]) == ("pending", [], [])
-    assert each["note"] == "the data plane has no tables for balancers inside of networks yet"
+    assert each["note"] == "IPv4 without NAT: the data plane has no tables for this kind yet"
     assert each["account"] == "tenant"
     # Nothing of the network is plugged in anywhere, and there is no gateway.
     assert found["public-address", "ip"]["condition"] == "idle"
     assert found["balancer", "lb"]["condition"] == "idle" and found["balancer", "lb"]["note"] is None
     assert found["nic", "red-10"]["condition"] == "idle" and found["nic", "red-10"]["note"] is None
     pending = world.get("/v1/objects", params={"condition": "pending"})["items"]
-    assert [each["kind"] for each in pending] == ["balancer"]
+    assert [each["kind"] for each in pending] == ["routed-rule"]
     assert world.get("/v1/objects/balancer/lb") == found["balancer", "lb"]
-    listed, _inner = world.get("/v1/balancers")["items"]
+    (listed,) = world.get("/v1/balancers")["items"]
     assert listed == world.get("/v1/balancers/lb")
     assert (listed["address"], listed["ports"], listed["members"]) == ("203.0.113.10", [80, 80], 2)
     for path in ("/v1/objects/balancer/x", "/v1/objects/x/lb", "/v1/balancers/x"):

@@ -25,7 +25,7 @@ def nic(site: Site, nic: NicView) -> Iterator[Said]:
         Match.of(eth_dst=own),
         restore,
         metadata=nic.network.entry,
-        goto=Table.TO_GUARD,
+        goto=Table.BACK,
     )
 
 
@@ -37,7 +37,7 @@ def network(site: Site, network: NetworkView) -> Iterator[Said]:
 
     def restored(priority: str, actions: tuple[Action, ...], **fields: int | tuple[int, int]) -> Said:
         match = Match.of(eth_dst=own, **fields)
-        return flow(Table.ARRIVE, priority, match, actions, metadata=network.entry, goto=Table.TO_GUARD)
+        return flow(Table.ARRIVE, priority, match, actions, metadata=network.entry, goto=Table.BACK)
 
     broadcast: tuple[Action, ...] = (SetField("eth_dst", addresses.BROADCAST),)
     yield restored("flood", broadcast)

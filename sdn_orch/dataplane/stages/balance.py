@@ -1,4 +1,7 @@
-"""DESTINATION_NAT and BALANCE: at a gateway, from a balancer's ports to one of its members.
+"""DESTINATION_NAT, INNER, BALANCE and BACK: from a balancer's ports to one of its members.
+
+For public addresses at their gateway; inside of networks at the edge of whoever asks, where the answers of
+members become the balancer's again.
 
 A connection has a slot (see `spread`). TCP's is the middle of its source port: clients count it up, so their
 connections go round more evenly than by chance, and every gateway finds the same member. UDP's clients may
@@ -8,18 +11,21 @@ the address. None of them looks at more of a packet than it must, so that few fl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 
 from sdn_orch.dataplane.pipeline import BALANCED, SLOT_BITS, GroupKind, Table, flow, group_number
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.spread import FEW_SLOTS, spread
+from sdn_orch.dataplane.stages.answer import answer_arp
+from sdn_orch.dataplane.stages.connection import INVALID, KNOWN_OR_TRANSLATED, NEW
 from sdn_orch.dataplane.stages.inward import begun
 from sdn_orch.dataplane.stages.protocols import IPV4, TCP
 from sdn_orch.dataplane.traffic import port_blocks, port_fields, prefix_fields
-from sdn_orch.dataplane.views import AddressView, Fields
+from sdn_orch.dataplane.views import AddressView, Dialect, Fields, NetworkView
 from sdn_orch.intent.balancers import Balancer
-from sdn_orch.intent.traffic import translations
+from sdn_orch.intent.traffic import Prefix, translations
 from sdn_orch.openflow.values import (
     OPENFLOW_15,
     Action,
@@ -46,6 +52,16 @@ _ALL_SLOTS = (1 << SLOT_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True)
+class Front:
+    """What begins connections with a balancer: which packets of a table, in whose zone, and on to where."""
+
+    table: Table
+    begun: Fields
+    zone: int
+    onward: Table
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """A balancer with its members by seats: `weights` as `spread` has them, and where those that live are."""
 
@@ -61,28 +77,85 @@ def switch() -> Iterator[Said]:
     yield Group(_SLOTS, GroupType.SELECT, tuple(Bucket(actions) for actions in slots))
 
 
-def balancer(address: AddressView, pool: Pool, version: int) -> Iterator[Said]:
-    """What is for it, and whose each of its slots is. An address of one NIC alone leads to nobody else."""
-    if address.guest is not None:
-        return
+def edge(dialect: Dialect) -> Iterator[Said]:
+    """Inside of networks: what belongs to a connection that is known, and what no balancer has to do with."""
+    yield flow(Table.BACK, "other", Match.of(), goto=Table.TO_GUARD)
+    if dialect.open_vswitch:
+        yield flow(Table.INNER, "invalid", Match.of(ct_state=INVALID))
+        for state in KNOWN_OR_TRANSLATED:
+            yield flow(Table.INNER, "known", Match.of(ct_state=state), goto=Table.NEXT_HOP)
+
+
+def public(address: AddressView, pool: Pool, version: int) -> Iterator[Said]:
+    """A balancer of a public address. One that a NIC has alone leads to nobody else."""
+    if address.guest is None:
+        front = Front(Table.DESTINATION_NAT, begun(address), address.zone, Table.INWARD)
+        yield from _balancer(front, pool, version)
+
+
+def announced(home: NetworkView, address: int) -> Said:
+    """An address inside of a network is that of the network's gateway, which routes what is for it."""
+    return answer_arp(home.local, home.gateway_mac, address)
+
+
+def inner(home: NetworkView, into: NetworkView, zone: int, pool: Pool, version: int) -> Iterator[Said]:
+    """A balancer inside of a network, whose members are in this network or in another one of the router."""
+    record = pool.record
+    here: Fields = {"metadata": home.routed, "eth_type": IPV4, "ipv4_dst": int(record.inner or 0)}
+    actions = (SetField("metadata", *into.local), Track(zone, Table.INNER, translated=True))
+    for block in port_blocks(*record.ports):
+        match = Match.of(**here, ip_proto=record.protocol, **port_fields(record.protocol, block))
+        yield flow(Table.ROUTE, "balancer", match, actions)
+    front = Front(Table.INNER, {**here, "ct_state": NEW}, zone, Table.NEXT_HOP)
+    yield from _balancer(front, pool, version)
+
+
+def back(network: NetworkView, zone: int) -> Iterator[Said]:
+    """What comes from the members' network may be an answer to a connection with a balancer."""
+    prefix = prefix_fields("src", network.record.ipv4)
+    match = Match.of(metadata=network.routed, eth_type=IPV4, **prefix)
+    yield flow(Table.BACK, "answer", match, (Track(zone, Table.TO_GUARD, translated=True),))
+
+
+def _balancer(front: Front, pool: Pool, version: int) -> Iterator[Said]:
+    """What is for it, and whose each of its slots is."""
     seats = spread(pool.weights, frozenset(pool.guests))
     by_hash = pool.record.protocol != TCP and not pool.by_source
     if by_hash and version != OPENFLOW_15:
         yield Refused("UDP is spread by a hash that only OpenFlow 1.5 can ask for")
     elif seats:
-        yield from _taken(address, pool, len(seats))
-        yield from _slots(address, pool.record, seats, pool.guests)
+        yield from _taken(front, pool, len(seats))
+        yield from _slots(front, pool.record, seats, pool.guests)
+        if front.table is Table.INNER:
+            yield from _of_members(front, pool, seats)
 
 
-def _taken(address: AddressView, pool: Pool, slots: int) -> Iterator[Said]:
-    record, new = pool.record, begun(address)
+def _taken(front: Front, pool: Pool, slots: int) -> Iterator[Said]:
+    record = pool.record
     actions = (SetField(BALANCED, record.number << SLOT_BITS), *_chosen(pool, slots))
     goto = None if isinstance(actions[-1], ApplyGroup) else Table.BALANCE
+    for match in _matches(front, record, record.sources or (None,)):
+        yield flow(front.table, "balancer", match, actions, goto=goto)
+
+
+def _of_members(front: Front, pool: Pool, seats: tuple[int, ...]) -> Iterator[Said]:
+    """A member that asks gets the one after it: from itself it would not take an answer."""
+    first = {seat: slot for slot, seat in reversed(list(enumerate(seats)))}
+    order = sorted(first)
+    for at, seat in enumerate(order):
+        guest = IPv4Address(pool.guests[seat])
+        if len(order) > 1 and (not pool.record.sources or any(guest in each for each in pool.record.sources)):
+            other = first[order[at - 1]]
+            chosen = (SetField(BALANCED, pool.record.number << SLOT_BITS | other),)
+            for match in _matches(front, pool.record, (IPv4Network(guest),)):
+                yield flow(front.table, "member", match, chosen, goto=Table.BALANCE)
+
+
+def _matches(front: Front, record: Balancer, sources: Iterable[Prefix | None]) -> Iterator[Match]:
     for block in port_blocks(*record.ports):
-        for source in dict.fromkeys(record.sources or (None,)):
+        for source in dict.fromkeys(sources):
             fields = {**port_fields(record.protocol, block), **prefix_fields("src", source)}
-            match = Match.of(**new, ip_proto=record.protocol, **fields)
-            yield flow(Table.DESTINATION_NAT, "balancer", match, actions, goto=goto)
+            yield Match.of(**front.begun, ip_proto=record.protocol, **fields)
 
 
 def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
@@ -98,7 +171,7 @@ def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
 
 
 def _slots(
-    address: AddressView, record: Balancer, seats: tuple[int, ...], guests: Mapping[int, int]
+    front: Front, record: Balancer, seats: tuple[int, ...], guests: Mapping[int, int]
 ) -> Iterator[Said]:
     several = list(translations(record.ports, record.guest_ports))
     # One member has all slots.
@@ -110,5 +183,5 @@ def _slots(
             if len(several) > 1:
                 here |= port_fields(record.protocol, *port_blocks(first, last))
             to = Translate(Side.DESTINATION, guests[seat], port)
-            track = Track(address.zone, Table.INWARD, commit=True, to=to)
+            track = Track(front.zone, front.onward, commit=True, to=to)
             yield flow(Table.BALANCE, "slot", Match.of(**here), (track,))

@@ -56,7 +56,7 @@ def network(site: Site, network: NetworkView) -> Iterator[Said]:
     if site.dialect.transport is Transport.VXLAN:
         if site.dialect.open_vswitch:
             match = Match.of(in_port=port, tunnel_id=network.record.effective_vni)
-            yield flow(Table.CLASSIFY, "underlay", match, metadata=network.entry, goto=Table.TO_GUARD)
+            yield flow(Table.CLASSIFY, "underlay", match, metadata=network.entry, goto=Table.BACK)
         return
     if network.record.vlan is None:
         return
@@ -67,7 +67,7 @@ def network(site: Site, network: NetworkView) -> Iterator[Said]:
         Match.of(in_port=port, vlan_vid=tagged),
         (PopVlan(),),
         metadata=network.entry,
-        goto=Table.TO_GUARD,
+        goto=Table.BACK,
     )
     if not network.is_l2:
         yield flow(
@@ -76,7 +76,7 @@ def network(site: Site, network: NetworkView) -> Iterator[Said]:
             Match.of(in_port=port, vlan_vid=tagged, eth_src=addresses.ANY_EDGE),
             (PopVlan(), SetField("eth_src", network.gateway_mac)),
             metadata=network.entry,
-            goto=Table.TO_GUARD,
+            goto=Table.BACK,
         )
 
 

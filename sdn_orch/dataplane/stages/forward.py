@@ -27,7 +27,7 @@ from sdn_orch.openflow.values import (
 
 def switch() -> Iterator[Said]:
     """What is not somewhere else is here, or nowhere."""
-    yield flow(Table.FORWARD, "local", Match.of(), goto=Table.TO_GUARD)
+    yield flow(Table.FORWARD, "local", Match.of(), goto=Table.BACK)
 
 
 def remote_nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:

@@ -12,7 +12,6 @@ from sdn_orch.errors import NotFound
 from sdn_orch.intent import routed
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Stickiness
-from sdn_orch.intent.balancing import obstacle
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import GatewayRule
@@ -133,14 +132,14 @@ def _routed_status(view: View, rule: RoutedRule) -> ObjectStatus | str:
     return routed.obstacle(view.world().snapshot, rule) or _rule_status(view, rule)
 
 
-def _balancer_status(view: View, balancer: Balancer) -> ObjectStatus | str:
-    """That of a rule; one inside of a network waits."""
-    if balancer.address_id is None and (reason := obstacle(view.world().snapshot, balancer)):
-        return reason
+def _balancer_status(view: View, balancer: Balancer) -> ObjectStatus:
+    """That of a rule at a gateway, or at all edges that a network reaches."""
+    if balancer.address_id is None:
+        return view.status(Owner(OwnerKind.RULE, balancer.id))
     return _rule_status(view, balancer)
 
 
-def _policy_status(view: View, policy: Stickiness | HealthCheck) -> ObjectStatus | str:
+def _policy_status(view: View, policy: Stickiness | HealthCheck) -> ObjectStatus:
     return _balancer_status(view, view.world().snapshot.need(Balancer, policy.balancer_id))
 
 

@@ -17,6 +17,7 @@ from sdn_orch.dataplane.simulate import Hop, Trace
 from sdn_orch.dataplane.simulate import trace as simulate
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.errors import Invalid
+from sdn_orch.intent.balancers import Balancer, inner_place
 from sdn_orch.intent.meaning import delivers
 from sdn_orch.intent.model import Attachment, Network, Nic, Switch
 from sdn_orch.intent.outside import Conversations, one_of
@@ -39,6 +40,7 @@ _MISSES = {
     Table.FROM_STATE: "it belongs to no connection",
     Table.FROM_RULES: "no rule that its NIC stands under lets it out",
     Table.ROUTE: "the router has no network with this address, and no gateway to the outside",
+    Table.INNER: "the balancer has no member that lives, or is not for whoever sent it",
     Table.EGRESS: "no egress rule of its network lets it out",
     Table.EGRESS_RULES: "no item of the private gateway's list of rules lets it out",
     Table.SOURCE_NAT: "its router has no public address to go out under",
@@ -73,7 +75,9 @@ def trace(view: View, asked: TraceQuery) -> JSON:
     found = simulate(_LiveTables(view), Wires.of(snapshot), start, packet)
     verdict, reason = _verdict(snapshot, found, start)
     # Of a balancer's members any is right.
-    memory = Conversations(choose=one_of(found.destinations(Table.INWARD)))
+    memory = Conversations(
+        choose=one_of(found.destinations(Table.INWARD) | found.destinations(Table.NEXT_HOP))
+    )
     meant, meant_reason = _meaning(snapshot, delivers(snapshot, nic, sent, memory=memory))
     return {
         "from": describe_nic(snapshot, nic),
@@ -152,6 +156,8 @@ def _next_hop(snapshot: Snapshot, nic: Nic, target: IPv4Address | IPv6Address) -
         return network.gateway_mac
     for neighbour in snapshot.where(Nic, "claims", (network.id, target)):
         return neighbour.mac
+    if isinstance(target, IPv4Address) and snapshot.where(Balancer, "place", inner_place(network.id, target)):
+        return network.gateway_mac
     raise Invalid(
         f"nobody in network {network.name} has {target}: the machine's question for it is not answered"
     )

@@ -287,7 +287,7 @@ def test_internal_load_balancers(cloud: Cloud, red: Client, tier: str) -> None:
         "sourceipaddress": "10.20.1.100",
         "sourceipaddressnetworkid": tier,
         "account": "red",
-        "loadbalancerrule": [{"sourceport": 80, "instanceport": 8080, "state": "Add"}],
+        "loadbalancerrule": [{"sourceport": 80, "instanceport": 8080, "state": "Active"}],
         "loadbalancerinstance": [],
         "tags": [],
     }

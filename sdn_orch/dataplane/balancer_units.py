@@ -1,0 +1,62 @@
+"""What balancers have on a switch, as part of `units`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sdn_orch.dataplane.rules import Refused, Said
+from sdn_orch.dataplane.stages import balance
+from sdn_orch.dataplane.views import AddressView, NetworkView, Site
+from sdn_orch.dataplane.world import World
+from sdn_orch.intent.balancers import Balancer, Member
+from sdn_orch.intent.balancing import by_source, is_balanced_inside, obstacle, takers
+from sdn_orch.intent.gateways import principal, realm_of, router_id
+from sdn_orch.intent.model import Network
+
+
+def public(site: Site, address: AddressView, record: Balancer) -> Iterator[Said]:
+    """One of a public address, where the address lives."""
+    if reason := obstacle(site.world.snapshot, record):
+        yield Refused(reason)
+    else:
+        yield from balance.public(address, _pool(site.world, record), site.dialect.version)
+
+
+def inner(site: Site, record: Balancer, home: Network) -> Iterator[Said]:
+    """One at an address inside of a network, on a switch that the network's router reaches."""
+    snapshot = site.world.snapshot
+    view, first = NetworkView.of(site.world, home), principal(snapshot, router_id(home))
+    # Several balancers may share an address; whoever was there first tells of it.
+    if snapshot.where(Balancer, "place", record.place)[0].id == record.id:
+        yield balance.announced(view, int(record.inner or 0))
+    if reason := obstacle(snapshot, record):
+        yield Refused(reason)
+    elif first is None:
+        yield Refused("its router has no public address, in whose zone its connections could be known")
+    else:
+        into = NetworkView.of(site.world, snapshot.need(Network, record.network_id))
+        pool = _pool(site.world, record)
+        yield from balance.inner(view, into, first.number, pool, site.dialect.version)
+
+
+def _pool(world: World, record: Balancer) -> balance.Pool:
+    """A balancer with those of its members that are somewhere."""
+    members = world.snapshot.where(Member, "balancer_id", record.id)
+    found = {member.seat: member.weight for member in members}
+    guests = {
+        member.seat: int(address)
+        for member, nic, address in takers(world.snapshot, record)
+        if world.is_placed(nic.id)
+    }
+    weights = tuple(found.get(seat) for seat in range(max(found, default=-1) + 1))
+    return balance.Pool(record, by_source(world.snapshot, record), weights, guests)
+
+
+def network(site: Site, network: NetworkView) -> Iterator[Said]:
+    """What members of balancers inside of networks answer, wherever somebody may have asked them."""
+    snapshot, record = site.world.snapshot, network.record
+    first = principal(snapshot, router_id(record))
+    if first is None or not site.dialect.open_vswitch or not is_balanced_inside(snapshot, record.id):
+        return
+    if site.world.in_realm(site.switch.id, realm_of(snapshot, record)):
+        yield from balance.back(network, first.number)

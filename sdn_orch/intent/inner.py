@@ -1,0 +1,61 @@
+"""Balancers inside of networks, for one packet: to a member, and its answer back as the balancer's.
+
+A part of `meaning`. The edge of whoever asks knows the conversations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sdn_orch.intent.balancers import Balancer
+from sdn_orch.intent.balancing import obstacle
+from sdn_orch.intent.gateways import principal, router_id
+from sdn_orch.intent.model import Network
+from sdn_orch.intent.outside import Conversation, Conversations, members_at, under, within, words_of
+from sdn_orch.intent.packet import Packet
+from sdn_orch.intent.snapshot import Snapshot
+
+
+def inner_balancer(snapshot: Snapshot, networks: Iterable[Network], packet: Packet) -> Balancer | None:
+    """The balancer at an address inside of one of these networks that such a packet is for."""
+    words = words_of(packet) if "ipv4_dst" in packet else None
+    if words is None:
+        return None
+    for network in networks:
+        for balancer in snapshot.where(Balancer, "inner_network_id", network.id):
+            is_at = (balancer.protocol, int(balancer.inner or 0)) == (words.protocol, words.destination[0])
+            is_for = is_at and balancer.ports[0] <= words.destination[1] <= balancer.ports[1]
+            if is_for and not obstacle(snapshot, balancer) and principal(snapshot, router_id(network)):
+                return balancer
+    return None
+
+
+def to_member(
+    snapshot: Snapshot, balancer: Balancer, place: str, packet: Packet, memory: Conversations
+) -> Packet | str:
+    """A packet to a balancer inside of a network, as it goes to a member; `place` is where it is known from.
+
+    A member is given to another one: from itself it would not take an answer.
+    """
+    words = words_of(packet)
+    if words is None:
+        return "it belongs to no conversation"
+    known = memory.outside(place, words.protocol, words.destination, words.source)
+    if known is not None:
+        return under(packet, known.inside, "dst")
+    if not within(4, packet["ipv4_src"], balancer.sources):
+        return "the balancer is not for whoever sent it"
+    members = members_at(snapshot, balancer, words.destination[1])
+    others = [side for side in members if side[0] != words.source[0]]
+    if not members:
+        return "the balancer has no member that lives"
+    inside = memory.choose(others or members)
+    memory.of(place).append(Conversation(words.protocol, inside, words.destination, words.source))
+    return under(packet, inside, "dst")
+
+
+def from_member(place: str, packet: Packet, memory: Conversations) -> Packet:
+    """What comes to a NIC, from the balancer if it is a member's answer to it."""
+    words = words_of(packet) if "ipv4_src" in packet else None
+    known = words and memory.inside(place, words.protocol, words.source, words.destination)
+    return under(packet, known.public, "src") if known else packet

@@ -1,0 +1,145 @@
+"""Balancers inside of a VPC: two tiers, clients in both, and members who answer as the balancer."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+
+from topologies.balancing import ended
+from topologies.cloud import Cloud
+from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.outside import WEB, answering, open_outside
+from topologies.demo.tenants import TIER, Cloudstack, Tenant
+from topologies.leaf_spine import LeafSpine
+
+pytestmark = pytest.mark.mininet
+
+_INNER_TIER = "DefaultIsolatedNetworkOfferingForVpcNetworksWithInternalLB"
+#: In the tier that the balancer is in; `web1` is on another leaf than it, `app1` shares one with `web2`.
+POOL = ("app1", "app2", "app3")
+PLACES = {"web1": "h1", "web2": "h3", "app1": "h4", "app2": "h5", "app3": "h6"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """A VPC with clients in one tier, and members and a balancer in the other."""
+
+    cloud: Cloud
+    tenant: Tenant
+    machines: dict[str, Machine]
+    tier: str
+    balancer: str
+    address: str
+
+    def assign(self, *names: str, remove: bool = False) -> None:
+        """Put machines behind the balancer, or take them away."""
+        listed = self.tenant.call.listVirtualMachines()["virtualmachine"]
+        ids = ",".join(row["id"] for row in listed if row["name"] in names)
+        call = self.tenant.call
+        (call.removeFromLoadBalancerRule if remove else call.assignToLoadBalancerRule)(
+            id=self.balancer, virtualmachineids=ids
+        )
+        self.cloud.wait_objects()
+
+    def clients(self, name: str, kind: str, count: int) -> Any:
+        """Clients of the balancer in a machine."""
+        command = ["python3", "-m", "topologies.demo.clients", kind, self.address, "80", str(count)]
+        node = self.cloud.node(self.machines[name].host)
+        return node.popen(command, stdin=-1, stdout=-1, text=True)
+
+    def asked(self, name: str, count: int) -> Counter[str]:
+        """Who answers a machine."""
+        answered, broken = ended(self.clients(name, "fresh", count))
+        assert not broken, broken[:3]
+        return answered
+
+
+@pytest.fixture(scope="module")
+def tiers() -> Iterator[Tiers]:
+    with Cloud(partial(LeafSpine, leaves=4, hosts=2, gateways=1)) as cloud:
+        cloud.start()
+        open_outside(cloud)
+        made = Cloudstack(cloud.controller)
+        made.public_range()
+        tenant = made.tenant("blue")
+        offering = tenant.call.listVPCOfferings()["vpcoffering"][0]["id"]
+        vpc = tenant.call.createVPC(
+            name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
+        )["vpc"]["id"]
+        web = made.network(tenant, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
+        app = made.network(tenant, "app", _INNER_TIER, "10.20.2.1", "2001:db8:12::/64", vpcid=vpc)
+        networks = {"web": ("web", web), "app": ("app", app)}
+        machines = {
+            name: made.machine(tenant, host, name, networks[name[:3]], "shop")
+            for name, host in PLACES.items()
+        }
+        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
+        cloud.wait_realised(machine.nic_id for machine in machines.values())
+        take_addresses(cloud, list(machines.values()))
+        balancer = tenant.call.createLoadBalancer(
+            algorithm="roundrobin", name="inner", sourceport=80, instanceport=WEB, scheme="Internal",
+            networkid=app, sourceipaddressnetworkid=app,
+        )["loadbalancer"]  # fmt: skip
+        with answering(cloud, {name: machine.host for name, machine in machines.items()}):
+            yield Tiers(cloud, tenant, machines, app, balancer["id"], balancer["sourceipaddress"])
+
+
+def test_clients_of_both_tiers_are_spread_over_the_members(tiers: Tiers) -> None:
+    tiers.assign(*POOL)
+    listed = tiers.tenant.call.listLoadBalancers(id=tiers.balancer)["loadbalancer"][0]
+    assert listed["loadbalancerrule"][0]["state"] == "Active"
+    for client in ("web1", "web2"):
+        answered = tiers.asked(client, 300)
+        assert set(answered) == set(POOL) and max(answered.values()) < 150, (client, answered)
+    # A member is a client too: another member answers it.
+    for client in POOL:
+        answered = tiers.asked(client, 20)
+        assert client not in answered and set(answered) <= set(POOL), (client, answered)
+    node = tiers.cloud.node(tiers.machines["web1"].host)
+    seen = json.loads(node.cmd(f"curl -s -m 2 http://{tiers.address}/"))
+    assert seen["from"] == tiers.machines["web1"].ipv4
+    # Who is not asked for: another port of the address, and the members themselves as before.
+    assert node.cmd(f"curl -s -m 1 http://{tiers.address}:81/") == ""
+    direct = node.cmd(f"curl -s -m 2 http://{tiers.machines['app1'].ipv4}:{WEB}/")
+    assert json.loads(direct)["name"] == "app1"
+
+
+def test_members_are_drained_without_a_broken_connection(tiers: Tiers) -> None:
+    steady = tiers.clients("web1", "steady", 30)
+    coming = tiers.clients("web2", "endless", 2)
+    assert steady.stdout.readline() == coming.stdout.readline() == "ready\n"
+    tiers.assign("app2", remove=True)
+    assert set(tiers.asked("web1", 100)) == {"app1", "app3"}
+    tiers.cloud.controller.kill()
+    tiers.cloud.controller.start()
+    tiers.cloud.controller.wait(tiers.cloud.in_sync, "the switches to be in sync again", 30)
+    tiers.assign("app2")
+    assert set(tiers.asked("web1", 100)) == set(POOL)
+    for process, count in ((steady, 30), (coming, 50)):
+        answered, broken = ended(process)
+        assert not broken and answered.total() >= count, broken[:3]
+
+
+def test_the_tiers_lists_judge_what_goes_to_members(tiers: Tiers) -> None:
+    call = tiers.tenant.call
+    vpc = call.listVPCs()["vpc"][0]["id"]
+    chosen = call.createNetworkACLList(name="closed", vpcid=vpc)["networkacllist"]["id"]
+    was = call.listNetworks(id=tiers.tier)["network"][0]["aclid"]
+    call.replaceNetworkACLList(aclid=chosen, networkid=tiers.tier)
+    tiers.cloud.wait_objects()
+    node = tiers.cloud.node(tiers.machines["web1"].host)
+    assert node.cmd(f"curl -s -m 1 http://{tiers.address}/") == ""
+    call.createNetworkACL(
+        aclid=chosen, protocol="tcp", startport=WEB, endport=WEB, number=1, action="allow",
+        traffictype="ingress", cidrlist="10.20.1.0/24",
+    )  # fmt: skip
+    tiers.cloud.wait_objects()
+    assert set(tiers.asked("web1", 60)) == set(POOL)
+    call.replaceNetworkACLList(aclid=was, networkid=tiers.tier)
+    tiers.cloud.wait_objects()
