@@ -33,7 +33,7 @@ class CloudStack:
         self.rows: dict[str, list[JSON]] = {
             "physicalnetwork": [{"id": "pn-1", "name": "Physical 1"}],
             "extension": [], "networkserviceprovider": [], "extensioncustomaction": [], "networkoffering": [],
-            "vpcoffering": [], "network": [], "vpc": [],
+            "vpcoffering": [], "network": [], "vpc": [], "virtualmachine": [],
         }  # fmt: skip
         self.registered: dict[str, JSON] = {}
         self.jobs: dict[str, JSON] = {}
@@ -63,7 +63,7 @@ class CloudStack:
             "listExtensions": "extension", "listNetworkServiceProviders": "networkserviceprovider",
             "listCustomActions": "extensioncustomaction", "listNetworkOfferings": "networkoffering",
             "listVPCOfferings": "vpcoffering", "listPhysicalNetworks": "physicalnetwork",
-            "listNetworks": "network", "listVPCs": "vpc",
+            "listNetworks": "network", "listVPCs": "vpc", "listVirtualMachines": "virtualmachine",
         }[command]  # fmt: skip
         chosen = {
             name: value for name, value in given.items()

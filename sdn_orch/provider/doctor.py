@@ -126,10 +126,7 @@ def _daemon(installation: Installation) -> Iterator[Finding]:
         yield Finding(None, f"{wanted.url}: no token to ask the daemon with", "give --token")
         return
     try:
-        with httpx.Client(timeout=_TIMEOUT, verify=wanted.cafile or True) as client:
-            answer = client.get(
-                f"{wanted.url}/v1/status", headers={"Authorization": f"Bearer {wanted.token}"}
-            )
+        answer = _ask(installation, "/v1/status")
     except (httpx.HTTPError, OSError) as error:
         yield Finding(
             False,
@@ -148,6 +145,7 @@ def _daemon(installation: Installation) -> Iterator[Finding]:
     else:
         yield Finding(True, f"the daemon at {wanted.url}")
         yield from _switches(answer.json()["switches"])
+        yield from _machines(installation)
 
 
 def _switches(rows: list[dict[str, Any]]) -> Iterator[Finding]:
@@ -162,3 +160,75 @@ def _switches(rows: list[dict[str, Any]]) -> Iterator[Finding]:
             f"switch {row['name']}: {row['phase']}{': ' + notes if notes else ''}",
             "point it at the controller; sdn-orch status says more",
         )
+
+
+def _ask(installation: Installation, path: str) -> httpx.Response:
+    """The daemon's answer. Raises httpx.HTTPError, and OSError for a cafile that cannot be read."""
+    wanted = installation.wanted
+    with httpx.Client(timeout=_TIMEOUT, verify=wanted.cafile or True) as client:
+        return client.get(f"{wanted.url}{path}", headers={"Authorization": f"Bearer {wanted.token}"})
+
+
+def _machines(installation: Installation) -> Iterator[Finding]:
+    """Whether the daemon knows the NICs of the machines that run in networks of its offerings."""
+    try:
+        running = dict(_running(installation))
+        known = dict(_known(installation))
+    except CallRefused:
+        return  # it was said already
+    except httpx.HTTPError as error:
+        yield Finding(None, f"the daemon's NICs: {error}", "look again")
+        return
+    for nic_id, (machine, network_id) in running.items():
+        row = known.pop(nic_id, None)
+        if row is None or not row["active"]:
+            yield Finding(
+                False,
+                f"machine {machine}: the daemon has not heard of its NIC {nic_id}",
+                f"cmk restartNetwork id={network_id} cleanup=true",
+            )
+        elif row["condition"] == "refused":
+            reasons = "; ".join(f"{each['switch']}: {each['reason']}" for each in row["refusals"])
+            yield Finding(False, f"machine {machine}: refused: {reasons}", f"sdn-orch explain {nic_id}")
+        elif row["place"] is None:
+            yield Finding(
+                False,
+                f"machine {machine}: its NIC {nic_id} is plugged in nowhere",
+                "list its host's database under [[ovsdb]], and see its bridge with sdn-orch status",
+            )
+    for nic_id, row in known.items():
+        if row["active"]:
+            yield Finding(
+                None,
+                f"NIC {nic_id} of {row['network']}: no machine that runs in CloudStack has it",
+                "it goes when its address is another machine's, or with its network",
+            )
+    yield Finding(True, f"{len(running)} NICs of machines that run")
+
+
+def _running(installation: Installation) -> Iterator[tuple[str, tuple[str, str]]]:
+    """NICs of CloudStack's machines in networks of the offerings: id, the machine's name, the network."""
+    for step in installation.wanted.steps():
+        offering = installation.find(step) if step.make == "createNetworkOffering" else None
+        if offering is None:
+            continue
+        networks = installation.api.listed("listNetworks", networkofferingid=offering["id"], listall="true")
+        for network in networks:
+            machines = installation.api.listed(
+                "listVirtualMachines", networkid=network["id"], state="Running", listall="true"
+            )
+            for machine in machines:
+                for nic in machine["nic"]:
+                    if nic["networkid"] == network["id"]:
+                        yield nic["id"], (machine["name"], network["id"])
+
+
+def _known(installation: Installation) -> Iterator[tuple[str, JSON]]:
+    """The daemon's NICs of this cloud, by id."""
+    cursor: str | None = "0"
+    while cursor is not None:
+        page = _ask(installation, f"/v1/ports?limit=1000&cursor={cursor}").raise_for_status().json()
+        for row in page["items"]:
+            if row["account"] == (installation.wanted.cloud or "cloudstack"):
+                yield row["id"], row
+        cursor = page["next"]

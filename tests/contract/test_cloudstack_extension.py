@@ -32,6 +32,7 @@ from sdn_orch.provider.wanted import Wanted
 from sdn_orch.reconcile import Reconciler
 from tests.cloudstack import Cloud
 from tests.extension import EXECUTABLE, ran, run
+from tests.management_api import KEY, SECRET, CloudStack, serving
 from tests.management_server import CommandFailed, ManagementServer, Net, Vm
 
 
@@ -244,6 +245,36 @@ def test_the_doctor_asks_the_daemon(world: World) -> None:
     ]
     assert found("sdn-orch-x")[-1] == (False, f"{world.details['url']}: does not accept the token")
     assert found("")[-1][0] is None
+
+
+def test_the_doctor_compares_machines(world: World) -> None:
+    cloudstack = CloudStack()
+    wanted = Wanted(
+        name="sdnorch",
+        physical_network="Physical 1",
+        url=world.details["url"],
+        token=world.details["password"],
+    )
+    world.manager().start(Net(209, "10.1.1.0/24", vlan="1910"), VM)
+    stale = Vm(732, "stale", "02:01:00:d1:00:06", "10.1.1.38")
+    world.manager().start(Net(209, "10.1.1.0/24", vlan="1910", state="implemented"), stale)
+    with serving(cloudstack) as endpoint, Api(endpoint, KEY, SECRET) as api:
+        installation = Installation(api, wanted)
+        installation.install(lambda _: None)
+        offering = cloudstack.rows["networkoffering"][0]["id"]
+        cloudstack.rows["network"].append({"id": "n1", "name": "first", "networkofferingid": offering})
+        for name, nic in (("web1", VM.uuid), ("lost", "00000000-0000-4000-8000-000000000001")):
+            cloudstack.rows["virtualmachine"].append(
+                {"id": name, "name": name, "state": "Running", "nic": [{"id": nic, "networkid": "n1"}]}
+            )
+        found = [each for each in examine(installation) if "NIC" in each.what]
+    assert [(each.is_right, each.what) for each in found] == [
+        (False, f"machine web1: its NIC {VM.uuid} is plugged in nowhere"),
+        (False, "machine lost: the daemon has not heard of its NIC 00000000-0000-4000-8000-000000000001"),
+        (None, f"NIC {stale.uuid} of network-209: no machine that runs in CloudStack has it"),
+        (True, "2 NICs of machines that run"),
+    ]
+    assert found[1].mend == "cmk restartNetwork id=n1 cleanup=true"
 
 
 def test_secrets_are_not_printed(world: World) -> None:

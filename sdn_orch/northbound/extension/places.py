@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.firewall import EgressRule
-from sdn_orch.intent.model import Network, NetworkKind, Nic, Vpc
+from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Vpc
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.northbound import balancers, networks, pool, public
 from sdn_orch.northbound.extension.cloud import Cloud
@@ -93,8 +93,9 @@ def shut_down_vpc(cloud: Cloud, vpc: Vpc) -> None:
 
 
 def is_used(cloud: Cloud, network: Network) -> bool:
-    """Whether any NIC takes part in the network."""
-    return cloud.snapshot.count_where(Nic, "active_in", network.id) > 0
+    """Whether any NIC takes part in the network and is plugged in; of others the end was not heard of."""
+    found = cloud.snapshot.where(Nic, "active_in", network.id)
+    return any(cloud.snapshot.count_where(Attachment, "nic_id", nic.id) for nic in found)
 
 
 def _wanted(cloud: Cloud, said: NetworkFields, before: Network | None) -> Network:

@@ -15,7 +15,7 @@ from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.model import Machine, Network, Nic, Record
+from sdn_orch.intent.model import Attachment, Machine, Network, Nic, Record, Switch
 from sdn_orch.intent.model import Vpc as VpcRecord
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
@@ -250,6 +250,21 @@ def test_deleting_leaves_nothing(up: World) -> None:
     for kind in (Network, Nic, Machine, PublicAddress, FirewallRule, Forward):
         assert up.count(kind) == 0, kind
     up.server.delete(up.net)
+
+
+def test_a_network_whose_machines_run_is_only_restarted(up: World) -> None:
+    """Whatever CloudStack calls it. A NIC that nobody ended, and that is nowhere, keeps no network."""
+    switch = Switch(id="leaf1", dpid=1, name="leaf1")
+    nic_id = up.vms[0].uuid
+    attachment = Attachment(id="a", nic_id=nic_id, switch_id=switch.id, port=1)
+    up.service.write(lambda transaction: (transaction.put(switch), transaction.put(attachment)))
+    up.server.delete(up.net)
+    assert up.snapshot.need(Nic, nic_id).active and up.network(up.net).vlan == 1910
+    assert up.address(SNAT) is None
+    gone = up.snapshot.need(Attachment, "a")
+    up.service.write(lambda transaction: transaction.delete(gone))
+    up.server.delete(up.net)
+    assert (up.count(Network), up.count(Nic), up.count(Machine)) == (0, 0, 0)
 
 
 @pytest.fixture
