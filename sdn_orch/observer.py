@@ -223,6 +223,7 @@ class Observer:
 
     def _note_upstream(self, packet: PacketIn) -> None:
         self._facts.commit(lambda snapshot: answered(snapshot, packet), "the gateway of a public range")
+        self._uplinks.asked(packet)
 
     def _note_health(self, turned: Turned) -> None:
         if turned:

@@ -35,6 +35,7 @@ ANNOUNCED_AT: Final = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 _BROADCAST = b"\xff" * 6
 #: Hardware Ethernet, protocol IPv4, their address lengths, a request (RFC 826).
 _REQUEST = bytes.fromhex("0001080006040001")
+_REPLY = bytes.fromhex("0001080006040002")
 
 
 #: A switch, a VLAN outside, and who is asked for there.
@@ -95,6 +96,23 @@ class Uplinks:
                 _, vlan, target = question
                 self._ask_at[question] = now + (ANSWERED if (vlan, target) in answered else UNANSWERED)
                 self._send(home, target)
+
+    def asked(self, packet: PacketIn) -> None:
+        """Somebody outside asks for an address where the switch cannot answer by flows (RFC 826)."""
+        frame = read_frame(packet.frame)
+        switch = self._snapshot().first(Switch, "dpid", packet.dpid)
+        if frame is None or switch is None or frame.ethertype != ARP or len(frame.payload) < 28:
+            return
+        if frame.payload[:8] != _REQUEST or packet.in_port != switch.public_port:
+            return
+        network, target = NETWORK.read(packet.metadata), frame.payload[24:28]
+        for home in self._homes.values():
+            is_it = home.switch_id == switch.id and public_network(home.vlan) == network
+            if is_it and home.address.packed == target:
+                said = _REPLY + home.mac + target + frame.payload[8:18]
+                answer = ethernet(frame.source, home.mac, ARP, said)
+                answer = answer if home.vlan is None else tagged(answer, home.vlan)
+                PacketOut((Output(packet.in_port),), answer).send(self._datapath_of(packet.dpid))
 
     def _refresh(self, now: float) -> None:
         self._is_stale = False

@@ -321,9 +321,9 @@ STAGES: dict[Table, Stage] = {
             Table.LEAVE,
             "At the gateway, from inside: the packet's connection is looked up in the router's zone, or in "
             "that of the private gateway to its destination, and the source of a known one translated; not "
-            "that of IPv6, which is routed as it is.",
-            (Table.EGRESS,),
-            {"spent": 600, "neighbours": 560, "route": 550, "network": 500},
+            "that of IPv6, which is routed as it is. On plain switches static NAT is all there is.",
+            (Table.EGRESS, Table.UPLINK),
+            {"spent": 600, "neighbours": 560, "route": 550, "static": 540, "network": 500},
         ),
         Stage(
             Table.EGRESS,
@@ -372,7 +372,7 @@ STAGES: dict[Table, Stage] = {
             "is translated before. IPv6 is for the router whose MAC address it has, and one of its "
             "networks; it does not come from inside. What is for the MAC address of a private gateway is for "
             "its VPC, and does not come from there either.",
-            (Table.INGRESS,),
+            (Table.INGRESS, Table.INWARD),
             {"spent": 600, "forged": 560, "private": 550, "address": 500},
         ),
         Stage(

@@ -30,6 +30,14 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
                 found |= _inner(before, one) | _inner(after, one)
             case FirewallRule() | Forward() | Balancer() | EgressRule() | RoutedRule():
                 found |= _rule(world, one)
+                if isinstance(one, FirewallRule):
+                    found |= _stateless(world, (world.snapshot.need(PublicAddress, one.address_id),))
+                elif isinstance(one, EgressRule):
+                    found |= _stateless(
+                        world, world.snapshot.where(PublicAddress, "network_id", one.network_id)
+                    )
+            case Network():
+                found |= _stateless(world, world.snapshot.where(PublicAddress, "network_id", one.id))
             case Member() | Stickiness() | HealthCheck():
                 found |= _balancer(world, one.balancer_id)
             case Failing():
@@ -220,6 +228,13 @@ def _addresses(world: World, addresses: Iterable[PublicAddress]) -> set[Unit]:
             found.add((Owner(OwnerKind.ADDRESS, address.id), gateway.id))
             found |= {(owner, gateway.id) for owner in rules_of(world.snapshot, address)}
     return found
+
+
+def _stateless(world: World, addresses: Iterable[PublicAddress]) -> set[Unit]:
+    """Addresses at gateways without connection tracking: what filters them decides whether they can be."""
+    if all(gateway.capabilities.open_vswitch for gateway in world.gateways()):
+        return set()
+    return _addresses(world, (address for address in addresses if address.guest is not None))
 
 
 def _as_gateway(switch: Switch) -> object:

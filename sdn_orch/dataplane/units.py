@@ -33,6 +33,7 @@ from sdn_orch.dataplane.stages import (
     routed,
     service,
     source,
+    stateless,
     to_controller,
     transit,
 )
@@ -51,6 +52,7 @@ from sdn_orch.intent.routed import obstacle as routed_obstacle
 from sdn_orch.intent.routed import uplink_of
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.stateless import needs_state
 
 
 def policies_at(world: World, switch_id: str) -> Iterator[Owner]:
@@ -131,9 +133,11 @@ def _switch_here(site: Site, id: str) -> Iterator[Said]:
         yield from balance.edge(site.dialect)
         yield from transit.switch(site)
     port = site.switch.public_port
+    if port is not None and site.is_edge:
+        yield from inward.public(site, port)
     if port is not None and site.is_edge and site.dialect.open_vswitch:
         yield from outward.switch()
-        yield from inward.switch(site, port)
+        yield from inward.switch()
         yield from routed.switch(site, port)
         yield from balance.switch()
 
@@ -181,12 +185,14 @@ def _network(site: Site, id: str) -> Rules:
 def _network_at_gateway(site: Site, network: NetworkView) -> Iterator[Said]:
     snapshot, router = site.world.snapshot, router_id(network.record)
     gateway, first = site.world.gateway_of(router), principal(snapshot, router)
-    if gateway is None or gateway.id != site.switch.id or not site.dialect.open_vswitch:
+    if gateway is None or gateway.id != site.switch.id:
         return
     yield from outward.from_edges(site, network)
+    yield from inward.network(network)
+    if not site.dialect.open_vswitch:
+        return
     if first is not None:
         yield from outward.network(network, first.number)
-    yield from inward.network(network)
     if (uplink := _uplink(site, router)) is not None:
         yield from routed.network(network, uplink)
 
@@ -207,7 +213,7 @@ def _network_here(site: Site, network: NetworkView) -> Iterator[Said]:
 
 def _network_everywhere(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
     yield from guard.network(network, dialect)
-    yield from service.network(network)
+    yield from service.network(network, dialect)
     yield from answer.network(network, dialect)
     yield from route.network(network, dialect)
     yield from forward.flood(network, dialect)
@@ -238,7 +244,7 @@ def _address(site: Site, id: str) -> Rules:
     address = _address_here(site, id)
     if address is None:
         return NO_RULES
-    said: Iterable[Said] = (Refused("NAT and firewalls need connection tracking: Open vSwitch"),)
+    said: Iterable[Said]
     if (other := rival(site.world.snapshot, address.record)) is not None:
         said = (Refused(f"public address {other.address} does that already"),)
     elif site.dialect.open_vswitch:
@@ -246,6 +252,10 @@ def _address(site: Site, id: str) -> Rules:
         uplink = _uplink(site, str(address.record.router_id))
         if uplink is not None and uplink.zone == address.record.number:
             said = (*said, *routed.router(uplink))
+    elif reason := needs_state(site.world.snapshot, address.record):
+        said = (Refused(f"{reason}: that needs connection tracking, Open vSwitch"),)
+    else:
+        said = (*stateless.address(address, address.guest or 0), *outward.uplink(address))
     return encode(said, site.dialect.version)
 
 

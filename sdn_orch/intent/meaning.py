@@ -149,7 +149,8 @@ def _controller_service(network: Network, packet: Packet) -> Service | None:
     if "ipv4_dst" in packet and IPv4Address(packet["ipv4_dst"]) == network.gateway4:
         value, mask = ASKING_PORTS
         port = packet.get("tcp_dst")
-        if (port is not None and port & mask == value) or packet.get("icmpv4_type") == _ECHO4[1]:
+        is_echo = packet.get("icmpv4_type") == _ECHO4[1] and not packet["ip_frag"]
+        if (port is not None and port & mask == value) or is_echo:
             return Service.CHECK
     return None
 

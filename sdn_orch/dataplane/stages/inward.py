@@ -42,8 +42,8 @@ from sdn_orch.openflow.values import (
 _TTL = 64
 
 
-def switch(site: Site, port: int) -> Iterator[Said]:
-    """What comes from public networks; what belongs to a connection that was let through goes on."""
+def public(site: Site, port: int) -> Iterator[Said]:
+    """What comes from networks outside; next hops there say what their MAC addresses are."""
     upstream: dict[int | None, set[int]] = {}
     for vlan, hop in next_hops(site.world.snapshot):
         upstream.setdefault(vlan, set()).add(int(hop))
@@ -57,6 +57,10 @@ def switch(site: Site, port: int) -> Iterator[Said]:
         for hop_address in sorted(upstream[vlan]):
             match = Match.of(metadata=inside, eth_type=ARP, arp_op=ARP_REPLY, arp_spa=hop_address)
             yield punt(Table.ANSWER, "answer", match, Punt.UPSTREAM)
+
+
+def switch() -> Iterator[Said]:
+    """What belongs to a connection that was let through goes on; what should and does not is dropped."""
     for ttl in (0, 1):
         yield flow(Table.ENTER, "spent", Match.of(eth_type=IPV4, ip_ttl=ttl))
     yield flow(Table.INGRESS, "invalid", Match.of(ct_state=INVALID))

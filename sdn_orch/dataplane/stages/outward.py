@@ -102,6 +102,11 @@ def address(address: AddressView) -> Iterator[Said]:
     # It may have to leave where it came in.
     back = (Untrack(), SetField("in_port", 0))
     yield flow(Table.UPLINK, "turn", turn, back, metadata=address.public, goto=Table.ENTER)
+    yield from uplink(address)
+
+
+def uplink(address: AddressView) -> Iterator[Said]:
+    """What has it as its source goes to the gateway of its range."""
     if address.next_hop is None:
         yield Refused(f"the way out: {address.upstream}, the gateway of its range, has not answered yet")
         return

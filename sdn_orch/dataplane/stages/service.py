@@ -20,6 +20,7 @@ from sdn_orch.dataplane.stages.protocols import (
     ROUTER_SOLICITATION,
     TCP,
     UDP,
+    WHOLE,
 )
 from sdn_orch.dataplane.views import Dialect, Fields, NetworkView
 from sdn_orch.intent.health import ASKING_PORTS
@@ -48,14 +49,17 @@ def switch(dialect: Dialect) -> Iterator[Said]:
     yield flow(Table.SERVICE, "other", Match.of(), goto=Table.FROM_GUARD)
 
 
-def network(network: NetworkView) -> Iterator[Said]:
+def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
     """The services of a machine's own data, at the gateway's address too; and what answers its checks."""
     if network.record.gateway4 is None:
         return
     gateway = int(network.record.gateway4)
     here: Fields = {"metadata": network.local}
     yield from _metadata(here, gateway)
-    for answer in ({"ip_proto": TCP, "tcp_dst": ASKING_PORTS}, {"ip_proto": ICMP, "icmpv4_type": ECHO_REPLY}):
+    # Later fragments tell no type, which Open vSwitch takes for an answer's, 0.
+    whole: Fields = {"ip_frag": WHOLE} if dialect.open_vswitch else {}
+    echo: Fields = {"ip_proto": ICMP, "icmpv4_type": ECHO_REPLY, **whole}
+    for answer in ({"ip_proto": TCP, "tcp_dst": ASKING_PORTS}, echo):
         match = Match.of(eth_type=IPV4, ipv4_dst=gateway, **here, **answer)
         yield punt(Table.SERVICE, "check", match, Punt.CHECK)
 
