@@ -21,7 +21,7 @@ from tests.e2e.talk import ended, listening, running
 from tests.e2e.test_north_south import North, told
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine, take_addresses
-from topologies.demo.outside import FAR6, NEAR6, answering, open_outside
+from topologies.demo.outside import FAR6, NEAR6, add_routes, answering, open_outside
 from topologies.demo.tenants import ISOLATED, TIER, Cloudstack
 from topologies.leaf_spine import INTERNET, LeafSpine
 
@@ -55,10 +55,7 @@ def served() -> Iterator[North]:
         cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
         cloud.wait_realised(machine.nic_id for machine in machines.values())
         take_addresses(cloud, list(machines.values()))
-        for row in made.admin.call.listNetworks(listall=True)["network"]:
-            assert row["ip6routing"] == "Static"
-            for route in row["ip6routes"]:
-                cloud.node(INTERNET).cmd(f"ip route replace {route['subnet']} via {route['gateway']}")
+        add_routes(cloud, made.admin.call)
         cloud.wait_objects()
         hosts = {name: machine.host for name, machine in machines.items()}
         with answering(cloud, hosts | {INTERNET: INTERNET}):

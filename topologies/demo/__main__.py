@@ -24,7 +24,7 @@ from topologies.cloud import Cloud
 from topologies.demo.balance import balance, chart
 from topologies.demo.failover import BAR, Outcome, across, cut_under_traffic, is_used
 from topologies.demo.machines import Machine, take_addresses
-from topologies.demo.outside import answering, open_network, open_outside, show
+from topologies.demo.outside import add_routes, answering, open_network, open_outside, show
 from topologies.demo.reach import LEGEND, differences, expected, matrix, observe
 from topologies.demo.tenants import administrator, make_tenants
 from topologies.leaf_spine import INTERNET, LeafSpine
@@ -111,8 +111,10 @@ def show_outside(cloud: Cloud, machines: Sequence[Machine]) -> list[str]:
     open_outside(cloud)
     hosts = {machine.name: machine.host for machine in machines} | {INTERNET: INTERNET}
     with answering(cloud, {name: hosts[name] for name in ("red1", "red2", "blue1", INTERNET)}):
-        with step("red's network gets an egress rule, a forwarded port and a firewall rule, by the API"):
-            attempts = open_network(administrator(cloud.controller).call, machines)
+        with step("red's network gets rules in and out and a forwarded port, by the API"):
+            call = administrator(cloud.controller).call
+            attempts = open_network(call, machines)
+            add_routes(cloud, call)
             cloud.wait_objects()
         observed = [attempt.made(cloud, hosts) for attempt in attempts]
     table, faults = show(attempts, observed)

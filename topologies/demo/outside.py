@@ -46,6 +46,13 @@ def open_outside(cloud: Cloud) -> None:
     node.cmd(f"sysctl -q -w net.ipv4.conf.{node.defaultIntf()}.send_redirects=0")
 
 
+def add_routes(cloud: Cloud, call: Any) -> None:
+    """The host sends what is for tenants' IPv6 prefixes to their routers, as CloudStack's calls say."""
+    for network in call.listNetworks(listall=True)["network"]:
+        for route in network["ip6routes"]:
+            cloud.node(INTERNET).cmd(f"ip route replace {route['subnet']} via {route['gateway']}")
+
+
 @contextmanager
 def answering(cloud: Cloud, hosts: dict[str, str]) -> Iterator[None]:
     """Hosts, by the names that they answer with, serve HTTP and UDP."""
@@ -78,18 +85,24 @@ class Attempt:
     seen_as: str
     because: str
 
+    @property
+    def whom(self) -> str:
+        """Address and port as they stand in a URL."""
+        return f"[{self.target}]:{self.port}" if ":" in self.target else f"{self.target}:{self.port}"
+
     def made(self, cloud: Cloud, hosts: dict[str, str]) -> tuple[str, str]:
         """Who answers, and as what it sees the one who asks; nothing and nothing if nobody does."""
         node = cloud.node(hosts[self.source])
-        answer = str(node.cmd(f"curl -s -m 2 http://{self.target}:{self.port}/")).strip()
+        answer = str(node.cmd(f"curl -g -s -m 2 http://{self.whom}/")).strip()
         said = json.loads(answer) if answer else {"name": "", "from": ""}
         return said["name"], said["from"]
 
 
 def open_network(call: Any, machines: Sequence[Machine]) -> list[Attempt]:
     """Open red's network by the administrator's calls; gives what should work then, and what should not."""
-    red2 = next(machine for machine in machines if machine.name == "red2")
-    blue1 = next(machine for machine in machines if machine.name == "blue1")
+    red1, red2, blue1 = (
+        next(machine for machine in machines if machine.name == name) for name in ("red1", "red2", "blue1")
+    )
     everything = {"listall": True}
     network = call.listNetworks(**everything, keyword="red-net")["network"][0]["id"]
     address = call.listPublicIpAddresses(**everything, associatednetworkid=network)["publicipaddress"][0]
@@ -104,7 +117,8 @@ def open_network(call: Any, machines: Sequence[Machine]) -> list[Attempt]:
         openfirewall=False,
     )
     call.createFirewallRule(ipaddressid=address["id"], protocol="tcp", startport=80, endport=80)
-    public = address["ipaddress"]
+    call.createIpv6FirewallRule(networkid=network, protocol="tcp", traffictype="egress")
+    public, own = address["ipaddress"], str(red1.ipv6)
     return [
         Attempt("red1", FAR, WEB, INTERNET, public, "an egress rule lets it out, by source NAT"),
         Attempt("blue1", FAR, WEB, "", "", "blue has no egress rule"),
@@ -112,7 +126,8 @@ def open_network(call: Any, machines: Sequence[Machine]) -> list[Attempt]:
         Attempt(INTERNET, public, WEB, "", "", "no firewall rule, no forwarded port"),
         Attempt(INTERNET, red2.ipv4, WEB, "", "", "private addresses are not there, outside"),
         Attempt("red1", public, 80, red2.name, public, "hairpin: its own network's public address"),
-        Attempt("blue1", blue1.ipv4, WEB, "blue1", blue1.ipv4, "the same private address as red1's, its own"),
+        Attempt("red1", FAR6, WEB, INTERNET, own, "IPv6: a rule lets it out, untranslated"),
+        Attempt("blue1", blue1.ipv4, WEB, "blue1", blue1.ipv4, "red1's private address, and its own"),
     ]
 
 
@@ -123,7 +138,7 @@ def show(attempts: Sequence[Attempt], observed: Sequence[tuple[str, str]]) -> tu
     for attempt, (name, seen_as) in zip(attempts, observed, strict=True):
         is_right = (name, seen_as) == (attempt.expected, attempt.seen_as)
         mark = Text("✓ ", "green") if is_right else Text("✗ ", "red")
-        whom, answered = f"{attempt.target}:{attempt.port}", name or "nobody"
+        whom, answered = attempt.whom, name or "nobody"
         table.add_row(attempt.source, whom, mark + Text(answered), seen_as or "·", attempt.because)
         if not is_right:
             wanted = attempt.expected or "nobody"
