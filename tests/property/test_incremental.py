@@ -597,3 +597,35 @@ def _check_plan(fake: FakeSwitch, switch: Switch, desired: State, part: tuple[St
         fake.take(chunk)
     assert fake.state == desired
     assert not diff(desired, fake.copy(), switch.capabilities.version)
+
+
+def _agrees(before: Snapshot, wanted: list[Change]) -> bool:
+    """Whether a change makes a difference, after which all switches are as from nothing."""
+    world, after = World.of(before), before.change(wanted)
+    differences = after.differences(before, wanted)
+    new_world = world.advance(differences, after)
+    changed = touched(world, new_world, differences)
+    made_difference = False
+    for switch in after.all(Switch):
+        mine = compile_switch(world, switch.id)
+        held, now = mine.replace(new_world, [owner for owner, at in changed if at == switch.id])
+        made_difference |= held.flows != now.flows
+        assert_same(mine, compile_switch(World.of(after), switch.id))
+    return made_difference
+
+
+def test_ipv6_outside_is_compiled_anew_where_it_changes() -> None:
+    """Each of these is rare among the random changes."""
+    here = start(OPEN_VSWITCH)
+    hop, home = here.need(NextHop, "hop1/6"), here.need(PublicRange, "range1")
+    other = IPv6Network("2001:db8:ff09::/64")
+    wanted: list[Change] = [
+        Put(dataclasses.replace(hop, mac="52:54:00:00:00:02")),
+        Delete(NextHop, hop.id),
+        Put(dataclasses.replace(home, ipv6=None, gateway6=None)),
+        Put(dataclasses.replace(home, ipv6=other, gateway6=other[1])),
+        Put(dataclasses.replace(home, vlan=7)),
+        Put(RoutedRule(id="in", network_id="alone", direction=Direction.INGRESS, version=6)),
+    ]
+    for change in wanted:
+        assert _agrees(here, [change]), change
