@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 from sdn_orch.intent.model import Record
@@ -13,20 +14,27 @@ from sdn_orch.northbound.cloudstack.callers import Caller
 from sdn_orch.northbound.cloudstack.model_tenancy import Tag
 
 R = TypeVar("R")
+S = TypeVar("S", bound=Record)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The state that an answer is made from, and who it is for."""
+    """The state that an answer is made from, who it is for, and what of it is rendered already."""
 
     snapshot: Snapshot
     caller: Caller
+    rendered: dict[tuple[Part[Any, Any], str], dict[str, object]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Field(Generic[R]):
-    """One field. A value of None is left out of the answer; `is_for_admins`: and so it is for users."""
+    """One field. A value of None is left out of the answer; `is_for_admins`: and so it is for users.
+
+    `told` is set where it tells of another object: which one, and the field of that.
+    """
 
     name: str
     type: str
@@ -34,6 +42,28 @@ class Field(Generic[R]):
     read: Callable[[Scene, R], object]
     is_for_admins: bool = False
     fields: tuple[Field[Any], ...] = ()
+    told: tuple[Callable[[Scene, R], Any], Field[Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part(Generic[R, S]):
+    """Fields that tell of another object, which many have in common, as networks have an offering.
+
+    An answer renders them once for each such object, and not for each of a thousand networks.
+    """
+
+    subject: Callable[[Scene, R], S | None]
+    fields: tuple[Field[S], ...]
+
+    def render(self, scene: Scene, record: R) -> dict[str, object]:
+        """The fields as JSON values; none where there is no such object."""
+        subject = self.subject(scene, record)
+        if subject is None:
+            return {}
+        shown = scene.rendered.get((self, subject.id))
+        if shown is None:
+            shown = scene.rendered[self, subject.id] = _render(self.fields, scene, subject)
+        return shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +78,21 @@ class Shape(Generic[R]):
     fields: tuple[Field[R], ...]
     kind: type[Record] | None = None
     keywords: tuple[str, ...] = ("name",)
+    _parts: tuple[tuple[Field[R], ...] | Part[R, Any], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Fields that tell of one other object lie side by side."""
+        runs = groupby(self.fields, lambda field: field.told and field.told[0])
+        object.__setattr__(self, "_parts", tuple(_part(subject, fields) for subject, fields in runs))
 
     def render(self, scene: Scene, record: R) -> dict[str, object]:
         """The object as JSON values."""
         shown: dict[str, object] = {}
-        for field in self.fields:
-            if field.is_for_admins and not scene.caller.is_root_admin:
-                continue
-            value = field.read(scene, record)
-            if value is not None:
-                shown[field.name] = value
+        for part in self._parts:
+            if isinstance(part, Part):
+                shown |= part.render(scene, record)
+            else:
+                shown |= _render(part, scene, record)
         return shown
 
     @property
@@ -75,9 +110,50 @@ class Shape(Generic[R]):
         )
 
 
+def _render(fields: Iterable[Field[T]], scene: Scene, record: T) -> dict[str, object]:
+    is_root_admin = scene.caller.is_root_admin
+    return {
+        field.name: value
+        for field in fields
+        if (is_root_admin or not field.is_for_admins) and (value := field.read(scene, record)) is not None
+    }
+
+
+def _part(
+    subject: Callable[[Scene, R], Any] | None, fields: Iterable[Field[R]]
+) -> tuple[Field[R], ...] | Part[R, Any]:
+    if subject is None:
+        return tuple(fields)
+    return Part(subject, tuple(field.told[1] for field in fields if field.told))
+
+
+def of(subject: Callable[[Scene, R], S | None], *fields: Field[S]) -> tuple[Field[R], ...]:
+    """The fields of another object, if there is one; see `Part`."""
+
+    def through(field: Field[S]) -> Callable[[Scene, R], object]:
+        def read(scene: Scene, record: R) -> object:
+            found = subject(scene, record)
+            return None if found is None else field.read(scene, found)
+
+        return read
+
+    return tuple(
+        Field(
+            each.name,
+            each.type,
+            each.description,
+            through(each),
+            each.is_for_admins,
+            each.fields,
+            (subject, each),
+        )
+        for each in fields
+    )
+
+
 def when(time: datetime | None) -> str | None:
-    """A time as CloudStack writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S+0000") if time else None
+    """A time as CloudStack writes it, from one in UTC."""
+    return f"{time.replace(tzinfo=None).isoformat(timespec='seconds')}+0000" if time else None
 
 
 def always(value: T) -> Callable[[Scene, Any], T]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import IPv4Network
 
@@ -178,18 +176,6 @@ def _allocated(scene: Scene, address: PublicAddress) -> datetime | None:
     return known.created if known else None
 
 
-def _owner() -> Iterator[Field[PublicAddress]]:
-    """Nobody owns a free address."""
-
-    def of_taken(field: Field[PublicAddress]) -> Field[PublicAddress]:
-        def read(scene: Scene, address: PublicAddress) -> object:
-            return field.read(scene, address) if address.account_id else None
-
-        return dataclasses.replace(field, read=read)
-
-    return map(of_taken, owner(lambda address: address.account_id))
-
-
 ADDRESS: Shape[PublicAddress] = Shape(
     key="ipaddress",
     resource="IpAddress",
@@ -235,7 +221,7 @@ ADDRESS: Shape[PublicAddress] = Shape(
             "the physical network",
             lambda scene, address: physical_network_of_address(scene.snapshot, address),
         ),
-        *_owner(),
+        *owner(lambda address: address.account_id),
         *place(lambda scene, address: zone_of_address(scene.snapshot, address)),
         tags(),
     ),

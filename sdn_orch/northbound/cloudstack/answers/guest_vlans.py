@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sdn_orch.intent.model import Network
+from sdn_orch.intent.model import Account, Network
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import pool
 from sdn_orch.northbound.cloudstack import segments
 from sdn_orch.northbound.cloudstack.answers.networks import NETWORK, details
-from sdn_orch.northbound.cloudstack.answers.owners import owner, place
+from sdn_orch.northbound.cloudstack.answers.owners import holder, place
 from sdn_orch.northbound.cloudstack.model import PhysicalNetwork
 from sdn_orch.northbound.cloudstack.model_fabric import KeptVlans
-from sdn_orch.northbound.cloudstack.shapes import Field, Scene, Shape, flag, long, moment, nested, string
+from sdn_orch.northbound.cloudstack.shapes import Scene, Shape, flag, long, moment, nested, string
 
 #: Numbers of VLANs and VNIs are smaller.
 _STRIDE = 1 << 24
@@ -57,27 +57,17 @@ def _kept(snapshot: Snapshot, vlan: GuestVlan) -> KeptVlans | None:
     return None
 
 
-def _account_id(scene: Scene, vlan: GuestVlan) -> str | None:
+def _account(scene: Scene, vlan: GuestVlan) -> Account | None:
     """Whose network has it, or for whom it is kept."""
     network = next(networks_of(scene.snapshot, vlan), None)
-    holder = network or _kept(scene.snapshot, vlan)
-    return holder.account_id if holder else None
+    owned = network or _kept(scene.snapshot, vlan)
+    return scene.snapshot.need(Account, owned.account_id) if owned else None
 
 
 def _taken(scene: Scene, vlan: GuestVlan) -> datetime | None:
     """Since the network is implemented, or was made with it."""
     known = (details(scene.snapshot, network) for network in networks_of(scene.snapshot, vlan))
     return next((each.implemented or each.created for each in known), None)
-
-
-def _of_holder(field: Field[str]) -> Field[GuestVlan]:
-    """A field about an account, as one about a VLAN that may have none."""
-
-    def held(scene: Scene, vlan: GuestVlan) -> object:
-        account_id = _account_id(scene, vlan)
-        return None if account_id is None else field.read(scene, account_id)
-
-    return Field(field.name, field.type, field.description, held)
 
 
 GUEST_VLAN: Shape[GuestVlan] = Shape(
@@ -97,7 +87,7 @@ GUEST_VLAN: Shape[GuestVlan] = Shape(
             "whether it is kept for an account",
             lambda scene, vlan: _kept(scene.snapshot, vlan) is not None,
         ),
-        *(_of_holder(field) for field in owner(lambda account_id: account_id)),
+        *holder(_account),
         moment("taken", "since when a network has it", _taken),
         string("physicalnetworkid", "the physical network", lambda _, vlan: vlan.physical.id),
         string("physicalnetworkname", "its name", lambda _, vlan: vlan.physical.name),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network
 
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.gateways import router_id
@@ -30,6 +30,7 @@ from sdn_orch.northbound.cloudstack.shapes import (
     moment,
     nested,
     number,
+    of,
     string,
 )
 
@@ -64,7 +65,7 @@ def broadcast_uri(network: Network) -> str | None:
 
 def dns(network: Network | Vpc, version: int, index: int) -> str | None:
     """The first or second DNS server of an IP version."""
-    found = [server for server in network.dns if ip_address(server).version == version]
+    found = [server for server in network.dns if (":" in server) == (version == 6)]
     return found[index] if index < len(found) else None
 
 
@@ -107,7 +108,6 @@ NETWORK: Shape[Network] = Shape(
     fields=(
         string("id", "the id of the network", lambda _, network: network.id),
         string("name", "the name of the network", lambda _, network: network.name),
-        string("displaytext", "the text shown for it", lambda s, n: details(s.snapshot, n).display_text),
         string("type", "Isolated, Shared or L2", lambda _, network: GUEST_TYPES[network.kind]),
         string("traffictype", "the traffic type", always("Guest")),
         string("state", "Allocated, Implemented or Setup", lambda s, n: state(s.snapshot, n)),
@@ -129,11 +129,14 @@ NETWORK: Shape[Network] = Shape(
         string("ip6dns1", "the first IPv6 DNS server", lambda _, network: dns(network, 6, 0)),
         string("ip6dns2", "the second IPv6 DNS server", lambda _, network: dns(network, 6, 1)),
         number("privatemtu", "the MTU of guests", lambda _, network: network.mtu),
-        number("publicmtu", "the MTU of the public side", lambda s, n: details(s.snapshot, n).public_mtu),
-        string(
-            "broadcastdomaintype",
-            "how the network is told apart",
-            lambda scene, network: "Vxlan" if _physical(scene, network).is_vxlan else "Vlan",
+        *of(
+            _physical,
+            string("physicalnetworkid", "the physical network", lambda _, physical: physical.id),
+            string(
+                "broadcastdomaintype",
+                "how the network is told apart",
+                lambda _, physical: "Vxlan" if physical.is_vxlan else "Vlan",
+            ),
         ),
         string("broadcasturi", "the broadcast domain", lambda _, n: broadcast_uri(n), is_for_admins=True),
         string(
@@ -142,41 +145,44 @@ NETWORK: Shape[Network] = Shape(
             lambda _, network: network.vlan if network.vlan is not None else network.vni,
             is_for_admins=True,
         ),
-        string(
-            "physicalnetworkid",
-            "the physical network",
-            lambda s, n: details(s.snapshot, n).physical_network_id,
+        *of(
+            lambda scene, network: offering(scene.snapshot, network),
+            string("networkofferingid", "the offering id", lambda _, offering: offering.id),
+            string("networkofferingname", "the offering name", lambda _, offering: offering.name),
+            string(
+                "networkofferingdisplaytext",
+                "the text shown for the offering",
+                lambda _, offering: offering.display_text,
+            ),
+            flag(
+                "networkofferingconservemode",
+                "whether addresses may be shared",
+                lambda _, offering: offering.conserve_mode,
+            ),
+            string(
+                "networkofferingavailability",
+                "the offering's availability",
+                lambda _, offering: offering.availability,
+            ),
+            flag("specifyvlan", "whether the VLAN is given", lambda _, offering: offering.specify_vlan),
+            flag(
+                "specifyipranges",
+                "whether the range of addresses is given",
+                lambda _, offering: offering.specify_ip_ranges,
+            ),
+            flag("ispersistent", "whether it is persistent", lambda _, offering: offering.is_persistent),
+            flag(
+                "egressdefaultpolicy",
+                "whether guests may send by default",
+                lambda _, offering: offering.egress_default_allow,
+            ),
+            items(
+                "service",
+                "the services of the network",
+                lambda _, offering: offered(offering.services, offering.capabilities),
+                SERVICE_FIELDS,
+            ),
         ),
-        string("networkofferingid", "the offering id", lambda s, n: details(s.snapshot, n).offering_id),
-        string("networkofferingname", "the offering name", lambda s, n: offering(s.snapshot, n).name),
-        string(
-            "networkofferingdisplaytext",
-            "the text shown for the offering",
-            lambda scene, network: offering(scene.snapshot, network).display_text,
-        ),
-        flag(
-            "networkofferingconservemode",
-            "whether addresses may be shared",
-            lambda scene, network: offering(scene.snapshot, network).conserve_mode,
-        ),
-        string(
-            "networkofferingavailability",
-            "the offering's availability",
-            lambda scene, network: offering(scene.snapshot, network).availability,
-        ),
-        flag("specifyvlan", "whether the VLAN is given", lambda s, n: offering(s.snapshot, n).specify_vlan),
-        flag(
-            "specifyipranges",
-            "whether the range of addresses is given",
-            lambda scene, network: offering(scene.snapshot, network).specify_ip_ranges,
-        ),
-        flag("ispersistent", "whether it is persistent", lambda s, n: offering(s.snapshot, n).is_persistent),
-        flag(
-            "egressdefaultpolicy",
-            "whether guests may send by default",
-            lambda scene, network: offering(scene.snapshot, network).egress_default_allow,
-        ),
-        string("acltype", "Account or Domain", lambda s, n: details(s.snapshot, n).acl_type),
         flag(
             "subdomainaccess",
             "whether domains below may use it",
@@ -191,22 +197,20 @@ NETWORK: Shape[Network] = Shape(
         string("aclid", "the list of rules of the tier", lambda _, network: network.acl_id),
         string("aclname", "the name of the list", _acl_name),
         string("related", "the network that it is related to", lambda _, network: network.id),
-        string("externalid", "the id outside", lambda scene, n: details(scene.snapshot, n).external_id),
         flag("canusefordeploy", "whether machines can be deployed in it", always(True)),
-        flag("displaynetwork", "whether users see it", lambda s, n: details(s.snapshot, n).display_network),
         flag("issystem", "whether it is a system network", always(False)),
         flag("isdefault", "whether it is a default network", always(False)),
         flag("restartrequired", "whether it must be restarted", always(False)),
         flag("redundantrouter", "whether its router is redundant", always(True)),
         flag("strechedl2subnet", "whether it spans zones", always(False)),
-        moment("created", "when it was created", lambda s, n: details(s.snapshot, n).created),
-        items(
-            "service",
-            "the services of the network",
-            lambda scene, network: offered(
-                offering(scene.snapshot, network).services, offering(scene.snapshot, network).capabilities
-            ),
-            SERVICE_FIELDS,
+        *of(
+            lambda scene, network: details(scene.snapshot, network),
+            string("displaytext", "the text shown for it", lambda _, known: known.display_text),
+            number("publicmtu", "the MTU of the public side", lambda _, known: known.public_mtu),
+            string("acltype", "Account or Domain", lambda _, known: known.acl_type),
+            string("externalid", "the id outside", lambda _, known: known.external_id),
+            flag("displaynetwork", "whether users see it", lambda _, known: known.display_network),
+            moment("created", "when it was created", lambda _, known: known.created),
         ),
         tags(),
     ),
@@ -245,8 +249,17 @@ VPC: Shape[Vpc] = Shape(
             _ROUTE_FIELDS,
         ),
         number("publicmtu", "the MTU of the public side", lambda s, v: vpc_details(s.snapshot, v).public_mtu),
-        string("vpcofferingid", "the offering id", lambda s, v: vpc_details(s.snapshot, v).offering_id),
-        string("vpcofferingname", "the offering name", lambda s, v: _vpc_offering(s, v).name),
+        *of(
+            _vpc_offering,
+            string("vpcofferingid", "the offering id", lambda _, offering: offering.id),
+            string("vpcofferingname", "the offering name", lambda _, offering: offering.name),
+            items(
+                "service",
+                "the services of the VPC",
+                lambda _, offering: offered(offering.services, offering.capabilities),
+                SERVICE_FIELDS,
+            ),
+        ),
         *owner(lambda vpc: vpc.account_id),
         *place(lambda scene, vpc: vpc_details(scene.snapshot, vpc).zone_id),
         flag("restartrequired", "whether it must be restarted", always(False)),
@@ -256,12 +269,6 @@ VPC: Shape[Vpc] = Shape(
         flag("fordisplay", "whether users see it", lambda s, v: vpc_details(s.snapshot, v).for_display),
         moment("created", "when it was created", lambda s, v: vpc_details(s.snapshot, v).created),
         nested("network", "the tiers", NETWORK, lambda s, v: s.snapshot.where(Network, "vpc_id", v.id)),
-        items(
-            "service",
-            "the services of the VPC",
-            lambda s, v: offered(_vpc_offering(s, v).services, _vpc_offering(s, v).capabilities),
-            SERVICE_FIELDS,
-        ),
         tags(),
     ),
 )
