@@ -117,6 +117,11 @@ class Assigned:
     addresses: tuple[str, ...] = ()
     lives: bool | None = None
 
+    @property
+    def id(self) -> str:
+        """The machine's, by which its tags are found."""
+        return self.machine.id
+
 
 def assigned(snapshot: Snapshot, balancer: Balancer) -> list[Assigned]:
     """The machines behind a rule, once each."""
