@@ -173,14 +173,14 @@ def test_what_a_tenant_states_is_not_asked_where_it_could_not_go_itself(resolver
 
 def test_so_many_questions_may_be_open_and_asking_never_waits() -> None:
     told: Told = queue.SimpleQueue()
-    with NameServer(FIRST, 0, silent) as server, asking(server.port, patience=1.0) as us:
+    with NameServer(FIRST, 0, silent) as server, asking(server.port, patience=3.0) as us:
         start = time.monotonic()
         codes = [us.ask(asked(), servers(FIRST), told.put) for _ in range(PORT_CAPACITY + 10)]
         assert codes == [None] * PORT_CAPACITY + [rcode.SERVFAIL] * 10
         left = CAPACITY - PORT_CAPACITY
         more = [us.ask(asked(port=2 + n // 20), servers(FIRST), told.put) for n in range(left + 5)]
         assert more == [None] * left + [rcode.SERVFAIL] * 5
-        assert time.monotonic() - start < 1.0
+        assert time.monotonic() - start < 3.0
         # They are given back when nobody has answered.
         assert {told.get(timeout=10).rcode() for _ in range(CAPACITY)} == {rcode.SERVFAIL}
         assert us.ask(asked(), servers(FIRST), told.put) is None
