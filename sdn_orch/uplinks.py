@@ -68,7 +68,7 @@ class Uplinks:
         #: Somebody at each gateway who asks for each next hop, by switch, VLAN and address.
         self._askers: dict[_Question, _Home] = {}
         self._is_stale = True
-        self._ask_at: dict[_Question, float] = {}
+        self._asked_at: dict[_Question, float] = {}
         self._announce: list[tuple[float, _Key]] = []
 
     def changed(self) -> None:
@@ -92,9 +92,12 @@ class Uplinks:
             self._send(home, home.address)
         answered = _answered(self._snapshot()) if self._askers else set()
         for question, home in self._askers.items():
-            if now >= self._ask_at.get(question, 0.0):
-                _, vlan, target = question
-                self._ask_at[question] = now + (ANSWERED if (vlan, target) in answered else UNANSWERED)
+            _, vlan, target = question
+            # What is not known any more is asked for as if it had never been.
+            pause = ANSWERED if (vlan, target) in answered else UNANSWERED
+            asked_at = self._asked_at.get(question)
+            if asked_at is None or now >= asked_at + pause:
+                self._asked_at[question] = now
                 self._send(home, target)
 
     def asked(self, packet: PacketIn) -> None:
@@ -119,7 +122,7 @@ class Uplinks:
         snapshot = self._snapshot()
         before, self._homes = self._homes, dict(_homes(snapshot))
         self._askers = dict(_questions(snapshot, self._homes))
-        self._ask_at = {place: at for place, at in self._ask_at.items() if place in self._askers}
+        self._asked_at = {question: at for question, at in self._asked_at.items() if question in self._askers}
         come = [id for id, home in self._homes.items() if before.get(id) != home]
         self._announce += [(now + pause, id) for pause in ANNOUNCED_AT for id in come]
 

@@ -257,7 +257,8 @@ def test_addresses_move_when_their_gateway_dies_and_back_when_it_returns(served:
     output, _ = pings.communicate(timeout=30)
     sent, received = map(int, re.findall(r"(\d+) packets transmitted, (\d+) received", output)[0])
     assert sent == 600
-    assert sent - received <= 40, output[-300:]
+    # Mostly some 10 of them; now and then the outside's own switch takes half a second to notice.
+    assert sent - received <= 120, output[-300:]
 
 
 def test_a_gateway_without_its_way_out_is_none(served: North) -> None:

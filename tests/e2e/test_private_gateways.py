@@ -55,6 +55,8 @@ class Private:
         route = self.tenant.call.createStaticRoute(cidr=BEHIND, gatewayid=made["id"])["staticroute"]
         assert route["state"] == "Active"
         self.settle()
+        # An earlier gateway with the address had another MAC address, which is forgotten only after a while.
+        self.office.cmd(f"ip neighbour flush dev {self.office.defaultIntf()}")
         id: str = made["id"]
         return id
 

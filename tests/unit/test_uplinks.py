@@ -1,0 +1,38 @@
+"""What gateways ask outside: who leads on, seldom while it is known, and often while it is not."""
+
+from __future__ import annotations
+
+from sdn_orch.intent.public import NextHop
+from sdn_orch.intent.snapshot import Delete, Put, Snapshot
+from sdn_orch.southbound.fake import FakeSwitch
+from sdn_orch.uplinks import ANSWERED, UNANSWERED, Uplinks
+from tests.golden.worlds import WORLDS
+from tests.unit.guest.test_worker import Nobody
+
+#: The number of the switch with the public port, and the gateway of the range.
+GATEWAY, UPSTREAM = 2, bytes((203, 0, 113, 1))
+
+
+def test_a_next_hop_that_is_forgotten_is_asked_for_at_once() -> None:
+    snapshot = Snapshot.of(*WORLDS["gateway"])
+    (hop,) = snapshot.all(NextHop)
+    switch = FakeSwitch(GATEWAY)
+    datapath = switch.connect(Nobody())
+    world = [snapshot]
+    uplinks = Uplinks(lambda: world[0], {GATEWAY: datapath}.get)
+
+    def asks(now: float) -> bool:
+        switch.sent.clear()
+        uplinks.tick(now)
+        return any(frame.endswith(UPSTREAM) for _, frame, *_ in switch.sent)
+
+    assert asks(100.0)
+    assert not asks(101.0) and not asks(100.0 + ANSWERED - 0.1)
+    assert asks(100.0 + ANSWERED)
+    # It goes and its question stays: another private gateway may have come in place of one.
+    world[0] = snapshot.change([Delete(NextHop, hop.id)])
+    assert asks(105.0 + ANSWERED)
+    assert not asks(105.0 + ANSWERED + UNANSWERED / 2)
+    assert asks(105.0 + ANSWERED + UNANSWERED)
+    world[0] = world[0].change([Put(NextHop(id="again", range_id=hop.range_id, mac=hop.mac))])
+    assert not asks(107.0 + ANSWERED)
