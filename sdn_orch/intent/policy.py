@@ -36,12 +36,17 @@ class Policy:
     number: int
 
 
+def list_policy(chosen: AclList) -> Policy:
+    """What stands under a list of rules."""
+    return Policy(PolicyKind.LIST, chosen.id, chosen.number)
+
+
 def policy_of(snapshot: Snapshot, nic: Nic) -> Policy | None:
     """What a NIC stands under; None if it may send and receive all."""
     network = snapshot.need(Network, nic.network_id)
     if network.acl_id is not None:
         chosen = snapshot.need(AclList, network.acl_id)
-        return None if is_open(snapshot, chosen.id) else Policy(PolicyKind.LIST, chosen.id, chosen.number)
+        return None if is_open(snapshot, chosen.id) else list_policy(chosen)
     if len(nic.group_ids) == 1:
         group = snapshot.need(SecurityGroup, nic.group_ids[0])
         return Policy(PolicyKind.GROUP, group.id, group.number)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import product
+from math import prod
 
 from sdn_orch.dataplane.pipeline import POLICY, ZONE, Table, flow
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.guard import policy_number
 from sdn_orch.dataplane.stages.protocols import IPV4, IPV6
-from sdn_orch.dataplane.traffic import matches, parts
+from sdn_orch.dataplane.traffic import parts
 from sdn_orch.dataplane.views import Fields
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.model import Nic
-from sdn_orch.intent.policy import Policy, PolicyKind, rules
+from sdn_orch.intent.policy import Policy, PolicyKind, list_policy, rules
 from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction, Verdict
@@ -40,32 +41,19 @@ _DECIDED, _CLAUSES, _OPEN = 2, 1, 0
 
 def item(snapshot: Snapshot, item: AclItem, ways: Ways) -> Iterator[Said]:
     """One item of a list; the first one that is about a packet decides."""
-    chosen = snapshot.need(AclList, item.list_id)
-    of = policy_number(Policy(PolicyKind.LIST, chosen.id, chosen.number))
+    of = policy_number(list_policy(snapshot.need(AclList, item.list_id)))
     table, let, onward = ways[item.direction]
     priority = _TOP - item.position
     for version, eth_type in _VERSIONS:
         here: Fields = {POLICY: of, "eth_type": eth_type}
-        decided = [Match.of(**here, **fields) for fields in matches(item, version)]
-        each = [part for part in map(_distinct, parts(item, version)) if part != [{}]]
-        if len(decided) > sum(map(len, each)) + 1:
-            # One flow for each prefix and each block of ports, instead of one for each pair of them.
-            number = item.number << 1 | (version == 6)
-            for place, part in enumerate(each, 1):
-                clause = (Clause(number, place, len(each)),)
-                for fields in part:
-                    yield flow(table, priority, Match.of(**here, **fields), clause)
-            decided = [Match.of(conj_id=number, eth_type=eth_type)]
-        for match in dict.fromkeys(decided):
+        decided, clauses = _said(here, item.number << 1 | (version == 6), parts(item, version))
+        for match, clause in clauses:
+            yield flow(table, priority, match, (clause,))
+        for match in decided:
             if item.verdict is Verdict.ALLOW:
                 yield flow(table, priority, match, let, goto=onward)
             else:
                 yield flow(table, priority, match)
-
-
-def _distinct(part: Sequence[Fields]) -> list[Fields]:
-    """Without repetitions, and without all others where one of them is met by every packet."""
-    return [{}] if {} in part else list({tuple(fields.items()): fields for fields in part}.values())
 
 
 def groups(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
@@ -74,18 +62,39 @@ def groups(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
         here: Fields = {POLICY: policy_number(policy), "eth_type": eth_type}
         decided: dict[Match, None] = {}
         clauses: dict[Match, tuple[Clause, ...]] = {}
-        for number, far, near in _by_far_side(snapshot, policy, direction, version):
-            if len(far) * len(near) <= len(far) + len(near) + 1:
-                decided |= {Match.of(**here, **one, **other): None for one, other in product(far, near)}
-                continue
-            for place, part in enumerate((far, near), 1):
-                for match in (Match.of(**here, **fields) for fields in part):
-                    clauses[match] = (*clauses.get(match, ()), Clause(number, place, 2))
-            decided[Match.of(conj_id=number, **here)] = None
+        for number, *sides in _by_far_side(snapshot, policy, direction, version):
+            matches, others = _said(here, number, sides)
+            decided |= dict.fromkeys(matches)
+            for match, clause in others:
+                clauses[match] = (*clauses.get(match, ()), clause)
         for match in decided:
             yield flow(table, _DECIDED, match, let, goto=onward)
         for match, said in clauses.items():
             yield flow(table, _CLAUSES, match, said)
+
+
+def _said(
+    here: Fields, number: int, parts: Sequence[Sequence[Fields]]
+) -> tuple[list[Match], list[tuple[Match, Clause]]]:
+    """The matches of what meets one of each of the parts; or of a conjunction, with its clauses.
+
+    That is where a flow for each prefix and each block of ports are fewer than one for each pair of them.
+    """
+    each = [part for part in map(_distinct, parts) if part != [{}]]
+    if prod(map(len, each)) <= sum(map(len, each)) + 1:
+        merged = ({name: value for part in one for name, value in part.items()} for one in product(*each))
+        return [Match.of(**here, **fields) for fields in merged], []
+    clauses = [
+        (Match.of(**here, **fields), Clause(number, place, len(each)))
+        for place, part in enumerate(each, 1)
+        for fields in part
+    ]
+    return [Match.of(conj_id=number, **here)], clauses
+
+
+def _distinct(part: Sequence[Fields]) -> list[Fields]:
+    """Without repetitions, and without all others where one of them is met by every packet."""
+    return [{}] if {} in part else list({tuple(fields.items()): fields for fields in part}.values())
 
 
 def _by_far_side(
@@ -101,8 +110,7 @@ def _by_far_side(
         if alike[0].peer_id is not None:
             far = list(_members(snapshot, alike[0].peer_id, direction, version))
         near = [fields for rule in alike for fields in parts(rule, version)[2]]
-        number = min(rule.number for rule in alike) << 1 | (version == 6)
-        yield number, _distinct(far), _distinct(near)
+        yield min(rule.number for rule in alike) << 1 | (version == 6), far, near
 
 
 def _members(snapshot: Snapshot, group_id: str, direction: Direction, version: int) -> Iterator[Fields]:
