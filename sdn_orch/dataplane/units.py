@@ -46,7 +46,7 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule, OpenRule, RoutedR
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import networks_of, principal, rival, router_id, rule_of
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Record, Switch
-from sdn_orch.intent.policy import Policy, PolicyKind, is_open, policy_of
+from sdn_orch.intent.policy import Policy, PolicyKind, is_open, list_policy, policy_of
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.routed import obstacle as routed_obstacle
 from sdn_orch.intent.routed import uplink_of
@@ -341,7 +341,7 @@ def _list(site: Site, id: str) -> Rules:
     record = snapshot.get(AclList, id)
     if record is None or not site.dialect.open_vswitch:
         return NO_RULES
-    chosen, found = Policy(PolicyKind.LIST, id, record.number), NO_RULES
+    chosen, found = list_policy(record), NO_RULES
     for ways in _ways_at(site, id):
         key = (OwnerKind.LIST, id, ways is policy.AT_GATEWAY)
         found += _alike(site, key, partial(policy.without_rules, snapshot, chosen, ways))

@@ -179,7 +179,7 @@ class AddressView:
             zone,
             addresses.public_mac(zone),
             port,
-            into(home.vlan),
+            tagging(home.vlan),
             home.gateway,
             None if hop is None else mac_number(hop.mac),
             None if record.guest is None else int(record.guest),
@@ -218,12 +218,12 @@ class UplinkView:
             uplink.first.number,
             addresses.public_mac(uplink.first.number),
             port,
-            into(home.vlan),
+            tagging(home.vlan),
             uplink.upstream,
             None if hop is None else mac_number(hop.mac),
         )
 
 
-def into(vlan: int | None) -> tuple[Action, ...]:
+def tagging(vlan: int | None) -> tuple[Action, ...]:
     """What puts a packet into the public network with a VLAN, or without one."""
     return () if vlan is None else (PushVlan(), SetField("vlan_vid", TAGGED | vlan))

@@ -15,7 +15,7 @@ from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Vpc
 from sdn_orch.intent.outside import Conversation, Conversations, Side, Words, free_side, under, words_of
 from sdn_orch.intent.packet import LATER_FRAGMENT, TAGGED, Packet
-from sdn_orch.intent.policy import Policy, PolicyKind
+from sdn_orch.intent.policy import list_policy
 from sdn_orch.intent.routes import route_to
 from sdn_orch.intent.routing import PrivateGateway, PrivateHop
 from sdn_orch.intent.snapshot import Snapshot
@@ -96,8 +96,7 @@ def _may_begin(snapshot: Snapshot, gateway: PrivateGateway, direction: Direction
     # A later fragment does not tell its ports; without the first one nobody can do anything with it.
     if gateway.acl_id is None or packet["ip_frag"] == LATER_FRAGMENT:
         return True
-    chosen = snapshot.need(AclList, gateway.acl_id)
-    return lets(snapshot, Policy(PolicyKind.LIST, chosen.id, chosen.number), direction, packet)
+    return lets(snapshot, list_policy(snapshot.need(AclList, gateway.acl_id)), direction, packet)
 
 
 def _side_outside(gateway: PrivateGateway, words: Words, memory: Conversations) -> Side:

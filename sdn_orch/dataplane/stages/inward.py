@@ -72,8 +72,7 @@ def network(network: NetworkView) -> Iterator[Said]:
     """Destinations in it are in it."""
     prefix = network.record.ipv4
     if prefix is not None:
-        inside: Fields = {"ipv4_dst": (int(prefix.network_address), int(prefix.netmask))}
-        match = Match.of(metadata=network.routed, eth_type=IPV4, **inside)
+        match = Match.of(metadata=network.routed, eth_type=IPV4, **prefix_fields("dst", prefix))
         yield flow(Table.INWARD, "prefix", match, metadata=network.local, goto=Table.NEXT_HOP)
 
 

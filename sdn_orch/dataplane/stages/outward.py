@@ -111,11 +111,10 @@ def uplink(address: AddressView) -> Iterator[Said]:
         yield Refused(f"the way out: {address.upstream}, the gateway of its range, has not answered yet")
         return
     out: Mapping[str, int | tuple[int, int]] = {"metadata": address.router, "ipv4_src": address.address}
-    actions = (
-        DecrementTtl(),
-        SetField("eth_src", address.mac),
-        SetField("eth_dst", address.next_hop),
-        *address.tag,
-        Output(address.port),
-    )
+    actions = by_next_hop(address.mac, address.next_hop, address.tag, address.port)
     yield flow(Table.UPLINK, "address", Match.of(eth_type=IPV4, **out), actions)
+
+
+def by_next_hop(mac: int, next_hop: int, tag: tuple[Action, ...], port: int) -> tuple[Action, ...]:
+    """Out of a router's MAC address to that of its next hop, behind the tag of the network there."""
+    return (DecrementTtl(), SetField("eth_src", mac), SetField("eth_dst", next_hop), *tag, Output(port))

@@ -15,22 +15,22 @@ from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages.answer import answer_arp
 from sdn_orch.dataplane.stages.connection import KNOWN_OR_TRANSLATED, NEW
 from sdn_orch.dataplane.stages.guard import policy_number
-from sdn_orch.dataplane.stages.protocols import IPV4, LATER_FRAGMENT, TAGGED
-from sdn_orch.dataplane.views import Fields
+from sdn_orch.dataplane.stages.outward import by_next_hop
+from sdn_orch.dataplane.stages.protocols import IPV4, LATER_FRAGMENT
+from sdn_orch.dataplane.traffic import prefix_fields
+from sdn_orch.dataplane.views import Fields, tagging
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.gateways import router_number
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Vpc
-from sdn_orch.intent.policy import Policy, PolicyKind, is_open
+from sdn_orch.intent.policy import is_open, list_policy
 from sdn_orch.intent.routing import ZONES, PrivateGateway, PrivateHop, StaticRoute
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.values import (
     IN_PORT,
     Action,
-    DecrementTtl,
     Match,
     Output,
-    PushVlan,
     SetField,
     Side,
     Track,
@@ -61,8 +61,7 @@ class PrivateView:
         """The view of a record."""
         vpc, policy = snapshot.need(Vpc, record.vpc_id), None
         if record.acl_id is not None and not is_open(snapshot, record.acl_id):
-            chosen = snapshot.need(AclList, record.acl_id)
-            policy = policy_number(Policy(PolicyKind.LIST, chosen.id, chosen.number))
+            policy = policy_number(list_policy(snapshot.need(AclList, record.acl_id)))
         known = snapshot.where(PrivateHop, "gateway_id", record.id)
         return cls(
             record,
@@ -72,7 +71,7 @@ class PrivateView:
             ZONES + record.number,
             mac_number(record.router_mac),
             port,
-            () if record.vlan is None else (PushVlan(), SetField("vlan_vid", TAGGED | record.vlan)),
+            tagging(record.vlan),
             policy,
             {hop.address: mac_number(hop.mac) for hop in known},
         )
@@ -94,23 +93,14 @@ def route(gateway: PrivateView, route: StaticRoute) -> Iterator[Said]:
 
 def way(gateway: PrivateView, priority: str, prefix: IPv4Network, by: IPv4Address) -> Iterator[Said]:
     """Destinations in a prefix go out there by a next hop."""
-    inside: Fields = {
-        "eth_type": IPV4,
-        "ipv4_dst": (int(prefix.network_address), int(prefix.netmask)),
-    }
+    inside: Fields = {"eth_type": IPV4, **prefix_fields("dst", prefix)}
     track = Track(gateway.zone, Table.EGRESS, translated=True)
     match = Match.of(metadata=gateway.router, **inside)
     yield flow(Table.LEAVE, priority, match, (*_marked(gateway), track))
     if by not in gateway.hops:
         yield Refused(f"the way out: {by}, the next hop, has not answered yet")
         return
-    actions = (
-        DecrementTtl(),
-        SetField("eth_src", gateway.mac),
-        SetField("eth_dst", gateway.hops[by]),
-        *gateway.tag,
-        Output(gateway.port),
-    )
+    actions = by_next_hop(gateway.mac, gateway.hops[by], gateway.tag, gateway.port)
     yield flow(Table.UPLINK, priority, Match.of(**{ZONE: gateway.zone}, **inside), actions)
 
 
@@ -129,8 +119,7 @@ def _outward(gateway: PrivateView) -> Iterator[Said]:
 def _inward(gateway: PrivateView) -> Iterator[Said]:
     """What is for its MAC address is for the VPC, unless it says that it comes from there."""
     own: Fields = {"metadata": gateway.public, "eth_dst": gateway.mac, "eth_type": IPV4}
-    within = int(gateway.inside.network_address), int(gateway.inside.netmask)
-    yield flow(Table.ENTER, "forged", Match.of(**own, ipv4_src=within))
+    yield flow(Table.ENTER, "forged", Match.of(**own, **prefix_fields("src", gateway.inside)))
     track = Track(gateway.zone, Table.INGRESS, translated=True)
     actions = (SetField("metadata", *gateway.router), *_marked(gateway), track)
     yield flow(Table.ENTER, "private", Match.of(**own), actions)

@@ -21,6 +21,7 @@ from sdn_orch.dataplane.stages.protocols import (
     UDP,
     WHOLE,
 )
+from sdn_orch.dataplane.traffic import prefix_fields
 from sdn_orch.dataplane.views import Dialect, Fields, NetworkView, NicView
 from sdn_orch.openflow.values import Action, CheckPacketLarger, CopyField, DecrementTtl, Match, SetField
 
@@ -71,10 +72,9 @@ def router(networks: Sequence[NetworkView], dialect: Dialect) -> Iterator[Said]:
             yield way
             continue
         actions, goto = way
-        for field, eth_type, prefix in (("ipv4_dst", IPV4, record.ipv4), ("ipv6_dst", IPV6, record.ipv6)):
+        for eth_type, prefix in ((IPV4, record.ipv4), (IPV6, record.ipv6)):
             if prefix is not None:
-                inside = {field: (int(prefix.network_address), int(prefix.netmask))}
-                match = Match.of(metadata=router, eth_type=eth_type, **inside)
+                match = Match.of(metadata=router, eth_type=eth_type, **prefix_fields("dst", prefix))
                 yield flow(Table.ROUTE, "prefix", match, actions, metadata=network.local, goto=goto)
 
 

@@ -9,6 +9,7 @@ from sdn_orch.dataplane.pipeline import NETWORK, RULES, Punt, Table, flow, publi
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages.answer import LINK_LAYER_ADDRESS, answer_nd
 from sdn_orch.dataplane.stages.connection import NEW
+from sdn_orch.dataplane.stages.outward import by_next_hop
 from sdn_orch.dataplane.stages.protocols import (
     ICMPV6,
     IPV6,
@@ -18,12 +19,12 @@ from sdn_orch.dataplane.stages.protocols import (
     TAGGED,
     UNTAGGED,
 )
-from sdn_orch.dataplane.traffic import own_matches
-from sdn_orch.dataplane.views import Fields, NetworkView, Site, UplinkView, into
+from sdn_orch.dataplane.traffic import own_matches, prefix_fields
+from sdn_orch.dataplane.views import Fields, NetworkView, Site, UplinkView, tagging
 from sdn_orch.intent.firewall import RoutedRule
 from sdn_orch.intent.public import PublicRange
 from sdn_orch.intent.traffic import Direction, TrafficRule
-from sdn_orch.openflow.values import IN_PORT, Action, DecrementTtl, Match, Output, PopVlan, SetField, Track
+from sdn_orch.openflow.values import IN_PORT, Action, Match, Output, PopVlan, SetField, Track
 
 _ADVERTISEMENT: Fields = {
     "eth_type": IPV6,
@@ -49,7 +50,7 @@ def switch(site: Site, port: int) -> Iterator[Said]:
             match = Match.of(metadata=inside, ipv6_nd_target=upstream, **_ADVERTISEMENT)
             yield punt(Table.ANSWER, "answer", match, Punt.UPSTREAM)
         match = Match.of(metadata=inside, **_ADVERTISEMENT)
-        yield flow(Table.ANSWER_ND, "public", match, (LINK_LAYER_ADDRESS, *into(vlan), Output(IN_PORT)))
+        yield flow(Table.ANSWER_ND, "public", match, (LINK_LAYER_ADDRESS, *tagging(vlan), Output(IN_PORT)))
     for ttl in (0, 1):
         yield flow(Table.LEAVE, "spent", Match.of(eth_type=IPV6, ip_ttl=ttl))
         yield flow(Table.ENTER, "spent", Match.of(eth_type=IPV6, ip_ttl=ttl))
@@ -67,7 +68,6 @@ def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
     """What may leave the network and come into it without a rule, and the ways of all that does."""
     if network.record.ipv6 is None:
         return
-    prefix = int(network.record.ipv6.network_address), int(network.record.ipv6.netmask)
     is_tier = network.record.vpc_id is not None
     here: Fields = {"metadata": network.local, "eth_type": IPV6}
     new: Fields = {**here, "ct_state": NEW}
@@ -79,22 +79,17 @@ def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
     if uplink.next_hop is None:
         yield Refused(f"the way out: {uplink.upstream}, the gateway of its range, has not answered yet")
     else:
-        actions = (
-            DecrementTtl(),
-            SetField("eth_src", uplink.mac),
-            SetField("eth_dst", uplink.next_hop),
-            *uplink.tag,
-            Output(uplink.port),
-        )
+        actions = by_next_hop(uplink.mac, uplink.next_hop, uplink.tag, uplink.port)
         yield flow(Table.UPLINK, "address", Match.of(**here), actions)
     outside: Fields = {"metadata": uplink.public, "eth_type": IPV6, "eth_dst": uplink.mac}
-    yield flow(Table.ENTER, "forged", Match.of(ipv6_src=prefix, **outside))
+    yield flow(Table.ENTER, "forged", Match.of(**prefix_fields("src", network.record.ipv6), **outside))
+    within = prefix_fields("dst", network.record.ipv6)
     enter = (SetField("metadata", *uplink.router), Track(uplink.zone, Table.INGRESS))
-    yield flow(Table.ENTER, "address", Match.of(ipv6_dst=prefix, **outside), enter)
+    yield flow(Table.ENTER, "address", Match.of(**within, **outside), enter)
     if is_tier:
-        match = Match.of(ipv6_dst=prefix, **_begun(uplink))
+        match = Match.of(**within, **_begun(uplink))
         yield flow(Table.INGRESS, "vpc", match, commit, goto=Table.INWARD)
-    match = Match.of(metadata=network.routed, eth_type=IPV6, ipv6_dst=prefix)
+    match = Match.of(metadata=network.routed, eth_type=IPV6, **within)
     yield flow(Table.INWARD, "prefix", match, metadata=network.local, goto=Table.NEXT_HOP)
 
 

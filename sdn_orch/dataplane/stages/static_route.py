@@ -8,6 +8,7 @@ from sdn_orch.dataplane.pipeline import TURNED, Table, flow
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages.protocols import ARP, IPV4
 from sdn_orch.dataplane.stages.route import hand_to, into
+from sdn_orch.dataplane.traffic import prefix_fields
 from sdn_orch.dataplane.views import Dialect, Fields, NicView
 from sdn_orch.intent.routing import StaticRoute
 from sdn_orch.openflow.values import Match
@@ -40,13 +41,10 @@ def at_hop(route: StaticRoute, hop: NicView) -> Iterator[Said]:
     """
     here: Fields = {"in_port": hop.place.port, "metadata": hop.network.local, "eth_src": hop.mac}
     yield flow(Table.SOURCE, "route", Match.of(**here, **_inside("src", route)), goto=Table.SERVICE)
-    asking = Match.of(**here, eth_type=ARP, arp_sha=hop.mac, arp_spa=_prefix(route))
+    own = int(route.prefix.network_address), int(route.prefix.netmask)
+    asking = Match.of(**here, eth_type=ARP, arp_sha=hop.mac, arp_spa=own)
     yield flow(Table.SOURCE, "route", asking, goto=Table.ANSWER)
 
 
 def _inside(side: str, route: StaticRoute) -> Fields:
-    return {"eth_type": IPV4, f"ipv4_{side}": _prefix(route)}
-
-
-def _prefix(route: StaticRoute) -> tuple[int, int]:
-    return int(route.prefix.network_address), int(route.prefix.netmask)
+    return {"eth_type": IPV4, **prefix_fields(side, route.prefix)}
