@@ -112,8 +112,7 @@ class Probe:
 
     @property
     def _ends(self) -> tuple[bytes, bytes]:
-        gateway = self.target.network.gateway4
-        return (gateway.packed if gateway is not None else b""), self.target.address.packed
+        return self.target.gateway.packed, self.target.address.packed
 
     @property
     def _request(self) -> bytes:

@@ -29,6 +29,10 @@ class PortUse(Record):
         """The ports of the address that it takes."""
         raise NotImplementedError
 
+    def takes(self, protocol: int, port: int) -> bool:
+        """Whether it takes what is for a port."""
+        return self.protocol == protocol and self.taken[0] <= port <= self.taken[1]
+
     @property
     def claims(self) -> tuple[tuple[str, int, int], ...]:
         """Where its ports are looked for, so that those it may meet are found at once."""

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from typing import ClassVar
 
 from sdn_orch.intent.address_use import PortUse
-from sdn_orch.intent.model import Record
+from sdn_orch.intent.model import Nic, Record
 from sdn_orch.intent.traffic import Ports, Prefix
 
 LARGEST_WEIGHT = 256
@@ -115,6 +115,10 @@ class Member(Record):
     guest: IPv4Address | None = None
     weight: int = 1
     seat: int = 0
+
+    def address(self, nic: Nic) -> IPv4Address | None:
+        """Where its NIC is reached; None if that has no IPv4 address."""
+        return self.guest or nic.ipv4
 
     @property
     def places(self) -> tuple[tuple[str, int], ...]:

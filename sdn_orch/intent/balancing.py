@@ -49,7 +49,7 @@ def takers(snapshot: Snapshot, balancer: Balancer) -> Iterator[tuple[Member, Nic
     found: list[tuple[Member, Nic, IPv4Address]] = []
     for member in snapshot.where(Member, "balancer_id", balancer.id):
         nic = snapshot.need(Nic, member.nic_id)
-        address = member.guest or nic.ipv4
+        address = member.address(nic)
         if member.weight and nic.active and address is not None:
             found.append((member, nic, address))
     yield from [taker for taker in found if not is_failing(snapshot, taker[0])] or found

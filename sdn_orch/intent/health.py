@@ -28,13 +28,13 @@ class Failing(Record):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A member that is checked: how, and where it is asked."""
+    """A member that is checked: how, by which gateway, and at which address it is asked."""
 
     check: HealthCheck
     balancer: Balancer
     member: Member
     nic: Nic
-    network: Network
+    gateway: IPv4Address
     address: IPv4Address
 
 
@@ -50,6 +50,6 @@ def checked(snapshot: Snapshot) -> Iterator[Checked]:
         balancer = snapshot.need(Balancer, check.balancer_id)
         for member in snapshot.where(Member, "balancer_id", balancer.id):
             nic = snapshot.need(Nic, member.nic_id)
-            network, address = snapshot.need(Network, nic.network_id), member.guest or nic.ipv4
-            if nic.active and address is not None and network.gateway4 is not None:
-                yield Checked(check, balancer, member, nic, network, address)
+            gateway, address = snapshot.need(Network, nic.network_id).gateway4, member.address(nic)
+            if nic.active and address is not None and gateway is not None:
+                yield Checked(check, balancer, member, nic, gateway, address)

@@ -23,8 +23,8 @@ def inner_balancer(snapshot: Snapshot, networks: Iterable[Network], packet: Pack
         return None
     for network in networks:
         for balancer in snapshot.where(Balancer, "inner_network_id", network.id):
-            is_at = (balancer.protocol, int(balancer.inner or 0)) == (words.protocol, words.destination[0])
-            is_for = is_at and balancer.ports[0] <= words.destination[1] <= balancer.ports[1]
+            is_at = int(balancer.inner or 0) == words.destination[0]
+            is_for = is_at and balancer.takes(words.protocol, words.destination[1])
             if is_for and not obstacle(snapshot, balancer) and principal(snapshot, router_id(network)):
                 return balancer
     return None

@@ -180,11 +180,7 @@ def _route(
         return _leave(snapshot, source, packet, reach, memory)
     if packet.length - 14 > target.mtu and any(tier.mtu > target.mtu for tier in tiers):
         return Verdict(answer=Answer(Service.TOO_BIG))
-    for nic in snapshot.where(Nic, "claims", (target.id, address)):
-        place = place_of(snapshot, nic)
-        if place is not None:
-            return _hand_over(snapshot, source.place.switch_id, target, nic, packet, reach, memory)
-    return Verdict(reason=f"no active NIC has the address {address}")
+    return _hand_to(snapshot, source.place.switch_id, target, address, packet, reach, memory)
 
 
 def _balance(
@@ -201,10 +197,7 @@ def _balance(
     if isinstance(sent, str):
         return Verdict(reason=sent)
     target = snapshot.need(Network, balancer.network_id)
-    for nic in snapshot.where(Nic, "claims", (target.id, IPv4Address(sent["ipv4_dst"]))):
-        if place_of(snapshot, nic) is not None:
-            return _hand_over(snapshot, here, target, nic, sent, reach, memory)
-    return Verdict(reason="no active NIC has the member's address")
+    return _hand_to(snapshot, here, target, IPv4Address(sent["ipv4_dst"]), sent, reach, memory)
 
 
 def _place(network: Network, switch_id: str) -> str:
@@ -254,11 +247,9 @@ def _inward(
     if isinstance(arrived, str) or gateway is None:
         return Verdict(reason=str(arrived))
     target, inside = _towards(snapshot, router, IPv4Address(arrived["ipv4_dst"]))
-    for nic in snapshot.where(Nic, "claims", (target.id, inside)) if target is not None else ():
-        place = place_of(snapshot, nic)
-        if target is not None and place is not None:
-            return _hand_over(snapshot, gateway.id, target, nic, arrived, reach, memory)
-    return Verdict(reason=f"no active NIC has the address {inside}")
+    if target is None:
+        return Verdict(reason=f"no active NIC has the address {inside}")
+    return _hand_to(snapshot, gateway.id, target, inside, arrived, reach, memory)
 
 
 def _towards(
@@ -286,10 +277,23 @@ def _enter6(snapshot: Snapshot, packet: Packet, reach: _Reach, memory: Conversat
     if isinstance(target, str):
         return Verdict(reason=target)
     plain = packet.without("vlan_vid", "vlan_pcp")
-    for nic in snapshot.where(Nic, "claims", (target.id, IPv6Address(plain["ipv6_dst"]))):
+    return _hand_to(snapshot, gateway.id, target, IPv6Address(plain["ipv6_dst"]), plain, reach, memory)
+
+
+def _hand_to(
+    snapshot: Snapshot,
+    at: str,
+    target: Network,
+    address: IPv4Address | IPv6Address,
+    packet: Packet,
+    reach: _Reach,
+    memory: Conversations,
+) -> Verdict:
+    """A routed packet from a switch to the NIC of a network that has an address and is somewhere."""
+    for nic in snapshot.where(Nic, "claims", (target.id, address)):
         if place_of(snapshot, nic) is not None:
-            return _hand_over(snapshot, gateway.id, target, nic, plain, reach, memory)
-    return Verdict(reason=f"no active NIC has the address {IPv6Address(plain['ipv6_dst'])}")
+            return _hand_over(snapshot, at, target, nic, packet, reach, memory)
+    return Verdict(reason=f"no active NIC has the address {address}")
 
 
 def _has(tier: Network, address: IPv4Address | IPv6Address) -> bool:

@@ -158,10 +158,13 @@ def uplink(snapshot: Snapshot, router_id: str, packet: Packet) -> Packet | str:
     if address is None or first is None or hop is None:
         return "the next router is not known"
     vlan = snapshot.need(PublicRange, address.range_id).vlan
+    return passed_on(packet, public_mac(first), hop.mac, vlan)
+
+
+def passed_on(packet: Packet, mac: int, next_hop: str, vlan: int | None) -> Packet:
+    """A packet as it leaves a router's MAC address for a next hop, with the tag of the network there."""
     tag = {} if vlan is None else {"vlan_vid": TAGGED | vlan, "vlan_pcp": 0}
-    return packet.replace(
-        eth_src=public_mac(first), eth_dst=mac_number(hop.mac), ip_ttl=packet["ip_ttl"] - 1, **tag
-    )
+    return packet.replace(eth_src=mac, eth_dst=mac_number(next_hop), ip_ttl=packet["ip_ttl"] - 1, **tag)
 
 
 def echo(snapshot: Snapshot, address: PublicAddress, packet: Packet, memory: Conversations) -> Packet | None:
@@ -235,12 +238,11 @@ def _inside(
     if address.guest is not None:
         return int(address.guest), port
     for forward in snapshot.where(Forward, "address_id", address.id):
-        is_for = forward.protocol == words.protocol and forward.public[0] <= port <= forward.public[1]
-        if is_for and within(4, packet["ipv4_src"], forward.sources):
+        if forward.takes(words.protocol, port) and within(4, packet["ipv4_src"], forward.sources):
             return int(forward.guest), forward.private[0] + port - forward.public[0]
     for balancer in snapshot.where(Balancer, "address_id", address.id):
-        is_for = balancer.protocol == words.protocol and balancer.ports[0] <= port <= balancer.ports[1]
-        if is_for and within(4, packet["ipv4_src"], balancer.sources) and not obstacle(snapshot, balancer):
+        is_for = balancer.takes(words.protocol, port) and not obstacle(snapshot, balancer)
+        if is_for and within(4, packet["ipv4_src"], balancer.sources):
             members = members_at(snapshot, balancer, port)
             return memory.choose(members) if members else None
     return None

@@ -13,8 +13,17 @@ from sdn_orch.intent.gateways import gateway_of, older_gateway
 from sdn_orch.intent.guard import lets
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Vpc
-from sdn_orch.intent.outside import Conversation, Conversations, Side, Words, free_side, under, words_of
-from sdn_orch.intent.packet import LATER_FRAGMENT, TAGGED, Packet
+from sdn_orch.intent.outside import (
+    Conversation,
+    Conversations,
+    Side,
+    Words,
+    free_side,
+    passed_on,
+    under,
+    words_of,
+)
+from sdn_orch.intent.packet import LATER_FRAGMENT, Packet
 from sdn_orch.intent.policy import list_policy
 from sdn_orch.intent.routes import route_to
 from sdn_orch.intent.routing import PrivateGateway, PrivateHop
@@ -63,13 +72,8 @@ def leaves_privately(
     found = next(known, None)
     if found is None:
         return "the next hop behind the private gateway is not known"
-    tag = {} if gateway.vlan is None else {"vlan_vid": TAGGED | gateway.vlan, "vlan_pcp": 0}
-    return under(packet, conversation.public, "src").replace(
-        eth_src=mac_number(gateway.router_mac),
-        eth_dst=mac_number(found.mac),
-        ip_ttl=packet["ip_ttl"] - 1,
-        **tag,
-    )
+    sent = under(packet, conversation.public, "src")
+    return passed_on(sent, mac_number(gateway.router_mac), found.mac, gateway.vlan)
 
 
 def enters_privately(

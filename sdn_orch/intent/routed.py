@@ -18,13 +18,14 @@ from sdn_orch.intent.gateways import (
     router_id,
     router_number,
 )
-from sdn_orch.intent.mac import interface_identifier, mac_number
+from sdn_orch.intent.mac import interface_identifier
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.outside import (
     PUBLIC_MAC,
     Conversation,
     Conversations,
     is_about,
+    passed_on,
     public_mac,
     words_of,
 )
@@ -94,11 +95,7 @@ def routes_out(
     hop = next_hop(snapshot, uplink.range.id, 6)
     if hop is None:
         return "the next router is not known"
-    vlan = uplink.range.vlan
-    tag = {} if vlan is None else {"vlan_vid": TAGGED | vlan, "vlan_pcp": 0}
-    return packet.replace(
-        eth_src=public_mac(uplink.first), eth_dst=mac_number(hop.mac), ip_ttl=packet["ip_ttl"] - 1, **tag
-    )
+    return passed_on(packet, public_mac(uplink.first), hop.mac, uplink.range.vlan)
 
 
 def routes_in(snapshot: Snapshot, router: str, packet: Packet, memory: Conversations) -> Network | str:

@@ -84,11 +84,6 @@ def members(snapshot: Snapshot, balancer: Balancer) -> list[tuple[Member, Nic]]:
     return [(member, snapshot.need(Nic, member.nic_id)) for member in found]
 
 
-def address_of(member: Member, nic: Nic) -> IPv4Address | None:
-    """Where the member is reached."""
-    return member.guest or nic.ipv4
-
-
 def nic_in(snapshot: Snapshot, machine: Machine, network_id: str) -> Nic | None:
     """The machine's NIC in the network."""
     found = snapshot.where(Nic, "machine_id", machine.id)

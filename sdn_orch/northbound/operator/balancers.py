@@ -9,7 +9,6 @@ from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Account, Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.northbound.balancers import address_of
 from sdn_orch.northbound.operator.declare import Asked
 from sdn_orch.northbound.operator.lists import JSON
 from sdn_orch.northbound.operator.models import MemberAnswer, ObjectKind
@@ -53,7 +52,7 @@ def member_row(snapshot: Snapshot, member: Member) -> MemberAnswer:
     """A member of a balancer."""
     nic = snapshot.need(Nic, member.nic_id)
     machine = snapshot.get(Machine, nic.machine_id) if nic.machine_id else None
-    address = address_of(member, nic)
+    address = member.address(nic)
     return MemberAnswer(
         id=member.id,
         balancer=member.balancer_id,

@@ -131,7 +131,7 @@ def assigned(snapshot: Snapshot, balancer: Balancer) -> list[Assigned]:
         if nic.machine_id is None:
             continue
         before = found.get(nic.machine_id) or Assigned(snapshot.need(Machine, nic.machine_id))
-        addresses = (*before.addresses, str(balancers.address_of(member, nic)))
+        addresses = (*before.addresses, str(member.address(nic)))
         lives = before.lives or not is_failing(snapshot, member) if is_checked else None
         found[nic.machine_id] = Assigned(before.machine, addresses, lives)
     return list(found.values())
@@ -222,7 +222,7 @@ INNER: Shape[Balancer] = Shape(
                 string(
                     "ipaddress",
                     "its address",
-                    _instance(lambda _s, member, nic, _: balancers.address_of(member, nic)),
+                    _instance(lambda _s, member, nic, _: member.address(nic)),
                 ),
             ),
         ),
