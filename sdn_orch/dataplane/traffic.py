@@ -8,7 +8,18 @@ from itertools import product
 
 from sdn_orch.dataplane.stages.protocols import IPV4
 from sdn_orch.dataplane.views import Fields
-from sdn_orch.intent.traffic import ICMP, ICMPV6, LARGEST_PORT, SCTP, TCP, UDP, VERSIONS, Prefix, TrafficRule
+from sdn_orch.intent.traffic import (
+    ICMP,
+    ICMPV6,
+    LARGEST_PORT,
+    SCTP,
+    TCP,
+    UDP,
+    VERSIONS,
+    Ports,
+    Prefix,
+    TrafficRule,
+)
 from sdn_orch.openflow.values import Match
 
 _PORT_FIELDS = {TCP: "tcp_dst", UDP: "udp_dst", SCTP: "sctp_dst"}
@@ -44,6 +55,16 @@ def own_matches(rule: TrafficRule, said: Iterable[TrafficRule], here: Fields) ->
     known = {Match.of(**here, **fields) for other in said for fields in matches(other, version)}
     own = {Match.of(**here, **fields): None for fields in matches(rule, version)}
     return (match for match in own if match not in known)
+
+
+def port_matches(
+    here: Fields, protocol: int, ports: Ports, sources: Iterable[Prefix | None]
+) -> Iterator[Match]:
+    """The matches in a place of what is for one of these ports, from one of these sources."""
+    for block in port_blocks(*ports):
+        for source in dict.fromkeys(sources):
+            fields = {**port_fields(protocol, block), **prefix_fields("src", source)}
+            yield Match.of(**here, ip_proto=protocol, **fields)
 
 
 def _of(prefixes: tuple[Prefix, ...], version: int) -> tuple[Prefix | None, ...]:

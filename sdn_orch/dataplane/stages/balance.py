@@ -11,7 +11,7 @@ the address. None of them looks at more of a packet than it must, so that few fl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -22,10 +22,10 @@ from sdn_orch.dataplane.stages.answer import answer_arp
 from sdn_orch.dataplane.stages.connection import INVALID, KNOWN_OR_TRANSLATED, NEW
 from sdn_orch.dataplane.stages.inward import begun
 from sdn_orch.dataplane.stages.protocols import IPV4, TCP
-from sdn_orch.dataplane.traffic import port_blocks, port_fields, prefix_fields
+from sdn_orch.dataplane.traffic import port_blocks, port_fields, port_matches, prefix_fields
 from sdn_orch.dataplane.views import AddressView, Dialect, Fields, NetworkView
 from sdn_orch.intent.balancers import Balancer
-from sdn_orch.intent.traffic import Prefix, translations
+from sdn_orch.intent.traffic import translations
 from sdn_orch.openflow.values import (
     OPENFLOW_15,
     Action,
@@ -134,28 +134,22 @@ def _taken(front: Front, pool: Pool, slots: int) -> Iterator[Said]:
     record = pool.record
     actions = (SetField(BALANCED, record.number << SLOT_BITS), *_chosen(pool, slots))
     goto = None if isinstance(actions[-1], ApplyGroup) else Table.BALANCE
-    for match in _matches(front, record, record.sources or (None,)):
+    for match in port_matches(front.begun, record.protocol, record.ports, record.sources or (None,)):
         yield flow(front.table, "balancer", match, actions, goto=goto)
 
 
 def _of_members(front: Front, pool: Pool, seats: tuple[int, ...]) -> Iterator[Said]:
     """A member that asks gets the one after it: from itself it would not take an answer."""
+    record = pool.record
     first = {seat: slot for slot, seat in reversed(list(enumerate(seats)))}
     order = sorted(first)
     for at, seat in enumerate(order):
         guest = IPv4Address(pool.guests[seat])
-        if len(order) > 1 and (not pool.record.sources or any(guest in each for each in pool.record.sources)):
+        if len(order) > 1 and (not record.sources or any(guest in each for each in record.sources)):
             other = first[order[at - 1]]
-            chosen = (SetField(BALANCED, pool.record.number << SLOT_BITS | other),)
-            for match in _matches(front, pool.record, (IPv4Network(guest),)):
+            chosen = (SetField(BALANCED, record.number << SLOT_BITS | other),)
+            for match in port_matches(front.begun, record.protocol, record.ports, (IPv4Network(guest),)):
                 yield flow(front.table, "member", match, chosen, goto=Table.BALANCE)
-
-
-def _matches(front: Front, record: Balancer, sources: Iterable[Prefix | None]) -> Iterator[Match]:
-    for block in port_blocks(*record.ports):
-        for source in dict.fromkeys(sources):
-            fields = {**port_fields(record.protocol, block), **prefix_fields("src", source)}
-            yield Match.of(**front.begun, ip_proto=record.protocol, **fields)
 
 
 def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:

@@ -20,7 +20,7 @@ from sdn_orch.dataplane.stages.protocols import (
     TCP,
     UNTAGGED,
 )
-from sdn_orch.dataplane.traffic import own_matches, port_blocks, port_fields, prefix_fields
+from sdn_orch.dataplane.traffic import own_matches, port_matches, prefix_fields
 from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, Site
 from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.forwards import MOST_SHIFTED, Forward
@@ -126,11 +126,8 @@ def forward(address: AddressView, forward: Forward) -> Iterator[Said]:
         to = Translate(Side.DESTINATION, int(forward.guest), port)
         alg = FTP if (forward.protocol, ports) == (TCP, (FTP, FTP)) else 0
         actions = (Track(address.zone, Table.INWARD, commit=True, to=to, alg=alg),)
-        for block in port_blocks(*ports):
-            for source in sources:
-                fields = {**port_fields(forward.protocol, block), **prefix_fields("src", source)}
-                match = Match.of(**new, ip_proto=forward.protocol, **fields)
-                yield flow(Table.DESTINATION_NAT, "forward", match, actions)
+        for match in port_matches(new, forward.protocol, ports, sources):
+            yield flow(Table.DESTINATION_NAT, "forward", match, actions)
 
 
 def _echo(address: AddressView, new: Fields) -> Said:

@@ -65,7 +65,7 @@ def router(networks: Sequence[NetworkView], dialect: Dialect) -> Iterator[Said]:
             yield _echo6(router, int(record.gateway6), dialect)
         for asking in questions(network):
             # From all of its networks; fragments tell no port.
-            match = Match.of(metadata=router, **asking, **_whole(dialect))
+            match = Match.of(metadata=router, **asking, **whole(dialect))
             yield punt(Table.ROUTE, "names", match, Punt.DNS)
         way = into(network, largest, dialect)
         if isinstance(way, Refused):
@@ -131,7 +131,7 @@ _TURN: tuple[Action, ...] = (
 )
 
 
-def _whole(dialect: Dialect) -> Fields:
+def whole(dialect: Dialect) -> Fields:
     """An answer to a first fragment alone is of no use; plain switches show them no type anyway."""
     return {"ip_frag": WHOLE} if dialect.open_vswitch else {}
 
@@ -144,7 +144,7 @@ def _echo4(to: tuple[int, int], gateway: int, dialect: Dialect) -> Said:
         icmpv4_type=ECHO_REQUEST,
         icmpv4_code=0,
         ipv4_dst=gateway,
-        **_whole(dialect),
+        **whole(dialect),
     )
     if not dialect.open_vswitch:
         return punt(Table.ROUTE, "echo", match, Punt.GATEWAY_ECHO)
@@ -166,7 +166,7 @@ def _echo6(to: tuple[int, int], gateway: int, dialect: Dialect) -> Said:
         icmpv6_type=ECHO_REQUEST_6,
         icmpv6_code=0,
         ipv6_dst=gateway,
-        **_whole(dialect),
+        **whole(dialect),
     )
     if not dialect.open_vswitch:
         return punt(Table.ROUTE, "echo", match, Punt.GATEWAY_ECHO)

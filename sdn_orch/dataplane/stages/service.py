@@ -20,8 +20,8 @@ from sdn_orch.dataplane.stages.protocols import (
     ROUTER_SOLICITATION,
     TCP,
     UDP,
-    WHOLE,
 )
+from sdn_orch.dataplane.stages.route import whole
 from sdn_orch.dataplane.views import Dialect, Fields, NetworkView
 from sdn_orch.intent.health import ASKING_PORTS
 from sdn_orch.intent.metadata import ADDRESS, PORTS
@@ -57,8 +57,7 @@ def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
     here: Fields = {"metadata": network.local}
     yield from _metadata(here, gateway)
     # Later fragments tell no type, which Open vSwitch takes for an answer's, 0.
-    whole: Fields = {"ip_frag": WHOLE} if dialect.open_vswitch else {}
-    echo: Fields = {"ip_proto": ICMP, "icmpv4_type": ECHO_REPLY, **whole}
+    echo: Fields = {"ip_proto": ICMP, "icmpv4_type": ECHO_REPLY, **whole(dialect)}
     for answer in ({"ip_proto": TCP, "tcp_dst": ASKING_PORTS}, echo):
         match = Match.of(eth_type=IPV4, ipv4_dst=gateway, **here, **answer)
         yield punt(Table.SERVICE, "check", match, Punt.CHECK)
