@@ -30,6 +30,7 @@ from sdn_orch.northbound.cloudstack.shapes import (
     flag,
     items,
     number,
+    of,
     string,
 )
 
@@ -137,13 +138,6 @@ def assigned(snapshot: Snapshot, balancer: Balancer) -> list[Assigned]:
     return list(found.values())
 
 
-def _of_machine(field: Field[Machine]) -> Field[Assigned]:
-    def read(scene: Scene, each: Assigned) -> object:
-        return field.read(scene, each.machine)
-
-    return Field(field.name, field.type, field.description, read, field.is_for_admins, field.fields)
-
-
 def _service_state(_: Scene, each: Assigned) -> str | None:
     return None if each.lives is None else "Up" if each.lives else "Down"
 
@@ -154,7 +148,7 @@ INSTANCE: Shape[Assigned] = Shape(
     resource=MACHINE.resource,
     keywords=MACHINE.keywords,
     fields=(
-        *map(_of_machine, MACHINE.fields),
+        *of(lambda _, each: each.machine, *MACHINE.fields),
         string("servicestate", "Up or Down, as the rule's health checks find it", _service_state),
     ),
 )
@@ -241,20 +235,11 @@ def _named(fields: tuple[Field[R], ...], *names: str) -> tuple[Field[R], ...]:
     return tuple(field for field in fields if field.name in names)
 
 
-def _of_rule(field: Field[Balancer]) -> Field[Any]:
-    """The same field, of the rule that a policy is of."""
-
-    def read(scene: Scene, policy: Stickiness | HealthCheck) -> object:
-        return field.read(scene, _rule_of(scene, policy))
-
-    return Field(field.name, field.type, field.description, read)
-
-
 def _policy_fields(key: str, fields: tuple[Field[Any], ...]) -> tuple[Field[Any], ...]:
     """What both kinds of policy are wrapped in: the rule's, with the one policy that it has."""
     return (
         string("lbruleid", "the rule", lambda _, policy: policy.balancer_id),
-        *map(_of_rule, _named(owner(lambda balancer: balancer.account_id), "account", "domainid", "domain")),
+        *of(_rule_of, *_named(owner(lambda balancer: balancer.account_id), "account", "domainid", "domain")),
         string("zoneid", "the zone id", lambda scene, p: zone_id(scene.snapshot, _rule_of(scene, p))),
         items(key, "the policies of the rule", lambda _, policy: [policy], fields),
     )
