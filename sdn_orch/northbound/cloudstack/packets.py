@@ -21,7 +21,8 @@ DESTINATION_CIDRS = cidrs("destcidrlist", "the CIDRs that packets go to; all by 
 
 PACKETS = (START_PORT, END_PORT, ICMP_TYPE, ICMP_CODE, CIDRS)
 
-_NUMBERS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "ah": AH, "esp": ESP, "gre": GRE}
+#: CloudStack's names of protocols.
+NUMBERS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "ah": AH, "esp": ESP, "gre": GRE}
 #: Names of protocols that rules can be about, by whether numbers are names too.
 BASIC = frozenset(("tcp", "udp", "icmp"))
 BASIC_AND_ALL = BASIC | {"all"}
@@ -81,7 +82,7 @@ def read_protocol(said: str, allowed: frozenset[str], numbers: bool, version: in
     """IANA's number of a protocol, None for all; raises a parameter fault."""
     name = said.lower()
     if name in allowed:
-        number = _NUMBERS.get(name)
+        number = NUMBERS.get(name)
         return ICMPV6 if number == ICMP and version == 6 else number
     if numbers and re.fullmatch(r"\d{1,3}", name, re.ASCII) and int(name) <= 255:
         return int(name)

@@ -6,20 +6,16 @@ from dataclasses import replace
 
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.address_use import conflicts
-from sdn_orch.intent.balancers import Algorithm, Balancer, Member
+from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.traffic import TCP, UDP
 from sdn_orch.northbound import balancers, public
+from sdn_orch.northbound.cloudstack.answers.balancers import ALGORITHMS
 from sdn_orch.northbound.extension import addresses, nics
 from sdn_orch.northbound.extension.cloud import Cloud
 from sdn_orch.northbound.extension.payload import BalancerFields
 
-_ALGORITHMS = {
-    "roundrobin": Algorithm.ROUND_ROBIN,
-    "leastconn": Algorithm.LEAST_CONNECTIONS,
-    "source": Algorithm.SOURCE,
-}
 _PROTOCOLS = {"tcp": TCP, "udp": UDP, "tcp-proxy": TCP}
 
 
@@ -37,7 +33,7 @@ def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer 
     address = addresses.find(cloud, said.public_ip)
     if address is None:
         raise Invalid(f"payload: lb_rules: publicIp of rule {said.id}: no network has {said.public_ip}")
-    if said.protocol not in _PROTOCOLS or said.algorithm not in _ALGORITHMS:
+    if said.protocol not in _PROTOCOLS or said.algorithm not in ALGORITHMS:
         raise Invalid(f"payload: lb_rules: protocol, algorithm of rule {said.id}: not known")
     wanted = Balancer(
         id=cloud.id("balancer", said.id),
@@ -49,7 +45,7 @@ def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer 
         protocol=_PROTOCOLS[said.protocol],
         ports=(said.public_port, said.public_port),
         guest_ports=(said.private_port, said.private_port),
-        algorithm=_ALGORITHMS[said.algorithm],
+        algorithm=ALGORITHMS[said.algorithm],
         proxy_protocol=said.protocol == "tcp-proxy",
     )
     if known is not None and (known.address_id, known.network_id) != (address.id, network.id):

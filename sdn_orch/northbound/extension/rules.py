@@ -12,7 +12,8 @@ from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.model import Network, Record
 from sdn_orch.intent.public import PublicAddress
-from sdn_orch.intent.traffic import AH, ESP, GRE, ICMP, ICMPV6, TCP, UDP, Direction, Prefix, Verdict
+from sdn_orch.intent.traffic import ICMP, ICMPV6, Direction, Prefix, Verdict
+from sdn_orch.northbound.cloudstack.packets import NUMBERS
 from sdn_orch.northbound.extension import addresses
 from sdn_orch.northbound.extension.cloud import Cloud
 from sdn_orch.northbound.extension.payload import (
@@ -23,8 +24,6 @@ from sdn_orch.northbound.extension.payload import (
 )
 
 R = TypeVar("R", bound=Record)
-
-_PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "gre": GRE, "esp": ESP, "ah": AH}
 
 
 def apply_firewall(cloud: Cloud, network: Network, said: FirewallRules) -> None:
@@ -115,7 +114,7 @@ def _packets(said: Packets, *, is_ipv6: bool) -> dict[str, Any]:
 def _protocol(said: str, is_ipv6: bool) -> int | None:
     if said == "all":
         return None
-    number = _PROTOCOLS.get(said)
+    number = NUMBERS.get(said)
     if number is None and said.isascii() and said.isdigit() and int(said) <= 255:
         number = int(said)
     if number is None:
