@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from sdn_orch.intent.traffic import Direction, TrafficRule, port_blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRule(TrafficRule):
+class OpenRule(TrafficRule, ABC):
     """Base of rules whose order does not matter: what any of them is about may pass, or may not."""
 
     INDEXES: ClassVar[tuple[str, ...]] = ("blocks", "slots")
@@ -17,9 +18,9 @@ class OpenRule(TrafficRule):
     SLOTS: ClassVar[int] = 60_000
 
     @property
+    @abstractmethod
     def home(self) -> str:
         """The id of what it stands on."""
-        raise NotImplementedError
 
     @property
     def slot(self) -> int:
