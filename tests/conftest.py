@@ -10,10 +10,15 @@ import subprocess
 import pytest
 from hypothesis import HealthCheck, settings
 
-#: `./dev check` uses quick, `./dev test` the default; thorough is for hunting.
+#: `./dev check` uses quick, `./dev test` the default, which says of the same code the same each time; thorough
+#: is for hunting.
 settings.register_profile("quick", max_examples=25, deadline=None)
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
+settings.register_profile(
+    "default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "thorough", parent=settings.get_profile("default"), max_examples=2000, derandomize=False
+)
 settings.load_profile("default")
 
 # A shell has what it runs in the background ignore interrupts, and so would all that tests start.
