@@ -10,8 +10,8 @@ import subprocess
 import pytest
 from hypothesis import HealthCheck, settings
 
-#: `./dev check` uses quick, `./dev test` the default, which says of the same code the same each time; thorough
-#: is for hunting.
+#: `./dev check` uses quick, `./dev test` the default, which says of the same code the same each time, and
+#: thorough is for hunting.
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile(
     "default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -74,6 +74,9 @@ class Responder:
                 return [Segment(peer.service, peer.port, segment.acknowledged, 0, Flag.RST, 0)]
             if not segment.length or len(self) >= IN_ALL or self._per_nic[peer.nic_id] >= PER_NIC:
                 return []
+            if not segment.payload and segment.sequence != begun[0]:
+                # An end that comes early, and again with what is before it, or late, of what is over.
+                return []
             connection = self._connections[peer] = Connection(peer.service, peer.port, *begun, now)
             self._per_nic[peer.nic_id] += 1
         try:

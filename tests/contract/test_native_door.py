@@ -67,7 +67,7 @@ schema = schemathesis.openapi.from_dict(document(DECLARATIONS))
 
 @schema.hook
 def filter_query(_context: Any, query: dict[str, Any] | None) -> bool:
-    """Whether a query is sent as it was made: a parameter with a list of nothing is not, and cannot be refused."""
+    """Whether a query is sent as it was made: a list of nothing is not, and so cannot be refused."""
     return not any(_is_nothing(value) for value in (query or {}).values())
 
 

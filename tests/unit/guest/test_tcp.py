@@ -57,6 +57,20 @@ def test_what_is_lost_doubled_or_late_arrives_all_the_same(
     assert guest.answer == answer and (guest.has_end or guest.was_reset)
 
 
+def test_an_end_that_comes_once_more_begins_nothing() -> None:
+    responder = echo_of(b"x")
+    ours, (answer,) = ask(responder)
+    assert answer.payload == b"x" and answer.flags & Flag.FIN
+    end = segment(100 + len(REQUEST), ours + 2, Flag.ACK | Flag.FIN)
+    (heard,) = responder.receive(PEER, end, 0.1)
+    assert heard.acknowledged == 100 + len(REQUEST) + 1 and not len(responder)
+    assert responder.receive(PEER, end, 0.2) == [] and not len(responder)
+    # Who ends without having asked for anything is told so.
+    ours = begin(responder, 1.0)
+    (empty,) = responder.receive(PEER, segment(100, ours, Flag.ACK | Flag.FIN), 1.0)
+    assert empty.flags & Flag.FIN and empty.acknowledged == 101
+
+
 def test_half_open_and_silent_connections_cost_nothing() -> None:
     responder = echo_of(b"")
     for port in range(1, 5000):
