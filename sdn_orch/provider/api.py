@@ -38,11 +38,7 @@ class Api:
 
     def call(self, command: str, **arguments: object) -> JSON:
         """What a call answers, and of one that makes a job the job's result. Raises CallRefused."""
-        return self.given(command, {name: str(value) for name, value in arguments.items()})
-
-    def given(self, command: str, arguments: Mapping[str, str]) -> JSON:
-        """The same, for arguments with names that Python has not."""
-        answer = self._ask(command, arguments)
+        answer = self._ask(command, {name: str(value) for name, value in arguments.items()})
         if "jobid" not in answer:
             return answer
         deadline = time.monotonic() + _JOB_TIMEOUT

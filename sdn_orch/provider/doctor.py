@@ -14,7 +14,7 @@ import httpx
 from sdn_orch.provider.api import JSON, CallRefused
 from sdn_orch.provider.installation import Installation
 from sdn_orch.provider.script import place_file
-from sdn_orch.provider.wanted import Step
+from sdn_orch.provider.wanted import ENABLED, Step
 
 #: The first version that gives networks to extensions.
 FIRST_VERSION = (4, 23)
@@ -62,8 +62,8 @@ def _version(text: str) -> Finding:
 
 def _step(installation: Installation, step: Step, row: JSON) -> Iterator[Finding]:
     state = row.get("state")
-    if step.then is not None and state != step.then[1]["state"]:
-        mend = f"cmk {step.then[0]} id={row['id']} state={step.then[1]['state']}"
+    if step.update and state != ENABLED:
+        mend = f"cmk {step.update} id={row['id']} state={ENABLED}"
         yield Finding(False, f"{step.what}: is {state}", mend)
     elif step.make == "createExtension":
         yield from _extension(installation, step, row)

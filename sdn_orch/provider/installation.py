@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sdn_orch.provider.api import JSON, Api, CallRefused
-from sdn_orch.provider.wanted import Step, Wanted
+from sdn_orch.provider.wanted import DISABLED, ENABLED, REGISTRATION, Step, Wanted, reference
 
 Tell = Callable[[str], None]
 
@@ -26,15 +26,15 @@ class Installation:
         for step in self.wanted.steps():
             row = self.find(step)
             if row is None:
-                self.api.given(step.make, self.filled(step.arguments))
+                self.api.call(step.make, **self.filled(step.arguments))
                 row = self.find(step)
                 tell(f"{step.what}: made")
             else:
                 tell(f"{step.what}: is there")
             if row is None:
                 raise CallRefused(f"{step.make}: CloudStack does not list {step.what}")
-            if step.then is not None and row.get("state") != step.then[1]["state"]:
-                self.api.given(step.then[0], step.then[1] | {"id": row["id"]})
+            if step.update and row.get("state") != ENABLED:
+                self.api.call(step.update, id=row["id"], state=ENABLED)
 
     def uninstall(self, tell: Tell) -> None:
         """Take everything away, last things first. Raises CallRefused while networks are of its offerings."""
@@ -44,10 +44,12 @@ class Installation:
         if used:
             raise CallRefused(f"delete these first, they are of its offerings: {', '.join(used)}")
         for step, row in reversed(found):
-            if step.off is not None and row.get("state") != step.off[1]["state"]:
-                self.api.given(step.off[0], step.off[1] | {"id": row["id"]})
+            if step.update and row.get("state") != DISABLED:
+                self.api.call(step.update, id=row["id"], state=DISABLED)
             if step.make == "createExtension":
-                self._unregister(row["id"])
+                # Where it is not registered deleting it works; else that is refused, with the reason.
+                with suppress(CallRefused):
+                    self.api.call("unregisterExtension", **self.filled(REGISTRATION))
             self.api.call(step.end, id=row["id"])
             tell(f"{step.what}: is gone")
 
@@ -63,29 +65,21 @@ class Installation:
 
     def find(self, step: Step) -> JSON | None:
         """What a step makes, if it is there; its id is known from then on."""
-        if any("{extension}" in value for value in step.listing.values()) and "extension" not in self.ids:
+        if "{extension}" in step.listing.values() and "extension" not in self.ids:
             return None
-        rows = self.api.given(step.look, self.filled(step.listing))
-        listed = next((value for value in rows.values() if isinstance(value, list)), [])
-        for row in listed:
+        for row in self.api.listed(step.look, **self.filled(step.listing)):
             if all(str(row.get(name, "")).lower() == value.lower() for name, value in step.found_by.items()):
                 if step.gives:
                     self.ids[step.gives] = row["id"]
-                return dict(row)
+                return row
         return None
 
     def filled(self, arguments: dict[str, str]) -> dict[str, str]:
         """Arguments with the ids of what is there."""
         return {
-            name: self.ids[value[1:-1]] if value[1:-1] in _IDS and value[:1] == "{" else value
+            name: self.ids[whose] if (whose := reference(value)) else value
             for name, value in arguments.items()
         }
-
-    def _unregister(self, id: str) -> None:
-        where = {"resourcetype": "PhysicalNetwork", "resourceid": self.ids["network"]}
-        # Where it is not registered deleting it works; else that is refused, with the reason.
-        with suppress(CallRefused):
-            self.api.call("unregisterExtension", extensionid=id, **where)
 
     def _used_by(self, found: list[tuple[Step, JSON]]) -> Iterator[str]:
         """Networks and VPCs of its offerings."""
@@ -96,6 +90,3 @@ class Installation:
             elif step.make == "createVPCOffering":
                 rows = self.api.listed("listVPCs", vpcofferingid=row["id"], listall="true")
                 yield from (f"VPC {each['name']}" for each in rows)
-
-
-_IDS = ("extension", "network", "provider")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
-from sdn_orch.provider.wanted import Wanted
+from sdn_orch.provider.wanted import DISABLED, ENABLED, REGISTRATION, Wanted, reference
 
 #: Where a management server looks for extensions.
 EXTENSIONS = "/usr/share/cloudstack-management/extensions"
@@ -27,13 +27,13 @@ def install(wanted: Wanted) -> Iterator[str]:
             yield from ("", "# the file, on every management server", place_file(wanted.name))
         if step.gives:
             yield f"{step.gives}=$({_looked(step.look, step.listing, _ROWS[step.look])})"
-        if step.then is not None:
+        if step.update:
             id = (
                 f'"${step.gives}"'
                 if step.gives
                 else f"$({_looked(step.look, step.listing, _ROWS[step.look])})"
             )
-            yield f"{_call(step.then[0], step.then[1])} id={id}"
+            yield f"{_call(step.update, {'state': ENABLED})} id={id}"
 
 
 def uninstall(wanted: Wanted) -> Iterator[str]:
@@ -45,15 +45,10 @@ def uninstall(wanted: Wanted) -> Iterator[str]:
     for step in reversed(list(wanted.steps())):
         rows = _ROWS.get(step.look, "extensioncustomaction")
         yield from ("", f"# {step.what}", f"id=$({_looked(step.look, step.listing, rows)})")
-        if step.off is not None:
-            yield f'{_call(step.off[0], step.off[1])} id="$id"'
+        if step.update:
+            yield f'{_call(step.update, {"state": DISABLED})} id="$id"'
         if step.make == "createExtension":
-            where = {
-                "extensionid": "{extension}",
-                "resourcetype": "PhysicalNetwork",
-                "resourceid": "{network}",
-            }
-            yield _call("unregisterExtension", where)
+            yield _call("unregisterExtension", REGISTRATION)
         yield f'cmk {step.end} id="$id"'
 
 
@@ -68,8 +63,8 @@ def _call(command: str, arguments: Mapping[str, str], hidden: frozenset[str] = f
     for name, value in arguments.items():
         if name in hidden:
             words.append(f"'{name}='\"$(sdn-orch token create cloudstack --scope operate)\"")
-        elif value in ("{extension}", "{network}", "{provider}"):
-            words.append(f'{name}="${value[1:-1]}"')
+        elif whose := reference(value):
+            words.append(f'{name}="${whose}"')
         else:
             words.append(shlex.quote(f"{name}={value}"))
     return " \\\n    ".join(words) if len(words) > 3 else " ".join(words)

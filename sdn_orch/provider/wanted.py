@@ -43,6 +43,9 @@ ACTIONS: dict[str, tuple[tuple[str, bool], ...]] = {
     "counters": (),
     "resync": (),
 }
+#: What is registered, and with what.
+REGISTRATION = {"extensionid": "{extension}", "resourcetype": "PhysicalNetwork", "resourceid": "{network}"}
+ENABLED, DISABLED = "Enabled", "Disabled"
 _OF_NETWORKS = tuple(service for service in SERVICES if service != "NetworkACL")
 _OF_TIERS = tuple(service for service in SERVICES if service != "Firewall")
 
@@ -62,11 +65,10 @@ class Step:
     listing: dict[str, str]
     found_by: dict[str, str]
     gives: str = ""
-    #: What a later step changes of it: the call, with the id of what was found as `id`.
-    then: tuple[str, dict[str, str]] | None = None
-    #: What ends it, with its id as `id`; before that, what `off` says is done.
+    #: What enables it, where it is made disabled, and disables it before its end: with its id and a state.
+    update: str = ""
+    #: What ends it, with its id.
     end: str = ""
-    off: tuple[str, dict[str, str]] | None = None
     #: Arguments that are not for everybody's eyes.
     hidden: frozenset[str] = field(default_factory=frozenset)
 
@@ -117,15 +119,13 @@ class Wanted:
         yield Step(
             f"its registration with the physical network {self.physical_network}",
             "registerExtension",
-            {"extensionid": "{extension}", "resourcetype": "PhysicalNetwork", "resourceid": "{network}"}
-            | _details(self.registration_details),
+            REGISTRATION | _details(self.registration_details),
             "listNetworkServiceProviders",
             {"name": self.name, "physicalnetworkid": "{network}"},
             {"name": self.name},
             gives="provider",
-            then=("updateNetworkServiceProvider", {"state": "Enabled"}),
+            update="updateNetworkServiceProvider",
             end="deleteNetworkServiceProvider",
-            off=("updateNetworkServiceProvider", {"state": "Disabled"}),
             hidden=frozenset(["details[0].password"]),
         )
         for prefix, kind in (("", "Network"), ("vpc-", "Vpc")):
@@ -167,9 +167,8 @@ class Wanted:
             "listNetworkOfferings",
             {"name": name},
             {"name": name},
-            then=("updateNetworkOffering", {"state": "Enabled"}),
+            update="updateNetworkOffering",
             end="deleteNetworkOffering",
-            off=("updateNetworkOffering", {"state": "Disabled"}),
         )
 
     def _vpc_offering(self, name: str) -> Step:
@@ -181,9 +180,8 @@ class Wanted:
             "listVPCOfferings",
             {"name": name},
             {"name": name},
-            then=("updateVPCOffering", {"state": "Enabled"}),
+            update="updateVPCOffering",
             end="deleteVPCOffering",
-            off=("updateVPCOffering", {"state": "Disabled"}),
         )
 
     def _served(self, services: tuple[str, ...]) -> dict[str, str]:
@@ -208,6 +206,11 @@ _OFFERINGS: tuple[tuple[str, str, tuple[str, ...], dict[str, str]], ...] = (
     # An offering without any service of the extension would never reach it.
     ("l2", "L2", ("UserData",), {}),
 )
+
+
+def reference(argument: str) -> str | None:
+    """Whose id is meant: `extension` by `{extension}`; None where an argument is what it says."""
+    return argument[1:-1] if argument in ("{extension}", "{network}", "{provider}") else None
 
 
 def _details(pairs: dict[str, str]) -> dict[str, str]:

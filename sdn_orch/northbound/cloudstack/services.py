@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sdn_orch.northbound.cloudstack import stickiness
 from sdn_orch.northbound.cloudstack.faults import bad
@@ -210,3 +211,13 @@ SERVICE_FIELDS: tuple[Field[NetworkService], ...] = (
         ),
     ),
 )
+
+
+def services(description: str) -> Field[Any]:
+    """The services of a network or VPC offering, as a field of it."""
+    return items(
+        "service",
+        description,
+        lambda _, offering: offered(offering.services, offering.capabilities),
+        SERVICE_FIELDS,
+    )

@@ -97,8 +97,6 @@ def forward(cloud: Cloud, said: PortForward, network: Network) -> None:
     address = make(cloud, said, network)
     if said.private_ip is None:
         raise Invalid("payload: private_ip: Field required")
-    if address.nic_id is not None:
-        public.unmap_address(cloud.transaction, address)
     nic = nics.at(cloud, network, said.private_ip)
     id = _forward_id(cloud, address, said)
     known = cloud.snapshot.get(Forward, id)
@@ -114,8 +112,7 @@ def forward(cloud: Cloud, said: PortForward, network: Network) -> None:
     )
     if wanted == known:
         return
-    for other in conflicts(cloud.snapshot, wanted):
-        end(cloud, other)
+    make_room(cloud, address, wanted)
     public.create_forward(cloud.transaction, wanted)
 
 
@@ -127,10 +124,18 @@ def end_forward(cloud: Cloud, said: PortForward) -> None:
         public.delete_forward(cloud.transaction, found)
 
 
+def make_room(cloud: Cloud, address: PublicAddress, wanted: PortUse) -> None:
+    """Nothing else uses the ports that are wanted at the address any more."""
+    if address.nic_id is not None:
+        public.unmap_address(cloud.transaction, address)
+    for use in conflicts(cloud.snapshot, wanted):
+        _end(cloud, use)
+
+
 def clear(cloud: Cloud, address: PublicAddress) -> None:
     """Nothing uses ports of the address any more; its firewall rules stay."""
     for use in list(uses(cloud.snapshot, address.id)):
-        end(cloud, use)
+        _end(cloud, use)
     address = cloud.snapshot.need(PublicAddress, address.id)
     if address.nic_id is not None:
         public.unmap_address(cloud.transaction, address)
@@ -145,8 +150,7 @@ def read_ports(field: str, said: str) -> Ports:
     return first, last
 
 
-def end(cloud: Cloud, use: PortUse) -> None:
-    """What uses ports of an address is no more."""
+def _end(cloud: Cloud, use: PortUse) -> None:
     if isinstance(use, Forward):
         public.delete_forward(cloud.transaction, use)
     elif isinstance(use, Balancer):

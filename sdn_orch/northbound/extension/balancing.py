@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sdn_orch.errors import Invalid
-from sdn_orch.intent.address_use import conflicts
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Network
-from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.traffic import TCP, UDP
-from sdn_orch.northbound import balancers, public
+from sdn_orch.northbound import balancers
 from sdn_orch.northbound.cloudstack.answers.balancers import ALGORITHMS
 from sdn_orch.northbound.extension import addresses, nics
 from sdn_orch.northbound.extension.cloud import Cloud
@@ -52,18 +50,11 @@ def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer 
         balancers.delete_balancer(cloud.transaction, known)
         known, wanted = None, replace(wanted, number=0)
     if known is None:
-        _make_room(cloud, address, wanted)
+        addresses.make_room(cloud, address, wanted)
         balancers.create_balancer(cloud.transaction, wanted)
     elif wanted != known:
         balancers.change_balancer(cloud.transaction, wanted)
     _bring_members(cloud, network, wanted, said)
-
-
-def _make_room(cloud: Cloud, address: PublicAddress, wanted: Balancer) -> None:
-    if address.nic_id is not None:
-        public.unmap_address(cloud.transaction, address)
-    for other in conflicts(cloud.snapshot, wanted):
-        addresses.end(cloud, other)
 
 
 def _bring_members(cloud: Cloud, network: Network, balancer: Balancer, said: BalancerFields) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sdn_orch.intent.model import Network, Nic
+from sdn_orch.intent.model import Machine, Network, Nic
 from sdn_orch.northbound import public
 from sdn_orch.northbound.extension import addresses, balancing, guests, nics, payload, places, rules
 from sdn_orch.northbound.extension.cloud import Cloud
@@ -186,7 +186,7 @@ def _save_host(cloud: Cloud, said: payload.HypervisorHost) -> None:
     guests.set_host(cloud, _machine(cloud, said), said.hypervisor_hostname)
 
 
-def _machine(cloud: Cloud, said: payload.NetworkNic) -> Any:
+def _machine(cloud: Cloud, said: payload.NetworkNic) -> Machine:
     nic = nics.make(cloud, places.make_network(cloud, said), said, active=None)
     return nics.machine_of(cloud, nic)
 

@@ -10,7 +10,6 @@ from sdn_orch.errors import Invalid
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.firewall import EgressRule
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Vpc
-from sdn_orch.intent.public import PublicAddress
 from sdn_orch.northbound import balancers, networks, pool, public
 from sdn_orch.northbound.extension.cloud import Cloud
 from sdn_orch.northbound.extension.nics import forget
@@ -62,9 +61,7 @@ def shut_down(cloud: Cloud, network: Network) -> None:
     balancers.forget_network(transaction, network)
     for nic in snapshot.where(Nic, "network_id", network.id):
         public.forget_nic(transaction, nic)
-    for address in cloud.snapshot.where(PublicAddress, "network_id", network.id):
-        if address.vpc_id is None:
-            public.release_address(transaction, address)
+    public.release_addresses(transaction, network)
     transaction.delete(*snapshot.where(EgressRule, "network_id", network.id))
     if not is_used(cloud, network):
         cloud.put(replace(network, vlan=None, vni=None))

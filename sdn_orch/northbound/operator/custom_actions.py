@@ -5,7 +5,7 @@ Answers are texts for people. They tell of the network's own machines and rules,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -24,9 +24,12 @@ from sdn_orch.northbound.operator.find import describe_nic, find_nic, place
 from sdn_orch.northbound.operator.models_fabric import TraceQuery
 from sdn_orch.northbound.operator.trace import trace
 from sdn_orch.northbound.operator.view import View
+from sdn_orch.openflow.values import FlowKey
+from sdn_orch.southbound.base import FlowCounters
 
 #: Of the view, the networks that are asked about, and the parameters.
 _Action = Callable[[View, tuple[Network, ...], dict[str, str]], str]
+_Counters = Mapping[FlowKey, FlowCounters]
 
 
 def run(view: View, snapshot: Snapshot, cloud: str, given: dict[str, Any]) -> str:
@@ -94,19 +97,23 @@ def _trace(view: View, networks: tuple[Network, ...], parameters: dict[str, str]
 def _counters(view: View, networks: tuple[Network, ...], _parameters: dict[str, str]) -> str:
     """What every machine has sent and been given, as its own switch counts it."""
     snapshot = view.world().snapshot
+    read: dict[str, _Counters | None] = {}
     lines: list[str] = []
     for network in networks:
         for nic in snapshot.where(Nic, "network_id", network.id):
             for attachment in snapshot.where(Attachment, "nic_id", nic.id):
-                lines.append(f"{describe_nic(snapshot, nic)}: {_counted(view, nic, attachment.switch_id)}")
+                id = attachment.switch_id
+                if id not in read:
+                    # All of a switch's flows are read for them: once, however many machines it has.
+                    datapath = view.datapath(id)
+                    read[id] = None if datapath is None else datapath.counters()
+                lines.append(f"{describe_nic(snapshot, nic)}: {_counted(view, nic, id, read[id])}")
     return "\n".join(lines) or "no machine is plugged in"
 
 
-def _counted(view: View, nic: Nic, switch_id: str) -> str:
-    datapath = view.datapath(switch_id)
-    if datapath is None:
+def _counted(view: View, nic: Nic, switch_id: str, counters: _Counters | None) -> str:
+    if counters is None:
         return "its switch is not connected"
-    counters = datapath.counters()
     told = []
     for verb, table in (("sent", Table.CLASSIFY), ("received", Table.DELIVER)):
         flows = [flow for flow in view.rules(Owner(OwnerKind.NIC, nic.id), switch_id) if flow.table == table]

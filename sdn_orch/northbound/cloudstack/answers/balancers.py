@@ -239,8 +239,11 @@ def _policy_fields(key: str, fields: tuple[Field[Any], ...]) -> tuple[Field[Any]
     """What both kinds of policy are wrapped in: the rule's, with the one policy that it has."""
     return (
         string("lbruleid", "the rule", lambda _, policy: policy.balancer_id),
-        *of(_rule_of, *_named(owner(lambda balancer: balancer.account_id), "account", "domainid", "domain")),
-        string("zoneid", "the zone id", lambda scene, p: zone_id(scene.snapshot, _rule_of(scene, p))),
+        *of(
+            _rule_of,
+            *_named(owner(lambda balancer: balancer.account_id), "account", "domainid", "domain"),
+            string("zoneid", "the zone id", lambda scene, balancer: zone_id(scene.snapshot, balancer)),
+        ),
         items(key, "the policies of the rule", lambda _, policy: [policy], fields),
     )
 

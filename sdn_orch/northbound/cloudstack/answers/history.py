@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import json
+from typing import TypeVar
 
 from sdn_orch.intent.model import Account, Domain
 from sdn_orch.northbound.cloudstack.answers.owners import domain_path
 from sdn_orch.northbound.cloudstack.model import Event, Job
-from sdn_orch.northbound.cloudstack.shapes import Field, Scene, Shape, always, flag, moment, number, string
+from sdn_orch.northbound.cloudstack.shapes import (
+    Field,
+    Scene,
+    Shape,
+    always,
+    flag,
+    moment,
+    number,
+    of,
+    string,
+)
+
+R = TypeVar("R", Job, Event)
 
 
-def _account(scene: Scene, record: Job | Event) -> Account | None:
+def _account(scene: Scene, record: R) -> Account | None:
     return scene.snapshot.get(Account, record.account_id)
 
 
-def _domain(scene: Scene, record: Job | Event) -> Domain | None:
-    account = _account(scene, record)
-    return scene.snapshot.get(Domain, account.domain_id) if account else None
+def _domain(scene: Scene, account: Account) -> Domain:
+    return scene.snapshot.need(Domain, account.domain_id)
 
 
-def _account_name(scene: Scene, record: Job | Event) -> str | None:
-    account = _account(scene, record)
-    return account.name if account else None
-
-
-def _domain_id(scene: Scene, record: Job | Event) -> str | None:
-    domain = _domain(scene, record)
-    return domain.id if domain else None
-
-
-def _domain_name(scene: Scene, record: Job | Event) -> str | None:
-    domain = _domain(scene, record)
-    return domain.name if domain else None
-
-
-def _domain_path(scene: Scene, record: Job | Event) -> str | None:
-    domain = _domain(scene, record)
-    return domain_path(domain) if domain else None
+def _domain_path(scene: Scene, account: Account) -> str:
+    return domain_path(_domain(scene, account))
 
 
 def _class_name(command: str) -> str:
@@ -58,9 +54,12 @@ JOB: Shape[Job] = Shape(
         Field("jobresult", "responseobject", "what came of it", lambda _, job: json.loads(job.result)),
         string("cmd", "the command", lambda _, job: _class_name(job.command)),
         string("accountid", "the account that asked for it", lambda _, job: job.account_id),
-        string("account", "the name of the account", _account_name),
-        string("domainid", "the domain of the account", _domain_id),
-        string("domainpath", "the path of the domain", _domain_path),
+        *of(
+            _account,
+            string("account", "the name of the account", lambda _, account: account.name),
+            string("domainid", "the domain of the account", lambda _, account: account.domain_id),
+            string("domainpath", "the path of the domain", _domain_path),
+        ),
         string("userid", "the user that asked for it", lambda _, job: job.user_id),
         string("jobinstancetype", "the kind of what it is about", lambda _, job: job.resource_type or None),
         string("jobinstanceid", "the id of what it is about", lambda _, job: job.resource_id or None),
@@ -81,10 +80,13 @@ EVENT: Shape[Event] = Shape(
         string("state", "how far what it tells of is", always("Completed")),
         string("description", "what happened", lambda _, event: event.description),
         string("username", "who did it", lambda _, event: event.username),
-        string("account", "the account that did it", _account_name),
-        string("domainid", "the domain of the account", _domain_id),
-        string("domain", "the name of the domain", _domain_name),
-        string("domainpath", "the path of the domain", _domain_path),
+        *of(
+            _account,
+            string("account", "the account that did it", lambda _, account: account.name),
+            string("domainid", "the domain of the account", lambda _, account: account.domain_id),
+            string("domain", "the name of the domain", lambda s, account: _domain(s, account).name),
+            string("domainpath", "the path of the domain", _domain_path),
+        ),
         string(
             "resourcetype", "the kind of what it was done to", lambda _, event: event.resource_type or None
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sdn_orch.northbound.cloudstack.answers.owners import place
 from sdn_orch.northbound.cloudstack.answers.tags import tags
 from sdn_orch.northbound.cloudstack.model import PhysicalNetwork, ServiceOffering, Template, Zone
 from sdn_orch.northbound.cloudstack.shapes import Shape, always, flag, moment, number, string
@@ -54,12 +55,7 @@ PHYSICAL_NETWORK: Shape[PhysicalNetwork] = Shape(
     fields=(
         string("id", "the id of the physical network", lambda _, physical: physical.id),
         string("name", "the name of the physical network", lambda _, physical: physical.name),
-        string("zoneid", "the zone id", lambda _, physical: physical.zone_id),
-        string(
-            "zonename",
-            "the zone name",
-            lambda scene, physical: scene.snapshot.need(Zone, physical.zone_id).name,
-        ),
+        *place(lambda _, physical: physical.zone_id),
         string("state", "Enabled or Disabled", lambda _, physical: physical.state),
         string(
             "isolationmethods",

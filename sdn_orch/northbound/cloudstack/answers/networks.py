@@ -19,7 +19,7 @@ from sdn_orch.northbound.cloudstack.model import (
     VpcDetails,
     VpcOffering,
 )
-from sdn_orch.northbound.cloudstack.services import SERVICE_FIELDS, offered
+from sdn_orch.northbound.cloudstack.services import services
 from sdn_orch.northbound.cloudstack.shapes import (
     Field,
     Scene,
@@ -176,12 +176,7 @@ NETWORK: Shape[Network] = Shape(
                 "whether guests may send by default",
                 lambda _, offering: offering.egress_default_allow,
             ),
-            items(
-                "service",
-                "the services of the network",
-                lambda _, offering: offered(offering.services, offering.capabilities),
-                SERVICE_FIELDS,
-            ),
+            services("the services of the network"),
         ),
         flag(
             "subdomainaccess",
@@ -253,12 +248,7 @@ VPC: Shape[Vpc] = Shape(
             _vpc_offering,
             string("vpcofferingid", "the offering id", lambda _, offering: offering.id),
             string("vpcofferingname", "the offering name", lambda _, offering: offering.name),
-            items(
-                "service",
-                "the services of the VPC",
-                lambda _, offering: offered(offering.services, offering.capabilities),
-                SERVICE_FIELDS,
-            ),
+            services("the services of the VPC"),
         ),
         *owner(lambda vpc: vpc.account_id),
         *place(lambda scene, vpc: vpc_details(scene.snapshot, vpc).zone_id),

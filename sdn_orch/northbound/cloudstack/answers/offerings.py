@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sdn_orch.intent.model import NetworkKind
 from sdn_orch.northbound.cloudstack.model import NetworkOffering, VpcOffering
-from sdn_orch.northbound.cloudstack.services import SERVICE_FIELDS, offered
-from sdn_orch.northbound.cloudstack.shapes import Shape, always, flag, items, moment, number, string
+from sdn_orch.northbound.cloudstack.services import services
+from sdn_orch.northbound.cloudstack.shapes import Shape, always, flag, moment, number, string
 
 #: CloudStack's words for guest types.
 GUEST_TYPES = {NetworkKind.ISOLATED: "Isolated", NetworkKind.SHARED: "Shared", NetworkKind.L2: "L2"}
@@ -55,12 +55,7 @@ NETWORK_OFFERING: Shape[NetworkOffering] = Shape(
         flag("supportspublicaccess", "whether a network is public", always(False)),
         flag("fornsx", "whether it is for NSX", always(False)),
         moment("created", "when it was created", lambda _, offering: offering.created),
-        items(
-            "service",
-            "the supported services",
-            lambda _, offering: offered(offering.services, offering.capabilities),
-            SERVICE_FIELDS,
-        ),
+        services("the supported services"),
     ),
 )
 
@@ -79,11 +74,6 @@ VPC_OFFERING: Shape[VpcOffering] = Shape(
         flag("supportsregionLevelvpc", "whether a VPC may span zones", always(False)),
         string("internetprotocol", "ipv4 or dualstack", lambda _, offering: offering.internet_protocol),
         moment("created", "when it was created", lambda _, offering: offering.created),
-        items(
-            "service",
-            "the supported services",
-            lambda _, offering: offered(offering.services, offering.capabilities),
-            SERVICE_FIELDS,
-        ),
+        services("the supported services"),
     ),
 )

@@ -34,8 +34,10 @@ def rule_state(scene: Scene, rule: object) -> str:
     """
     if isinstance(rule, Stickiness):
         rule = scene.snapshot.need(Balancer, rule.balancer_id)
-    if isinstance(rule, Balancer) and (rule.inner is not None or obstacle(scene.snapshot, rule) is not None):
-        return "Add" if obstacle(scene.snapshot, rule) else "Active"
+    if isinstance(rule, Balancer) and obstacle(scene.snapshot, rule) is not None:
+        return "Add"
+    if isinstance(rule, Balancer) and rule.inner is not None:
+        return "Active"
     if isinstance(rule, StaticRoute) and rule.gateway_id is None:
         return "Active"
     if isinstance(rule, RoutedRule) and routed.obstacle(scene.snapshot, rule) is not None:
