@@ -31,9 +31,9 @@ from sdn_orch.northbound.cloudstack import app as cloudstack
 from sdn_orch.northbound.cloudstack.bootstrap import bootstrap
 from sdn_orch.northbound.cloudstack.door import Door
 from sdn_orch.northbound.cloudstack.idle_networks import IdleNetworks
-from sdn_orch.northbound.cloudstack.model_guests import RegisteredUserData
+from sdn_orch.northbound.cloudstack.model import User
 from sdn_orch.northbound.cloudstack.zones import resolvers as zone_resolvers
-from sdn_orch.northbound.machine_data import forget_password, has_secrets
+from sdn_orch.northbound.machine_data import forget_password
 from sdn_orch.northbound.operator import door as operator
 from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
@@ -62,9 +62,8 @@ def assemble(
     """Start all parts beside a channel whose switches wait in the vestibule, in a store that is owned."""
     store = SqliteStore(config.store.path, is_owned=True)
     running.callback(store.close)
-    snapshot = store.snapshot()
-    is_new = not has_secrets(snapshot) and not snapshot.count(RegisteredUserData)
-    vault = open_vault(config.store.key_path, is_new=is_new)
+    # From the first start on the administrator's keys are sealed.
+    vault = open_vault(config.store.key_path, is_new=not store.snapshot().count(User))
     service = Service(store, fabric_mtu=config.fabric.mtu, vault=vault)
     admin_keys.write(config, bootstrap(service, admin_keys.read(config)))
     transact(store, lambda snapshot: tuple(seed.switches(snapshot, config)))

@@ -1,7 +1,8 @@
-"""Secrets of machines, sealed with a key that is kept beside the store and not in it.
+"""Secrets, sealed with a key that is kept beside the store and not in it.
 
-Whoever gets hold of the store, or of a copy of it, learns nothing of user data and passwords. Each is bound
-to its record and field: put elsewhere it does not open.
+Whoever gets hold of the store, or of a copy of it, learns nothing of users' secret keys, private keys of
+certificates, and machines' user data and passwords. Each is bound to its record and field: put elsewhere it
+does not open.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Vault:
 
     @cached_property
     def _cipher(self) -> AESGCM:
-        """Imported with the first secret: that takes a while, and most daemons start without one."""
+        """Imported with the first secret: that takes a while, in which switches may connect."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         return AESGCM(self._key)
@@ -88,6 +89,12 @@ def _make(path: Path) -> None:
         file.flush()
         os.fsync(descriptor)
     fresh.rename(path)
+    # Nor may its name be lost in a crash, once something is sealed with it.
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _place(record_id: str, field: str) -> bytes:

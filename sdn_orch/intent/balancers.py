@@ -27,7 +27,7 @@ class Algorithm(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate(Record):
-    """What a balancer shows to clients that speak TLS; all texts are PEM, `private_key` not encrypted."""
+    """What a balancer shows to clients that speak TLS, PEM; `private_key` is sealed with the daemon's key."""
 
     REFERENCES: ClassVar[dict[str, str]] = {"account_id": "Account"}
     INDEXES: ClassVar[tuple[str, ...]] = ("name",)

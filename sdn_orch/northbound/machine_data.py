@@ -15,11 +15,6 @@ def data_of(snapshot: Snapshot, machine: Machine) -> MachineData:
     return snapshot.get(MachineData, machine.id) or MachineData(id=machine.id)
 
 
-def has_secrets(snapshot: Snapshot) -> bool:
-    """Whether anything is sealed."""
-    return any(data.user_data or data.password for data in snapshot.all(MachineData))
-
-
 def set_user_data(transaction: Transaction, machine: Machine, user_data: bytes) -> None:
     """The machine reads these user data from now on; empty: none."""
     data = data_of(transaction.snapshot, machine)

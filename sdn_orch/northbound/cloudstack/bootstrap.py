@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
+import logging
 from dataclasses import dataclass
 from uuid import uuid4
 
+from sdn_orch.errors import Invalid
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.model import Account, Domain, NetworkKind, Role
 from sdn_orch.intent.security import SecurityGroup
@@ -28,8 +29,11 @@ from sdn_orch.northbound.cloudstack.model import (
 )
 from sdn_orch.northbound.cloudstack.model_fabric import ServiceProvider
 from sdn_orch.northbound.cloudstack.services import ROUTER, VPC_ROUTER
+from sdn_orch.northbound.cloudstack.user_keys import keys_of, new_key, with_keys
 from sdn_orch.northbound.security import default_group
 from sdn_orch.northbound.service import Service, Transaction
+
+log = logging.getLogger(__name__)
 
 _ROUTED = ("Dhcp", "Dns", "UserData", "Firewall", "Lb", "SourceNat", "StaticNat", "PortForwarding", "Vpn")
 _TIER = ("Dhcp", "Dns", "UserData", "NetworkACL", "Lb", "SourceNat", "StaticNat", "PortForwarding", "Vpn")
@@ -50,7 +54,10 @@ class Credentials:
 
 
 def bootstrap(service: Service, given: Credentials | None = None) -> Credentials:
-    """Make what is missing; answers the administrator's keys: those given, those there, or new ones."""
+    """Make what is missing; answers the administrator's keys: those given, those there, or new ones.
+
+    Those there that another key than the service's sealed are as good as lost.
+    """
 
     def prepare(transaction: Transaction) -> Credentials:
         if not transaction.snapshot.where(Domain, "path", "/"):
@@ -71,13 +78,20 @@ def _keys(transaction: Transaction, given: Credentials | None) -> Credentials:
         for user in transaction.snapshot.where(User, "username", "admin")
         if transaction.snapshot.need(AccountDetails, user.account_id).is_default
     )
-    if given is None and admin.api_key and admin.secret_key:
-        return Credentials(admin.api_key, admin.secret_key)
-    keys = given or Credentials(secrets.token_urlsafe(64), secrets.token_urlsafe(64))
-    changed = dataclasses.replace(admin, api_key=keys.api_key, secret_key=keys.secret_key)
-    if changed != admin:
-        transaction.put(changed)
+    known = _known_keys(admin, transaction)
+    keys = given or known or Credentials(new_key(), new_key())
+    if keys != known:
+        transaction.put(with_keys(admin, keys.api_key, keys.secret_key, transaction.vault))
     return keys
+
+
+def _known_keys(admin: User, transaction: Transaction) -> Credentials | None:
+    try:
+        keys = keys_of(admin, transaction.vault)
+    except Invalid as fault:
+        log.warning("the administrator's keys do not open, and are replaced: %s", fault)
+        return None
+    return Credentials(keys.api_key, keys.secret_key) if keys.api_key and keys.secret_key else None
 
 
 def _install(transaction: Transaction) -> None:

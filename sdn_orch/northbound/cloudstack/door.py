@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from sdn_orch.errors import SdnOrchError
+from sdn_orch.errors import Invalid, SdnOrchError
 from sdn_orch.intent.model import Account, Record
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack import implementing, jobs, limits, settings, tombstones
@@ -41,6 +41,7 @@ from sdn_orch.northbound.cloudstack.serialise import to_json, to_xml
 from sdn_orch.northbound.cloudstack.sessions import Attempts, Sessions
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS, Scene, has_tags
 from sdn_orch.northbound.cloudstack.signing import has_expired, is_signed
+from sdn_orch.northbound.cloudstack.user_keys import keys_of, new_key, with_keys
 from sdn_orch.northbound.service import Service, Transaction
 
 log = logging.getLogger(__name__)
@@ -48,9 +49,6 @@ log = logging.getLogger(__name__)
 _ERROR_RESPONSE = "errorresponse"
 SESSION_COOKIE = "JSESSIONID"
 KEY_COOKIE = "sessionkey"
-#: What the signatures of unknown keys are compared with; no user has it.
-_NO_SECRET = "\0"  # noqa: S105
-
 
 #: What lists can be by. Of jobs and events, which go by themselves, nothing is remembered.
 _LISTED_BY = {
@@ -91,6 +89,8 @@ class Door:
         self._service = service
         self._sessions = Sessions()
         self._attempts = Attempts()
+        # Whom an unknown key is taken for, with a secret key that nobody knows.
+        self._nobody = with_keys(STRANGER.user, "", new_key(), service.vault)
 
     def answer(self, pairs: Sequence[tuple[str, str]], visit: Visit = Visit()) -> Answer:
         """Answer a request with these decoded parameters, of the query and the form; never raises."""
@@ -158,13 +158,17 @@ class Door:
         self, snapshot: Snapshot, pairs: Sequence[tuple[str, str]], given: Mapping[str, str]
     ) -> User | None:
         """The user whose key signed the request."""
-        users = snapshot.where(User, "api_key", given.get("apikey") or None) if given.get("apikey") else ()
         # An unknown key takes as long as a wrong signature.
-        secret_key = (users[0].secret_key if users else None) or _NO_SECRET
-        signed = {name: value for name, value in pairs if name.lower() != "signature"}
-        if not is_signed(signed, given.get("signature", ""), secret_key) or secret_key == _NO_SECRET:
+        user = snapshot.first(User, "api_key", given["apikey"]) or self._nobody
+        try:
+            secret_key = keys_of(user, self._service.vault).secret_key
+        except Invalid as fault:
+            log.warning("user %s may not call: %s", user.username, fault)
             return None
-        return None if has_expired(given, self._service.now) else users[0]
+        signed = {name: value for name, value in pairs if name.lower() != "signature"}
+        if secret_key is None or not is_signed(signed, given.get("signature", ""), secret_key):
+            return None
+        return None if has_expired(given, self._service.now) else user
 
     def _run(self, command: Command, given: Mapping[str, str], caller: Caller) -> dict[str, object]:
         if command.is_write:

@@ -201,6 +201,7 @@ class User(Record):
     #: Salt and scrypt hash, hexadecimal, joined by `$`; empty: no password fits.
     password: str = field(default="", repr=False)
     api_key: str | None = None
+    #: Sealed; see `user_keys`.
     secret_key: str | None = field(default=None, repr=False)
     standing: Standing = Standing.ENABLED
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sdn_orch.intent.model import Account, Machine, Network, Nic, Vpc
 from sdn_orch.northbound.cloudstack.bootstrap import Credentials, bootstrap
 from sdn_orch.northbound.cloudstack.model import NetworkOffering, User
 from sdn_orch.northbound.service import Service
+from sdn_orch.store.codec import encode
 from sdn_orch.store.memory import MemoryStore
 from tests.cloudstack import ISOLATED, Client, Cloud, Refused
 
@@ -146,6 +148,30 @@ def test_passwords_are_kept_hashed(cloud: Cloud) -> None:
     assert "secret" not in repr(user) and str(user.secret_key) not in repr(user)
 
 
+def test_secret_keys_are_sealed_in_the_store(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    red = cloud.account("red")
+    user = cloud.snapshot.where(User, "username", "red")[0]
+    changed = {"userapikey": "mine", "usersecretkey": "only-i-know-this"}
+    given = [cloud.admin.keys.secret_key, red.keys.secret_key]
+    cloud.admin.call("updateUser", id=user.id, **changed)
+    assert refused(red.call, "listZones").status == 401
+    red.keys = Credentials(*changed.values())
+    assert red.call("getUserKeys", id=user.id)["userkeys"]["secretkey"] == "only-i-know-this"
+    kept = "".join(encode(record) + repr(record) for record in cloud.snapshot.all(User))
+    for secret in (*given, "only-i-know-this"):
+        assert secret not in kept
+    # What the store holds is of no use: neither as a key nor put under another user's id.
+    sealed = str(cloud.snapshot.need(User, user.id).secret_key)
+    assert refused(Client(red.door, Credentials("mine", sealed)).call, "listZones").status == 401
+    other = cloud.account("blue")
+    (blue,) = cloud.snapshot.where(User, "username", "blue")
+    cloud.service.write(lambda transaction: transaction.put(replace(blue, secret_key=sealed)))
+    moved = Client(red.door, Credentials(other.keys.api_key, "only-i-know-this"))
+    assert refused(moved.call, "listZones").status == 401
+    assert f"secret_key of {blue.id}: not sealed with the key" in caplog.text
+    assert sealed not in caplog.text
+
+
 def test_deleted_account_takes_everything_along(cloud: Cloud) -> None:
     red = cloud.account("red")
     vpc = cloud.vpc(red)["id"]
@@ -198,3 +224,14 @@ def test_configured_keys_replace_those_there() -> None:
     mine = Credentials("api", "secret")
     assert bootstrap(service, mine) == bootstrap(service) == mine
     assert [user.api_key for user in service.snapshot.all(User)] == ["api"]
+
+
+def test_administrators_whose_keys_do_not_open_get_others() -> None:
+    """Where the key of the vault is lost and given up."""
+    store = MemoryStore()
+    lost = bootstrap(Service(store))
+    service = Service(store)
+    found = bootstrap(service)
+    assert found != lost
+    assert bootstrap(service) == found
+    assert bootstrap(Service(store), lost) == lost

@@ -42,7 +42,7 @@ def test_job_of_a_creation_carries_the_object(tmp_path: Path) -> None:
     cloud.store.close()
 
     # The same after a restart, with the same keys.
-    service = Service(SqliteStore(tmp_path / "db"))
+    service = Service(SqliteStore(tmp_path / "db"), vault=cloud.service.vault)
     assert bootstrap(service) == cloud.admin.keys
     again = Client(Door(service), red.keys)
     assert again.call("queryAsyncJobResult", jobid=first["jobid"]) == job

@@ -17,6 +17,7 @@ from sdn_orch.northbound.cloudstack.shapes import (
     number,
     string,
 )
+from sdn_orch.northbound.cloudstack.user_keys import UserKeys
 
 #: CloudStack's numbers and names for roles.
 ACCOUNT_TYPES = {Role.USER: 0, Role.ROOT_ADMIN: 1, Role.DOMAIN_ADMIN: 2, Role.PROJECT: 5}
@@ -180,12 +181,12 @@ ACCOUNT: Shape[Account] = Shape(
     ),
 )
 
-USER_KEYS: Shape[User] = Shape(
+USER_KEYS: Shape[UserKeys] = Shape(
     key="userkeys",
     resource="User",
     fields=(
-        string("apikey", "the API key", lambda _, user: user.api_key),
-        string("secretkey", "the secret key", lambda _, user: user.secret_key),
+        string("apikey", "the API key", lambda _, keys: keys.api_key),
+        string("secretkey", "the secret key", lambda _, keys: keys.secret_key),
     ),
 )
 

@@ -50,15 +50,16 @@ def upload_ssl_cert(call: Call) -> Certificate:
 
     chain = call.get(CHAIN) or ""
     pair = read_pair(call[PEM], chain, call[PRIVATE_KEY], call.get(PASSWORD) or "", call.now)
+    id = str(uuid4())
     return call.transaction.put(
         Certificate(
-            id=str(uuid4()),
+            id=id,
             account_id=new_owner(call).id,
             name=call[NAME],
             certificate=call[PEM],
             chain=chain,
             fingerprint=pair.fingerprint,
-            private_key=pair.private_key,
+            private_key=call.vault.seal(id, "private_key", pair.private_key.encode()),
         )
     )
 

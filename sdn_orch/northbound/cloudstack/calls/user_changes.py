@@ -23,6 +23,7 @@ from sdn_orch.northbound.cloudstack.model_tenancy import ProjectMember, ProjectR
 from sdn_orch.northbound.cloudstack.parameters import required, text
 from sdn_orch.northbound.cloudstack.passwords import fits, scrypt
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
+from sdn_orch.northbound.cloudstack.user_keys import with_keys
 
 CURRENT_PASSWORD = text("currentpassword", "the password so far: needed to change one's own")
 API_KEY = text("userapikey", "the API key; needs usersecretkey")
@@ -57,16 +58,15 @@ def update_user(call: Call) -> User:
     if api_key and any(each.id != user.id for each in call.snapshot.where(User, "api_key", api_key)):
         raise bad("The API key is that of another user")
     password = call.get(PASSWORD)
+    keyed = with_keys(user, api_key, secret_key, call.vault) if api_key and secret_key else user
     return call.transaction.put(
         dataclasses.replace(
-            user,
+            keyed,
             username=call.get(USERNAME) or user.username,
             first_name=call.get(FIRST_NAME) or user.first_name,
             last_name=call.get(LAST_NAME) or user.last_name,
             email=call.get(EMAIL) or user.email,
             timezone=call.get(TIMEZONE) or user.timezone,
-            api_key=api_key or user.api_key,
-            secret_key=secret_key or user.secret_key,
             password=user.password if password is None else _new_password(call, user, password),
         )
     )

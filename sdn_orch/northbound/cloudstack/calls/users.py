@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import secrets
 from collections.abc import Iterable
 
 from sdn_orch.intent.model import Role
@@ -31,6 +29,7 @@ from sdn_orch.northbound.cloudstack.scope import (
     one_or,
     owned,
 )
+from sdn_orch.northbound.cloudstack.user_keys import UserKeys, keys_of, new_key, with_keys
 
 ID = entity("id", User, "the id of the user")
 API_KEY = text("userapikey", "the API key of the user")
@@ -86,19 +85,18 @@ def get_user(call: Call) -> User:
 
 
 @changes("registerUserKeys", USER_KEYS, "Gives a user new keys", required(ID), event="REGISTER.USER.KEY")
-def register_user_keys(call: Call) -> User:
-    """The user with a new key pair; the old one stops working at once."""
+def register_user_keys(call: Call) -> UserKeys:
+    """A new key pair; the old one stops working at once."""
     check_self(call, call[ID])
-    return call.transaction.put(
-        dataclasses.replace(call[ID], api_key=secrets.token_urlsafe(64), secret_key=secrets.token_urlsafe(64))
-    )
+    changed = call.transaction.put(with_keys(call[ID], new_key(), new_key(), call.vault))
+    return keys_of(changed, call.vault)
 
 
 @shows("getUserKeys", USER_KEYS, "Shows the keys of a user", required(ID), key="userkeys")
-def get_user_keys(call: Call) -> User:
+def get_user_keys(call: Call) -> UserKeys:
     """The key pair, if there is one."""
     check_self(call, call[ID])
-    return call[ID]
+    return keys_of(call[ID], call.vault)
 
 
 def check_self(call: Call, user: User) -> None:
