@@ -28,6 +28,11 @@ _ECHOES = frozenset(
     ((ICMP, ECHO_REQUEST), (ICMP, ECHO_REPLY), (ICMPV6, ECHO_REQUEST_6), (ICMPV6, ECHO_REPLY_6))
 )
 _PORTS = {TCP: "tcp", UDP: "udp"}
+#: Fields of the packet that began a connection, as it was before any translation.
+ORIGIN = (
+    *("ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_ipv6_src", "ct_ipv6_dst"),
+    *("ct_tp_src", "ct_tp_dst"),
+)
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 
 
@@ -50,19 +55,24 @@ class Tuple:
 
 @dataclass(slots=True)
 class Connection:
-    """`origin` is the tuple of the first packet, `answer` that of the packets which come back."""
+    """`origin` is the tuple of the first packet, `answer` that of the packets which come back.
+
+    `said` are the fields of `ORIGIN`.
+    """
 
     origin: Tuple
     answer: Tuple
     translation: Translate | None
+    said: Mapping[str, int]
     answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look-up tells: bits of `ct_state`, and the fields that a translation changes."""
+    """What a look-up tells: bits of `ct_state`, fields of `ORIGIN`, and those that a translation changes."""
 
     state: int
+    said: Mapping[str, int] = field(default_factory=dict)
     changes: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -84,22 +94,22 @@ class Connections:
             state |= ConnectionState.NEW
             # Open vSwitch takes fragments together; here each goes by itself.
             if not action.commit or fields.get("ip_frag") == LATER_FRAGMENT:
-                return Found(state)
-            known = self._commit(zone, action.to, key)
+                return Found(state, _said(fields))
+            known = self._commit(zone, action.to, key, _said(fields))
         is_answer = key == known.answer and key != known.origin
         known.answered |= is_answer
         state &= ~ConnectionState.NEW
         state |= ConnectionState.ESTABLISHED if known.answered else ConnectionState.NEW
         state |= ConnectionState.REPLY if is_answer else 0
         if not (action.translated or action.to) or known.translation is None:
-            return Found(state)
+            return Found(state, known.said)
         wanted = known.origin.reverse if is_answer else known.answer.reverse
         is_source = (known.translation.side is Side.SOURCE) != is_answer
         state |= ConnectionState.SOURCE_NAT if is_source else ConnectionState.DESTINATION_NAT
-        return Found(state, _changes(key, wanted))
+        return Found(state, known.said, _changes(key, wanted))
 
-    def _commit(self, zone: int, to: Translate | None, key: Tuple) -> Connection:
-        known = Connection(key, self._answer(zone, to, key), to)
+    def _commit(self, zone: int, to: Translate | None, key: Tuple, said: Mapping[str, int]) -> Connection:
+        known = Connection(key, self._answer(zone, to, key), to, said)
         self._known[zone, known.origin] = self._known[zone, known.answer] = known
         return known
 
@@ -135,6 +145,23 @@ def tuple_of(fields: Mapping[str, int], payload: bytes) -> Tuple | None:
     name = _PORTS.get(protocol, "")
     ports = (fields.get(f"{name}_src", 0), fields.get(f"{name}_dst", 0))
     return Tuple(version, protocol, source, destination, *ports)
+
+
+def _said(fields: Mapping[str, int]) -> dict[str, int]:
+    """The fields of `ORIGIN` for a packet that begins a connection; of ICMP the ports are type and code."""
+    version, protocol = 4 if "ipv4_src" in fields else 6, fields["ip_proto"]
+    prefix = "ct_nw" if version == 4 else "ct_ipv6"
+    name = _PORTS.get(protocol)
+    ports = ("", "") if name is None else (f"{name}_src", f"{name}_dst")
+    if protocol in (ICMP, ICMPV6):
+        ports = (f"icmpv{version}_type", f"icmpv{version}_code")
+    return {
+        "ct_nw_proto": protocol,
+        f"{prefix}_src": fields[f"ipv{version}_src"],
+        f"{prefix}_dst": fields[f"ipv{version}_dst"],
+        "ct_tp_src": fields.get(ports[0], 0),
+        "ct_tp_dst": fields.get(ports[1], 0),
+    }
 
 
 def _changes(key: Tuple, wanted: Tuple) -> dict[str, int]:

@@ -135,9 +135,12 @@ ROUTER = Subfield(
     "router", 24, 24, "number of its router (0: none): a network's, or with the top bit a VPC's"
 )
 TURNED = Subfield("turned", 48, 1, "the packet was answered or routed here and may leave where it came in")
-RESERVED = Subfield("reserved", 49, 11, "nothing yet")
+JUDGED = Subfield(
+    "judged", 49, 1, "each packet between its network and the outside is judged, not only one that begins"
+)
+RESERVED = Subfield("reserved", 50, 10, "nothing yet")
 REASON = Subfield("reason", 60, 4, "why the packet goes to the controller (`Punt`)")
-METADATA = (NETWORK, ROUTER, TURNED, RESERVED, REASON)
+METADATA = (NETWORK, ROUTER, TURNED, JUDGED, RESERVED, REASON)
 
 #: Registers: the zone of the place whose packet it is, and the rules that it stands under.
 ZONE, POLICY = "reg1", "reg2"
@@ -330,7 +333,8 @@ STAGES: dict[Table, Stage] = {
             "May it leave? What belongs to a known connection may; of others the network's egress rules "
             "decide, and of IPv6 those of its IPv6 firewall. A VPC's tiers have their lists of rules "
             "instead, and so have private gateways. Connections that others announce (those of FTP) may "
-            "leave as well.",
+            "leave as well. Where a network cuts connections, each packet is judged as the one that began "
+            "its connection would be now, so that it ends with its rule.",
             (Table.EGRESS_RULES, Table.SOURCE_NAT, Table.UPLINK),
             {
                 "invalid": 65_000,
@@ -379,10 +383,11 @@ STAGES: dict[Table, Stage] = {
             Table.INGRESS,
             "May it come in? What belongs to a known connection may; of others the address's firewall "
             "rules decide, and of IPv6 those of the network's IPv6 firewall. To a VPC all may, up to the "
-            "tiers' lists of rules. Connections that others announce (those of FTP) may come in as well.",
+            "tiers' lists of rules. Connections that others announce (those of FTP) may come in as well. "
+            "Where a network cuts connections, as in EGRESS.",
             (Table.INGRESS_RULES, Table.DESTINATION_NAT, Table.INWARD),
             {"invalid": 65_000, "announced": 64_500, "known": 64_000}
-            | {"private later fragment": 63_000, "private": 62_000, "vpc": 500},
+            | {"private later fragment": 63_000, "private": 62_000, "vpc": 500, "default": 400},
             RULES,
         ),
         Stage(
@@ -395,10 +400,10 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.DESTINATION_NAT,
             "Whom is it for? Forwarded ports have their NICs, and an address with static NAT has one; what "
-            "is for a balancer gets one of its slots; a ping of any other address is answered. New "
-            "connections become known.",
+            "is for a balancer gets one of its slots; a ping of any other address is answered. IPv6 has its "
+            "destination already. New connections become known.",
             (Table.BALANCE, Table.INWARD),
-            {"forward": 500, "balancer": 450, "static": 400, "echo": 300},
+            {"known": 600, "forward": 500, "balancer": 450, "static": 400, "routed": 350, "echo": 300},
         ),
         Stage(
             Table.BALANCE,

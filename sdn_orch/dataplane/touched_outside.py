@@ -37,7 +37,10 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
                         world, world.snapshot.where(PublicAddress, "network_id", one.network_id)
                     )
             case Network():
-                found |= _stateless(world, world.snapshot.where(PublicAddress, "network_id", one.id))
+                addresses = world.snapshot.where(PublicAddress, "network_id", one.id)
+                found |= _stateless(world, addresses)
+                if _cuts(old) != _cuts(new):
+                    found |= _addresses(world, addresses)
             case Member() | Stickiness() | HealthCheck():
                 found |= _balancer(world, one.balancer_id)
             case Failing():
@@ -72,6 +75,11 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
         for router in {one.router_id for one in (old, new) if isinstance(one, PublicAddress)} - {None}:
             found |= _by_router(before, after, str(router))
     return found
+
+
+def _cuts(record: Record | None) -> bool:
+    """Whether a network cuts connections."""
+    return isinstance(record, Network) and record.cuts_connections
 
 
 def _leads_to(record: Record | None) -> object:

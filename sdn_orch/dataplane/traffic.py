@@ -24,6 +24,17 @@ from sdn_orch.openflow.values import Match
 
 _PORT_FIELDS = {TCP: "tcp_dst", UDP: "udp_dst", SCTP: "sctp_dst"}
 _ICMP_FIELDS = {ICMP: "icmpv4", ICMPV6: "icmpv6"}
+#: What Open vSwitch calls the fields of a rule in the packet that began a connection.
+_ORIGINS = {
+    "ipv4_src": "ct_nw_src",
+    "ipv4_dst": "ct_nw_dst",
+    "ipv6_src": "ct_ipv6_src",
+    "ipv6_dst": "ct_ipv6_dst",
+    "ip_proto": "ct_nw_proto",
+    "icmpv4_type": "ct_tp_src",
+    "icmpv6_type": "ct_tp_src",
+    **dict.fromkeys((*_PORT_FIELDS.values(), "icmpv4_code", "icmpv6_code"), "ct_tp_dst"),
+}
 
 
 def matches(rule: TrafficRule, version: int) -> Iterator[Fields]:
@@ -55,6 +66,18 @@ def own_matches(rule: TrafficRule, said: Iterable[TrafficRule], here: Fields) ->
     known = {Match.of(**here, **fields) for other in said for fields in matches(other, version)}
     own = {Match.of(**here, **fields): None for fields in matches(rule, version)}
     return (match for match in own if match not in known)
+
+
+def own_origins(rule: TrafficRule, said: Iterable[TrafficRule], here: Fields) -> Iterator[Match]:
+    """As `own_matches`, of packets whose connection was begun by one that the rule is about."""
+    version = 4 if here["eth_type"] == IPV4 else 6
+    known = {Match.of(**here, **_origin(fields)) for other in said for fields in matches(other, version)}
+    own = {Match.of(**here, **_origin(fields)): None for fields in matches(rule, version)}
+    return (match for match in own if match not in known)
+
+
+def _origin(fields: Fields) -> Fields:
+    return {_ORIGINS[name]: value for name, value in fields.items()}
 
 
 def port_matches(

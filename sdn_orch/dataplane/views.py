@@ -11,10 +11,10 @@ from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 
 from sdn_orch.dataplane import addresses
-from sdn_orch.dataplane.pipeline import NETWORK, ROUTER, public_network
+from sdn_orch.dataplane.pipeline import JUDGED, NETWORK, ROUTER, public_network
 from sdn_orch.dataplane.stages.protocols import TAGGED
 from sdn_orch.dataplane.world import Place, World
-from sdn_orch.intent.gateways import next_hop, router_id, router_number
+from sdn_orch.intent.gateways import cuts_connections, next_hop, router_id, router_number
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport
 from sdn_orch.intent.public import PublicAddress, PublicRange
@@ -97,6 +97,11 @@ class NetworkView:
         )
 
     @property
+    def judging(self) -> tuple[Action, ...]:
+        """What marks its packets on their way out, if each of them is judged."""
+        return (SetField("metadata", *JUDGED.of(1)),) if self.record.cuts_connections else ()
+
+    @property
     def is_l2(self) -> bool:
         """Whether the network has no addresses and no gateway."""
         return self.record.kind is NetworkKind.L2
@@ -150,6 +155,7 @@ class NicView:
 class AddressView:
     """A public address at its gateway; `router` and `public` match packets of its router and public network.
 
+    `entry` is what a packet that comes in for it has as metadata, `judged` whether each of them is judged.
     `tag` puts a packet into the public network, `mac` is its router's there, `upstream` the gateway of its
     range, `next_hop` the MAC address of that if it is known, `guest` whom static NAT maps it to.
     """
@@ -157,6 +163,8 @@ class AddressView:
     record: PublicAddress
     address: int
     router: tuple[int, int]
+    entry: tuple[int, int]
+    judged: bool
     public: tuple[int, int]
     zone: int
     mac: int
@@ -171,10 +179,14 @@ class AddressView:
         """The view of a record that has this router, whose zone it is, at a gateway's public port."""
         home = snapshot.need(PublicRange, record.range_id)
         hop = next_hop(snapshot, home.id, 4)
+        judged = cuts_connections(snapshot, router)
+        of_router = ROUTER.of(router_number(snapshot, router))
         return cls(
             record,
             int(record.address),
-            ROUTER.of(router_number(snapshot, router)),
+            of_router,
+            _judging(of_router, judged),
+            judged,
             NETWORK.of(public_network(home.vlan)),
             zone,
             addresses.public_mac(zone),
@@ -184,6 +196,11 @@ class AddressView:
             None if hop is None else mac_number(hop.mac),
             None if record.guest is None else int(record.guest),
         )
+
+    @property
+    def known_as(self) -> int:
+        """The destination of what comes in for it when its connection is looked up."""
+        return self.address if self.guest is None else self.guest
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +212,7 @@ class UplinkView:
 
     address: int
     router: tuple[int, int]
+    entry: tuple[int, int]
     public: tuple[int, int]
     zone: int
     mac: int
@@ -211,9 +229,11 @@ class UplinkView:
             return None
         home = uplink.range
         hop = next_hop(snapshot, home.id, 6)
+        of_router = ROUTER.of(router_number(snapshot, router))
         return cls(
             int(uplink.address),
-            ROUTER.of(router_number(snapshot, router)),
+            of_router,
+            _judging(of_router, cuts_connections(snapshot, router)),
             NETWORK.of(public_network(home.vlan)),
             uplink.first.number,
             addresses.public_mac(uplink.first.number),
@@ -222,6 +242,12 @@ class UplinkView:
             uplink.upstream,
             None if hop is None else mac_number(hop.mac),
         )
+
+
+def _judging(router: tuple[int, int], judged: bool) -> tuple[int, int]:
+    """The metadata of a router's packets that says whether each of them is judged."""
+    value, mask = JUDGED.of(judged)
+    return router[0] | value, router[1] | mask
 
 
 def tagging(vlan: int | None) -> tuple[Action, ...]:

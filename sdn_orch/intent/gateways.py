@@ -47,6 +47,11 @@ def networks_of(snapshot: Snapshot, router_id: str) -> tuple[Network, ...]:
     return () if network is None or network.vpc_id is not None else (network,)
 
 
+def cuts_connections(snapshot: Snapshot, router_id: str) -> bool:
+    """Whether connections between a router's network and the outside end with the rule that lets them."""
+    return any(network.cuts_connections for network in networks_of(snapshot, router_id))
+
+
 def realm_of(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:
     """The networks on the router of this one, itself included."""
     return (network,) if network.vpc_id is None else snapshot.where(Network, "vpc_id", network.vpc_id)

@@ -14,6 +14,7 @@ from sdn_orch.intent.model import Network
 from sdn_orch.intent.outside import Conversation, Conversations, members_at, under, within, words_of
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import Direction
 
 
 def inner_balancer(snapshot: Snapshot, networks: Iterable[Network], packet: Packet) -> Balancer | None:
@@ -50,7 +51,9 @@ def to_member(
     if not members:
         return "the balancer has no member that lives"
     inside = memory.choose(others or members)
-    memory.of(place).append(Conversation(words.protocol, inside, words.destination, words.source))
+    memory.of(place).append(
+        Conversation(words.protocol, inside, words.destination, words.source, Direction.INGRESS, packet)
+    )
     return under(packet, inside, "dst")
 
 

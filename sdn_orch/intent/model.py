@@ -134,6 +134,8 @@ class Network(Record):
     acl_id: str | None = None
     #: Whether what no egress rule is about may leave towards the outside; then the rules say what may not.
     egress_open: bool = False
+    #: Whether connections with the outside end as soon as no rule would let them begin; else they may go on.
+    cuts_connections: bool = False
     #: Whether its gateway answers DNS.
     answers_names: bool = False
     #: Megabits per second that each of its NICs may send, and as many that it may receive; None: no limit.

@@ -15,13 +15,13 @@ from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.balancing import obstacle, takers
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.gateways import gateway_of, next_hop, principal, rival
+from sdn_orch.intent.gateways import cuts_connections, gateway_of, next_hop, principal, rival
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, Switch
 from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, TAGGED, TCP, UDP, Packet
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import VERSIONS, Prefix, TrafficRule, translations
+from sdn_orch.intent.traffic import VERSIONS, Direction, Prefix, TrafficRule, translations
 from sdn_orch.intent.verdict import place_of
 
 #: An address, and a port or what stands for it.
@@ -32,18 +32,24 @@ _ECHOES = frozenset(((4, _ECHO_REQUEST), (4, _ECHO_REPLY), (6, 128), (6, 129)))
 _PORTS = {TCP: "tcp", UDP: "udp"}
 #: The MAC addresses of routers in public networks, with the number of their first public address.
 PUBLIC_MAC = 0x0E5D02 << 24
+CUT = "no rule would let the conversation begin any more"
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 _TTL = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Between a machine (`inside`) and somebody outside (`peer`), who knows it as `public`."""
+    """Between a machine (`inside`) and somebody outside (`peer`), who knows it as `public`.
+
+    `first` is the packet that began it, as it was sent, and `direction` where that went.
+    """
 
     protocol: int
     inside: Side
     public: Side
     peer: Side
+    direction: Direction
+    first: Packet
 
 
 @dataclass(slots=True)
@@ -116,16 +122,18 @@ def goes_out(
         return "it belongs to no conversation"
     conversation = memory.inside(router_id, words.protocol, words.source, words.destination)
     if conversation is not None:
+        if not _goes_on(snapshot, router_id, conversation):
+            return CUT
         return under(packet, conversation.public, "src")
-    # A later fragment does not tell its ports; without the first one nobody can do anything with it.
-    is_judged = network.vpc_id is None and packet["ip_frag"] != LATER_FRAGMENT
-    if is_judged and not _may_leave(snapshot, network, packet):
+    if not _may_leave(snapshot, network, packet):
         return "the network's egress rules let nothing of the kind out"
     known = memory.of(router_id)
     public = _public_side(snapshot, router_id, words, known)
     if public is None:
         return "there is no address to go out under"
-    known.append(Conversation(words.protocol, words.source, public, words.destination))
+    known.append(
+        Conversation(words.protocol, words.source, public, words.destination, Direction.EGRESS, packet)
+    )
     return under(packet, public, "src")
 
 
@@ -138,6 +146,8 @@ def comes_in(
         return "it belongs to no conversation"
     conversation = memory.outside(router_id, words.protocol, words.destination, words.source)
     if conversation is not None:
+        if not _goes_on(snapshot, router_id, conversation):
+            return CUT
         return under(packet, conversation.inside, "dst")
     if not _may_enter(snapshot, address, packet):
         return "no firewall rule lets it in"
@@ -146,7 +156,9 @@ def comes_in(
         return "the address leads to nobody"
     if memory.inside(router_id, words.protocol, inside, words.source) is not None:
         return "the machine talks to the same peer under another address already"
-    memory.of(router_id).append(Conversation(words.protocol, inside, words.destination, words.source))
+    memory.of(router_id).append(
+        Conversation(words.protocol, inside, words.destination, words.source, Direction.INGRESS, packet)
+    )
     return under(packet, inside, "dst")
 
 
@@ -256,7 +268,20 @@ def members_at(snapshot: Snapshot, balancer: Balancer, port: int) -> list[Side]:
     return [(int(at), port if to is None else to) for _, nic, at in found if place_of(snapshot, nic)]
 
 
+def _goes_on(snapshot: Snapshot, router_id: str, conversation: Conversation) -> bool:
+    """Whether what was let begin may go on: always, or where networks cut connections while it may begin."""
+    if not cuts_connections(snapshot, router_id):
+        return True
+    if conversation.direction is Direction.EGRESS:
+        return _may_leave(snapshot, snapshot.need(Network, router_id), conversation.first)
+    address = address_of(snapshot, IPv4Address(conversation.first["ipv4_dst"]))
+    return address is not None and _may_enter(snapshot, address, conversation.first)
+
+
 def _may_leave(snapshot: Snapshot, network: Network, packet: Packet) -> bool:
+    # A later fragment does not tell its ports; without the first one nobody can do anything with it.
+    if network.vpc_id is not None or packet["ip_frag"] == LATER_FRAGMENT:
+        return True
     rules = snapshot.where(EgressRule, "network_id", network.id)
     return any(is_about(rule, packet) for rule in rules) != network.egress_open
 

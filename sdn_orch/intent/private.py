@@ -66,7 +66,9 @@ def leaves_privately(
         if not _may_begin(snapshot, gateway, Direction.EGRESS, packet):
             return "the private gateway's list of rules does not let it out"
         public = _side_outside(gateway, words, memory)
-        conversation = Conversation(words.protocol, words.source, public, words.destination)
+        conversation = Conversation(
+            words.protocol, words.source, public, words.destination, Direction.EGRESS, packet
+        )
         memory.of(gateway.id).append(conversation)
     known = (each for each in snapshot.where(PrivateHop, "gateway_id", gateway.id) if each.address == hop)
     found = next(known, None)
@@ -91,7 +93,8 @@ def enters_privately(
             return "the private gateway's list of rules does not let it in"
         if memory.inside(gateway.id, words.protocol, words.destination, words.source) is not None:
             return "the machine talks to the same peer under the gateway's address already"
-        conversation = Conversation(words.protocol, words.destination, words.destination, words.source)
+        here, direction = words.destination, Direction.INGRESS
+        conversation = Conversation(words.protocol, here, here, words.source, direction, packet)
         memory.of(gateway.id).append(conversation)
     return under(packet, conversation.inside, "dst")
 

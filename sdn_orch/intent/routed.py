@@ -21,6 +21,7 @@ from sdn_orch.intent.gateways import (
 from sdn_orch.intent.mac import interface_identifier
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.outside import (
+    CUT,
     PUBLIC_MAC,
     Conversation,
     Conversations,
@@ -87,11 +88,16 @@ def routes_out(
     words = words_of(packet)
     if words is None:
         return "it belongs to no conversation"
-    if memory.inside(router, words.protocol, words.source, words.destination) is None:
-        is_judged = network.vpc_id is None and packet["ip_frag"] != LATER_FRAGMENT
-        if is_judged and _is_said(snapshot, network, Direction.EGRESS, packet) == network.egress_open:
+    known = memory.inside(router, words.protocol, words.source, words.destination)
+    if known is None:
+        if not _may_begin(snapshot, network, Direction.EGRESS, packet):
             return "the network's rules let nothing of the kind out"
-        memory.of(router).append(Conversation(words.protocol, words.source, words.source, words.destination))
+        here, direction = words.source, Direction.EGRESS
+        memory.of(router).append(
+            Conversation(words.protocol, here, here, words.destination, direction, packet)
+        )
+    elif not _goes_on(snapshot, network, known):
+        return CUT
     hop = next_hop(snapshot, uplink.range.id, 6)
     if hop is None:
         return "the next router is not known"
@@ -117,16 +123,29 @@ def routes_in(snapshot: Snapshot, router: str, packet: Packet, memory: Conversat
     words = words_of(packet)
     if words is None:
         return "it belongs to no conversation"
-    if memory.outside(router, words.protocol, words.destination, words.source) is None:
-        if target.vpc_id is None and not _is_said(snapshot, target, Direction.INGRESS, packet):
+    known = memory.outside(router, words.protocol, words.destination, words.source)
+    if known is None:
+        if not _may_begin(snapshot, target, Direction.INGRESS, packet):
             return "no firewall rule lets it in"
-        memory.of(router).append(
-            Conversation(words.protocol, words.destination, words.destination, words.source)
-        )
+        here, direction = words.destination, Direction.INGRESS
+        memory.of(router).append(Conversation(words.protocol, here, here, words.source, direction, packet))
+    elif not _goes_on(snapshot, target, known):
+        return CUT
     return target
 
 
-def _is_said(snapshot: Snapshot, network: Network, direction: Direction, packet: Packet) -> bool:
-    """Whether a rule of the network is about the packet."""
+def _goes_on(snapshot: Snapshot, network: Network, known: Conversation) -> bool:
+    return not network.cuts_connections or _may_begin(snapshot, network, known.direction, known.first)
+
+
+def _may_begin(snapshot: Snapshot, network: Network, direction: Direction, packet: Packet) -> bool:
+    """Whether the network's rules let a packet begin a conversation; a tier's are at its machines' edges."""
+    if network.vpc_id is not None:
+        return True
     rules = snapshot.where(RoutedRule, "network_id", network.id)
-    return any(rule.version == 6 and rule.direction is direction and is_about(rule, packet) for rule in rules)
+    is_said = any(
+        rule.version == 6 and rule.direction is direction and is_about(rule, packet) for rule in rules
+    )
+    if direction is Direction.INGRESS:
+        return is_said
+    return packet["ip_frag"] == LATER_FRAGMENT or is_said != network.egress_open

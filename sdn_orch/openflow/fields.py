@@ -1,8 +1,8 @@
 """The match fields that sdn-orch uses: OXM class, code and width.
 
 OpenFlow Switch Specification 1.3.5, section 7.2.3.7 for the basic class; ovs-fields(7) for the
-registers, `ip_ttl`, `ip_frag`, `ct_state` and the inside of neighbour discovery of Open vSwitch (classes
-0x0001 and 0x1000).
+registers, `ip_ttl`, `ip_frag`, what is known of connections and the inside of neighbour discovery of Open
+vSwitch (classes 0x0001 and 0x1000).
 """
 
 from __future__ import annotations
@@ -79,6 +79,14 @@ _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (
     ("reg2", NICIRA_1, 2, 32, True),
     ("reg3", NICIRA_1, 3, 32, True),
     ("ct_state", NICIRA_1, 105, 32, True),
+    # Of the packet that began the connection, as it was before any translation.
+    ("ct_nw_src", NICIRA_1, 120, 32, True),
+    ("ct_nw_dst", NICIRA_1, 121, 32, True),
+    ("ct_ipv6_src", NICIRA_1, 122, 128, True),
+    ("ct_ipv6_dst", NICIRA_1, 123, 128, True),
+    ("ct_nw_proto", NICIRA_1, 119, 8, False),
+    ("ct_tp_src", NICIRA_1, 124, 16, True),
+    ("ct_tp_dst", NICIRA_1, 125, 16, True),
     ("metadata", BASIC, 2, 64, True),
 )
 

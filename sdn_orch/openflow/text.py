@@ -63,8 +63,10 @@ _NAMES = {
     "tunnel_id": "tun_id",
 }
 _MAC = frozenset({"eth_src", "eth_dst", "arp_sha", "arp_tha", "ipv6_nd_sll", "ipv6_nd_tll"})
-_IPV4 = frozenset({"ipv4_src", "ipv4_dst", "arp_spa", "arp_tpa", "tun_src", "tun_dst"})
-_IPV6 = frozenset({"ipv6_src", "ipv6_dst", "ipv6_nd_target"})
+_IPV4 = frozenset(
+    {"ipv4_src", "ipv4_dst", "arp_spa", "arp_tpa", "tun_src", "tun_dst", "ct_nw_src", "ct_nw_dst"}
+)
+_IPV6 = frozenset({"ipv6_src", "ipv6_dst", "ipv6_nd_target", "ct_ipv6_src", "ct_ipv6_dst"})
 _HEXADECIMAL = frozenset(
     {
         "metadata",

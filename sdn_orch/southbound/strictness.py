@@ -17,6 +17,7 @@ from sdn_orch.openflow.values import (
     ApplyGroup,
     CheckPacketLarger,
     Clause,
+    ConnectionState,
     CopyField,
     DecrementTtl,
     Flow,
@@ -75,13 +76,32 @@ _BY_PREFIX: tuple[tuple[str, Callable[[Known], bool]], ...] = (
     ("sctp_", _transport(132)),
     ("icmpv4_", _is(eth_type=_IPV4, ip_proto=1)),
     ("icmpv6_", _is(eth_type=_IPV6, ip_proto=58)),
+    ("ct_nw_proto", lambda known: "ct_state" in known),
+    ("ct_tp_", lambda known: "ct_state" in known),
+    ("ct_nw_", lambda known: "ct_state" in known and known.get("eth_type") == _IPV4),
+    ("ct_ipv6_", lambda known: "ct_state" in known and known.get("eth_type") == _IPV6),
     ("vlan_pcp", lambda known: bool(known.get("vlan_vid", 0) & _VLAN_PRESENT)),
+)
+#: Any of these says that a packet belongs to a connection, or begins one.
+_CONNECTED = (
+    ConnectionState.NEW
+    | ConnectionState.ESTABLISHED
+    | ConnectionState.RELATED
+    | ConnectionState.REPLY
+    | ConnectionState.SOURCE_NAT
+    | ConnectionState.DESTINATION_NAT
 )
 _READ_ONLY = frozenset({"eth_type", "ip_proto"})
 
 
 def _met(field: str, known: Known) -> bool:
     return next((holds(known) for prefix, holds in _BY_PREFIX if field.startswith(prefix)), True)
+
+
+def _tells_connection(state: int, mask: int | None) -> bool:
+    """Whether a match of `ct_state` is of packets only of which a connection is known, or a new one."""
+    is_valid = state & ConnectionState.TRACKED and not state & ConnectionState.INVALID
+    return bool(state & _CONNECTED or (is_valid and (mask is None or mask & ConnectionState.INVALID)))
 
 
 def refuse_flow(
@@ -94,7 +114,9 @@ def refuse_flow(
         return "BAD_INSTRUCTION: BAD_TABLE_ID"
     known: Known = {}
     for field, value, mask in flow.match:
-        if mask is None or field == "vlan_vid":
+        if field == "ct_state" and not _tells_connection(value, mask):
+            continue
+        if mask is None or field in ("vlan_vid", "ct_state"):
             known[field] = value
     for field, value, _ in flow.match:
         if not capabilities.open_vswitch and FIELDS[field].oxm_class != BASIC:

@@ -10,6 +10,7 @@ were said back and the longest time in seconds that one took; without an answer 
 from __future__ import annotations
 
 import json
+import re
 import select
 import socket
 import sys
@@ -64,6 +65,12 @@ def listening(node: Any, port: int) -> Iterator[None]:
     finally:
         process.kill()
         process.wait()
+
+
+def heard(node: Any, port: int) -> int:
+    """How many bytes the sessions with this port that stand at a host have received there so far."""
+    shown = node.cmd(f"ss -Htin state established '( sport = :{port} or dport = :{port} )'")
+    return sum(map(int, re.findall(r"bytes_received:(\d+)", shown)))
 
 
 def ended(process: Any) -> dict[str, Any]:

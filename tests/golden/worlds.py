@@ -80,6 +80,7 @@ _WEB = replace(only4(network("web", 1, vpc_id="shop")), answers_names=True)
 _DB = only4(network("db", 2, vpc_id="shop", mtu=1400))
 
 _BLUE, _DUAL = only4(network("blue")), network("blue")
+_CUT = replace(_BLUE, cuts_connections=True)
 
 
 def outside(gateway: str, home: Network) -> list[Record]:
@@ -305,6 +306,11 @@ WORLDS: dict[str, list[Record]] = {
         *outside("edge2", _BLUE),
         *pair(_BLUE, ("edge1", 1), ("edge1", 2)),
     ],
+    "gateway-cuts": [
+        *edges(1),
+        *outside("edge1", _CUT),
+        *pair(_CUT, ("edge1", 1)),
+    ],
     "gateway6": [
         *edges(2),
         *outside6(_DUAL),
@@ -320,7 +326,13 @@ WORLDS: dict[str, list[Record]] = {
         *pair(_DB, ("edge2", 1)),
     ],
 }
-for _world, _gateway in (("gateway", "edge2"), ("gateway6", "edge2"), ("private-gateway", "edge1")):
+_GATEWAYS = {
+    "gateway": "edge2",
+    "gateway-cuts": "edge1",
+    "gateway6": "edge2",
+    "private-gateway": "edge1",
+}
+for _world, _gateway in _GATEWAYS.items():
     WORLDS[_world] = [
         replace(record, public_port=9) if isinstance(record, Switch) and record.id == _gateway else record
         for record in WORLDS[_world]

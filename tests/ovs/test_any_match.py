@@ -31,8 +31,10 @@ EVERYWHERE = (
 IPV4 = ("ipv4_src", "ipv4_dst", "ip_dscp", "ip_ecn", "ip_ttl")
 IPV6 = ("ipv6_src", "ipv6_dst", "ip_dscp", "ip_ecn", "ip_ttl")
 NEIGHBOUR = (*IPV6, "icmpv6_code", "ipv6_nd_reserved", "ipv6_nd_target", "ipv6_nd_options_type")
+#: What is known of its connection.
+KNOWN, KNOWN4, KNOWN6 = ("ct_tp_src", "ct_tp_dst"), ("ct_nw_src", "ct_nw_dst"), ("ct_ipv6_src", "ct_ipv6_dst")
 #: What a packet is, and the fields that it then has.
-FAMILIES: tuple[tuple[dict[str, int], tuple[str, ...]], ...] = (
+FAMILIES: tuple[tuple[dict[str, int | tuple[int, int]], tuple[str, ...]], ...] = (
     ({}, ()),
     ({"eth_type": 0x88CC}, ()),
     ({"eth_type": 0x0806}, ("arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha")),
@@ -40,6 +42,8 @@ FAMILIES: tuple[tuple[dict[str, int], tuple[str, ...]], ...] = (
     ({"eth_type": 0x0800, "ip_proto": 6}, (*IPV4, "tcp_src", "tcp_dst")),
     ({"eth_type": 0x0800, "ip_proto": 17}, (*IPV4, "udp_src", "udp_dst")),
     ({"eth_type": 0x0800, "ip_proto": 1}, (*IPV4, "icmpv4_type", "icmpv4_code")),
+    ({"eth_type": 0x0800, "ct_state": (0x20, 0x38), "ct_nw_proto": 6}, (*IPV4, *KNOWN, *KNOWN4)),
+    ({"eth_type": 0x86DD, "ct_state": (0x28, 0x38), "ct_nw_proto": 58}, (*IPV6, *KNOWN, *KNOWN6)),
     ({"eth_type": 0x86DD}, IPV6),
     ({"eth_type": 0x86DD, "ip_proto": 6}, (*IPV6, "tcp_src", "tcp_dst")),
     ({"eth_type": 0x86DD, "ip_proto": 17}, (*IPV6, "udp_src", "udp_dst")),

@@ -100,6 +100,7 @@ def outside(tier: Network) -> list[Record]:
     }
     guest = nic(tier, 10)
     alone, private = network("alone", 3), IPv4Network("198.18.0.0/24")
+    strict = dataclasses.replace(network("strict", 4), cuts_connections=True)
     web: dict[str, Any] = {"address_id": "source", "nic_id": guest.id, "guest": guest.ipv4, "protocol": 6}
     return [
         PublicRange(
@@ -144,21 +145,35 @@ def outside(tier: Network) -> list[Record]:
         Forward(id="one", public=(80, 80), private=(8080, 8080), **web),
         Forward(id="many", public=(1000, 1999), private=(1000, 1999), sources=(public,), **web),
         alone,
-        PublicAddress(
-            id="other",
-            range_id="range",
-            account_id="tenant",
-            address=public[12],
-            network_id="alone",
-            is_source_nat=True,
+        strict,
+        *(
+            PublicAddress(
+                id=id,
+                range_id="range",
+                account_id="tenant",
+                address=public[host],
+                network_id=home.id,
+                is_source_nat=True,
+            )
+            for id, host, home in (("other", 12, alone), ("strict", 13, strict))
         ),
         FirewallRule(id="open", address_id="other", protocol=1, icmp_type=8, icmp_code=0),
         FirewallRule(id="sctp", address_id="other", protocol=132, ports=(7, 9)),
-        EgressRule(id="out", network_id="alone", protocol=17, ports=(53, 53), destinations=(public,)),
+        FirewallRule(id="cut", address_id="strict", protocol=6, ports=(7, 9), sources=(public,)),
+        *(
+            EgressRule(
+                id=f"out of {home.id}",
+                network_id=home.id,
+                protocol=17,
+                ports=(53, 53),
+                destinations=(public,),
+            )
+            for home in (alone, strict)
+        ),
         *(
             RoutedRule(
-                id=f"routed {direction}",
-                network_id="alone",
+                id=f"routed {direction} {home.id}",
+                network_id=home.id,
                 direction=direction,
                 version=6,
                 protocol=58,
@@ -167,6 +182,7 @@ def outside(tier: Network) -> list[Record]:
                 sources=(public6,) if direction is Direction.INGRESS else (),
             )
             for direction in Direction
+            for home in (alone, strict)
         ),
     ]
 

@@ -74,7 +74,8 @@ def with_outside(random: Random, cloud: Cloud) -> Cloud:
     for network in snapshot.all(Network):
         if network.kind is NetworkKind.L2 or network.vpc_id is not None:
             continue
-        records.append(replace(network, egress_open=random.random() < 0.5))
+        cuts, is_open = random.random() < 0.5, random.random() < 0.5
+        records.append(replace(network, egress_open=is_open, cuts_connections=cuts))
         if network.kind is NetworkKind.ISOLATED:
             records += (_egress(random, network, index) for index in range(random.choice((0, 1, 2))))
             if network.ipv6 is not None:

@@ -1,4 +1,4 @@
-"""Tables and conversations together do what is meant: packets out, in, back, and round."""
+"""Tables and conversations together do what is meant: packets out, in, back, and round, and when rules go."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sdn_orch.dataplane.connections import Connections
 from sdn_orch.dataplane.pipeline import Table
 from sdn_orch.dataplane.simulate import trace
 from sdn_orch.dataplane.wires import Wires
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.gateways import gateway_of
 from sdn_orch.intent.meaning import arrives, delivers
 from sdn_orch.intent.model import Attachment, Nic, Switch
@@ -21,7 +22,7 @@ from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.private import private_gateway_at
 from sdn_orch.intent.routed import router_at
 from sdn_orch.intent.routing import PrivateGateway
-from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.snapshot import Delete, Snapshot
 from sdn_orch.intent.verdict import OUTSIDE, Verdict
 from sdn_orch.openflow.values import Group
 from tests.property.clouds import make_cloud
@@ -49,7 +50,10 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
     nics = [nic for nic in cloud.nics if nic.ipv4 is not None]
     nics6 = [nic for nic in cloud.nics if nic.ipv6 is not None]
     answers: list[tuple[Nic | None, Packet]] = []
-    for _ in range(WORDS_PER_CLOUD):
+    for number in range(WORDS_PER_CLOUD):
+        if number == WORDS_PER_CLOUD // 2:
+            snapshot = _without_some_rules(random, snapshot)
+            tables = compile_all(snapshot)
         choice = random.random()
         speaker: Nic | None = None
         if answers and choice < 0.4:
@@ -83,6 +87,12 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
         answers += _answers(snapshot, meant, peers)
         if random.random() < 0.3:
             answers.append((speaker, packet))
+
+
+def _without_some_rules(random: Random, snapshot: Snapshot) -> Snapshot:
+    """The same cloud without half of the firewalls' rules; they have let conversations begin."""
+    rules = [*snapshot.all(FirewallRule), *snapshot.all(EgressRule), *snapshot.all(RoutedRule)]
+    return snapshot.change([Delete(type(rule), rule.id) for rule in rules if random.random() < 0.5])
 
 
 def _gateway(snapshot: Snapshot, packet: Packet) -> str:

@@ -19,7 +19,7 @@ from sdn_orch.cli import app
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.balancers import Balancer, Certificate, Member
 from sdn_orch.intent.firewall import RoutedRule
-from sdn_orch.intent.model import Account, Attachment, Domain, Link, Machine, Nic, Switch
+from sdn_orch.intent.model import Account, Attachment, Domain, Link, Machine, Network, Nic, Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
@@ -210,6 +210,25 @@ def test_weights(world: World) -> None:
     assert world.ask("PUT", path, json={"weight": 5}, headers={"If-Match": "*"}).status_code == 200
     refused(world.ask("PUT", "/v1/balancers/lb/members/x", json={"weight": 5}), 404, "not-found")
     refused(world.ask("PUT", "/v1/balancers/x/members/first", json={"weight": 5}), 404, "not-found")
+
+
+def test_a_network_cuts_connections_when_it_is_told_to(world: World) -> None:
+    seen = world.ask("GET", "/v1/networks/red")
+    assert (seen.json()["id"], seen.json()["cuts_connections"]) == ("red", False)
+    on, match = {"cuts_connections": True}, {"If-Match": seen.headers["etag"]}
+    assert world.ask("PUT", "/v1/networks/red", Scope.READ, json=on).status_code == 403
+    changed = world.ask("PUT", "/v1/networks/red", Scope.OPERATE, json=on)
+    assert (changed.status_code, changed.json()["cuts_connections"]) == (200, True)
+    assert world.service.snapshot.need(Network, "red").cuts_connections
+    refused(world.ask("PUT", "/v1/networks/red", json=on, headers=match), 412, "changed")
+    wrong: list[Any] = [{"cuts_connections": 1}, {"cuts_connections": None}, {}, {**on, "x": 2}, []]
+    for body in wrong:
+        refused(world.ask("PUT", "/v1/networks/red", json=body), 400, "malformed")
+    refused(world.ask("PUT", "/v1/networks/none", json=on), 404, "not-found")
+    with_none = worlds.l2_network("flat")
+    world.service.write(lambda transaction: transaction.put(with_none))
+    said = refused(world.ask("PUT", "/v1/networks/flat", json=on), 422, "invalid")
+    assert "Network flat (flat): cuts_connections: L2 networks" in said["detail"]
 
 
 def test_what_is_known_already_is_not_sent_again(world: World) -> None:

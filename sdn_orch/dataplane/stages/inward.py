@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from sdn_orch.dataplane.pipeline import NETWORK, RULES, Punt, Table, flow, public_network, punt
 from sdn_orch.dataplane.rules import Refused, Said
+from sdn_orch.dataplane.stages import judged
 from sdn_orch.dataplane.stages.answer import answer_arp
 from sdn_orch.dataplane.stages.connection import ANNOUNCED, INVALID, KNOWN_OR_TRANSLATED, NEW
 from sdn_orch.dataplane.stages.protocols import (
@@ -64,8 +65,9 @@ def switch() -> Iterator[Said]:
     for ttl in (0, 1):
         yield flow(Table.ENTER, "spent", Match.of(eth_type=IPV4, ip_ttl=ttl))
     yield flow(Table.INGRESS, "invalid", Match.of(ct_state=INVALID))
+    yield from judged.known(Table.INGRESS, Table.INWARD)
     for state in KNOWN_OR_TRANSLATED:
-        yield flow(Table.INGRESS, "known", Match.of(ct_state=state), goto=Table.INWARD)
+        yield flow(Table.DESTINATION_NAT, "known", Match.of(ct_state=state), goto=Table.INWARD)
 
 
 def network(network: NetworkView) -> Iterator[Said]:
@@ -81,7 +83,7 @@ def address(address: AddressView) -> Iterator[Said]:
     yield answer_arp(address.public, address.mac, address.address, (*address.tag, Output(IN_PORT)))
     outside = Match.of(metadata=address.public, eth_type=IPV4, ipv4_dst=address.address)
     actions: tuple[Action, ...] = (
-        SetField("metadata", *address.router),
+        SetField("metadata", *address.entry),
         Track(address.zone, Table.INGRESS, translated=True),
     )
     if address.guest is not None:
@@ -101,13 +103,15 @@ def address(address: AddressView) -> Iterator[Said]:
 
 def begun(address: AddressView) -> Fields:
     """What begins a connection with the address, which is known as its NIC's by then if it has one alone."""
-    known_as = address.address if address.guest is None else address.guest
-    return {"metadata": address.router, "eth_type": IPV4, "ct_state": NEW, "ipv4_dst": known_as}
+    return {"metadata": address.router, "eth_type": IPV4, "ct_state": NEW, "ipv4_dst": address.known_as}
 
 
 def rule(address: AddressView, rule: FirewallRule, said: Iterable[TrafficRule]) -> Iterator[Said]:
     """What may come in, but for what others have `said` at its priority. A VPC has lists instead."""
-    if address.record.vpc_id is None:
+    if address.judged:
+        here: Fields = {"metadata": address.router, "eth_type": IPV4, "ct_nw_dst": address.known_as}
+        yield from judged.rule(rule, rule.slot, said, here, Table.INGRESS, lets=True)
+    elif address.record.vpc_id is None:
         for match in own_matches(rule, said, begun(address)):
             yield flow(Table.INGRESS, RULES[rule.slot], match, goto=Table.DESTINATION_NAT)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sdn_orch.dataplane import addresses, label
 from sdn_orch.dataplane.pipeline import RULES, Table, flow
 from sdn_orch.dataplane.rules import Refused, Said
+from sdn_orch.dataplane.stages import judged
 from sdn_orch.dataplane.stages.connection import ANNOUNCED, INVALID, KNOWN_OR_TRANSLATED, NEW
 from sdn_orch.dataplane.stages.protocols import FTP, IPV4, LATER_FRAGMENT, TAGGED, TCP
 from sdn_orch.dataplane.traffic import own_matches
@@ -36,8 +37,8 @@ def switch() -> Iterator[Said]:
     yield flow(Table.EGRESS, "invalid", Match.of(ct_state=INVALID))
     match = Match.of(eth_type=IPV4, ct_state=NEW, ip_frag=LATER_FRAGMENT)
     yield flow(Table.EGRESS, "later fragment", match, goto=Table.SOURCE_NAT)
+    yield from judged.known(Table.EGRESS, Table.SOURCE_NAT)
     for state in KNOWN_OR_TRANSLATED:
-        yield flow(Table.EGRESS, "known", Match.of(ct_state=state), goto=Table.SOURCE_NAT)
         yield flow(Table.SOURCE_NAT, "known", Match.of(ct_state=state), goto=Table.UPLINK)
 
 
@@ -45,18 +46,26 @@ def network(network: NetworkView, zone: int) -> Iterator[Said]:
     """What goes out under public addresses; and by the egress rules what of it may."""
     here: Fields = {"metadata": network.local, "eth_type": IPV4}
     track = Track(zone, Table.EGRESS, translated=True)
-    yield flow(Table.LEAVE, "network", Match.of(**here), (track,))
+    yield flow(Table.LEAVE, "network", Match.of(**here), (*network.judging, track))
     match, track = Match.of(ct_state=ANNOUNCED, **here), replace(track, table=Table.UPLINK, commit=True)
     yield flow(Table.EGRESS, "announced", match, (track,))
     is_open = network.record.egress_open or network.record.vpc_id is not None
+    if network.record.cuts_connections:
+        yield from judged.default({"metadata": network.routed, "eth_type": IPV4}, lets=is_open)
+        return
     new: Fields = {**here, "ct_state": NEW}
     yield flow(Table.EGRESS, "default", Match.of(**new), goto=Table.SOURCE_NAT if is_open else None)
 
 
 def rule(network: NetworkView, rule: EgressRule, said: Iterable[TrafficRule]) -> Iterator[Said]:
     """What may leave, or may not where all else may, but for what others have `said` at its priority."""
+    is_open = network.record.egress_open
+    if network.record.cuts_connections:
+        here: Fields = {"metadata": network.routed, "eth_type": IPV4}
+        yield from judged.rule(rule, rule.slot, said, here, Table.EGRESS, lets=not is_open)
+        return
     new: Fields = {"metadata": network.local, "eth_type": IPV4, "ct_state": NEW}
-    goto = None if network.record.egress_open else Table.SOURCE_NAT
+    goto = None if is_open else Table.SOURCE_NAT
     for match in own_matches(rule, said, new):
         yield flow(Table.EGRESS, RULES[rule.slot], match, goto=goto)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import NETWORK, RULES, Punt, Table, flow, public_network, punt
 from sdn_orch.dataplane.rules import Refused, Said
+from sdn_orch.dataplane.stages import judged
 from sdn_orch.dataplane.stages.answer import LINK_LAYER_ADDRESS, answer_nd
 from sdn_orch.dataplane.stages.connection import NEW
 from sdn_orch.dataplane.stages.outward import by_next_hop
@@ -71,9 +72,13 @@ def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
     is_tier = network.record.vpc_id is not None
     here: Fields = {"metadata": network.local, "eth_type": IPV6}
     new: Fields = {**here, "ct_state": NEW}
-    yield flow(Table.LEAVE, "network", Match.of(**here), (Track(uplink.zone, Table.EGRESS),))
+    track = Track(uplink.zone, Table.EGRESS)
+    yield flow(Table.LEAVE, "network", Match.of(**here), (*network.judging, track))
     is_open = network.record.egress_open or is_tier
-    yield flow(Table.EGRESS, "default", Match.of(**new), goto=Table.SOURCE_NAT if is_open else None)
+    if network.record.cuts_connections:
+        yield from judged.default({"metadata": network.routed, "eth_type": IPV6}, lets=is_open)
+    else:
+        yield flow(Table.EGRESS, "default", Match.of(**new), goto=Table.SOURCE_NAT if is_open else None)
     commit = (Track(uplink.zone, commit=True),)
     yield flow(Table.SOURCE_NAT, "new", Match.of(**new), commit, goto=Table.UPLINK)
     if uplink.next_hop is None:
@@ -84,11 +89,13 @@ def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
     outside: Fields = {"metadata": uplink.public, "eth_type": IPV6, "eth_dst": uplink.mac}
     yield flow(Table.ENTER, "forged", Match.of(**prefix_fields("src", network.record.ipv6), **outside))
     within = prefix_fields("dst", network.record.ipv6)
-    enter = (SetField("metadata", *uplink.router), Track(uplink.zone, Table.INGRESS))
+    enter = (SetField("metadata", *uplink.entry), Track(uplink.zone, Table.INGRESS))
     yield flow(Table.ENTER, "address", Match.of(**within, **outside), enter)
     if is_tier:
         match = Match.of(**within, **_begun(uplink))
-        yield flow(Table.INGRESS, "vpc", match, commit, goto=Table.INWARD)
+        yield flow(Table.INGRESS, "vpc", match, goto=Table.DESTINATION_NAT)
+    match = Match.of(**within, **_begun(uplink))
+    yield flow(Table.DESTINATION_NAT, "routed", match, commit, goto=Table.INWARD)
     match = Match.of(metadata=network.routed, eth_type=IPV6, **within)
     yield flow(Table.INWARD, "prefix", match, metadata=network.local, goto=Table.NEXT_HOP)
 
@@ -97,13 +104,19 @@ def rule(
     network: NetworkView, uplink: UplinkView, rule: RoutedRule, said: Iterable[TrafficRule]
 ) -> Iterator[Said]:
     """What may pass, or what may not leave where all else may; but for what others have `said` there."""
-    if rule.direction is Direction.INGRESS:
-        commit = (Track(uplink.zone, commit=True),)
+    is_ingress = rule.direction is Direction.INGRESS
+    lets = is_ingress or not network.record.egress_open
+    if network.record.cuts_connections:
+        here: Fields = {"metadata": network.routed, "eth_type": IPV6}
+        begun_in = Table.INGRESS if is_ingress else Table.EGRESS
+        yield from judged.rule(rule, rule.slot, said, here, begun_in, lets=lets)
+        return
+    if is_ingress:
         for match in own_matches(rule, said, _begun(uplink)):
-            yield flow(Table.INGRESS, RULES[rule.slot], match, commit, goto=Table.INWARD)
+            yield flow(Table.INGRESS, RULES[rule.slot], match, goto=Table.DESTINATION_NAT)
         return
     new: Fields = {"metadata": network.local, "eth_type": IPV6, "ct_state": NEW}
-    goto = None if network.record.egress_open else Table.SOURCE_NAT
+    goto = Table.SOURCE_NAT if lets else None
     for match in own_matches(rule, said, new):
         yield flow(Table.EGRESS, RULES[rule.slot], match, goto=goto)
 

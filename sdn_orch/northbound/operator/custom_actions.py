@@ -54,7 +54,9 @@ def _status(view: View, networks: tuple[Network, ...], _parameters: dict[str, st
     snapshot = view.world().snapshot
     lines: list[str] = []
     for network in networks:
-        lines.append(f"{network.name} {network.ipv4 or ''}: {_standing(lists.network(view, network))}")
+        lines.append(
+            f"{network.name} {network.ipv4 or ''}: {_standing(lists.network(view, snapshot, network))}"
+        )
         for nic in snapshot.where(Nic, "network_id", network.id):
             where = place(snapshot, nic) or "not plugged in anywhere"
             state = _standing(lists.port(view, nic)) if nic.active else "stopped"

@@ -26,6 +26,11 @@ def find_switch(snapshot: Snapshot, text: str) -> Switch:
     return _one(text, "switch", _switches(snapshot, text))
 
 
+def find_network(snapshot: Snapshot, text: str) -> Network:
+    """By UUID or name. Raises NotFound, Invalid when more than one fits."""
+    return _one(text, "network", _named(snapshot, Network, text))
+
+
 def find_nic(snapshot: Snapshot, text: str) -> Nic:
     """By UUID, MAC, or its machine's name. Raises NotFound, Invalid when more than one fits."""
     return _one(text, "NIC", _nics(snapshot, text))

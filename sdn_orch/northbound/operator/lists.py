@@ -29,9 +29,8 @@ def status(view: View) -> JSON:
     }
 
 
-def network(view: View, record: Network) -> JSON:
+def network(view: View, snapshot: Snapshot, record: Network) -> JSON:
     """A network with its addresses, members and condition."""
-    snapshot = view.world().snapshot
     vpc = snapshot.get(Vpc, record.vpc_id) if record.vpc_id else None
     return {
         "id": record.id,
@@ -45,6 +44,7 @@ def network(view: View, record: Network) -> JSON:
         "ipv6": _text(record.ipv6),
         "gateway6": _text(record.gateway6),
         "mtu": record.mtu,
+        "cuts_connections": record.cuts_connections,
         "nics": snapshot.count_where(Nic, "network_id", record.id),
         **status_row(snapshot, network_status(view, record)),
     }

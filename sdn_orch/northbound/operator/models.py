@@ -115,7 +115,17 @@ class NetworkAnswer(Standing):
     ipv6: str | None
     gateway6: str | None
     mtu: int
+    cuts_connections: bool
+    """Whether connections with the outside end as soon as no rule would let them begin."""
     nics: int
+
+
+class NetworkChange(Model):
+    """What CloudStack has no words for."""
+
+    cuts_connections: StrictBool
+    """Whether connections with the outside end with the firewall or egress rule that lets them; else they go
+    on, as through CloudStack's virtual router. Not for L2 networks and tiers of VPCs."""
 
 
 class NicAnswer(Standing):

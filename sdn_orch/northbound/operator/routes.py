@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -11,13 +12,14 @@ from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Link, Network, Nic, Switch
 from sdn_orch.northbound.operator import balancers, extension, flows, lists, objects, tokens, trace
 from sdn_orch.northbound.operator.declare import Asked, Declaration, cut, page, reads, writes
-from sdn_orch.northbound.operator.find import find_switch
+from sdn_orch.northbound.operator.find import find_network, find_switch
 from sdn_orch.northbound.operator.models import (
     BalancerAnswer,
     ExtensionAnswer,
     ExtensionCommand,
     MemberAnswer,
     NetworkAnswer,
+    NetworkChange,
     NicAnswer,
     ObjectAnswer,
     ObjectsQuery,
@@ -101,8 +103,37 @@ def list_links(asked: Asked) -> Any:
 @reads("/v1/networks", Page[NetworkAnswer], "Networks", query=Paged)
 def list_networks(asked: Asked) -> Any:
     """Every tenant's network with how far it has come."""
-    found = asked.view.world().snapshot.all(Network)
-    return page(found, partial(lists.network, asked.view), asked.query)
+    snapshot = asked.view.world().snapshot
+    return page(snapshot.all(Network), partial(lists.network, asked.view, snapshot), asked.query)
+
+
+@reads("/v1/networks/{network}", NetworkAnswer, "A network")
+def get_network(asked: Asked) -> Any:
+    """By name or id."""
+    snapshot = asked.service.snapshot
+    return lists.network(asked.view, snapshot, find_network(snapshot, asked.path["network"]))
+
+
+@writes(
+    "PUT",
+    "/v1/networks/{network}",
+    NetworkAnswer,
+    "Say whether a network cuts connections",
+    scope=Scope.OPERATE,
+    body=NetworkChange,
+)
+def put_network(asked: Asked) -> Any:
+    """By name or id; with If-Match only if it is still what the client saw. It holds for connections too that
+    stand already.
+    """
+
+    def use_case(transaction: Transaction) -> Any:
+        old = find_network(transaction.snapshot, asked.path["network"])
+        asked.check_match(NetworkAnswer(**lists.network(asked.view, transaction.snapshot, old)))
+        new = transaction.put(replace(old, cuts_connections=asked.body.cuts_connections))
+        return lists.network(asked.view, transaction.snapshot, new)
+
+    return asked.service.write(use_case)
 
 
 @reads("/v1/ports", Page[NicAnswer], "NICs", query=Paged)
