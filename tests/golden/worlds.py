@@ -11,7 +11,7 @@ from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Transport
-from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.public import NextHop, PublicAddress
 from sdn_orch.intent.routing import PrivateGateway, PrivateHop, StaticRoute
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.traffic import Direction, Verdict
@@ -24,6 +24,7 @@ from tests.unit.dataplane.worlds import (
     leaf_spine,
     network,
     nic,
+    public_range,
     tenant,
     vpc,
 )
@@ -104,14 +105,7 @@ def outside(gateway: str, home: Network) -> list[Record]:
     )
     web: dict[str, Any] = {"address_id": source.id, "protocol": 6}
     return [
-        PublicRange(
-            id="range",
-            ipv4=IPv4Network("203.0.113.0/24"),
-            gateway=IPv4Address("203.0.113.1"),
-            first=IPv4Address("203.0.113.10"),
-            last=IPv4Address("203.0.113.99"),
-            vlan=7,
-        ),
+        public_range(IPv4Network("203.0.113.0/24"), vlan=7),
         NextHop(id="hop", range_id="range", mac="52:54:00:00:00:01"),
         source,
         own,
@@ -164,16 +158,7 @@ def outside6(home: Network) -> list[Record]:
     """A public network with IPv6 in VLAN 7, an address for a network, and what passes its IPv6 firewall."""
     public4, public6 = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8:ff::/64")
     return [
-        PublicRange(
-            id="range",
-            ipv4=public4,
-            gateway=public4[1],
-            first=public4[10],
-            last=public4[99],
-            vlan=7,
-            ipv6=public6,
-            gateway6=public6[1],
-        ),
+        public_range(public4, public6, vlan=7),
         *(
             NextHop(id=f"hop{version}", range_id="range", mac="52:54:00:00:00:01", version=version)
             for version in (4, 6)

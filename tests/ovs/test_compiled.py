@@ -16,7 +16,7 @@ from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, Record, Switch, Transport
-from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.public import NextHop, PublicAddress
 from sdn_orch.intent.routing import PrivateGateway, PrivateHop, StaticRoute
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction, Verdict
@@ -33,6 +33,7 @@ from tests.unit.dataplane.worlds import (
     leaf_spine,
     network,
     nic,
+    public_range,
     tenant,
     vpc,
 )
@@ -103,16 +104,7 @@ def outside(tier: Network) -> list[Record]:
     strict = dataclasses.replace(network("strict", 4), cuts_connections=True)
     web: dict[str, Any] = {"address_id": "source", "nic_id": guest.id, "guest": guest.ipv4, "protocol": 6}
     return [
-        PublicRange(
-            id="range",
-            ipv4=public,
-            gateway=public[1],
-            first=public[10],
-            last=public[99],
-            vlan=7,
-            ipv6=public6,
-            gateway6=public6[1],
-        ),
+        public_range(public, public6, vlan=7),
         NextHop(id="hop", range_id="range", mac="52:54:00:00:00:01"),
         NextHop(id="hop6", range_id="range", mac="52:54:00:00:00:01", version=6),
         PublicAddress(id="source", address=public[10], is_source_nat=True, **address),

@@ -24,6 +24,7 @@ from sdn_orch.intent.snapshot import Put
 from sdn_orch.intent.traffic import Direction, Ports, Verdict
 from sdn_orch.intent.validate import check
 from tests.property.clouds import Cloud
+from tests.unit.dataplane.worlds import public_range
 
 #: The port of a gateway that leads outside.
 PUBLIC_PORT = 70
@@ -46,18 +47,7 @@ def with_outside(random: Random, cloud: Cloud) -> Cloud:
     gateways = random.sample(edges, min(len(edges), random.choice((1, 1, 2))))
     records: list[Record] = [replace(switch, public_port=PUBLIC_PORT) for switch in gateways]
     vlan, has_ipv6 = random.choice((None, 7)), random.random() < 0.85
-    records.append(
-        PublicRange(
-            id="range",
-            ipv4=_PREFIX,
-            gateway=_PREFIX[1],
-            first=_PREFIX[10],
-            last=_PREFIX[99],
-            vlan=vlan,
-            ipv6=_PREFIX6 if has_ipv6 else None,
-            gateway6=_PREFIX6[1] if has_ipv6 else None,
-        )
-    )
+    records.append(public_range(_PREFIX, _PREFIX6 if has_ipv6 else None, vlan=vlan))
     for version in (4, 6):
         if random.random() < 0.9:
             records.append(NextHop(id=f"hop{version}", range_id="range", mac=UPSTREAM, version=version))

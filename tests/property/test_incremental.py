@@ -55,6 +55,7 @@ from tests.unit.dataplane.worlds import (
     leaf_spine,
     network,
     nic,
+    public_range,
     tenant,
     vpc,
 )
@@ -508,15 +509,7 @@ def start(capabilities: Capabilities) -> Snapshot:
     records += [
         *(AclList(id=name, name=name) for name in LISTS),
         *(SecurityGroup(id=name, account_id="tenant", name=name) for name in GROUPS),
-        PublicRange(
-            id="range1",
-            ipv4=network4,
-            gateway=network4[1],
-            first=network4[10],
-            last=network4[99],
-            ipv6=network6,
-            gateway6=network6[1],
-        ),
+        public_range(network4, network6, id="range1"),
         *(
             NextHop(id=f"hop1/{version}", range_id="range1", mac="52:54:00:00:00:01", version=version)
             for version in (4, 6)
@@ -535,10 +528,6 @@ def start(capabilities: Capabilities) -> Snapshot:
         ),
     ]
     return Snapshot.of(*records)
-
-
-def version_of(snapshot: Snapshot, switch_id: str) -> int:
-    return snapshot.need(Switch, switch_id).capabilities.version
 
 
 def assert_same(one: Compiled, other: Compiled) -> None:

@@ -15,7 +15,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.errors import OwnerConflict
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Capabilities, Network, Nic, Record, Switch, Transport
-from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.values import OPENFLOW_15, Flow, Group, Match, Meter
@@ -28,6 +28,7 @@ from tests.unit.dataplane.worlds import (
     leaf_spine,
     network,
     nic,
+    public_range,
     tenant,
     vpc,
 )
@@ -228,7 +229,7 @@ def test_every_owner_is_compiled_once() -> None:
     home = network("home", vpc_id="shop")
     prefix = IPv4Network("203.0.113.0/24")
     outside = [
-        PublicRange(id="range", ipv4=prefix, gateway=prefix[1], first=prefix[10], last=prefix[99]),
+        public_range(prefix),
         PublicAddress(
             id="address", range_id="range", account_id="tenant", address=prefix[10], network_id="home"
         ),

@@ -18,12 +18,12 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, Record, Switch, Transport
 from sdn_orch.intent.packet import IPV4, UDP, Packet
-from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
+from sdn_orch.intent.public import NextHop, PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.values import OPENFLOW_13
 from tests.refusals import refusals
-from tests.unit.dataplane.worlds import PLAIN, attach, network, nic, tenant, vpc
+from tests.unit.dataplane.worlds import PLAIN, attach, network, nic, public_range, tenant, vpc
 
 _PUBLIC = IPv4Network("203.0.113.0/24")
 _PEER, _UPSTREAM = int(IPv4Address("192.0.2.80")), "52:54:00:00:00:01"
@@ -42,9 +42,7 @@ def world(home: Network, *more: Record, **address: Any) -> World:
             home,
             guest,
             attach(guest.id, "edge", 1),
-            PublicRange(
-                id="range", ipv4=_PUBLIC, gateway=_PUBLIC[1], first=_PUBLIC[10], last=_PUBLIC[99], vlan=7
-            ),
+            public_range(_PUBLIC, vlan=7),
             NextHop(id="hop", range_id="range", mac=_UPSTREAM),
             PublicAddress(id="own", range_id="range", account_id="tenant", address=_PUBLIC[11], **own),
             *more,

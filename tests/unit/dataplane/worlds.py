@@ -19,6 +19,7 @@ from sdn_orch.intent.model import (
     Transport,
     Vpc,
 )
+from sdn_orch.intent.public import PublicRange
 
 OPEN_VSWITCH = Capabilities(
     open_vswitch=True,
@@ -98,6 +99,22 @@ def network(
 def l2_network(id: str, account: str = "tenant") -> Network:
     """A network without addresses."""
     return Network(id=id, account_id=account, name=id, kind=NetworkKind.L2)
+
+
+def public_range(
+    ipv4: IPv4Network, ipv6: IPv6Network | None = None, *, id: str = "range", vlan: int | None = None
+) -> PublicRange:
+    """A public network: the first address of a prefix leads on, the tenth to the 99th are for tenants."""
+    return PublicRange(
+        id=id,
+        ipv4=ipv4,
+        gateway=ipv4[1],
+        first=ipv4[10],
+        last=ipv4[99],
+        vlan=vlan,
+        ipv6=ipv6,
+        gateway6=None if ipv6 is None else ipv6[1],
+    )
 
 
 def nic(home: Network, host: int, *, active: bool = True) -> Nic:
