@@ -46,13 +46,7 @@ class Clients:
 
     async def fresh(self, count: int) -> None:
         """So many connections, with one request each."""
-        left = iter(range(count))
-
-        async def one_after_the_other() -> None:
-            for _ in left:
-                await self._visit(1)
-
-        await asyncio.gather(*(one_after_the_other() for _ in range(_AT_ONCE)))
+        await _often(count, partial(self._visit, 1))
 
     async def endless(self, count: int) -> None:
         """Connections with one request each, so many at a time, until it is over."""
@@ -70,13 +64,7 @@ class Clients:
 
     async def datagrams(self, count: int) -> None:
         """So many sockets that ask once each."""
-        left = iter(range(count))
-
-        async def one_after_the_other() -> None:
-            for _ in left:
-                await self._ask()
-
-        await asyncio.gather(*(one_after_the_other() for _ in range(_AT_ONCE)))
+        await _often(count, self._ask)
 
     async def _until_over(
         self, tasks: Sequence[Coroutine[None, None, None]], is_ready: Callable[[], bool]
@@ -140,6 +128,17 @@ class Clients:
             self.broken.append(repr(error))
         finally:
             transport.close()
+
+
+async def _often(count: int, ask: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Do it so often, some at a time."""
+    left = iter(range(count))
+
+    async def one_after_the_other() -> None:
+        for _ in left:
+            await ask()
+
+    await asyncio.gather(*(one_after_the_other() for _ in range(_AT_ONCE)))
 
 
 async def _request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
