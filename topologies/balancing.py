@@ -15,31 +15,19 @@ from functools import partial
 from typing import Any
 
 from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.machines import Tenanted, bring_up
 from topologies.demo.outside import WEB, answering, open_outside
 from topologies.demo.tenants import ISOLATED, Cloudstack, Tenant
 from topologies.leaf_spine import INTERNET, LeafSpine
 
 
 @dataclass(frozen=True, slots=True)
-class Balanced:
+class Balanced(Tenanted):
     """A cloud with machines that serve, and the tenant's address that leads to them."""
 
-    cloud: Cloud
     tenant: Tenant
-    machines: dict[str, Machine]
     vms: dict[str, str]
     address: dict[str, Any]
-
-    def node(self, name: str) -> Any:
-        """The host that plays a machine, or the internet."""
-        return self.cloud.node(INTERNET if name == INTERNET else self.machines[name].host)
-
-    def home(self) -> str:
-        """The gateway that the address lives on; empty while it moves."""
-        rows = self.cloud.controller.ask_all("/v1/objects")
-        found = next(row["realised"] for row in rows if row["name"] == self.address["ipaddress"])
-        return str(found[0]) if found else ""
 
     def by_port(self, port: int, sources: Iterable[int]) -> list[str]:
         """Who answers somebody outside at each of these source ports."""
@@ -130,11 +118,10 @@ def balanced_cloud(members: int, hosts: int = 2, gateways: int = 2) -> Iterator[
             f"web{number}": made.machine(tenant, f"h{number}", f"web{number}", ("net", network))
             for number in range(1, members + 1)
         }
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
-        cloud.wait_realised(machine.nic_id for machine in machines.values())
-        take_addresses(cloud, list(machines.values()))
+        bring_up(cloud, machines.values())
         address = tenant.call.associateIpAddress(networkid=network)["ipaddress"]
         tenant.call.createEgressFirewallRule(networkid=network, protocol="all")
         vms = {row["name"]: row["id"] for row in tenant.call.listVirtualMachines()["virtualmachine"]}
-        with answering(cloud, {name: machine.host for name, machine in machines.items()}):
-            yield Balanced(cloud, tenant, machines, vms, address)
+        balanced = Balanced(cloud, machines, tenant, vms, address)
+        with answering(cloud, balanced.hosts()):
+            yield balanced

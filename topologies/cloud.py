@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -140,6 +141,20 @@ class Cloud:
         """Cut or mend the cable between two switches."""
         subprocess.run(["ip", "link", "set", self.interface(a, b), "up" if up else "down"], check=True)
 
+    @contextmanager
+    def cut_off(self, gateway: str, address: str) -> Iterator[None]:
+        """The gateway at which a public address lives loses its cables, and gets them back afterwards."""
+        cables = [cable for cable in self.cables() if gateway in cable]
+        for cable in cables:
+            self.set_cable(*cable, up=False)
+        try:
+            self.controller.wait(lambda: self.home(address) not in ("", gateway), "the address to move")
+            yield
+        finally:
+            for cable in cables:
+                self.set_cable(*cable, up=True)
+        self.controller.wait(lambda: self.home(address) == gateway, "the address to come back")
+
     def _build(self) -> None:
         """Make the nodes and what lies between them."""
         self._network = MarkedNetwork(self.topo, self._footprint, self.controller.openflow_port)
@@ -228,6 +243,29 @@ class Cloud:
             return not any(row["condition"] == "pending" and row["note"] is None for row in items)
 
         self.controller.wait(realised, "everything to be realised", patience)
+
+    def row(self, name: str) -> dict[str, Any]:
+        """How far the object with a name has come, as the operator's door tells it."""
+        found: dict[str, Any] = next(
+            row for row in self.controller.ask_all("/v1/objects") if row["name"] == name
+        )
+        return found
+
+    def home(self, address: str) -> str:
+        """The gateway at which a public address lives; empty while it is at none."""
+        return next(iter(self.row(address)["realised"]), "")
+
+    @contextmanager
+    def serving(self, host: str, port: int, *command: str) -> Iterator[None]:
+        """A program runs in a host, and listens at a TCP port."""
+        node = self.node(host)
+        process = node.popen(list(command), stdout=subprocess.DEVNULL)
+        try:
+            self.controller.wait(lambda: f":{port} " in node.cmd("ss -Hltn"), f"{command[0]} to listen")
+            yield
+        finally:
+            process.kill()
+            process.wait()
 
     def lease4(self, host: str) -> subprocess.Popen[str]:
         """Start a DHCP client in the host. The process ends once it has an address or gives up."""

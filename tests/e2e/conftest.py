@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.fabrics import FABRICS, Fabric, Placed, place
 from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.machines import Machine, bring_up
 from topologies.demo.tenants import make_tenants
 from topologies.leaf_spine import LeafSpine
 
@@ -34,9 +34,7 @@ def running() -> Iterator[Running]:
         hosts = [host.name for host in cloud.network.hosts]
         free = hosts[HOSTS - 1 :: HOSTS]
         machines = make_tenants(cloud.controller, [host for host in hosts if host not in free])
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines)
-        cloud.wait_realised(machine.nic_id for machine in machines)
-        take_addresses(cloud, machines)
+        bring_up(cloud, machines)
         yield Running(cloud, {machine.name: machine for machine in machines}, free)
 
 
@@ -45,6 +43,4 @@ def placed(request: pytest.FixtureRequest) -> Iterator[Placed]:
     fabric: Fabric = request.param
     with fabric.cloud(fabric.made, fabric.settings, fabric.attachments) as cloud:
         cloud.start()
-        made = place(fabric, cloud)
-        take_addresses(cloud, list(made.machines.values()))
-        yield made
+        yield place(fabric, cloud)

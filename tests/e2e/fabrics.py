@@ -21,7 +21,7 @@ from mininet.topo import Topo
 from sdn_orch.dataplane import addresses
 from topologies.cloud import Cloud
 from topologies.controller import Sections
-from topologies.demo.machines import Machine
+from topologies.demo.machines import Machine, Tenanted, bring_up
 from topologies.demo.tenants import ISOLATED, TIER, Cloudstack, Tenant
 from topologies.hypervisors import Hypervisors
 from topologies.leaf_spine import LeafSpine
@@ -108,20 +108,14 @@ def on(*fabrics: Fabric) -> pytest.MarkDecorator:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Tenanted):
     """A cloud on a fabric, with machines by their names, and the other hosts of the first two edges."""
 
     fabric: Fabric
-    cloud: Cloud
     cloudstack: Cloudstack
-    machines: dict[str, Machine]
     tenants: tuple[Tenant, ...] = ()
     free: tuple[str, str] = (f"h{FREE_PORT}", f"h{HOSTS + FREE_PORT}")
     strangers: tuple[str, str] = (f"h{HOSTS}", f"h{2 * HOSTS}")
-
-    def node(self, name: str) -> Any:
-        """The host that plays a machine."""
-        return self.cloud.node(self.machines[name].host)
 
     def nodes(self) -> dict[str, Any]:
         """The hosts by the names of their machines, and those without one by their own."""
@@ -140,15 +134,12 @@ class Placed:
 
 
 def place(fabric: Fabric, cloud: Cloud) -> Placed:
-    """Make tenants and machines on a running cloud, and plug them in; addresses are still to be taken."""
+    """Make tenants and machines on a running cloud, plug them in and let them take their addresses."""
     made = Cloudstack(cloud.controller, **fabric.physical_network)
     red, blue = made.tenant("red"), made.tenant("blue")
     red_net = made.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
     blue_net = made.network(blue, "blue-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
-    offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
-    vpc = blue.call.createVPC(
-        name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
-    )["vpc"]["id"]
+    vpc = made.vpc(blue)
     web = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
     data = made.network(
         blue, "data", TIER, "10.20.2.1", "2001:db8:12::/64", vpcid=vpc, privatemtu=fabric.data_mtu
@@ -169,6 +160,5 @@ def place(fabric: Fabric, cloud: Cloud) -> Placed:
             if realm is None:
                 more["ipaddress"] = f"10.1.1.{address}"
             machines[name] = made.machine(tenant, f"h{number}", name, (network, id), realm, **more)
-    cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
-    cloud.wait_realised(machine.nic_id for machine in machines.values())
-    return Placed(fabric, cloud, made, machines, (red, blue))
+    bring_up(cloud, machines.values())
+    return Placed(cloud, machines, fabric, made, (red, blue))

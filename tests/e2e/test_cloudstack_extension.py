@@ -19,12 +19,12 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.answers import get
 from tests.e2e.ping import ask, reach
-from tests.e2e.test_north_south import get
 from tests.extension import run
 from tests.management_server import CommandFailed, ManagementServer, Net, Vm, Vpc
 from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.machines import Machine, bring_up
 from topologies.demo.outside import FAR, WEB, answering, open_outside
 from topologies.leaf_spine import INTERNET, LeafSpine
 
@@ -56,9 +56,7 @@ class Site:
 
     def boot(self, host: str, vm: Vm) -> None:
         """The machine is plugged in and takes its address."""
-        self.cloud.plug([(host, vm.uuid, vm.mac)])
-        self.cloud.wait_realised([vm.uuid])
-        take_addresses(self.cloud, [Machine(host, host, "", "", "", vm.uuid, vm.mac, vm.ip, vm.ip6 or None)])
+        bring_up(self.cloud, [Machine(host, host, "", "", "", vm.uuid, vm.mac, vm.ip, vm.ip6 or None)])
 
     def end(self, net: Net, *vms: Vm) -> None:
         """Machines are destroyed, and their network with them."""

@@ -13,7 +13,7 @@ from dns.rrset import from_text
 
 from tests.name_server import NameServer
 from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.machines import Tenanted, bring_up
 from topologies.demo.tenants import ISOLATED, TIER, Cloudstack
 from topologies.leaf_spine import LeafSpine
 
@@ -36,23 +36,19 @@ def resolve(query: Message) -> Iterable[bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Tenanted):
     """A cloud whose zone has a resolver, and machines by name."""
 
-    cloud: Cloud
     resolver: NameServer
-    machines: dict[str, Machine]
 
     def dig(self, who: str, *words: str, gateway: str = "10.1.1.1") -> list[str]:
         """What `dig` says in short."""
-        node = self.cloud.node(self.machines[who].host)
-        said: str = node.cmd(f"dig @{gateway} +short +tries=2 +time=5 {' '.join(words)}")
+        said: str = self.node(who).cmd(f"dig @{gateway} +short +tries=2 +time=5 {' '.join(words)}")
         return said.split()
 
     def status(self, who: str, *words: str) -> str:
         """The head of what `dig` says."""
-        node = self.cloud.node(self.machines[who].host)
-        return str(node.cmd(f"dig @10.1.1.1 +tries=2 +time=5 +noall +comments {' '.join(words)}"))
+        return str(self.node(who).cmd(f"dig @10.1.1.1 +tries=2 +time=5 +noall +comments {' '.join(words)}"))
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +63,7 @@ def asking() -> Iterator[Asking]:
         red_net = made.network(
             red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64", networkdomain="red.example"
         )
-        offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
-        vpc = blue.call.createVPC(
-            name="shop",
-            displaytext="shop",
-            cidr="10.1.0.0/16",
-            vpcofferingid=offering,
-            zoneid=made.zone,
-            networkdomain="shop.example",
-        )["vpc"]["id"]
+        vpc = made.vpc(blue, "10.1.0.0/16", networkdomain="shop.example")
         web = made.network(blue, "web", TIER, "10.1.1.1", "2001:db8:11::/64", vpcid=vpc)
         data = made.network(blue, "data", TIER, "10.1.2.1", "2001:db8:12::/64", vpcid=vpc)
         machines = {
@@ -84,10 +72,8 @@ def asking() -> Iterator[Asking]:
             "web1": made.machine(blue, "h2", "web1", ("web", web), "shop", ipaddress="10.1.1.10"),
             "data1": made.machine(blue, "h4", "data1", ("data", data), "shop", ipaddress="10.1.2.10"),
         }
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
-        cloud.wait_realised(machine.nic_id for machine in machines.values())
-        take_addresses(cloud, list(machines.values()))
-        yield Asking(cloud, resolver, machines)
+        bring_up(cloud, machines.values())
+        yield Asking(cloud, machines, resolver)
 
 
 def test_machines_find_each_other_by_name(asking: Asking) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
@@ -64,22 +61,12 @@ def test_gateways_answer_and_exhausted_packets_are_reported(placed: Placed) -> N
         assert "From 2001:db8:11::1 icmp_seq=1 Time exceeded: Hop limit" in told and " 0 received" in told
 
 
-def is_listening(node: Any) -> bool:
-    """Whether iperf3 has come up."""
-    return ":5201" in node.cmd("ss -ltn")
-
-
 def test_tcp_goes_across(placed: Placed) -> None:
     for source, target in (("red1", "red3"), ("web1", "data2")):
-        near, far = placed.node(source), placed.node(target)
-        server = far.popen(["iperf3", "-s", "-1"])
-        try:
-            placed.cloud.controller.wait(partial(is_listening, far), "iperf3 to listen")
-            output = near.cmd(f"iperf3 -c {placed.machines[target].ipv4} -n 5M")
+        far = placed.machines[target]
+        with placed.cloud.serving(far.host, 5201, "iperf3", "-s", "-1"):
+            output = placed.node(source).cmd(f"iperf3 -c {far.ipv4} -n 5M")
             assert "iperf Done." in output, output
-        finally:
-            server.kill()
-            server.wait()
 
 
 def test_group_addresses_reach_the_networks_members_once(placed: Placed) -> None:

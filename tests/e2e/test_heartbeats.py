@@ -11,7 +11,7 @@ import pytest
 
 from topologies.cloud import Cloud
 from topologies.death import BAR, HANGS, IS_KILLED, die_under_traffic, wait_watched
-from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.machines import Machine, bring_up
 from topologies.demo.tenants import ISOLATED, Cloudstack
 from topologies.leaf_spine import LeafSpine
 from topologies.separate import SeparateCloud
@@ -48,9 +48,7 @@ def pair() -> Iterator[tuple[Cloud, Machine, Machine]]:
         tenant = cloudstack.tenant("red")
         network = cloudstack.network(tenant, "red-net", ISOLATED, "10.1.1.1", "fd00:0:0:1::/64")
         machines = [cloudstack.machine(tenant, host, host, ("red-net", network)) for host in ("h1", "h2")]
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines)
-        cloud.wait_realised(machine.nic_id for machine in machines)
-        take_addresses(cloud, machines)
+        bring_up(cloud, machines)
         wait_watched(cloud)
         yield cloud, machines[0], machines[1]
 

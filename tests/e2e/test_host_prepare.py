@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.ping import ask, reach
 from tests.extension import run
 from tests.management_server import ManagementServer, Net, Vm
-from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.machines import Machine, bring_up
 from topologies.hypervisors import TUNNEL_PORT, Hypervisors
 from topologies.separate import SeparateCloud
 
@@ -26,11 +26,7 @@ def test_machines_on_prepared_hosts_reach_each_other() -> None:
         vms = [Vm(700 + n, f"h{n}", f"02:01:00:d1:00:0{n}", f"10.1.1.1{n}") for n in (1, 2)]
         for vm in vms:
             manager.start(net, vm)
-        cloud.plug([(vm.name, vm.uuid, vm.mac) for vm in vms])
-        cloud.wait_realised([vm.uuid for vm in vms])
-        take_addresses(
-            cloud, [Machine(vm.name, vm.name, "", "", "", vm.uuid, vm.mac, vm.ip, None) for vm in vms]
-        )
+        bring_up(cloud, [Machine(vm.name, vm.name, "", "", "", vm.uuid, vm.mac, vm.ip, None) for vm in vms])
         assert " 3 received" in reach(cloud.node("h1"), vms[1].ip)
 
         # One of the hosts as it is without us: open, without controller and tunnel.

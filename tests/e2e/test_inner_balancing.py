@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.answers import get
 from topologies.balancing import ended
 from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.machines import Tenanted, bring_up
 from topologies.demo.outside import WEB, answering, open_outside
 from topologies.demo.tenants import TIER, Cloudstack, Tenant
 from topologies.leaf_spine import LeafSpine
@@ -27,12 +28,10 @@ PLACES = {"web1": "h1", "web2": "h3", "app1": "h4", "app2": "h5", "app3": "h6"}
 
 
 @dataclass(frozen=True, slots=True)
-class Tiers:
+class Tiers(Tenanted):
     """A VPC with clients in one tier, and members and a balancer in the other."""
 
-    cloud: Cloud
     tenant: Tenant
-    machines: dict[str, Machine]
     tier: str
     balancer: str
     address: str
@@ -50,8 +49,7 @@ class Tiers:
     def clients(self, name: str, kind: str, count: int) -> Any:
         """Clients of the balancer in a machine."""
         command = ["python3", "-m", "topologies.demo.clients", kind, self.address, "80", str(count)]
-        node = self.cloud.node(self.machines[name].host)
-        return node.popen(command, stdin=-1, stdout=-1, text=True)
+        return self.node(name).popen(command, stdin=-1, stdout=-1, text=True)
 
     def asked(self, name: str, count: int) -> Counter[str]:
         """Who answers a machine."""
@@ -68,10 +66,7 @@ def tiers() -> Iterator[Tiers]:
         made = Cloudstack(cloud.controller)
         made.public_range()
         tenant = made.tenant("blue")
-        offering = tenant.call.listVPCOfferings()["vpcoffering"][0]["id"]
-        vpc = tenant.call.createVPC(
-            name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
-        )["vpc"]["id"]
+        vpc = made.vpc(tenant)
         web = made.network(tenant, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
         app = made.network(tenant, "app", _INNER_TIER, "10.20.2.1", "2001:db8:12::/64", vpcid=vpc)
         networks = {"web": ("web", web), "app": ("app", app)}
@@ -79,15 +74,14 @@ def tiers() -> Iterator[Tiers]:
             name: made.machine(tenant, host, name, networks[name[:3]], "shop")
             for name, host in PLACES.items()
         }
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
-        cloud.wait_realised(machine.nic_id for machine in machines.values())
-        take_addresses(cloud, list(machines.values()))
+        bring_up(cloud, machines.values())
         balancer = tenant.call.createLoadBalancer(
             algorithm="roundrobin", name="inner", sourceport=80, instanceport=WEB, scheme="Internal",
             networkid=app, sourceipaddressnetworkid=app,
         )["loadbalancer"]  # fmt: skip
-        with answering(cloud, {name: machine.host for name, machine in machines.items()}):
-            yield Tiers(cloud, tenant, machines, app, balancer["id"], balancer["sourceipaddress"])
+        here = Tiers(cloud, machines, tenant, app, balancer["id"], balancer["sourceipaddress"])
+        with answering(cloud, here.hosts()):
+            yield here
 
 
 def test_clients_of_both_tiers_are_spread_over_the_members(tiers: Tiers) -> None:
@@ -101,13 +95,12 @@ def test_clients_of_both_tiers_are_spread_over_the_members(tiers: Tiers) -> None
     for client in POOL:
         answered = tiers.asked(client, 20)
         assert client not in answered and set(answered) <= set(POOL), (client, answered)
-    node = tiers.cloud.node(tiers.machines["web1"].host)
-    seen = json.loads(node.cmd(f"curl -s -m 2 http://{tiers.address}/"))
+    node = tiers.node("web1")
+    seen = json.loads(get(node, tiers.address, 80))
     assert seen["from"] == tiers.machines["web1"].ipv4
     # Who is not asked for: another port of the address, and the members themselves as before.
-    assert node.cmd(f"curl -s -m 1 http://{tiers.address}:81/") == ""
-    direct = node.cmd(f"curl -s -m 2 http://{tiers.machines['app1'].ipv4}:{WEB}/")
-    assert json.loads(direct)["name"] == "app1"
+    assert get(node, tiers.address, 81) == ""
+    assert json.loads(get(node, tiers.machines["app1"].ipv4))["name"] == "app1"
 
 
 def test_members_are_drained_without_a_broken_connection(tiers: Tiers) -> None:
@@ -133,8 +126,8 @@ def test_the_tiers_lists_judge_what_goes_to_members(tiers: Tiers) -> None:
     was = call.listNetworks(id=tiers.tier)["network"][0]["aclid"]
     call.replaceNetworkACLList(aclid=chosen, networkid=tiers.tier)
     tiers.cloud.wait_objects()
-    node = tiers.cloud.node(tiers.machines["web1"].host)
-    assert node.cmd(f"curl -s -m 1 http://{tiers.address}/") == ""
+    node = tiers.node("web1")
+    assert get(node, tiers.address, 80) == ""
     call.createNetworkACL(
         aclid=chosen, protocol="tcp", startport=WEB, endport=WEB, number=1, action="allow",
         traffictype="ingress", cidrlist="10.20.1.0/24",

@@ -12,130 +12,27 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.answers import get, told
+from tests.e2e.north import North, north_cloud
 from tests.e2e.ping import ask, reach
 from tests.e2e.scan import scan
 from tests.e2e.talk import ended, listening, running
-from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
-from topologies.demo.outside import FAR, NEAR, answering, open_outside
-from topologies.demo.tenants import ISOLATED, TIER, Cloudstack, Tenant
-from topologies.leaf_spine import INTERNET, LeafSpine
+from topologies.demo.outside import FAR, NEAR
+from topologies.leaf_spine import INTERNET
 
 pytestmark = pytest.mark.mininet
 
 
-@dataclass(frozen=True, slots=True)
-class North:
-    """The cloud with its machines, and who owns them."""
-
-    cloud: Cloud
-    made: Cloudstack
-    tenants: dict[str, Tenant]
-    machines: dict[str, Machine]
-    networks: dict[str, str]
-
-    def node(self, name: str) -> Any:
-        """The host that plays a machine, or the internet."""
-        return self.cloud.node(INTERNET if name == INTERNET else self.machines[name].host)
-
-    def call(self, name: str) -> Any:
-        """The calls of the tenant who has the machine."""
-        return self.tenants[self.machines[name].tenant].call
-
-    def vm(self, name: str) -> str:
-        """The id of a machine."""
-        found: str = self.call(name).listVirtualMachines(name=name)["virtualmachine"][0]["id"]
-        return found
-
-    def source_nat(self, name: str) -> dict[str, Any]:
-        """The address under which a machine's network goes out."""
-        listed = self.call(name).listPublicIpAddresses(issourcenat=True)["publicipaddress"]
-        network = self.networks[self.machines[name].network]
-        found: dict[str, Any] = next(
-            row for row in listed if row.get("associatednetworkid") == network or row.get("vpcid")
-        )
-        return found
-
-    def home(self, address: str) -> str:
-        """The gateway at which an address lives; empty while it is at none."""
-        rows = self.cloud.controller.ask_all("/v1/objects")
-        found: list[str] = next(row["realised"] for row in rows if row["name"] == address)
-        return found[0] if found else ""
-
-    @contextmanager
-    def cut_off(self, gateway: str, address: str) -> Iterator[None]:
-        """The gateway at which an address lives loses all its cables, and gets them again afterwards."""
-        for spine in ("spine1", "spine2"):
-            self.cloud.set_cable(gateway, spine, up=False)
-        try:
-            self.cloud.controller.wait(lambda: self.home(address) not in ("", gateway), "the address to move")
-            yield
-        finally:
-            for spine in ("spine1", "spine2"):
-                self.cloud.set_cable(gateway, spine, up=True)
-        self.cloud.controller.wait(lambda: self.home(address) == gateway, "the address to come back")
-
-    def address(self, name: str) -> dict[str, Any]:
-        """One more address for a machine's network."""
-        network = self.networks[self.machines[name].network]
-        found: dict[str, Any] = self.call(name).associateIpAddress(networkid=network)["ipaddress"]
-        return found
-
-
 @pytest.fixture(scope="module")
-def north() -> Iterator[North]:
-    with Cloud(partial(LeafSpine, leaves=4, hosts=2, gateways=2)) as cloud:
-        cloud.start()
-        open_outside(cloud)
-        made = Cloudstack(cloud.controller)
-        made.public_range()
-        red, blue = made.tenant("red"), made.tenant("blue")
-        networks = {
-            "red-net": made.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64"),
-            "blue-net": made.network(blue, "blue-net", ISOLATED, "10.1.1.1", "2001:db8:2::/64"),
-        }
-        rows = [("red1", red, "h1", "10.1.1.10"), ("red2", red, "h3", "10.1.1.11")]
-        rows += [("blue1", blue, "h2", "10.1.1.10"), ("blue2", blue, "h5", "10.1.1.11")]
-        machines: dict[str, Machine] = {}
-        for name, tenant, host, address in rows:
-            network = f"{tenant.name}-net"
-            machines[name] = made.machine(tenant, host, name, (network, networks[network]), ipaddress=address)
-        offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
-        vpc = blue.call.createVPC(
-            name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
-        )["vpc"]["id"]
-        networks["web"] = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
-        machines["web1"] = made.machine(blue, "h7", "web1", ("web", networks["web"]), "shop")
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
-        cloud.wait_realised(machine.nic_id for machine in machines.values())
-        take_addresses(cloud, list(machines.values()))
-        yield North(cloud, made, {"red": red, "blue": blue}, machines, networks)
-
-
-@pytest.fixture(scope="module")
-def served(north: North) -> Iterator[North]:
-    """Every machine and the internet answer HTTP at port 8080 with their names, and UDP at 9000."""
-    hosts = {name: machine.host for name, machine in north.machines.items()}
-    with answering(north.cloud, hosts | {INTERNET: INTERNET}):
+def served() -> Iterator[North]:
+    hosts = {"red1": "h1", "red2": "h3", "blue1": "h2", "blue2": "h5", "web1": "h7"}
+    with north_cloud(hosts) as north:
         yield north
-
-
-def get(node: Any, address: str, port: int) -> str:
-    """What answers HTTP there; empty if nothing does."""
-    return str(node.cmd(f"curl -s -m 2 http://{address}:{port}/")).strip()
-
-
-def told(node: Any, address: str, port: int) -> str:
-    """What answers one datagram there; empty if nothing does."""
-    script = f"exec 3<>/dev/udp/{address}/{port}; echo hello >&3; timeout 1 head -n 1 <&3"
-    return str(node.cmd(f"bash -c '{script}'")).strip()
 
 
 def test_nothing_leaves_until_an_egress_rule_lets_it(served: North) -> None:
@@ -201,7 +98,7 @@ def test_forwarded_ports_and_the_firewall(served: North) -> None:
     served.cloud.wait_objects()
     assert json.loads(get(internet, address["ipaddress"], 80)) == {"name": "red2", "from": NEAR}
     assert json.loads(told(internet, address["ipaddress"], 5000))["name"] == "red1"
-    assert str(internet.cmd(f"curl -s -m 2 --interface {FAR} http://{address['ipaddress']}/")) == ""
+    assert get(internet, address["ipaddress"], 80, "--interface", FAR) == ""
     assert get(internet, address["ipaddress"], 81) == ""
     assert told(internet, address["ipaddress"], 5001) == "", "the firewall is open, but it leads to nobody"
     call.deleteFirewallRule(id=tcp)
@@ -249,10 +146,10 @@ def test_addresses_move_when_their_gateway_dies_and_back_when_it_returns(served:
     address = served.source_nat("red1")["ipaddress"]
 
     served.cloud.wait_objects()
-    first = served.home(address)
+    first = served.cloud.home(address)
     pings = red1.popen(["ping", "-i", "0.01", "-c", "600", "-W", "1", FAR], stdout=-1, text=True)
     time.sleep(1)
-    with served.cut_off(first, address):
+    with served.cloud.cut_off(first, address):
         time.sleep(1.5)
     output, _ = pings.communicate(timeout=30)
     sent, received = map(int, re.findall(r"(\d+) packets transmitted, (\d+) received", output)[0])
@@ -315,16 +212,9 @@ print(b"".join(got).decode(), end="")
 def serving_files(north: North, name: str, directory: Path) -> Iterator[None]:
     """A host serves a file with its name by FTP."""
     (directory / "greeting").write_text(name)
-    node = north.node(name)
-    server = node.popen(
-        [sys.executable, "-m", "pyftpdlib", "-i", "0.0.0.0", "-p", "21", "-d", str(directory)]
-    )
-    try:
-        north.cloud.controller.wait(lambda: ":21 " in node.cmd("ss -ltn"), f"{name} to serve files")
+    server = [sys.executable, "-m", "pyftpdlib", "-i", "0.0.0.0", "-p", "21", "-d", str(directory)]
+    with north.cloud.serving(north.hosts(INTERNET)[name], 21, *server):
         yield
-    finally:
-        server.kill()
-        server.wait()
 
 
 def fetch(node: Any, address: str, mode: str) -> str:
@@ -363,11 +253,11 @@ def test_sessions_outlive_their_gateway(served: North) -> None:
         virtualmachineid=served.vm("red2"), openfirewall=True,
     )  # fmt: skip
     served.cloud.wait_objects()
-    first = served.home(address["ipaddress"])
+    first = served.cloud.home(address["ipaddress"])
     with listening(internet, 7000), listening(red2, 7001):
         talks = [running(red2, "to", FAR, "7000"), running(internet, "to", address["ipaddress"], "7000")]
         time.sleep(1)
-        with served.cut_off(first, address["ipaddress"]):
+        with served.cloud.cut_off(first, address["ipaddress"]):
             time.sleep(1)
         time.sleep(1)
         for found in map(ended, talks):

@@ -11,60 +11,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import pytest
 
+from tests.e2e.answers import get, told
+from tests.e2e.north import North, north_cloud
 from tests.e2e.ping import ask, reach
 from tests.e2e.talk import ended, listening, running
-from tests.e2e.test_north_south import North, told
-from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
-from topologies.demo.outside import FAR6, NEAR6, add_routes, answering, open_outside
-from topologies.demo.tenants import ISOLATED, TIER, Cloudstack
-from topologies.leaf_spine import INTERNET, LeafSpine
+from topologies.demo.outside import FAR6, NEAR6, add_routes
+from topologies.leaf_spine import INTERNET
 
 pytestmark = pytest.mark.mininet
 
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[North]:
-    """Two networks and a tier, whose machines and the internet answer HTTP at 8080 and UDP at 9000."""
-    with Cloud(partial(LeafSpine, leaves=4, hosts=2, gateways=2)) as cloud:
-        cloud.start()
-        open_outside(cloud)
-        made = Cloudstack(cloud.controller)
-        made.public_range()
-        red, blue = made.tenant("red"), made.tenant("blue")
-        networks = {
-            "red-net": made.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64"),
-            "blue-net": made.network(blue, "blue-net", ISOLATED, "10.1.1.1", "2001:db8:2::/64"),
-        }
-        offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
-        vpc = blue.call.createVPC(
-            name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
-        )["vpc"]["id"]
-        networks["web"] = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
-        rows = [("red1", red, "h1", "red-net"), ("red2", red, "h3", "red-net")]
-        rows += [("blue1", blue, "h2", "blue-net"), ("web1", blue, "h4", "web")]
-        machines: dict[str, Machine] = {
-            name: made.machine(tenant, host, name, (network, networks[network]))
-            for name, tenant, host, network in rows
-        }
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
-        cloud.wait_realised(machine.nic_id for machine in machines.values())
-        take_addresses(cloud, list(machines.values()))
-        add_routes(cloud, made.admin.call)
-        cloud.wait_objects()
-        hosts = {name: machine.host for name, machine in machines.items()}
-        with answering(cloud, hosts | {INTERNET: INTERNET}):
-            yield North(cloud, made, {"red": red, "blue": blue}, machines, networks)
-
-
-def get(node: Any, address: str | None, port: int = 8080, *options: str) -> str:
-    """What answers HTTP there; empty if nothing does."""
-    return str(node.cmd(f"curl -g -s -m 2 {' '.join(options)} http://[{address}]:{port}/")).strip()
+    with north_cloud({"red1": "h1", "red2": "h3", "blue1": "h2", "web1": "h4"}) as north:
+        add_routes(north.cloud, north.made.admin.call)
+        north.cloud.wait_objects()
+        yield north
 
 
 def rule(north: North, name: str, direction: str, protocol: str, **more: Any) -> str:
@@ -211,7 +177,7 @@ def test_prefixes_move_when_their_gateway_dies_and_back_when_it_returns(served: 
     internet, red1, red2 = served.node(INTERNET), served.node("red1"), served.machines["red2"]
     rules = [rule(served, "red1", "egress", "all"), rule(served, "red2", "ingress", "all")]
     address = served.source_nat("red1")["ipaddress"]
-    first = served.home(address)
+    first = served.cloud.home(address)
     with listening(internet, 7000):
         talk = running(red1, "to", FAR6, "7000")
         pings = [
@@ -219,7 +185,7 @@ def test_prefixes_move_when_their_gateway_dies_and_back_when_it_returns(served: 
             for node, to in ((red1, FAR6), (internet, red2.ipv6))
         ]
         time.sleep(1)
-        with served.cut_off(first, address):
+        with served.cloud.cut_off(first, address):
             time.sleep(1.5)
         for process in pings:
             output, _ = process.communicate(timeout=30)

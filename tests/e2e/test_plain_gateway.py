@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
 
+from tests.e2e.answers import get
 from tests.e2e.fabrics import PlainLeafSpine
 from tests.e2e.ping import ask, reach
 from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.machines import Tenanted, bring_up
 from topologies.demo.outside import FAR, NEAR, answering, open_outside
 from topologies.demo.tenants import TIER, Cloudstack, Tenant
 from topologies.leaf_spine import INTERNET
@@ -23,59 +23,47 @@ pytestmark = pytest.mark.mininet
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class Plain(Tenanted):
     """A VPC with two machines in a tier, and a public address beside that of its source NAT."""
 
-    cloud: Cloud
     tenant: Tenant
-    machines: dict[str, Machine]
     address: dict[str, Any]
 
     def get(self, host: str, address: str) -> dict[str, str]:
         """What HTTP answers there; nothing if it does not."""
-        answer = str(self.cloud.node(host).cmd(f"curl -s -m 2 http://{address}:8080/")).strip()
+        answer = get(self.cloud.node(host), address)
         found: dict[str, str] = json.loads(answer) if answer else {}
         return found
-
-    def row(self, name: str) -> dict[str, Any]:
-        """How far the object with a name has come."""
-        rows: list[dict[str, Any]] = self.cloud.controller.ask_all("/v1/objects")
-        return next(row for row in rows if row["name"] == name)
 
     def becomes(self, condition: str) -> None:
         """Until the public address is in a condition."""
         name = self.address["ipaddress"]
         self.cloud.controller.wait(
-            lambda: self.row(name)["condition"] == condition, f"{name} to be {condition}"
+            lambda: self.cloud.row(name)["condition"] == condition, f"{name} to be {condition}"
         )
 
 
 @pytest.fixture(scope="module")
 def plain() -> Iterator[Plain]:
     topology = partial(PlainLeafSpine, spines=2, leaves=2, hosts=1, gateways=1)
-    with Cloud(topology) as cloud, ExitStack() as stack:
+    with Cloud(topology) as cloud:
         cloud.start()
         open_outside(cloud)
         made = Cloudstack(cloud.controller)
         made.public_range()
         red = made.tenant("red")
-        offering = red.call.listVPCOfferings()["vpcoffering"][0]["id"]
-        vpc = red.call.createVPC(
-            name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
-        )["vpc"]["id"]
+        vpc = made.vpc(red)
         web = made.network(red, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
         machines = {
             "served": made.machine(red, "h1", "served", ("web", web), "shop"),
             # At the gateway itself.
             "other": made.machine(red, "h2", "other", ("web", web), "shop"),
         }
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
-        cloud.wait_realised(machine.nic_id for machine in machines.values())
-        take_addresses(cloud, list(machines.values()))
+        bring_up(cloud, machines.values())
         address = red.call.associateIpAddress(vpcid=vpc)["ipaddress"]
-        hosts = {name: machine.host for name, machine in machines.items()}
-        stack.enter_context(answering(cloud, hosts | {INTERNET: INTERNET}))
-        yield Plain(cloud, red, machines, address)
+        here = Plain(cloud, machines, red, address)
+        with answering(cloud, here.hosts(INTERNET)):
+            yield here
 
 
 def test_static_nat_needs_no_state_where_nothing_is_filtered(plain: Plain) -> None:
@@ -101,6 +89,6 @@ def test_static_nat_needs_no_state_where_nothing_is_filtered(plain: Plain) -> No
 
 def test_what_needs_state_is_refused_and_told(plain: Plain) -> None:
     listed = plain.tenant.call.listPublicIpAddresses(issourcenat=True)["publicipaddress"]
-    row = plain.row(listed[0]["ipaddress"])
+    row = plain.cloud.row(listed[0]["ipaddress"])
     assert row["condition"] == "refused"
     assert "source NAT, forwarded ports and load balancers: that needs" in row["refusals"][0]["reason"]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pytest
 
+from tests.e2e.answers import get
 from tests.e2e.ping import ask, reach
 from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.machines import Tenanted, bring_up
+from topologies.demo.outside import answering
 from topologies.demo.tenants import TIER, Cloudstack, Tenant
 from topologies.leaf_spine import LeafSpine
 
@@ -24,24 +26,16 @@ PORTS = (8080, 8081)
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class Guarded(Tenanted):
     """The cloud with its machines, the tenant, and what it has made."""
 
-    cloud: Cloud
     tenant: Tenant
-    machines: dict[str, Machine]
     list_id: str
     groups: dict[str, str]
 
-    def node(self, name: str) -> Any:
-        """The host that plays a machine."""
-        return self.cloud.node(self.machines[name].host)
-
     def get(self, source: str, target: str, version: int = 4, port: int = 8080) -> str:
         """Who answers HTTP there; empty if nobody does."""
-        address = self.machines[target].address(version)
-        host = address if version == 4 else f"[{address}]"
-        answer = str(self.node(source).cmd(f"curl -s -m 1 http://{host}:{port}/")).strip()
+        answer = get(self.node(source), self.machines[target].address(version), port, "-m", "1")
         return str(json.loads(answer)["name"]) if answer else ""
 
 
@@ -51,10 +45,7 @@ def guarded() -> Iterator[Guarded]:
         cloud.start()
         made = Cloudstack(cloud.controller)
         blue = made.tenant("blue")
-        offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
-        vpc = blue.call.createVPC(
-            name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
-        )["vpc"]["id"]
+        vpc = made.vpc(blue)
         front = blue.call.createNetworkACLList(name="front", vpcid=vpc)["networkacllist"]["id"]
         web = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
         data = made.network(blue, "data", TIER, "10.20.2.1", "2001:db8:12::/64", vpcid=vpc, aclid=front)
@@ -75,26 +66,12 @@ def guarded() -> Iterator[Guarded]:
             "shared2": made.machine(blue, "h4", "shared2", ("shared", shared), securitygroupids=groups["db"]),
             "shared3": made.machine(blue, "h6", "shared3", ("shared", shared)),
         }
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
-        cloud.wait_realised(machine.nic_id for machine in machines.values())
-        take_addresses(cloud, list(machines.values()))
-        processes = [
-            cloud.node(machine.host).popen(
-                ["python3", "-m", "topologies.demo.answer", name, str(port), str(port + 1000)]
-            )
-            for name, machine in machines.items()
-            for port in PORTS
-        ]
-        for machine in machines.values():
-            cloud.controller.wait(partial(_listens, cloud.node(machine.host)), f"{machine.name} to listen")
-        yield Guarded(cloud, blue, machines, front, groups)
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-def _listens(node: Any) -> bool:
-    return all(f":{port}" in node.cmd("ss -ltn") for port in PORTS)
+        bring_up(cloud, machines.values())
+        here = Guarded(cloud, machines, blue, front, groups)
+        with ExitStack() as stack:
+            for port in PORTS:
+                stack.enter_context(answering(cloud, here.hosts(), port, port + 1000))
+            yield here
 
 
 def test_a_tier_is_closed_until_an_item_of_its_list_opens_it(guarded: Guarded) -> None:

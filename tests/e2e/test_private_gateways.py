@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
 
+from tests.e2e.answers import get
 from tests.e2e.ping import ask, reach
 from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
-from topologies.demo.outside import FAR, answering, open_outside
+from topologies.demo.machines import Tenanted, bring_up
+from topologies.demo.outside import FAR, WEB, answering, open_outside
 from topologies.demo.tenants import TIER, Cloudstack, Tenant
 from topologies.leaf_spine import INTERNET, OFFICE, LeafSpine
 
@@ -27,18 +27,12 @@ BEHIND, THERE = "198.19.0.0/16", "198.19.0.80"
 
 
 @dataclass(frozen=True, slots=True)
-class Private:
+class Private(Tenanted):
     """A VPC with a machine in each of two tiers. The host `office` is the router in the VLAN."""
 
-    cloud: Cloud
     made: Cloudstack
     tenant: Tenant
-    machines: dict[str, Machine]
     vpc: str
-
-    def node(self, name: str) -> Any:
-        """The host that plays a machine."""
-        return self.cloud.node(self.machines[name].host)
 
     @property
     def office(self) -> Any:
@@ -77,16 +71,13 @@ class Private:
 
     def seen(self, name: str) -> str:
         """As what a machine is seen by what is behind the gateway; empty if it gets no answer."""
-        answer = str(self.node(name).cmd(f"curl -s -m 2 http://{THERE}:8080/")).strip()
+        answer = get(self.node(name), THERE)
         return str(json.loads(answer)["from"]) if answer else ""
 
 
 @pytest.fixture(scope="module")
 def private() -> Iterator[Private]:
-    with (
-        Cloud(partial(LeafSpine, leaves=3, hosts=1, gateways=1, office_vlan=VLAN)) as cloud,
-        ExitStack() as stack,
-    ):
+    with Cloud(partial(LeafSpine, leaves=3, hosts=1, gateways=1, office_vlan=VLAN)) as cloud:
         cloud.start()
         open_outside(cloud)
         office = cloud.node(OFFICE)
@@ -95,10 +86,7 @@ def private() -> Iterator[Private]:
         made = Cloudstack(cloud.controller)
         made.public_range()
         blue = made.tenant("blue")
-        offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
-        vpc = blue.call.createVPC(
-            name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
-        )["vpc"]["id"]
+        vpc = made.vpc(blue)
         web = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
         data = made.network(blue, "data", TIER, "10.20.2.1", "2001:db8:12::/64", vpcid=vpc)
         machines = {
@@ -106,12 +94,10 @@ def private() -> Iterator[Private]:
             # At the gateway's own switch.
             "data1": made.machine(blue, "h3", "data1", ("data", data), "shop"),
         }
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
-        cloud.wait_realised(machine.nic_id for machine in machines.values())
-        take_addresses(cloud, list(machines.values()))
-        hosts = {name: machine.host for name, machine in machines.items()}
-        stack.enter_context(answering(cloud, hosts | {INTERNET: INTERNET, OFFICE: OFFICE}))
-        yield Private(cloud, made, blue, machines, vpc)
+        bring_up(cloud, machines.values())
+        here = Private(cloud, machines, made, blue, vpc)
+        with answering(cloud, here.hosts(INTERNET, OFFICE)):
+            yield here
 
 
 def test_both_ways_through_a_private_gateway(private: Private) -> None:
@@ -125,7 +111,7 @@ def test_both_ways_through_a_private_gateway(private: Private) -> None:
         assert " 0 received" not in reach(private.node(name), ROUTER), name
         assert " 0 received" not in reach(office, machine.ipv4, f"-I {THERE}"), name
     # Everything else goes where it did.
-    answer = json.loads(private.node("web1").cmd(f"curl -s -m 2 http://{FAR}:8080/"))
+    answer = json.loads(get(private.node("web1"), FAR))
     assert answer["from"].startswith("203.0.113.")
     traced = private.cloud.controller.command("trace", "--from", "web1", "--to", THERE, "--tcp", "8080")
     assert "but the intent" not in traced.stdout, traced.stdout
@@ -145,8 +131,8 @@ def test_its_list_of_rules_says_who_may_begin(private: Private) -> None:
     acl = call.createNetworkACLList(name="outside", vpcid=private.vpc)["networkacllist"]["id"]
     gateway = private.gateway(aclid=acl)
 
-    def inward(port: int = 8080) -> str:
-        return str(office.cmd(f"curl -s -m 2 --interface {THERE} http://{web1.ipv4}:{port}/")).strip()
+    def inward() -> str:
+        return get(office, web1.ipv4, WEB, "--interface", THERE)
 
     # Without an item about what leaves all may, and the answers come back.
     assert private.seen("web1") == web1.ipv4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.machines import Tenanted, bring_up
 from topologies.demo.tenants import Cloudstack, Tenant
 from topologies.leaf_spine import LeafSpine
 
@@ -27,12 +26,10 @@ BURST, SECONDS = 2.5, 3
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
+class Rated(Tenanted):
     """Three machines in one network, the first of a size with a limit; offerings with and without one."""
 
-    cloud: Cloud
     tenant: Tenant
-    machines: dict[str, Machine]
     network: str
     offerings: dict[int, str]
 
@@ -41,10 +38,8 @@ class Rated:
 
         In datagrams: how much of a limit TCP makes use of depends on how busy this machine is.
         """
-        sender, receiver = (self.cloud.node(self.machines[name].host) for name in (source, target))
-        serving = receiver.popen(["iperf3", "-s", "-1"], stdout=subprocess.DEVNULL)
-        try:
-            self.cloud.controller.wait(lambda: ":5201" in receiver.cmd("ss -Hltn"), "iperf3 to listen")
+        sender, receiver = self.node(source), self.node(target)
+        with self.cloud.serving(self.machines[target].host, 5201, "iperf3", "-s", "-1"):
             to = self.machines[target].ipv4
             sending = sender.popen(["iperf3", "-u", "-b", f"{OFFERED}M", "-l", "1400", "-t", "30", "-c", to])
             time.sleep(BURST)
@@ -53,9 +48,6 @@ class Rated:
             after, ended = _received(receiver), time.monotonic()
             sending.terminate()
             sending.communicate(timeout=10)
-        finally:
-            serving.kill()
-            serving.wait()
         return (after - before) * 8 / (ended - began) / 1e6
 
 
@@ -86,10 +78,8 @@ def rated() -> Iterator[Rated]:
             "large1": made.machine(red, "h2", "large1", ("net", network)),
             "large2": made.machine(red, "h3", "large2", ("net", network)),
         }
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
-        cloud.wait_realised(machine.nic_id for machine in machines.values())
-        take_addresses(cloud, list(machines.values()))
-        yield Rated(cloud, red, machines, network, offerings)
+        bring_up(cloud, machines.values())
+        yield Rated(cloud, machines, red, network, offerings)
 
 
 def holds(measured: float, limit: int) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pytest
 
 from tests.e2e.ping import ask, reach
 from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, take_addresses
+from topologies.demo.machines import Tenanted, bring_up
 from topologies.demo.tenants import TIER, Cloudstack, Tenant
 from topologies.leaf_spine import LeafSpine
 
@@ -22,23 +21,12 @@ BEHIND, THERE = "172.16.5.0/24", "172.16.5.1"
 
 
 @dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(Tenanted):
     """A VPC with two tiers; in one of them the machine `router` leads on to others."""
 
-    cloud: Cloud
     tenant: Tenant
-    machines: dict[str, Machine]
     vpc: str
     data: str
-
-    def node(self, name: str) -> Any:
-        """The host that plays a machine."""
-        return self.cloud.node(self.machines[name].host)
-
-    def row(self, name: str) -> dict[str, Any]:
-        """How far the object with a name has come."""
-        found: list[dict[str, Any]] = self.cloud.controller.ask_all("/v1/objects")
-        return next(row for row in found if row["name"] == name)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +35,7 @@ def routed() -> Iterator[Routed]:
         cloud.start()
         made = Cloudstack(cloud.controller)
         blue = made.tenant("blue")
-        offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
-        vpc = blue.call.createVPC(
-            name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=made.zone
-        )["vpc"]["id"]
+        vpc = made.vpc(blue)
         web = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
         data = made.network(blue, "data", TIER, "10.20.2.1", "2001:db8:12::/64", vpcid=vpc)
         machines = {
@@ -58,11 +43,9 @@ def routed() -> Iterator[Routed]:
             "router": made.machine(blue, "h2", "router", ("web", web), "shop"),
             "data1": made.machine(blue, "h3", "data1", ("data", data), "shop"),
         }
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines.values())
-        cloud.wait_realised(machine.nic_id for machine in machines.values())
-        take_addresses(cloud, list(machines.values()))
+        bring_up(cloud, machines.values())
         cloud.node("h2").cmd(f"ip address add {THERE}/32 dev lo; sysctl -q -w net.ipv4.ip_forward=1")
-        yield Routed(cloud, blue, machines, vpc, data)
+        yield Routed(cloud, machines, blue, vpc, data)
 
 
 def test_a_route_leads_by_a_machine_and_back(routed: Routed) -> None:
@@ -73,7 +56,7 @@ def test_a_route_leads_by_a_machine_and_back(routed: Routed) -> None:
     route = call.createStaticRoute(cidr=BEHIND, nexthop=routed.machines["router"].ipv4, vpcid=routed.vpc)
     assert route["staticroute"]["state"] == "Active"
     routed.cloud.wait_objects()
-    assert routed.row(BEHIND)["condition"] == "realised"
+    assert routed.cloud.row(BEHIND)["condition"] == "realised"
     for name in ("data1", "web1"):
         assert " 0 received" not in reach(routed.node(name), THERE), name
         assert " 0 received" not in reach(router, routed.machines[name].ipv4, from_behind), name
@@ -114,7 +97,9 @@ def test_a_route_by_nobody_is_told(routed: Routed) -> None:
     call = routed.tenant.call
     route = call.createStaticRoute(cidr=BEHIND, nexthop="10.20.1.200", vpcid=routed.vpc)["staticroute"]
     routed.cloud.controller.wait(
-        lambda: routed.row(BEHIND)["condition"] == "refused", "the route to be refused"
+        lambda: routed.cloud.row(BEHIND)["condition"] == "refused", "the route to be refused"
     )
-    assert "no running machine has the address 10.20.1.200" in routed.row(BEHIND)["refusals"][0]["reason"]
+    assert (
+        "no running machine has the address 10.20.1.200" in routed.cloud.row(BEHIND)["refusals"][0]["reason"]
+    )
     call.deleteStaticRoute(id=route["id"])

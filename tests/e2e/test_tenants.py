@@ -50,18 +50,10 @@ def test_a_routed_packet_loses_one_hop_and_an_exhausted_one_is_reported(running:
 
 
 def test_tcp_flows_across_the_fabric(running: Running) -> None:
-    red1, red3 = (
-        running.cloud.node(running.machines["red1"].host),
-        running.cloud.node(running.machines["red3"].host),
-    )
-    server = red3.popen(["iperf3", "-s", "-1"])
-    try:
-        running.cloud.controller.wait(lambda: ":5201" in red3.cmd("ss -ltn"), "iperf3 to listen")
-        output = red1.cmd(f"iperf3 -c {running.machines['red3'].ipv4} -n 20M")
+    cloud, red1, red3 = running.cloud, running.machines["red1"], running.machines["red3"]
+    with cloud.serving(red3.host, 5201, "iperf3", "-s", "-1"):
+        output = cloud.node(red1.host).cmd(f"iperf3 -c {red3.ipv4} -n 20M")
         assert "iperf Done." in output
-    finally:
-        server.kill()
-        server.wait()
 
 
 @pytest.mark.parametrize("version", [4, 6])

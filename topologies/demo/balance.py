@@ -58,7 +58,7 @@ def balance(cloud: Cloud, machines: Sequence[Machine]) -> Outcome:
     addresses = call.call.listPublicIpAddresses(listall=True, associatednetworkid=network)["publicipaddress"]
     listed = call.call.listVirtualMachines(listall=True)["virtualmachine"]
     members = {machine.name: machine for machine in machines if machine.name in MEMBERS}
-    balanced = Balanced(cloud, call, members, {row["name"]: row["id"] for row in listed}, addresses[0])
+    balanced = Balanced(cloud, members, call, {row["name"]: row["id"] for row in listed}, addresses[0])
     with balanced.rule(PORT, list(MEMBERS)) as rule:
         before = balanced.asked("fresh", PORT, COUNT)
         standing = balanced.clients("steady", PORT, STANDING)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from topologies.cloud import Cloud
 
@@ -37,6 +38,35 @@ class Machine:
     def address(self, version: int) -> str | None:
         """Its IPv4 or IPv6 address."""
         return self.ipv4 if version == 4 else self.ipv6
+
+
+@dataclass(frozen=True, slots=True)
+class Tenanted:
+    """A cloud, and tenants' machines in it by their names."""
+
+    cloud: Cloud
+    machines: dict[str, Machine]
+
+    def node(self, name: str) -> Any:
+        """The host that plays a machine; any other host by its own name."""
+        return self.cloud.node(self.machines[name].host if name in self.machines else name)
+
+    def hosts(self, *others: str) -> dict[str, str]:
+        """The names of the hosts by those of their machines, and other hosts by their own."""
+        return {name: machine.host for name, machine in self.machines.items()} | {
+            name: name for name in others
+        }
+
+
+def bring_up(cloud: Cloud, machines: Iterable[Machine]) -> None:
+    """Plug machines in, and let them take their addresses once the switches hold their rules.
+
+    Raises RuntimeError as `take_addresses` does.
+    """
+    machines = list(machines)
+    cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines)
+    cloud.wait_realised(machine.nic_id for machine in machines)
+    take_addresses(cloud, machines)
 
 
 def take_addresses(cloud: Cloud, machines: Sequence[Machine]) -> None:

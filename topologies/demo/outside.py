@@ -54,15 +54,17 @@ def add_routes(cloud: Cloud, call: Any) -> None:
 
 
 @contextmanager
-def answering(cloud: Cloud, hosts: dict[str, str]) -> Iterator[None]:
-    """Hosts, by the names that they answer with, serve HTTP and UDP."""
+def answering(
+    cloud: Cloud, hosts: dict[str, str], web: int = WEB, datagrams: int = DATAGRAMS
+) -> Iterator[None]:
+    """Hosts, by the names that they answer with, serve HTTP and UDP at these ports."""
     processes = []
     for name, host in hosts.items():
-        command = ["python3", "-m", "topologies.demo.answer", name, str(WEB), str(DATAGRAMS)]
+        command = ["python3", "-m", "topologies.demo.answer", name, str(web), str(datagrams)]
         processes.append(cloud.node(host).popen(command))
     try:
         for name, host in hosts.items():
-            cloud.controller.wait(partial(_listens, cloud.node(host)), f"{name} to listen")
+            cloud.controller.wait(partial(_listens, cloud.node(host), web), f"{name} to listen")
         yield
     finally:
         for process in processes:
@@ -70,8 +72,8 @@ def answering(cloud: Cloud, hosts: dict[str, str]) -> Iterator[None]:
             process.wait()
 
 
-def _listens(node: Any) -> bool:
-    return f":{WEB}" in node.cmd("ss -ltn")
+def _listens(node: Any, port: int) -> bool:
+    return f":{port} " in node.cmd("ss -ltn")
 
 
 @dataclass(frozen=True, slots=True)

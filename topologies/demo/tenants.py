@@ -96,6 +96,15 @@ class Cloudstack:
         keys = self.admin.call.registerUserKeys(id=account["account"]["user"][0]["id"])["userkeys"]
         return Tenant(self._controller, name, keys["apikey"], keys["secretkey"])
 
+    def vpc(self, tenant: Tenant, cidr: str = "10.20.0.0/16", **more: Any) -> str:
+        """The VPC `shop` of a tenant; gives its id."""
+        offering = tenant.call.listVPCOfferings()["vpcoffering"][0]["id"]
+        made = tenant.call.createVPC(
+            name="shop", displaytext="shop", cidr=cidr, vpcofferingid=offering, zoneid=self.zone, **more
+        )
+        vpc: str = made["vpc"]["id"]
+        return vpc
+
     def network(
         self, tenant: Tenant, name: str, offering: str, gateway: str, ip6cidr: str, **more: Any
     ) -> str:
@@ -157,11 +166,7 @@ def make_tenants(controller: Controller, hosts: Sequence[str]) -> list[Machine]:
     red, blue = cloud.tenant("red"), cloud.tenant("blue")
     red_net = cloud.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
     blue_net = cloud.network(blue, "blue-net", ISOLATED, "10.1.1.1", "2001:db8:2::/64")
-    offering = blue.call.listVPCOfferings()["vpcoffering"][0]["id"]
-    made = blue.call.createVPC(
-        name="shop", displaytext="shop", cidr="10.20.0.0/16", vpcofferingid=offering, zoneid=cloud.zone
-    )
-    vpc = made["vpc"]["id"]
+    vpc = cloud.vpc(blue)
     web = cloud.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)
     data = cloud.network(blue, "data", TIER, "10.20.2.1", "2001:db8:12::/64", vpcid=vpc)
     shared = cloud.network(
