@@ -8,19 +8,16 @@ that holds all of it. Weights change, members go and come. Bar: p99 under 50 ms.
 from __future__ import annotations
 
 import argparse
-import gc
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
 
 from bench.common import report
+from bench.common.compiled import CompiledCloud
 from bench.common.sandbox import add_bridge, inside, start_open_vswitch
 from bench.common.switch import connected
-from sdn_orch.dataplane.compiler import Compiled, compile_switch
 from sdn_orch.dataplane.plan import diff
-from sdn_orch.dataplane.touched import touched
-from sdn_orch.dataplane.world import World
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.model import (
@@ -83,43 +80,24 @@ def records(rules: int, members: int, capabilities: Capabilities) -> Iterator[Re
 
 def measure(datapath: Datapath, options: argparse.Namespace) -> None:
     """Fill the switch, change members, and tell."""
-    version = datapath.capabilities.version
-    snapshot = Snapshot.of(*records(options.rules, options.members, datapath.capabilities))
-    world = World.of(snapshot)
+    cloud = CompiledCloud(Snapshot.of(*records(options.rules, options.members, datapath.capabilities)))
+    compiled = cloud.compiled["gateway"]
     begun = time.perf_counter()
-    compiled = compile_switch(world, "gateway")
-    whole = time.perf_counter() - begun
-    begun = time.perf_counter()
-    datapath.apply(diff(compiled.state, State.empty(), version))
+    datapath.apply(diff(compiled.state, State.empty(), datapath.capabilities.version))
     filled = time.perf_counter() - begun
-    gc.freeze()
     times: list[float] = []
     for sample in range(options.samples):
         balancer, seat = sample % options.rules, sample % options.members
-        member = snapshot.need(Member, f"balancer{balancer}/{seat}")
+        member = cloud.snapshot.need(Member, f"balancer{balancer}/{seat}")
         wanted: tuple[Change, ...] = (
             Put(replace(member, weight=3)),
             Delete(Member, member.id),
             Put(member),
         )
-        for one in wanted:
-            world = change(world, compiled, datapath, one, times)
+        times += [cloud.change([one], datapath.apply).seconds for one in wanted]
     if datapath.read().flows != compiled.state.flows:
         raise AssertionError("the switch does not hold what it should")
-    tell(options, len(compiled.state.flows), whole, filled, times)
-
-
-def change(world: World, compiled: Compiled, datapath: Datapath, wanted: Change, times: list[float]) -> World:
-    """Make a change and confirm it; gives the world after it."""
-    after = world.snapshot.change([wanted])
-    begun = time.perf_counter()
-    differences = after.differences(world.snapshot, [wanted])
-    new = world.advance(differences, after)
-    owners = [owner for owner, _ in touched(world, new, differences)]
-    before, now = compiled.replace(new, owners)
-    datapath.apply(diff(now, before, datapath.capabilities.version))
-    times.append(time.perf_counter() - begun)
-    return new
+    tell(options, len(compiled.state.flows), cloud.seconds, filled, times)
 
 
 def tell(options: argparse.Namespace, flows: int, whole: float, filled: float, times: list[float]) -> None:
