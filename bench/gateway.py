@@ -21,6 +21,7 @@ from typing import Any
 
 from bench.common import report
 from bench.common.sandbox import inside, start_open_vswitch
+from bench.common.static import bring_up
 from topologies.cloud import Cloud
 from topologies.demo.outside import FAR, open_outside
 from topologies.demo.tenants import ISOLATED, Cloudstack
@@ -43,9 +44,7 @@ class Made:
 
     def home(self) -> str:
         """The switch on which the address lives."""
-        rows = self.cloud.controller.ask_all("/v1/objects")
-        found: list[str] = next(row["realised"] for row in rows if row["name"] == self.address)
-        return found[0] if found else ""
+        return self.cloud.home(self.address)
 
 
 @contextmanager
@@ -65,13 +64,8 @@ def made() -> Iterator[Made]:
         vm = call.listVirtualMachines(name="h2")["virtualmachine"][0]["id"]
         call.enableStaticNat(ipaddressid=own["id"], virtualmachineid=vm)
         call.createFirewallRule(ipaddressid=own["id"], protocol="udp", startport=1, endport=65535)
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines)
-        cloud.wait_realised(machine.nic_id for machine in machines)
+        bring_up(cloud, machines, "10.1.1.1")
         cloud.wait_objects()
-        for machine in machines:
-            node = cloud.node(machine.host)
-            node.cmd(f"ip address add {machine.ipv4}/24 dev {node.defaultIntf()}")
-            node.cmd("ip route add default via 10.1.1.1")
         yield Made(cloud, cloud.node("h1"), cloud.node("h2"), own["ipaddress"])
 
 

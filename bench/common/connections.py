@@ -15,13 +15,13 @@ import time
 #: How many are being made at a time.
 _AT_ONCE = 32
 #: Ports from the first one up, so that no tuple comes again while somebody remembers it.
-_PORTS = 16
+PORTS = 16
 
 
 def accept(port: int) -> None:
     """Take every connection and forget it, until killed."""
     selector = selectors.DefaultSelector()
-    for number in range(_PORTS):
+    for number in range(PORTS):
         selector.register(socket.create_server(("", port + number), backlog=4096), selectors.EVENT_READ)
     while True:
         for key, _ in selector.select():
@@ -33,7 +33,7 @@ def accept(port: int) -> None:
 def open_many(address: str, port: int, seconds: float) -> int:
     """How many connections are made in that time."""
     selector, made = selectors.DefaultSelector(), 0
-    ports = itertools.cycle(range(port, port + _PORTS))
+    ports = itertools.cycle(range(port, port + PORTS))
 
     def begin() -> None:
         client = socket.socket()

@@ -9,6 +9,7 @@ from typing import Any
 
 from mininet.topo import Topo
 
+from bench.common.static import bring_up
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine
 from topologies.demo.tenants import ISOLATED, Cloudstack
@@ -42,9 +43,5 @@ def fabric(
         tenant = cloudstack.tenant("tenant")
         network = cloudstack.network(tenant, "net", ISOLATED, "10.1.1.1", "fd00:0:0:1::/64")
         machines = [cloudstack.machine(tenant, host, host, ("net", network)) for host in _USED]
-        cloud.plug((machine.host, machine.nic_id, machine.mac) for machine in machines)
-        cloud.wait_realised(machine.nic_id for machine in machines)
-        for machine in machines:
-            node = cloud.node(machine.host)
-            node.cmd(f"ip address add {machine.ipv4}/24 dev {node.defaultIntf()}")
+        bring_up(cloud, machines, "10.1.1.1")
         yield cloud, machines

@@ -1,46 +1,32 @@
-"""Debian's OVN as a peer: one host with services, in the sandbox, out of packages that are only unpacked.
+"""Debian's OVN as a peer: one host with services, in the sandbox.
 
-Installing the packages would start their services on the machine's own Open vSwitch; unpacked beside the
-virtual environment they touch nothing. Each logical network has a router, DHCP options and port security,
-as ours has.
+Each logical network has a router, DHCP options and port security, as ours has.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from bench.common import packages
 from bench.common.cloud import Size, network, nic
 from bench.common.sandbox import RUN, run
 from sdn_orch.intent.model import Network, Nic
 
-_PACKAGES = ("ovn-common", "ovn-central", "ovn-host")
-_CACHE = Path(sys.prefix, "share", "sdn-orch-bench", "ovn")
+_UNPACKED = packages.home("ovn")
 _HOME = Path("/run/ovn")
 _BRIDGE = "br-int"
 
 
 def fetch() -> str | None:
-    """Have the packages at hand; needs the network, so outside the sandbox. Why it cannot, or None."""
-    if (_CACHE / "usr/bin/ovn-northd").exists():
-        return None
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    got = subprocess.run(
-        ["apt-get", "download", "-q", *_PACKAGES], cwd=_CACHE, capture_output=True, text=True, check=False
-    )
-    if got.returncode:
-        return f"apt-get download {' '.join(_PACKAGES)}: {got.stderr.strip()[-300:]}"
-    for package in sorted(_CACHE.glob("*.deb")):
-        run("dpkg-deb", "-x", package, _CACHE)
-    return None
+    """Have it at hand, as `packages.fetch` does."""
+    return packages.fetch(_program("ovn-northd"), "ovn", "ovn-common", "ovn-central", "ovn-host")
 
 
 def _program(name: str) -> Path:
-    return _CACHE / "usr/bin" / name
+    return _UNPACKED / "usr/bin" / name
 
 
 class Ovn:
@@ -50,7 +36,7 @@ class Ovn:
         _HOME.mkdir(exist_ok=True)
         for database in ("nb", "sb"):
             file, socket = _HOME / f"{database}.db", f"punix:{_HOME}/ovn{database}_db.sock"
-            run("ovsdb-tool", "create", file, _CACHE / f"usr/share/ovn/ovn-{database}.ovsschema")
+            run("ovsdb-tool", "create", file, _UNPACKED / f"usr/share/ovn/ovn-{database}.ovsschema")
             control = (f"--unixctl={_HOME}/{database}.ctl", f"--pidfile={_HOME}/{database}.pid")
             run("ovsdb-server", file, f"--remote={socket}", "--detach", "--no-chdir", *control, *_quiet())
         run(
