@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.fabrics import FABRICS, Fabric, Placed, place
 from topologies.cloud import Cloud
-from topologies.demo.machines import Machine, bring_up
+from topologies.demo.machines import Tenanted, bring_up
 from topologies.demo.tenants import make_tenants
 from topologies.leaf_spine import LeafSpine
 
@@ -19,11 +19,9 @@ HOSTS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """The cloud, its machines by their names, and hosts that nobody has, one a leaf."""
+class Running(Tenanted):
+    """The demonstration's machines, and hosts that nobody has, one a leaf."""
 
-    cloud: Cloud
-    machines: dict[str, Machine]
     free: list[str]
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pytest
 
 from tests.e2e.answers import get
-from topologies.balancing import ended
+from topologies.balancing import Balanced, ended
 from topologies.cloud import Cloud
-from topologies.demo.machines import Tenanted, bring_up
+from topologies.demo.machines import bring_up
 from topologies.demo.outside import WEB, answering, open_outside
-from topologies.demo.tenants import TIER, Cloudstack, Tenant
+from topologies.demo.tenants import TIER, Cloudstack
 from topologies.leaf_spine import LeafSpine
 
 pytestmark = pytest.mark.mininet
@@ -28,34 +26,11 @@ PLACES = {"web1": "h1", "web2": "h3", "app1": "h4", "app2": "h5", "app3": "h6"}
 
 
 @dataclass(frozen=True, slots=True)
-class Tiers(Tenanted):
+class Tiers(Balanced):
     """A VPC with clients in one tier, and members and a balancer in the other."""
 
-    tenant: Tenant
     tier: str
     balancer: str
-    address: str
-
-    def assign(self, *names: str, remove: bool = False) -> None:
-        """Put machines behind the balancer, or take them away."""
-        listed = self.tenant.call.listVirtualMachines()["virtualmachine"]
-        ids = ",".join(row["id"] for row in listed if row["name"] in names)
-        call = self.tenant.call
-        (call.removeFromLoadBalancerRule if remove else call.assignToLoadBalancerRule)(
-            id=self.balancer, virtualmachineids=ids
-        )
-        self.cloud.wait_objects()
-
-    def clients(self, name: str, kind: str, count: int) -> Any:
-        """Clients of the balancer in a machine."""
-        command = ["python3", "-m", "topologies.demo.clients", kind, self.address, "80", str(count)]
-        return self.node(name).popen(command, stdin=-1, stdout=-1, text=True)
-
-    def asked(self, name: str, count: int) -> Counter[str]:
-        """Who answers a machine."""
-        answered, broken = ended(self.clients(name, "fresh", count))
-        assert not broken, broken[:3]
-        return answered
 
 
 @pytest.fixture(scope="module")
@@ -79,41 +54,42 @@ def tiers() -> Iterator[Tiers]:
             algorithm="roundrobin", name="inner", sourceport=80, instanceport=WEB, scheme="Internal",
             networkid=app, sourceipaddressnetworkid=app,
         )["loadbalancer"]  # fmt: skip
-        here = Tiers(cloud, machines, tenant, app, balancer["id"], balancer["sourceipaddress"])
+        vms = {row["name"]: row["id"] for row in tenant.call.listVirtualMachines()["virtualmachine"]}
+        address = {"ipaddress": balancer["sourceipaddress"]}
+        here = Tiers(cloud, machines, tenant, vms, address, app, balancer["id"])
         with answering(cloud, here.hosts()):
             yield here
 
 
 def test_clients_of_both_tiers_are_spread_over_the_members(tiers: Tiers) -> None:
-    tiers.assign(*POOL)
+    tiers.assign(tiers.balancer, *POOL)
     listed = tiers.tenant.call.listLoadBalancers(id=tiers.balancer)["loadbalancer"][0]
     assert listed["loadbalancerrule"][0]["state"] == "Active"
     for client in ("web1", "web2"):
-        answered = tiers.asked(client, 300)
+        answered = tiers.asked("fresh", 80, 300, client)
         assert set(answered) == set(POOL) and max(answered.values()) < 150, (client, answered)
     # A member is a client too: another member answers it.
     for client in POOL:
-        answered = tiers.asked(client, 20)
+        answered = tiers.asked("fresh", 80, 20, client)
         assert client not in answered and set(answered) <= set(POOL), (client, answered)
     node = tiers.node("web1")
-    seen = json.loads(get(node, tiers.address, 80))
+    seen = json.loads(get(node, tiers.address["ipaddress"], 80))
     assert seen["from"] == tiers.machines["web1"].ipv4
     # Who is not asked for: another port of the address, and the members themselves as before.
-    assert get(node, tiers.address, 81) == ""
+    assert get(node, tiers.address["ipaddress"], 81) == ""
     assert json.loads(get(node, tiers.machines["app1"].ipv4))["name"] == "app1"
 
 
 def test_members_are_drained_without_a_broken_connection(tiers: Tiers) -> None:
-    steady = tiers.clients("web1", "steady", 30)
-    coming = tiers.clients("web2", "endless", 2)
-    assert steady.stdout.readline() == coming.stdout.readline() == "ready\n"
-    tiers.assign("app2", remove=True)
-    assert set(tiers.asked("web1", 100)) == {"app1", "app3"}
+    steady = tiers.clients("steady", 80, 30, "web1")
+    coming = tiers.clients("endless", 80, 2, "web2")
+    tiers.remove(tiers.balancer, "app2")
+    assert set(tiers.asked("fresh", 80, 100, "web1")) == {"app1", "app3"}
     tiers.cloud.controller.kill()
     tiers.cloud.controller.start()
     tiers.cloud.controller.wait(tiers.cloud.in_sync, "the switches to be in sync again", 30)
-    tiers.assign("app2")
-    assert set(tiers.asked("web1", 100)) == set(POOL)
+    tiers.assign(tiers.balancer, "app2")
+    assert set(tiers.asked("fresh", 80, 100, "web1")) == set(POOL)
     for process, count in ((steady, 30), (coming, 50)):
         answered, broken = ended(process)
         assert not broken and answered.total() >= count, broken[:3]
@@ -127,12 +103,12 @@ def test_the_tiers_lists_judge_what_goes_to_members(tiers: Tiers) -> None:
     call.replaceNetworkACLList(aclid=chosen, networkid=tiers.tier)
     tiers.cloud.wait_objects()
     node = tiers.node("web1")
-    assert get(node, tiers.address, 80) == ""
+    assert get(node, tiers.address["ipaddress"], 80) == ""
     call.createNetworkACL(
         aclid=chosen, protocol="tcp", startport=WEB, endport=WEB, number=1, action="allow",
         traffictype="ingress", cidrlist="10.20.1.0/24",
     )  # fmt: skip
     tiers.cloud.wait_objects()
-    assert set(tiers.asked("web1", 60)) == set(POOL)
+    assert set(tiers.asked("fresh", 80, 60, "web1")) == set(POOL)
     call.replaceNetworkACLList(aclid=was, networkid=tiers.tier)
     tiers.cloud.wait_objects()

@@ -35,7 +35,7 @@ def test_hosts_are_told_by_dhcp_what_their_network_says(running: Running) -> Non
 
 
 def test_the_gateway_answers_pings_of_both_versions(running: Running) -> None:
-    host = running.cloud.node(running.machines["web1"].host)
+    host = running.node("web1")
     for gateway in ("10.20.1.1", "10.20.2.1", "2001:db8:11::1"):
         assert " 3 received" in reach(host, gateway), gateway
 
