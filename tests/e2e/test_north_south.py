@@ -276,7 +276,17 @@ def test_a_scan_of_all_ports_finds_what_is_open_and_nothing_else(served: North) 
     )  # fmt: skip
     served.cloud.wait_objects()
     # The other tenant's address, its machine in a network of its own, and a machine that listens at 8080.
-    assert scan(blue1, source, address["ipaddress"]) == [1]
-    assert scan(served.node("red1"), served.machines["red1"].ipv4, served.machines["web1"].ipv4) == []
-    assert scan(blue1, source, served.machines["blue2"].ipv4) == [8080]
+    open_is_only(blue1, source, address["ipaddress"], 1)
+    open_is_only(served.node("red1"), served.machines["red1"].ipv4, served.machines["web1"].ipv4)
+    open_is_only(blue1, source, served.machines["blue2"].ipv4, 8080)
     call.disassociateIpAddress(id=address["id"])
+
+
+def open_is_only(node: Any, source: str, address: str, *ports: int) -> None:
+    """A scan finds these ports, if need be a later one: a busy machine loses some of its packets."""
+    for _ in range(5):
+        found = set(scan(node, source, address))
+        assert found <= set(ports)
+        if found == set(ports):
+            return
+    raise AssertionError(f"not open: {set(ports) - found}")
