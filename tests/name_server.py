@@ -13,6 +13,22 @@ from dns.message import Message, from_wire
 Answer = Callable[[Message], Iterable[bytes]]
 
 
+def _bound(address: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """Sockets for datagrams and for connections at one port; at 0 one that is free for both."""
+    while True:
+        listener = socket.create_server((address, port))
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            datagrams.bind(listener.getsockname())
+        except OSError:
+            listener.close()
+            datagrams.close()
+            if port:
+                raise
+        else:
+            return datagrams, listener
+
+
 class NameServer:
     """Answers at an address, while it is entered."""
 
@@ -21,10 +37,8 @@ class NameServer:
         #: Whom it was asked by, as (address, port).
         self.clients: list[tuple[str, int]] = []
         self._answer = answer
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((address, port))
+        self._socket, self._listener = _bound(address, port)
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self._listener = socket.create_server((address, self.port))
         self._stream_thread = threading.Thread(target=self._run_streams, daemon=True)
 
     @property
