@@ -13,9 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
-from starlette.applications import Starlette
-
-from sdn_orch import admin_keys, seed
+from sdn_orch import seed
 from sdn_orch.config import Config
 from sdn_orch.dataplane.pipeline import Punt
 from sdn_orch.guest import dns_message
@@ -27,15 +25,10 @@ from sdn_orch.guest.resolvers import Resolvers
 from sdn_orch.guest.service import Resolve, respond
 from sdn_orch.guest.tcp import Peer, Responder
 from sdn_orch.guest.worker import Worker
-from sdn_orch.northbound.cloudstack import app as cloudstack
-from sdn_orch.northbound.cloudstack.bootstrap import bootstrap
-from sdn_orch.northbound.cloudstack.door import Door
-from sdn_orch.northbound.cloudstack.idle_networks import IdleNetworks
+from sdn_orch.northbound import kinds as _kinds  # noqa: F401 (the store needs to know its records)
 from sdn_orch.northbound.cloudstack.model import User
 from sdn_orch.northbound.cloudstack.zones import resolvers as zone_resolvers
 from sdn_orch.northbound.machine_data import forget_password
-from sdn_orch.northbound.operator import door as operator
-from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
 from sdn_orch.observer import Observer
 from sdn_orch.reconcile import Reconciler
@@ -48,6 +41,9 @@ from sdn_orch.vault import open_vault
 
 #: Those of CloudStack's API and of the operator.
 Sockets = tuple[socket.socket, socket.socket]
+
+#: How long the doors wait for switches at a start, at most: seconds.
+_SWITCHES_FIRST = 5.0
 
 
 def assemble(
@@ -65,7 +61,6 @@ def assemble(
     # From the first start on the administrator's keys are sealed.
     vault = open_vault(config.store.key_path, is_new=not store.snapshot().count(User))
     service = Service(store, fabric_mtu=config.fabric.mtu, vault=vault)
-    admin_keys.write(config, bootstrap(service, admin_keys.read(config)))
     transact(store, lambda snapshot: tuple(seed.switches(snapshot, config)))
     transact(store, lambda snapshot: tuple(seed.links(snapshot, config)))
 
@@ -75,7 +70,7 @@ def assemble(
     resolvers = Resolvers(lambda: zone_resolvers(store.snapshot()))
     guests = answering(service, resolvers.ask)
     observer = Observer(store, reconciler, guests, config)
-    with reconciler.present_first():
+    with reconciler.expected_first():
         begin(running, reconciler.start, reconciler.stop)
         begin(running, resolvers.start, resolvers.stop)
         begin(running, guests.start, guests.stop)
@@ -83,10 +78,11 @@ def assemble(
         begin(running, observer.start, observer.stop)
         # It began first, but ends before those that it tells.
         running.callback(channel.stop)
-        idle = IdleNetworks(service)
-        begin(running, idle.start, idle.stop)
-        for server in servers(config, service, reconciler, sockets):
-            begin(running, server.start, server.stop)
+        reconciler.settle(_SWITCHES_FIRST)
+        # The doors take a third of a second to import, for which no switch need wait.
+        from sdn_orch.doors import open_doors
+
+        open_doors(config, service, reconciler, sockets, running)
 
 
 def answering(service: Service, resolve: Resolve) -> Worker:
@@ -114,27 +110,6 @@ def answering(service: Service, resolve: Resolve) -> Worker:
 
     worker = Worker(handle, listener.tick)
     return worker
-
-
-def servers(
-    config: Config, service: Service, reconciler: Reconciler, sockets: Sockets
-) -> tuple[Server, Server]:
-    """CloudStack's API with the operator's door beside it, and that door alone on the unix socket."""
-    tls = config.api.tls
-    api = Server(
-        Starlette(
-            routes=[
-                *cloudstack.routes(Door(service)),
-                *operator.Door(reconciler, service, is_trusted=False).routes(),
-            ]
-        ),
-        sockets[0],
-        certificate=tls.certificate if tls else None,
-        private_key=tls.key if tls else None,
-        client_authority=tls.authority if tls else None,
-        name="api",
-    )
-    return api, Server(operator.application(reconciler, service), sockets[1], name="operator-door")
 
 
 def begin(running: ExitStack, begin_it: Callable[[], object], end_it: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sdn_orch.config import Config
-from sdn_orch.northbound.server import listen_tcp, listen_unix
+from sdn_orch.northbound.listening import listen_tcp, listen_unix
 from sdn_orch.southbound.channel import Channel
 from sdn_orch.southbound.vestibule import Vestibule
 from sdn_orch.store.sqlite import own

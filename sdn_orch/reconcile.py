@@ -95,12 +95,21 @@ class Reconciler:
 
     def start(self) -> None:
         """Follow the store."""
+        for switch in self._world.snapshot.all(Switch):
+            self._loop(switch).refresh(self._world, None)
         self._thread.start()
         self._feed.start()
 
-    def present_first(self) -> AbstractContextManager[None]:
-        """Within it only switches that are there are compiled, not ahead those that are away."""
-        return self._turns.present()
+    def expected_first(self) -> AbstractContextManager[None]:
+        """Within it those switches are compiled that are there, or were before; others later."""
+        return self._turns.starting()
+
+    def settle(self, timeout: float) -> None:
+        """Wait until switches that are there are in sync and expected ones compiled; `timeout` in seconds."""
+        deadline = time.monotonic() + timeout
+        for loop in self._loops.values():
+            if loop.is_expected or loop.datapath is not None:
+                loop.settle(deadline)
 
     def stop(self) -> None:
         """End all loops; switches keep what they hold."""
@@ -135,8 +144,6 @@ class Reconciler:
             self._events.put(commit)
 
     def _run(self) -> None:
-        for switch in self._world.snapshot.all(Switch):
-            self._loop(switch).refresh(self._world, None)
         while (event := self._events.get()) is not None:
             try:
                 self._take(event)

@@ -25,6 +25,7 @@ from sdn_orch.dataplane.plan import Plan, diff
 from sdn_orch.dataplane.rules import NO_RULES, Owner
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected, SwitchRefused
+from sdn_orch.intent.model import Switch
 from sdn_orch.openflow.values import State
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.southbound.transfer import describe
@@ -90,6 +91,7 @@ class SwitchLoop:
         self._keep_foreign = keep_foreign
         self._condition = threading.Condition()
         self._notes = _Notes()
+        self._is_busy = False
         self._stopping = False
         self._failures = 0
         self._not_before = 0.0
@@ -106,11 +108,24 @@ class SwitchLoop:
         """Let the loop end after what it does now; the switch keeps what it holds."""
         with self._condition:
             self._stopping = True
-            self._condition.notify()
+            self._condition.notify_all()
 
     def join(self, timeout: float) -> None:
         """Wait for the loop's end, for so many seconds."""
         self._thread.join(timeout)
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the switch has been here before, and may be again soon."""
+        switch = self._world.snapshot.get(Switch, self.switch_id)
+        return switch is not None and switch.is_known and not switch.lost
+
+    def settle(self, deadline: float) -> None:
+        """Wait until there is nothing left to do, at most until then by the monotonic clock."""
+        with self._condition:
+            self._condition.wait_for(
+                lambda: not (self._notes or self._is_busy), max(0.0, deadline - time.monotonic())
+            )
 
     def attach(self, datapath: Datapath, world: World) -> None:
         """A session is up: read the switch and bring it to what it should hold."""
@@ -121,7 +136,7 @@ class SwitchLoop:
             self._notes.world, self._notes.attached, self._notes.check = world, _reading(datapath), True
             self.status = replace(self.status, phase=Phase.SYNCING, error=None, synced_in=None)
             self._audit_at = math.inf
-            self._condition.notify()
+            self._condition.notify_all()
         self._turns.come()
 
     def detach(self, datapath: Datapath) -> None:
@@ -136,7 +151,7 @@ class SwitchLoop:
         with self._condition:
             if self.status.synced_in is not None:
                 self._audit_at = 0.0
-                self._condition.notify()
+                self._condition.notify_all()
 
     def note(self, notes: tuple[str, ...]) -> None:
         """What is wrong with the switch's own settings."""
@@ -165,7 +180,7 @@ class SwitchLoop:
                 else:
                     notes.owners |= owners
             notes.done.append(done)
-            self._condition.notify()
+            self._condition.notify_all()
         return done
 
     def refusals(self, owner: Owner) -> tuple[str, ...]:
@@ -214,7 +229,7 @@ class SwitchLoop:
         if self.compiled is not None and not notes.anew:
             self._compile(notes)
         else:
-            with self._turns.absent(self._is_away) as is_turn:
+            with self._turns.absent(self._is_away, is_expected=self.is_expected) as is_turn:
                 # Once it is there, it is compiled out of turn.
                 self.compiled = self._compile(notes) if is_turn else None
         with self._condition:
@@ -246,6 +261,8 @@ class SwitchLoop:
     def _wait(self) -> tuple[_Notes, Datapath | None] | None:
         """What is to be done next, and with which session: notes, or an audit; None at the end."""
         with self._condition:
+            self._is_busy = False
+            self._condition.notify_all()
             while not self._stopping:
                 now = time.monotonic()
                 if self._notes:
@@ -260,6 +277,7 @@ class SwitchLoop:
                 self._condition.wait(due - now if due != math.inf else None)
             notes, self._notes = self._notes, _Notes()
             self._world = notes.world or self._world
+            self._is_busy = not self._stopping
             return None if self._stopping else (notes, self.datapath)
 
     def _synchronise(self, datapath: Datapath, compiled: Compiled, notes: _Notes) -> None:

@@ -11,10 +11,12 @@ class Turns:
     """Switches that are away wait while one that is there is being synchronised, and go one at a time.
 
     Python runs one thread at a time: what is compiled ahead must not delay what is needed now. Whether a
-    switch is away is asked of `is_away`; `come` says that the answer has changed.
+    switch is away is asked of `is_away`; `come` says that the answer has changed. While the daemon starts
+    only those are compiled ahead that are expected to come.
     """
 
     def __init__(self) -> None:
+        self._is_starting = False
         self._present = 0
         self._is_taken = False
         self._changed = threading.Condition()
@@ -32,11 +34,26 @@ class Turns:
                 self._changed.notify_all()
 
     @contextmanager
-    def absent(self, is_away: Callable[[], bool]) -> Iterator[bool]:
+    def starting(self) -> Iterator[None]:
+        """The daemon starts."""
+        self._is_starting = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._is_starting = False
+                self._changed.notify_all()
+
+    @contextmanager
+    def absent(self, is_away: Callable[[], bool], *, is_expected: bool) -> Iterator[bool]:
         """Something is compiled for a switch that is away; waits for its turn, and gives False if the switch
         came before that: then it is compiled as one that is there."""
+
+        def is_free() -> bool:
+            return not (self._present or self._is_taken or (self._is_starting and not is_expected))
+
         with self._changed:
-            self._changed.wait_for(lambda: not is_away() or not (self._present or self._is_taken))
+            self._changed.wait_for(lambda: not is_away() or is_free())
             is_turn = is_away()
             self._is_taken |= is_turn
         try:

@@ -19,7 +19,7 @@ from bench.common.cloud import FIRST_ACCESS_PORT, Size, network, nic
 from bench.common.sandbox import run
 from sdn_orch.intent.model import Account, Record
 from sdn_orch.intent.snapshot import Put
-from sdn_orch.northbound.cloudstack import app as _kinds  # noqa: F401 (the store needs to know its records)
+from sdn_orch.northbound import kinds as _kinds  # noqa: F401 (the store needs to know its records)
 from sdn_orch.store.sqlite import SqliteStore
 from topologies.controller import Controller
 from topologies.demo.tenants import ISOLATED, Cloudstack, Tenant

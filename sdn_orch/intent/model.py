@@ -279,6 +279,11 @@ class Switch(Record):
         """Whether tenants' networks reach the outside by it."""
         return self.role is SwitchRole.EDGE and self.public_port is not None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it has connected before, and said what it can."""
+        return self.capabilities != Capabilities()
+
 
 class Source(StrEnum):
     """How we came to know a link or an attachment; earlier ones win over later ones."""

@@ -20,10 +20,11 @@ from starlette.applications import Starlette
 from sdn_orch.intent.model import Network, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.northbound.extension.cloud import object_id
+from sdn_orch.northbound.listening import listen_tcp
 from sdn_orch.northbound.operator import tokens
 from sdn_orch.northbound.operator.door import Door
-from sdn_orch.northbound.operator.models import Scope
-from sdn_orch.northbound.server import Server, listen_tcp
+from sdn_orch.northbound.operator.tokens import Scope
+from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
 from sdn_orch.provider.api import Api
 from sdn_orch.provider.doctor import examine

@@ -13,12 +13,13 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from starlette.applications import Starlette
 
+from sdn_orch.northbound.listening import listen_tcp
 from sdn_orch.northbound.operator import tokens
 from sdn_orch.northbound.operator.door import Door
-from sdn_orch.northbound.operator.models import Scope
 from sdn_orch.northbound.operator.openapi import document
 from sdn_orch.northbound.operator.routes import DECLARATIONS
-from sdn_orch.northbound.server import Server, listen_tcp
+from sdn_orch.northbound.operator.tokens import Scope
+from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.store.sqlite import SqliteStore

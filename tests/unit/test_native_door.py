@@ -25,12 +25,13 @@ from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import TCP, Direction
 from sdn_orch.intent.validate import RULES
+from sdn_orch.northbound.listening import listen_tcp, listen_unix
 from sdn_orch.northbound.operator import tokens
 from sdn_orch.northbound.operator.declare import LARGEST_BODY
 from sdn_orch.northbound.operator.door import Door, application
-from sdn_orch.northbound.operator.models import Scope
 from sdn_orch.northbound.operator.objects import KINDS
-from sdn_orch.northbound.server import Server, listen_tcp, listen_unix
+from sdn_orch.northbound.operator.tokens import Scope
+from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.store.memory import MemoryStore

@@ -17,8 +17,9 @@ from sdn_orch.cli import app
 from sdn_orch.dataplane.pipeline import Table
 from sdn_orch.intent.model import Account, Link, Machine, Network, Nic, Switch
 from sdn_orch.intent.snapshot import Put, Snapshot
+from sdn_orch.northbound.listening import listen_unix
 from sdn_orch.northbound.operator.door import application
-from sdn_orch.northbound.server import Server, listen_unix
+from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, PacketIn, Port

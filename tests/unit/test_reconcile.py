@@ -139,6 +139,23 @@ def test_connected_switches_get_what_is_compiled_and_say_so(fabric: Fabric) -> N
     assert fabric.reconciler.status(NIC4).condition is Condition.IDLE
 
 
+def test_what_waits_for_the_switches_goes_on_when_they_are_in_sync(fabric: Fabric) -> None:
+    fabric.switches["leaf1"].delay = 0.2
+    fabric.switches["leaf1"].connect(fabric)
+    eventually(lambda: fabric.reconciler.datapath("leaf1"))
+    fabric.reconciler.settle(20.0)
+    assert fabric.reconciler.switch_status("leaf1").phase is Phase.IN_SYNC
+
+
+def test_nobody_waits_longer_than_he_wants_for_a_slow_switch(fabric: Fabric) -> None:
+    fabric.switches["leaf1"].delay = 3.0
+    fabric.switches["leaf1"].connect(fabric)
+    eventually(lambda: fabric.reconciler.datapath("leaf1"))
+    fabric.reconciler.settle(0.05)
+    assert fabric.reconciler.switch_status("leaf1").phase is Phase.SYNCING
+    fabric.switches["leaf1"].delay = 0.0
+
+
 def test_a_switch_that_comes_back_as_it_was_is_sent_nothing(fabric: Fabric) -> None:
     fabric.connect()
     sent = len(fabric.switches["leaf1"].operations)

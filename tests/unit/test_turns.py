@@ -12,8 +12,9 @@ _PATIENCE = 20.0
 class Away:
     """A switch that is away until it comes, compiled ahead on a thread of its own."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, *, is_expected: bool = False) -> None:
         self.is_away = True
+        self.is_expected = is_expected
         self.started, self.done = threading.Event(), threading.Event()
         self.step, self.stepped = threading.Semaphore(0), threading.Semaphore(0)
         self.was_turn: bool | None = None
@@ -21,7 +22,7 @@ class Away:
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
-        with self._turns.absent(lambda: self.is_away) as self.was_turn:
+        with self._turns.absent(lambda: self.is_away, is_expected=self.is_expected) as self.was_turn:
             self.started.set()
             while self.was_turn and self.step.acquire() and not self.done.is_set():
                 self._turns.give_way(lambda: self.is_away)
@@ -81,3 +82,15 @@ def test_one_at_a_time() -> None:
     assert second.started.wait(_PATIENCE)
     assert second.was_turn
     second.end()
+
+
+def test_while_the_daemon_starts_only_expected_ones_are_compiled_ahead() -> None:
+    turns = Turns()
+    with turns.starting():
+        other, expected = Away(turns), Away(turns, is_expected=True)
+        assert expected.started.wait(_PATIENCE)
+        expected.end()
+        assert expected.done.wait(_PATIENCE)
+        assert not other.started.wait(0.05)
+    assert other.started.wait(_PATIENCE)
+    other.end()

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from sdn_orch.intent.model import Record
-from sdn_orch.northbound.operator.models import Model, Nothing, Paged, Scope
+from sdn_orch.northbound.operator.models import Model, Nothing, Paged
 from sdn_orch.northbound.operator.problems import Refusal
+from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
 

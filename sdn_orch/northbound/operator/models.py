@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from sdn_orch.intent.balancers import LARGEST_WEIGHT
+from sdn_orch.northbound.operator.tokens import Scope
 
 T = TypeVar("T")
 
@@ -249,14 +250,6 @@ class ExtensionAnswer(Model):
 
     output: str
     """For the command's standard output; empty: nothing."""
-
-
-class Scope(StrEnum):
-    """What a token is good for; each also for what the ones before it are."""
-
-    READ = "read"
-    OPERATE = "operate"
-    ADMIN = "admin"
 
 
 class TokenWanted(Model):

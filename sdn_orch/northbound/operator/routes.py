@@ -25,7 +25,6 @@ from sdn_orch.northbound.operator.models import (
     ObjectsQuery,
     Page,
     Paged,
-    Scope,
     TokenAnswer,
     TokenMade,
     TokenWanted,
@@ -44,6 +43,7 @@ from sdn_orch.northbound.operator.models_fabric import (
     TraceAnswer,
     TraceQuery,
 )
+from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.service import Transaction
 
 #: A network of thousands of machines with their user data.

@@ -6,15 +6,25 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import ClassVar
 from uuid import uuid4
 
 from sdn_orch.intent.model import Record
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.northbound.operator.models import Scope
 from sdn_orch.northbound.service import Transaction
 
 _PREFIX = "sdn-orch-"
+
+
+class Scope(StrEnum):
+    """What a token is good for; each also for what the ones before it are."""
+
+    READ = "read"
+    OPERATE = "operate"
+    ADMIN = "admin"
+
+
 _ORDER = list(Scope)
 
 

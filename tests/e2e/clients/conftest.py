@@ -12,7 +12,8 @@ from starlette.applications import Starlette
 from sdn_orch.northbound.cloudstack.app import PATH, routes
 from sdn_orch.northbound.cloudstack.bootstrap import Credentials, bootstrap
 from sdn_orch.northbound.cloudstack.door import Door
-from sdn_orch.northbound.server import Server, listen_tcp
+from sdn_orch.northbound.listening import listen_tcp
+from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
 from sdn_orch.store.sqlite import SqliteStore
 

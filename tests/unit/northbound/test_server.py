@@ -18,7 +18,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from sdn_orch.northbound.server import Server, listen_tcp, listen_unix
+from sdn_orch.northbound.listening import listen_tcp, listen_unix
+from sdn_orch.northbound.server import Server
 from sdn_orch.threads import ThreadEnded, Watch
 
 
