@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
-from sdn_orch import seed
+from sdn_orch import seed, tally
 from sdn_orch.config import Config
 from sdn_orch.dataplane.pipeline import Punt
 from sdn_orch.guest import dns_message
@@ -26,11 +26,13 @@ from sdn_orch.guest.service import Resolve, respond
 from sdn_orch.guest.tcp import Peer, Responder
 from sdn_orch.guest.worker import Worker
 from sdn_orch.northbound import kinds as _kinds  # noqa: F401 (the store needs to know its records)
+from sdn_orch.northbound.balancers import end_drained
 from sdn_orch.northbound.cloudstack.model import User
 from sdn_orch.northbound.cloudstack.zones import resolvers as zone_resolvers
 from sdn_orch.northbound.machine_data import forget_password
 from sdn_orch.northbound.service import Service
 from sdn_orch.observer import Observer
+from sdn_orch.periodic import Periodic
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, PacketIn
 from sdn_orch.southbound.channel import Channel
@@ -78,6 +80,11 @@ def assemble(
         begin(running, observer.start, observer.stop)
         # It began first, but ends before those that it tells.
         running.callback(channel.stop)
+        for often in (
+            Periodic("tally", tally.INTERVAL, reconciler.tally.read),
+            Periodic("draining", 1.0, partial(end_drained, service)),
+        ):
+            begin(running, often.start, often.stop)
         reconciler.settle(_SWITCHES_FIRST)
         # The doors take a third of a second to import, for which no switch need wait.
         from sdn_orch.doors import open_doors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from sdn_orch.commands import (
+    balancers,
     calls,
     cloudstack,
     daemon,
@@ -31,6 +32,7 @@ for command in (
     lists.status,
     lists.networks,
     lists.ports,
+    balancers.balancers,
     topology.topology,
     flows.flows,
     flows.explain,

@@ -34,6 +34,7 @@ from sdn_orch.southbound.base import Datapath
 from sdn_orch.status import Condition, ObjectStatus, Phase, SwitchStatus
 from sdn_orch.store.base import Commit, Store
 from sdn_orch.switch_loop import SwitchLoop
+from sdn_orch.tally import Tally
 from sdn_orch.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class Reconciler:
         self._keep_foreign = keep_foreign
         self._world = World.of(store.snapshot())
         self._loops: dict[str, SwitchLoop] = {}
+        self.tally = Tally(self.world, self.datapath)
         self._turns = Turns()
         self._events: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(_BACKLOG)

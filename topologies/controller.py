@@ -112,6 +112,12 @@ class Controller:
         with self._client() as client:
             return client.put(path, json=content).raise_for_status().json()
 
+    def metrics(self) -> str:
+        """What monitoring reads."""
+        with self._client() as client:
+            answer = client.get("/metrics").raise_for_status()
+        return answer.text
+
     def _client(self) -> httpx.Client:
         transport = httpx.HTTPTransport(uds=str(self._socket))
         return httpx.Client(transport=transport, base_url="http://sdn-orch", timeout=30)

@@ -9,22 +9,25 @@ from sdn_orch.dataplane.stages import balance
 from sdn_orch.dataplane.views import AddressView, NetworkView, Site
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.balancers import Balancer, Member
-from sdn_orch.intent.balancing import by_source, is_balanced_inside, obstacle, takers
+from sdn_orch.intent.balancing import by_source, is_balanced_inside, obstacle, standing, takers
 from sdn_orch.intent.gateways import principal, realm_of, router_id
 from sdn_orch.intent.model import Network
 
 
 def public(site: Site, address: AddressView, record: Balancer) -> Iterator[Said]:
     """One of a public address, where the address lives."""
+    pool = _pool(site.world, record)
+    yield from balance.standing(pool)
     if reason := obstacle(site.world.snapshot, record):
         yield Refused(reason)
     else:
-        yield from balance.public(address, _pool(site.world, record), site.dialect.version)
+        yield from balance.public(address, pool, site.dialect.version)
 
 
 def inner(site: Site, record: Balancer, home: Network) -> Iterator[Said]:
     """One at an address inside of a network, on a switch that the network's router reaches."""
-    snapshot = site.world.snapshot
+    snapshot, pool = site.world.snapshot, _pool(site.world, record)
+    yield from balance.standing(pool)
     view, first = NetworkView.of(site.world, home), principal(snapshot, router_id(home))
     # Several balancers may share an address; whoever was there first tells of it.
     if snapshot.where(Balancer, "place", record.place)[0].id == record.id:
@@ -35,21 +38,19 @@ def inner(site: Site, record: Balancer, home: Network) -> Iterator[Said]:
         yield Refused("its router has no public address, in whose zone its connections could be known")
     else:
         into = NetworkView.of(site.world, snapshot.need(Network, record.network_id))
-        pool = _pool(site.world, record)
         yield from balance.inner(view, into, first.number, pool, site.dialect.version)
 
 
 def _pool(world: World, record: Balancer) -> balance.Pool:
     """A balancer with those of its members that are somewhere."""
-    members = world.snapshot.where(Member, "balancer_id", record.id)
-    found = {member.seat: member.weight for member in members}
-    guests = {
-        member.seat: int(address)
-        for member, nic, address in takers(world.snapshot, record)
-        if world.is_placed(nic.id)
+    snapshot = world.snapshot
+    found = {member.seat: member.weight for member in snapshot.where(Member, "balancer_id", record.id)}
+    live = {
+        member.seat: member.mark for member, nic, _ in takers(snapshot, record) if world.is_placed(nic.id)
     }
     weights = tuple(found.get(seat) for seat in range(max(found, default=-1) + 1))
-    return balance.Pool(record, by_source(world.snapshot, record), weights, guests)
+    guests = {mark: int(address) for mark, address in standing(snapshot, record).items()}
+    return balance.Pool(record, by_source(snapshot, record), weights, live, guests)
 
 
 def network(site: Site, network: NetworkView) -> Iterator[Said]:

@@ -28,10 +28,10 @@ _ECHOES = frozenset(
     ((ICMP, ECHO_REQUEST), (ICMP, ECHO_REPLY), (ICMPV6, ECHO_REQUEST_6), (ICMPV6, ECHO_REPLY_6))
 )
 _PORTS = {TCP: "tcp", UDP: "udp"}
-#: Fields of the packet that began a connection, as it was before any translation.
-ORIGIN = (
+#: Fields of the packet that began a connection, as it was before any translation; and the connection's mark.
+OF_CONNECTION = (
     *("ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_ipv6_src", "ct_ipv6_dst"),
-    *("ct_tp_src", "ct_tp_dst"),
+    *("ct_tp_src", "ct_tp_dst", "ct_mark"),
 )
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 
@@ -57,7 +57,7 @@ class Tuple:
 class Connection:
     """`origin` is the tuple of the first packet, `answer` that of the packets which come back.
 
-    `said` are the fields of `ORIGIN`.
+    `said` are the fields of `OF_CONNECTION`.
     """
 
     origin: Tuple
@@ -69,7 +69,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look-up tells: bits of `ct_state`, fields of `ORIGIN`, and those that a translation changes."""
+    """What a look-up tells: `ct_state`, fields `OF_CONNECTION`, and those that a translation changes."""
 
     state: int
     said: Mapping[str, int] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Connections:
             # Open vSwitch takes fragments together; here each goes by itself.
             if not action.commit or fields.get("ip_frag") == LATER_FRAGMENT:
                 return Found(state, _said(fields))
-            known = self._commit(zone, action.to, key, _said(fields))
+            known = self._commit(zone, action.to, key, {**_said(fields), "ct_mark": action.mark})
         is_answer = key == known.answer and key != known.origin
         known.answered |= is_answer
         state &= ~ConnectionState.NEW
@@ -148,7 +148,7 @@ def tuple_of(fields: Mapping[str, int], payload: bytes) -> Tuple | None:
 
 
 def _said(fields: Mapping[str, int]) -> dict[str, int]:
-    """The fields of `ORIGIN` for a packet that begins a connection; of ICMP the ports are type and code."""
+    """What a packet that begins a connection is, but for the mark; of ICMP the ports are type and code."""
     version, protocol = 4 if "ipv4_src" in fields else 6, fields["ip_proto"]
     prefix = "ct_nw" if version == 4 else "ct_ipv6"
     name = _PORTS.get(protocol)

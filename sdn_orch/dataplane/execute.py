@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from sdn_orch.dataplane.connections import ORIGIN, Connections
+from sdn_orch.dataplane.connections import OF_CONNECTION, Connections
 from sdn_orch.dataplane.hashing import hash_address
 from sdn_orch.dataplane.lookup import ALWAYS, Tables
 from sdn_orch.dataplane.wires import Tunnel
@@ -230,7 +230,7 @@ class _Run:
                 case Track():
                     self.track(action, depth)
                 case Untrack():
-                    self.fields |= {"ct_state": 0, **dict.fromkeys(ORIGIN, 0)}
+                    self.fields |= {"ct_state": 0, **dict.fromkeys(OF_CONNECTION, 0)}
                 case UseMeter():
                     pass  # a rate is not a matter of one packet
                 case Clause() | Foreign():
@@ -276,7 +276,12 @@ class _Run:
         if action.table is not None:
             before, hidden = dict(self.fields), dict(self.hidden)
             changes = {name: value for name, value in found.changes.items() if name in self.fields}
-            self.fields |= {**changes, **dict.fromkeys(ORIGIN, 0), **found.said, "ct_state": found.state}
+            self.fields |= {
+                **changes,
+                **dict.fromkeys(OF_CONNECTION, 0),
+                **found.said,
+                "ct_state": found.state,
+            }
             self.lookup(action.table, depth + 1)
             self.fields, self.hidden = before, hidden
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sdn_orch.dataplane.connections import ORIGIN
+from sdn_orch.dataplane.connections import OF_CONNECTION
 from sdn_orch.openflow.actions import says_clauses
 from sdn_orch.openflow.codec import decode_flow, decode_match
 from sdn_orch.openflow.fields import FIELDS
@@ -24,7 +24,7 @@ Signature = tuple[tuple[str, int], ...]
 ALWAYS = frozenset(
     (
         *("metadata", "reg0", "reg1", "reg2", "reg3", "ct_state", "conj_id"),
-        *("tunnel_id", "tun_src", "tun_dst", "vlan_vid", *ORIGIN),
+        *("tunnel_id", "tun_src", "tun_dst", "vlan_vid", *OF_CONNECTION),
     )
 )
 

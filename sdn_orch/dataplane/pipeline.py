@@ -38,17 +38,19 @@ class Table(IntEnum):
     INGRESS_RULES = 19
     DESTINATION_NAT = 20
     BALANCE = 21
-    INWARD = 22
-    MTU = 23
-    NEXT_HOP = 24
-    FORWARD = 25
-    TRANSIT = 26
-    BACK = 27
-    TO_GUARD = 28
-    TO_STATE = 29
-    TO_RULES = 30
-    DELIVER = 31
-    PUNT = 32
+    MEMBER = 22
+    INWARD = 23
+    MTU = 24
+    NEXT_HOP = 25
+    FORWARD = 26
+    TRANSIT = 27
+    BACK = 28
+    BACK_STATE = 29
+    TO_GUARD = 30
+    TO_STATE = 31
+    TO_RULES = 32
+    DELIVER = 33
+    PUNT = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ METADATA = (NETWORK, ROUTER, TURNED, JUDGED, RESERVED, REASON)
 
 #: Registers: the zone of the place whose packet it is, and the rules that it stands under.
 ZONE, POLICY = "reg1", "reg2"
-#: Which balancer a packet is for, and in its lower bits which of the balancer's slots its connection has.
+#: Which balancer a packet is for, and in its lower bits which of the balancer's slots its connection has;
+#: from MEMBER on the mark of its member, which is that of the connection too.
 BALANCED, SLOT_BITS = "reg3", 10
 
 #: The bit of a public network's number in NETWORK; tenants' networks' numbers stay below it.
@@ -317,7 +320,7 @@ STAGES: dict[Table, Stage] = {
             "For a balancer inside of a network, at the edge of whoever asks: what belongs to a known "
             "connection goes to its member, what begins one gets a slot; a member that asks gets "
             "another one.",
-            (Table.BALANCE, Table.NEXT_HOP),
+            (Table.BALANCE, Table.MEMBER, Table.NEXT_HOP),
             {"invalid": 800, "known": 700, "member": 600, "balancer": 500},
         ),
         Stage(
@@ -356,10 +359,11 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.SOURCE_NAT,
             "Under which address? A NIC with static NAT under its own, all others of a router under that of "
-            "its source NAT; IPv6 under its own. New connections become known.",
+            "its source NAT; IPv6 under its own. New connections become known. What belongs to one of a "
+            "balancer's goes on as long as that has its member, and is counted.",
             (Table.UPLINK,),
-            {"known private": 900, "new private": 800, "new static": 700, "static": 600, "known": 500}
-            | {"new announcing": 450, "new": 400},
+            {"known private": 900, "new private": 800, "new static": 700, "static": 600, "balanced": 550}
+            | {"known": 500, "new announcing": 450, "new": 400},
         ),
         Stage(
             Table.UPLINK,
@@ -401,15 +405,31 @@ STAGES: dict[Table, Stage] = {
             Table.DESTINATION_NAT,
             "Whom is it for? Forwarded ports have their NICs, and an address with static NAT has one; what "
             "is for a balancer gets one of its slots; a ping of any other address is answered. IPv6 has its "
-            "destination already. New connections become known.",
+            "destination already. New connections become known. What belongs to one of a balancer's is as in "
+            "SOURCE_NAT.",
             (Table.BALANCE, Table.INWARD),
-            {"known": 600, "forward": 500, "balancer": 450, "static": 400, "routed": 350, "echo": 300},
+            {
+                "balanced": 650,
+                "known": 600,
+                "forward": 500,
+                "balancer": 450,
+                "static": 400,
+                "routed": 350,
+                "echo": 300,
+            },
         ),
         Stage(
             Table.BALANCE,
-            "Which member has the slot? The connection becomes known, and stays with this member.",
-            (Table.INWARD, Table.NEXT_HOP),
+            "Which member has the slot?",
+            (Table.MEMBER,),
             {"slot": 500},
+        ),
+        Stage(
+            Table.MEMBER,
+            "Where is the member? The connection becomes known as this member's, by its mark, and stays "
+            "with it.",
+            (Table.INWARD, Table.NEXT_HOP),
+            {"member": 500},
         ),
         Stage(
             Table.INWARD,
@@ -447,8 +467,15 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.BACK,
             "to_port: what a member of a balancer inside of a network answers comes from the balancer again.",
-            (Table.TO_GUARD,),
+            (Table.BACK_STATE, Table.TO_GUARD),
             {"answer": 500, "other": 0},
+        ),
+        Stage(
+            Table.BACK_STATE,
+            "to_port: an answer of a balancer's member is counted; one that belongs to a connection without "
+            "its member goes nowhere.",
+            (Table.TO_GUARD,),
+            {"member": 500, "other": 400},
         ),
         Stage(
             Table.TO_GUARD,

@@ -9,7 +9,7 @@ from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
 from sdn_orch.dataplane.units import realm_owners, rules_of
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem
-from sdn_orch.intent.balancers import Balancer, HealthCheck, Member, Stickiness
+from sdn_orch.intent.balancers import Balancer, Draining, HealthCheck, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import GatewayRule, networks_of, principal, router_of_rule, routers_out
@@ -41,7 +41,7 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
                 found |= _stateless(world, addresses)
                 if _cuts(old) != _cuts(new):
                     found |= _addresses(world, addresses)
-            case Member() | Stickiness() | HealthCheck():
+            case Member() | Draining() | Stickiness() | HealthCheck():
                 found |= _balancer(world, one.balancer_id)
             case Failing():
                 found |= _balancer(world, world.snapshot.need(Member, one.member_id).balancer_id)
@@ -183,9 +183,11 @@ def _rule(world: World, rule: GatewayRule) -> set[Unit]:
 
 
 def balancers_of(world: World, nic_id: str) -> set[Unit]:
-    """The balancers that a NIC is a member of, at their gateways."""
-    members = world.snapshot.where(Member, "nic_id", nic_id)
-    return {unit for member in members for unit in _balancer(world, member.balancer_id)}
+    """The balancers that a NIC is a member of, or was, at their gateways."""
+    snapshot = world.snapshot
+    found = {each.balancer_id for each in snapshot.where(Member, "nic_id", nic_id)}
+    found |= {each.balancer_id for each in snapshot.where(Draining, "nic_id", nic_id)}
+    return {unit for balancer_id in found for unit in _balancer(world, balancer_id)}
 
 
 def routes_over(before: World, after: World, nic_id: str) -> set[Unit]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sdn_orch.intent.address_use import conflicts
 from sdn_orch.intent.balancers import (
     LARGEST_WEIGHT,
+    LONGEST_DRAIN,
     SEATS,
     Affinity,
     Balancer,
@@ -46,6 +47,8 @@ def balancer(after: Snapshot, record: Balancer) -> Iterator[str]:
         yield f"ports: {record.ports[0]}..{record.ports[1]} meets {type(other).__name__} {other.id}"
     if any(prefix.version != 4 for prefix in record.sources):
         yield "sources: only IPv4 prefixes can come to an IPv4 address"
+    if not 0 <= record.drain <= LONGEST_DRAIN:
+        yield f"drain: {record.drain} is not in 0..{LONGEST_DRAIN}"
     network = after.need(Network, record.network_id)
     if network.kind is NetworkKind.L2 or network.ipv4 is None:
         yield f"network_id: network {network.name} ({network.id}) has no IPv4 addresses"

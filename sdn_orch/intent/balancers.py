@@ -14,6 +14,8 @@ from sdn_orch.intent.traffic import Ports, Prefix
 LARGEST_WEIGHT = 256
 #: Members of one balancer.
 SEATS = 256
+#: Seconds for which members that get no new connections keep those they have, where nothing else is said.
+DRAIN, LONGEST_DRAIN = 300, 86_400
 
 
 class Algorithm(StrEnum):
@@ -81,6 +83,8 @@ class Balancer(PortUse):
     #: Clients speak TLS, members do not; nothing can be served until there is a certificate.
     tls: bool = False
     certificate_id: str | None = None
+    #: Seconds for which a member that is taken away, or gets weight 0, keeps its connections.
+    drain: int = DRAIN
 
     @property
     def place(self) -> str:
@@ -102,19 +106,26 @@ class Balancer(PortUse):
 class Member(Record):
     """A NIC that connections are given to, at `guest`, one of its secondary addresses, or at its own.
 
-    A member has `weight` parts of all new connections; one with weight 0 gets none, and keeps those it has.
+    A member has `weight` parts of all new connections; one with weight 0 gets none, see `Draining`.
     `seat` is the lowest that no other member of the balancer had when it came: who gets what follows from it.
     """
 
     REFERENCES: ClassVar[dict[str, str]] = {"balancer_id": "Balancer", "nic_id": "Nic"}
     GOES_WITH: ClassVar[tuple[str, ...]] = ("balancer_id", "nic_id")
-    INDEXES: ClassVar[tuple[str, ...]] = ("places",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("places", "mark")
 
     balancer_id: str
     nic_id: str
     guest: IPv4Address | None = None
     weight: int = 1
     seat: int = 0
+    #: The mark that it had when it was a member before, and has again; 0: it has a new one.
+    former_mark: int = 0
+
+    @property
+    def mark(self) -> int:
+        """What its connections are known by; never another one's."""
+        return self.former_mark or self.number
 
     def address(self, nic: Nic) -> IPv4Address | None:
         """Where its NIC is reached; None if that has no IPv4 address."""
@@ -124,6 +135,30 @@ class Member(Record):
     def places(self) -> tuple[tuple[str, int], ...]:
         """Its seat, as (balancer, seat); one entry, so that whoever has it can be looked up."""
         return ((self.balancer_id, self.seat),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draining(Record):
+    """Connections of a member that gets no new ones: they stand `until` then, in seconds since the epoch.
+
+    The member is one no more, or its weight is 0; `nic_id`, `guest` and `mark` are or were its own.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {"balancer_id": "Balancer", "nic_id": "Nic"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("balancer_id", "nic_id")
+    INDEXES: ClassVar[tuple[str, ...]] = ("mark",)
+
+    balancer_id: str
+    nic_id: str
+    mark: int
+    until: int
+    guest: IPv4Address | None = None
+
+    def address(self, nic: Nic) -> IPv4Address | None:
+        """Where its NIC is reached; None if it has the address no more."""
+        if self.guest is None:
+            return nic.ipv4
+        return self.guest if self.guest in nic.secondary4 else None
 
 
 class Affinity(StrEnum):

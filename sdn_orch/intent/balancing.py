@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-from sdn_orch.intent.balancers import Affinity, Balancer, Member, Stickiness
+from sdn_orch.intent.balancers import Affinity, Balancer, Draining, Member, Stickiness
 from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Nic
 from sdn_orch.intent.snapshot import Snapshot
@@ -39,6 +39,18 @@ def by_source(snapshot: Snapshot, balancer: Balancer) -> bool:
 def is_balanced_inside(snapshot: Snapshot, network_id: str) -> bool:
     """Whether machines of a network are members of balancers inside of networks."""
     return any(each.inner is not None for each in snapshot.where(Balancer, "network_id", network_id))
+
+
+def standing(snapshot: Snapshot, balancer: Balancer) -> dict[int, IPv4Address]:
+    """The marks of connections that stand, and where each member is reached, or was when it was one."""
+    found: dict[int, IPv4Address] = {}
+    with_weight = (each for each in snapshot.where(Member, "balancer_id", balancer.id) if each.weight)
+    kept: list[Member | Draining] = [*with_weight, *snapshot.where(Draining, "balancer_id", balancer.id)]
+    for each in kept:
+        address = each.address(snapshot.need(Nic, each.nic_id))
+        if address is not None:
+            found[each.mark] = address
+    return found
 
 
 def takers(snapshot: Snapshot, balancer: Balancer) -> Iterator[tuple[Member, Nic, IPv4Address]]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import datetime
 from ipaddress import IPv4Address
 from uuid import uuid4
 
 from sdn_orch.errors import Invalid, RuleConflict
 from sdn_orch.intent.address_use import conflicts, uses
-from sdn_orch.intent.balancers import Balancer, Member
+from sdn_orch.intent.balancers import Balancer, Draining, Member
 from sdn_orch.intent.model import Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import pool, public
-from sdn_orch.northbound.service import Transaction
+from sdn_orch.northbound.service import Service, Transaction
 
 
 def create_balancer(transaction: Transaction, balancer: Balancer) -> Balancer:
@@ -58,15 +60,61 @@ def forget_network(transaction: Transaction, network: Network) -> None:
 def add_member(
     transaction: Transaction, balancer: Balancer, nic: Nic, guest: IPv4Address | None = None
 ) -> Member:
-    """Have the balancer give connections to the NIC, at its own or a secondary address. Raises Invalid."""
+    """Have the balancer give connections to the NIC, at its own or a secondary address. Raises Invalid.
+
+    One that was a member not long ago has the connections again that it has kept.
+    """
     guest = None if guest == nic.ipv4 else guest
     if member_of(transaction.snapshot, balancer, nic, guest) is not None:
         raise Invalid(f"NIC {nic.id} is a member of balancer {balancer.name} ({balancer.id}) already")
     taken = {member.seat for member in transaction.snapshot.where(Member, "balancer_id", balancer.id)}
     seat = next(seat for seat in range(len(taken) + 1) if seat not in taken)
-    return transaction.put(
-        Member(id=str(uuid4()), balancer_id=balancer.id, nic_id=nic.id, guest=guest, seat=seat)
-    )
+    member = Member(id=str(uuid4()), balancer_id=balancer.id, nic_id=nic.id, guest=guest, seat=seat)
+    for kept in transaction.snapshot.where(Draining, "nic_id", nic.id):
+        if (kept.balancer_id, kept.guest) == (balancer.id, guest):
+            member = dataclasses.replace(member, former_mark=kept.mark)
+            transaction.delete(kept)
+    return transaction.put(member)
+
+
+def remove_member(transaction: Transaction, member: Member) -> None:
+    """Have the balancer give it no more connections; those that it has stand for as long as they may."""
+    _drain(transaction, member)
+    transaction.delete(member)
+
+
+def weigh_member(transaction: Transaction, member: Member, weight: int) -> Member:
+    """Give it another weight; with 0 it gets no new connections, as if it were removed."""
+    if weight == 0:
+        _drain(transaction, member)
+    else:
+        transaction.delete(*transaction.snapshot.where(Draining, "mark", member.mark))
+    return transaction.put(dataclasses.replace(member, weight=weight))
+
+
+def end_drained(service: Service) -> None:
+    """Cut what is left of connections whose time is over."""
+
+    def over(snapshot: Snapshot, now: datetime) -> list[Draining]:
+        return [each for each in snapshot.all(Draining) if each.until <= now.timestamp()]
+
+    if over(service.snapshot, service.now):
+        service.write(lambda transaction: transaction.delete(*over(transaction.snapshot, transaction.now)))
+
+
+def _drain(transaction: Transaction, member: Member) -> None:
+    snapshot = transaction.snapshot
+    balancer = snapshot.need(Balancer, member.balancer_id)
+    if member.weight and balancer.drain:
+        draining = Draining(
+            id=str(uuid4()),
+            balancer_id=balancer.id,
+            nic_id=member.nic_id,
+            guest=member.guest,
+            mark=member.mark,
+            until=int(transaction.now.timestamp()) + balancer.drain,
+        )
+        transaction.put(draining)
 
 
 def member_of(

@@ -109,6 +109,8 @@ def _set_whole(field: str) -> tuple[bytes, int, bytes]:
 
 #: Most of what is set are whole fields, a few for each rule of a cloud. `in_port` is another matter.
 _SET_WHOLE = {field: _set_whole(field) for field in FIELDS if field != "in_port"}
+_SET_MARK, _, _MARK_PADDING = _SET_WHOLE["ct_mark"]
+_MARK_SIZE = len(_SET_MARK) + 4 + len(_MARK_PADDING)
 
 
 def _set_field(action: SetField) -> bytes:
@@ -182,6 +184,8 @@ def _hash_source(action: HashSource) -> bytes:
 
 def _track(action: Track) -> bytes:
     nested = _nat(action.to) if action.translated or action.to is not None else b""
+    if action.mark:
+        nested += _SET_MARK + action.mark.to_bytes(4, "big") + _MARK_PADDING
     flags = _COMMIT if action.commit else 0
     table = _NO_TABLE if action.table is None else action.table
     length = 24 + len(nested)
@@ -339,7 +343,10 @@ def _decode_hash(body: bytes) -> Action:
 def _decode_track(body: bytes) -> Action:
     _, _, _, _, flags, source, number, table, algorithm = _CT_HEAD.unpack_from(body)
     zone = field_of(source.to_bytes(4, "big"), 0).name if source else number
-    nested, translated, to = body[_CT_HEAD.size :], False, None
+    nested, translated, to, mark = body[_CT_HEAD.size :], False, None, 0
+    if nested[-_MARK_SIZE:].startswith(_SET_MARK):
+        nested, set_mark = nested[:-_MARK_SIZE], nested[-_MARK_SIZE:]
+        mark = int.from_bytes(set_mark[len(_SET_MARK) :][:4], "big")
     if nested:
         _, length, vendor, subtype, side, present = _NAT_HEAD.unpack_from(nested)
         if (length, vendor, subtype) != (len(nested), NICIRA, _NAT):
@@ -348,7 +355,7 @@ def _decode_track(body: bytes) -> Action:
         if not translated:
             to = _decode_translation(nested[_NAT_HEAD.size :], side, present)
     go_on = None if table == _NO_TABLE else table
-    action = Track(zone, go_on, translated, commit=bool(flags & _COMMIT), to=to, alg=algorithm)
+    action = Track(zone, go_on, translated, commit=bool(flags & _COMMIT), to=to, alg=algorithm, mark=mark)
     # What sdn-orch never writes does not come out as it went in.
     return action if _track(action) == body else Foreign(body)
 

@@ -30,14 +30,17 @@ class Part(IntEnum):
 
 _ALL_METERS = 0xFFFFFFFF
 _ALL_GROUPS = 0xFFFFFFFC
-_ALL_TABLES = 0xFF
+ALL_TABLES = 0xFF
 
 
-def multipart_request(part: Part, version: int, xid: int) -> bytes:
-    """Ask for all there is of one kind: every flow, group, meter, port, or the switch's own features."""
+def multipart_request(part: Part, version: int, xid: int, table: int = ALL_TABLES) -> bytes:
+    """Ask for all there is of one kind: every flow, group, meter, port, or the switch's own features.
+
+    Of flows for those of one table, where it is given.
+    """
     body = b""
     if part == Part.FLOW:
-        body = Struct("!B3xII4xQQHH4x").pack(_ALL_TABLES, ANY, ANY, 0, 0, 1, 4)
+        body = Struct("!B3xII4xQQHH4x").pack(table, ANY, ANY, 0, 0, 1, 4)
     elif part == Part.GROUP_DESCRIPTION and version != OPENFLOW_13:
         body = Struct("!I4x").pack(_ALL_GROUPS)
     elif part == Part.METER_CONFIG:

@@ -75,6 +75,7 @@ _HEXADECIMAL = frozenset(
         "tunnel_id",
         "ipv6_nd_reserved",
         "ct_state",
+        "ct_mark",
         "reg0",
         "reg1",
         "reg2",
@@ -197,6 +198,8 @@ def _format_track(action: Track, table_name: TableName) -> str:
     parts.append(f"zone={zone}")
     if action.translated or action.to is not None:
         parts.append(_format_translation(action.to))
+    if action.mark:
+        parts.append(f"exec(set_field:{action.mark:#x}->ct_mark)")
     if action.alg:
         parts.append(f"alg={_ALGORITHMS.get(action.alg, action.alg)}")
     return f"ct({','.join(parts)})"

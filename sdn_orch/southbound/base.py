@@ -13,6 +13,7 @@ from typing import Protocol
 from sdn_orch.dataplane.plan import Plan
 from sdn_orch.errors import Disconnected
 from sdn_orch.intent.model import Capabilities
+from sdn_orch.openflow.multipart import ALL_TABLES
 from sdn_orch.openflow.values import CONTROLLER, Action, State
 
 
@@ -70,8 +71,8 @@ class Datapath(Protocol):
         """Everything that the switch holds: flows, groups, meters."""
         ...
 
-    def counters(self) -> dict[tuple[int, int, bytes], FlowCounters]:
-        """Counters by flow identity."""
+    def counters(self, tables: Sequence[int] = (ALL_TABLES,)) -> dict[tuple[int, int, bytes], FlowCounters]:
+        """Counters by flow identity, of the flows in these tables."""
         ...
 
     def apply(self, plan: Plan) -> None:

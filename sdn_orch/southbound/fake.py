@@ -19,6 +19,7 @@ from sdn_orch.dataplane.plan import Operation, Plan, Verb
 from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.intent.model import Capabilities
 from sdn_orch.openflow.codec import decode_flow
+from sdn_orch.openflow.multipart import ALL_TABLES
 from sdn_orch.openflow.values import (
     CONTROLLER,
     OPENFLOW_15,
@@ -72,6 +73,7 @@ class FakeSwitch:
         self._ports = {port.number: port for port in ports}
         self._pedantic = pedantic
         self._lock = threading.RLock()
+        self._counted: dict[FlowKey, tuple[float, int, int]] = {}
         self._faults: dict[int, str | None] = {}
 
     def connect(self, listener: Listener) -> FakeDatapath:
@@ -122,6 +124,22 @@ class FakeSwitch:
         """All ports."""
         return tuple(self._ports.values())
 
+    def count(self, key: FlowKey, packets: int, octets: int) -> None:
+        """So many more packets meet a flow: none crosses a fake switch by itself."""
+        with self._lock:
+            before = self._counted[key]
+            self._counted[key] = (before[0], before[1] + packets, before[2] + octets)
+
+    def counters(self) -> dict[FlowKey, FlowCounters]:
+        """What every flow has counted since it was added, or added anew."""
+        with self._lock:
+            now = time.monotonic()
+            found = {key: self._counted[key] for key in self.state.flows}
+            return {
+                key: FlowCounters(packets, octets, now - since)
+                for key, (since, packets, octets) in found.items()
+            }
+
     def copy(self) -> State:
         """What it holds now."""
         with self._lock:
@@ -166,6 +184,7 @@ class FakeSwitch:
         fault = refuse_flow(flow, self.state.groups, self.state.meters, self.capabilities)
         if fault is None:
             self.state.flows[entry.key] = entry
+            self._counted[entry.key] = (time.monotonic(), 0, 0)
         return fault
 
     def _take_group(self, verb: Verb, group: Group) -> str | None:
@@ -240,7 +259,6 @@ class FakeDatapath:
         self._switch = switch
         self._lock = threading.Lock()
         self._open = True
-        self._connected_at = time.monotonic()
 
     def ports(self) -> tuple[Port, ...]:
         """The switch's ports."""
@@ -251,11 +269,11 @@ class FakeDatapath:
         self._check()
         return self._switch.copy()
 
-    def counters(self) -> dict[FlowKey, FlowCounters]:
-        """Zeros: no packet ever crosses a fake switch. Raises Disconnected."""
+    def counters(self, tables: Sequence[int] = (ALL_TABLES,)) -> dict[FlowKey, FlowCounters]:
+        """What `count` said. Raises Disconnected."""
         self._check()
-        age = time.monotonic() - self._connected_at
-        return {key: FlowCounters(0, 0, age) for key in self._switch.copy().flows}
+        found = self._switch.counters()
+        return {key: each for key, each in found.items() if key[0] in tables or ALL_TABLES in tables}
 
     def apply(self, plan: Plan) -> None:
         """Carry the plan out. Raises SwitchRefused and Disconnected."""

@@ -21,6 +21,7 @@ from sdn_orch.openflow.groups import parse_groups
 from sdn_orch.openflow.messages import Kind
 from sdn_orch.openflow.meters import parse_meters
 from sdn_orch.openflow.multipart import (
+    ALL_TABLES,
     Part,
     multipart_request,
     parse_counters,
@@ -96,12 +97,13 @@ class Session:
                     state.meters.update((meter.number, meter) for meter in parse_meters(body))
         return state
 
-    def counters(self) -> dict[FlowKey, FlowCounters]:
+    def counters(self, tables: Sequence[int] = (ALL_TABLES,)) -> dict[FlowKey, FlowCounters]:
         """Counters by flow identity. Raises Disconnected."""
         with self._answered("dump"), uncollected():
             return {
                 entry.key: FlowCounters(*parse_counters(counted, self._version))
-                for body in self._dump(Part.FLOW)
+                for table in tables
+                for body in self._dump(Part.FLOW, table)
                 for entry, counted in parse_flows(body, self._version)
             }
 
@@ -334,11 +336,11 @@ class Session:
 
     # Requests from other threads.
 
-    def _dump(self, part: Part) -> Iterator[bytes]:
+    def _dump(self, part: Part, table: int = ALL_TABLES) -> Iterator[bytes]:
         """The bodies of a multipart reply as they come in."""
         self._check_thread()
         with self.exchanges.open(1) as exchange:
-            self.send(multipart_request(part, self._version, exchange.first))
+            self.send(multipart_request(part, self._version, exchange.first, table))
             more = True
             while more:
                 answer = exchange.next(self.timing.answer)

@@ -152,6 +152,7 @@ def test_holds_what_a_plan_adds(rig: Rig) -> None:
     assert state.groups == {GROUP.number: GROUP, pointing.number: pointing}
     assert state.meters == {METER.number: METER}
     assert rig.datapath.counters().keys() == state.flows.keys()
+    assert rig.datapath.counters((9, 12)).keys() == {key for key in state.flows if key[0] in (9, 12)}
 
 
 def test_deletes_and_replaces(rig: Rig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,40 @@ def test_a_member_reaches_its_own_balancer(balanced: Balanced) -> None:
         assert set(balanced.asked("fresh", 80, 10, node=POOL[0])) == {POOL[0]}
 
 
+def test_counters_tell_what_each_member_had(balanced: Balanced) -> None:
+    with balanced.rule(80, POOL[:3]) as rule:
+        controller = balanced.cloud.controller
+
+        def wait(count: int) -> None:
+            # Switches tell within a second what their caches have counted.
+            controller.wait(
+                lambda: _counters(balanced, rule)["connections"] >= count, "all to be counted", 30
+            )
+
+        answered = balanced.asked("fresh", 80, 120)
+        wait(120)
+        balanced.remove(rule, "web3")
+        balanced.weigh(rule, {"web1": 2})
+        answered += balanced.asked("fresh", 80, 60)
+        wait(180)
+        had = {row["machine"]: row for row in _counters(balanced, rule)["members"]}
+        assert {name: row["connections"] for name, row in had.items()} == {
+            name: answered[name] for name in POOL[:3]
+        }
+        for row in had.values():
+            # A request, an answer that is longer than it, and what begins and ends the connection.
+            assert row["packets_in"] >= 4 * row["connections"] and row["since"]
+            assert min(row["bytes_in"], row["bytes_out"]) > 250 * row["connections"]
+        shown = controller.command("balancers", "lb80").stdout
+        assert all(str(answered[name]) in shown for name in had), shown
+        told = f'machine="web1",address="{had["web1"]["address"]}"}} {answered["web1"]}\n'
+        assert told in controller.metrics()
+
+
+def _counters(balanced: Balanced, rule: str) -> Any:
+    return balanced.cloud.controller.ask(f"/v1/balancers/{rule}/counters")
+
+
 def test_what_is_established_stays_through_every_change(balanced: Balanced) -> None:
     members = POOL[:4]
     with balanced.rule(80, members) as rule:
@@ -112,6 +147,33 @@ def test_what_is_established_stays_through_every_change(balanced: Balanced) -> N
         answered, broken = ended(steady)
         assert not broken, broken
         assert answered.total() == 60 and set(answered) == set(members)
+
+
+def test_what_is_drained_ends_when_its_time_is_over(balanced: Balanced) -> None:
+    controller = balanced.cloud.controller
+
+    def had(rule: str, name: str) -> Any:
+        """What a machine had that is drained, None once it is not."""
+        rows = controller.ask(f"/v1/balancers/{rule}/counters")["members"]
+        return next((row for row in rows if row["machine"] == name and row["until"]), None)
+
+    with balanced.rule(80, POOL[:3]) as rule:
+        controller.put(f"/v1/balancers/{rule}", {"drain": 8})
+        steady = balanced.clients("steady", 80, 24)
+        balanced.remove(rule, "web2")
+        balanced.weigh(rule, {"web3": 0})
+        assert set(balanced.asked("fresh", 80, 60)) == {"web1"}
+        for name in ("web2", "web3"):
+            before = had(rule, name)["packets_in"]
+            controller.wait(lambda: had(rule, name)["packets_in"] > before, "it to go on")  # noqa: B023
+        # One comes back in time, with its connections.
+        balanced.weigh(rule, {"web3": 1})
+        controller.wait(lambda: had(rule, "web2") is None, "the end of the connections", 30)
+        balanced.cloud.wait_objects()
+        assert set(balanced.asked("fresh", 80, 60)) == {"web1", "web3"}
+        answered, broken = ended(steady)
+        assert answered.total() == 24 and set(answered) == set(POOL[:3])
+        assert len(broken) == answered["web2"] and all("web2" in each for each in broken), broken
 
 
 def test_the_next_gateway_balances_as_the_first_did(balanced: Balanced) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,18 @@ def test_clients_of_both_tiers_are_spread_over_the_members(tiers: Tiers) -> None
     # Who is not asked for: another port of the address, and the members themselves as before.
     assert get(node, tiers.address["ipaddress"], 81) == ""
     assert json.loads(get(node, tiers.machines["app1"].ipv4))["name"] == "app1"
+
+
+def test_edges_count_what_members_had(tiers: Tiers) -> None:
+    def counters() -> Any:
+        return tiers.cloud.controller.ask("/v1/counters")["items"][0]
+
+    before = counters()["connections"]
+    for client in ("web1", "web2"):
+        tiers.asked("fresh", 80, 50, client)
+    tiers.cloud.controller.wait(lambda: counters()["connections"] == before + 100, "all to be counted", 30)
+    for row in counters()["members"]:
+        assert min(row["bytes_in"], row["bytes_out"]) > 250 * row["connections"] > 0, row
 
 
 def test_members_are_drained_without_a_broken_connection(tiers: Tiers) -> None:

@@ -25,6 +25,9 @@ from sdn_orch.openflow.values import (
     PushVlan,
     Resubmit,
     SetField,
+    Side,
+    Track,
+    Translate,
     UseMeter,
 )
 
@@ -267,6 +270,14 @@ FLOWS: dict[str, Flow] = {
     "udp": Flow(
         12, 90, Match.of(eth_type=IP6, ip_proto=17, udp_src=(1, 3), udp_dst=53), (SetField("ip_dscp", 46),)
     ),
+    "member": Flow(
+        12,
+        70,
+        Match.of(eth_type=IP, ip_proto=6, reg3=7),
+        (Track(5, 22, commit=True, to=Translate(Side.DESTINATION, IPV4, 8080), mark=7),),
+    ),
+    "known as a member's": Flow(12, 60, Match.of(ct_state=(0x22, 0x22), ct_mark=7), goto=13),
+    "known as nobody's": Flow(12, 60, Match.of(ct_mark=(0, 0xFFFF), reg3=7, metadata=(7, NETWORK)), goto=13),
     "ports": Flow(
         12, 80, Match.of(eth_type=IP, ip_proto=6), (SetField("tcp_dst", 80), SetField("ip_ecn", 2), Output(1))
     ),

@@ -20,7 +20,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.errors import InUse, Invalid, NotFound
 from sdn_orch.intent import balancers
 from sdn_orch.intent.acls import AclItem, AclList
-from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Member, Stickiness
+from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Draining, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.health import Failing
@@ -98,7 +98,7 @@ def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
                 *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
                 *(NextHop, RoutedRule, RoutedRule),
                 *(AclItem, AclItem, SecurityRule, SecurityRule),
-                *(Balancer, Member, Member, Stickiness, balancers.HealthCheck, Failing),
+                *(Balancer, Member, Member, Draining, Stickiness, balancers.HealthCheck, Failing),
             )
         )
     )
@@ -377,6 +377,20 @@ def _failing(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 
 
 @st.composite
+def _draining(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    nics = [one.id for one in snapshot.all(Nic) if one.ipv4 is not None] or ["none"]
+    mark = draw(st.integers(1, 6)) * 1000
+    record = Draining(
+        id=f"draining {mark}",
+        balancer_id=draw(st.sampled_from([one.id for one in snapshot.all(Balancer)] or ["none"])),
+        nic_id=draw(st.sampled_from(nics)),
+        mark=mark,
+        until=0,
+    )
+    return _numbered(snapshot, record)
+
+
+@st.composite
 def _stickiness(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     balancer_id = draw(st.sampled_from([one.id for one in snapshot.all(Balancer)] or ["none"]))
     record = Stickiness(
@@ -480,6 +494,7 @@ _RECORDS = {
     "Stickiness": _stickiness,
     "HealthCheck": _health_check,
     "Failing": _failing,
+    "Draining": _draining,
     "AclItem": _acl_item,
     "SecurityRule": _security_rule,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from typer.testing import CliRunner
 
 from sdn_orch.cli import app
 from sdn_orch.intent.acls import AclList
-from sdn_orch.intent.balancers import Balancer, Certificate, Member
+from sdn_orch.intent.balancers import Balancer, Certificate, Draining, Member
 from sdn_orch.intent.firewall import RoutedRule
 from sdn_orch.intent.model import Account, Attachment, Domain, Link, Machine, Network, Nic, Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
@@ -25,6 +26,7 @@ from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import TCP, Direction
 from sdn_orch.intent.validate import RULES
+from sdn_orch.northbound.balancers import end_drained
 from sdn_orch.northbound.listening import listen_tcp, listen_unix
 from sdn_orch.northbound.operator import tokens
 from sdn_orch.northbound.operator.declare import LARGEST_BODY
@@ -186,6 +188,31 @@ def test_a_revoked_token_opens_no_door(world: World) -> None:
     refused(world.ask("GET", "/v1/status", Scope.READ), 401, "no-token")
 
 
+def test_counters_that_no_switch_has_told_yet(world: World) -> None:
+    found = world.get("/v1/balancers/lb/counters")
+    assert [row["id"] for row in found["members"]] == ["first", "second"]
+    assert (found["since"], found["connections"], found["ports"]) == (None, 0, [80, 80])
+    assert world.get("/v1/counters")["items"] == [found]
+    refused(world.ask("GET", "/v1/balancers/other/counters"), 404, "not-found")
+    shown = CliRunner().invoke(app, ["balancers", "--config", str(world.config)])
+    assert "203.0.113.10:80/tcp" in shown.stdout and "no switch has counted yet" in shown.stdout
+    shown = CliRunner().invoke(app, ["balancers", "web", "--config", str(world.config)])
+    assert "web1" in shown.stdout and "10.1.0.11" in shown.stdout
+    assert CliRunner().invoke(app, ["balancers", "other", "--config", str(world.config)]).exit_code == 1
+
+
+def test_metrics_are_for_readers(world: World) -> None:
+    refused(world.ask("GET", "/metrics", None), 401, "no-token")
+    said = world.ask("GET", "/metrics", Scope.READ)
+    assert said.headers["content-type"].startswith("text/plain; version=0.0.4")
+    own = 'balancer="lb",name="web",member="first",machine="web1",address="10.1.0.10"'
+    assert f"sdn_orch_balancer_connections_total{{{own}}} 0\n" in said.text
+    assert f'sdn_orch_balancer_bytes_total{{{own},direction="out"}} 0\n' in said.text
+    assert 'sdn_orch_switch_connected{switch="leaf1"} 0\n' in said.text
+    for line in said.text.splitlines():
+        assert re.fullmatch(r'# (HELP|TYPE) \w+ .+|\w+(\{(\w+="[^"]*",?)*\})? [0-9.e+]+', line), line
+
+
 def test_weights(world: World) -> None:
     listed = world.get("/v1/balancers/lb/members")
     assert [each["id"] for each in listed["items"]] == ["first", "second"]
@@ -230,6 +257,40 @@ def test_a_network_cuts_connections_when_it_is_told_to(world: World) -> None:
     world.service.write(lambda transaction: transaction.put(with_none))
     said = refused(world.ask("PUT", "/v1/networks/flat", json=on), 422, "invalid")
     assert "Network flat (flat): cuts_connections: L2 networks" in said["detail"]
+
+
+def test_members_without_weight_are_drained(world: World) -> None:
+    path, member = "/v1/balancers/lb", "/v1/balancers/lb/members/first"
+    seen = world.ask("GET", path)
+    assert seen.json()["drain"] == 300
+    match = {"If-Match": seen.headers["etag"]}
+    changed = world.ask("PUT", path, Scope.OPERATE, json={"drain": 60}, headers=match)
+    assert (changed.status_code, changed.json()["drain"]) == (200, 60)
+    assert changed.headers["etag"] == world.ask("GET", path).headers["etag"]
+    refused(world.ask("PUT", path, json={"drain": 5}, headers=match), 412, "changed")
+    refused(world.ask("PUT", "/v1/balancers/other", json={"drain": 5}), 404, "not-found")
+    for wrong in ({"drain": -1}, {"drain": 86_401}, {"drain": "5"}, {"drained": 5}):
+        refused(world.ask("PUT", path, json=wrong), 400, "malformed")
+    refused(world.ask("PUT", path, Scope.READ, json={"drain": 5}), 403, "scope")
+
+    def until() -> list[str | None]:
+        return [row["until"] for row in world.get(f"{path}/counters")["members"]]
+
+    world.ask("PUT", member, json={"weight": 0})
+    world.ask("PUT", member, json={"weight": 0})
+    assert until() == ["2026-11-22T00:01:00Z", None]
+    world.ask("PUT", member, json={"weight": 2})
+    assert until() == [None, None] and not world.service.snapshot.count(Draining)
+    world.ask("PUT", member, json={"weight": 0})
+    world.now += timedelta(seconds=59)
+    end_drained(world.service)
+    assert world.service.snapshot.count(Draining) == 1
+    world.now += timedelta(seconds=1)
+    end_drained(world.service)
+    assert until() == [None, None] and not world.service.snapshot.count(Draining)
+    world.ask("PUT", path, json={"drain": 0})
+    world.ask("PUT", "/v1/balancers/lb/members/second", json={"weight": 0})
+    assert not world.service.snapshot.count(Draining), "they are cut at once"
 
 
 def test_what_is_known_already_is_not_sent_again(world: World) -> None:

@@ -11,7 +11,8 @@ from sdn_orch.dataplane.plan import Plan
 from sdn_orch.errors import StoreUnavailable, SwitchRefused
 from sdn_orch.intent.model import Capabilities, Switch
 from sdn_orch.intent.snapshot import Put, Snapshot
-from sdn_orch.openflow.values import Action, FlowEntry, State
+from sdn_orch.openflow.multipart import ALL_TABLES
+from sdn_orch.openflow.values import Action, FlowEntry, FlowKey, State
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, FlowCounters, Port
 from sdn_orch.southbound.fake import FakeSwitch
@@ -37,8 +38,8 @@ class Stumbling:
     def read(self) -> State:
         return self._inner.read()
 
-    def counters(self) -> dict[tuple[int, int, bytes], FlowCounters]:
-        return self._inner.counters()
+    def counters(self, tables: Sequence[int] = (ALL_TABLES,)) -> dict[FlowKey, FlowCounters]:
+        return self._inner.counters(tables)
 
     def apply(self, plan: Plan) -> None:
         if self.faults:

@@ -1,4 +1,4 @@
-"""DESTINATION_NAT, INNER, BALANCE and BACK: from a balancer's ports to one of its members.
+"""DESTINATION_NAT, INNER, BALANCE, MEMBER and BACK: from a balancer's ports to one of its members.
 
 For public addresses at their gateway; inside of networks at the edge of whoever asks, where the answers of
 members become the balancer's again.
@@ -7,6 +7,9 @@ A connection has a slot (see `spread`). TCP's is the middle of its source port: 
 connections go round more evenly than by chance, and every gateway finds the same member. UDP's clients may
 all have one port: its slot is a hash that the datapath makes of addresses and ports. `source` takes one of
 the address. None of them looks at more of a packet than it must, so that few flows are cached for all.
+
+A connection has the mark of its member, which nobody else ever has, and goes on only by a flow of that mark,
+which counts what belongs to it. Slots may change hands meanwhile.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from sdn_orch.dataplane.pipeline import BALANCED, SLOT_BITS, GroupKind, Table, f
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.spread import FEW_SLOTS, spread
 from sdn_orch.dataplane.stages.answer import answer_arp
-from sdn_orch.dataplane.stages.connection import INVALID, KNOWN_OR_TRANSLATED, NEW
+from sdn_orch.dataplane.stages.connection import INVALID, NEW
 from sdn_orch.dataplane.stages.inward import begun
 from sdn_orch.dataplane.stages.protocols import IPV4, TCP
 from sdn_orch.dataplane.traffic import port_blocks, port_fields, port_matches, prefix_fields
@@ -48,7 +51,7 @@ _HASHED_BITS = FEW_SLOTS.bit_length() - 1
 #: The first bit of TCP's source port that is not in the slot: from here down clients count.
 _TCP_BITS_END = 12
 _SLOTS = group_number(GroupKind.SLOTS, 0)
-_ALL_SLOTS = (1 << SLOT_BITS) - 1
+_ALL_SLOTS, _ONES = (1 << SLOT_BITS) - 1, (1 << 32) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,31 @@ class Front:
     onward: Table
 
 
+#: Where what belongs to a connection goes on, from clients and from members: table, priority, and whereto.
+_PUBLIC_KNOWN = (
+    (Table.DESTINATION_NAT, "balanced", Table.INWARD),
+    (Table.SOURCE_NAT, "balanced", Table.UPLINK),
+)
+_INNER_KNOWN = ((Table.INNER, "known", Table.NEXT_HOP), (Table.BACK_STATE, "member", Table.TO_GUARD))
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A balancer with its members by seats: `weights` as `spread` has them, and where those that live are."""
+    """A balancer with its members by seats: `weights` as `spread` has them, and the marks of the `live` ones.
+
+    `guests` says of every mark whose connections stand where its member is, or was.
+    """
 
     record: Balancer
     by_source: bool
     weights: tuple[int | None, ...]
+    live: Mapping[int, int]
     guests: Mapping[int, int]
+
+
+#: The tables that count what belongs to connections, by who sent it.
+FROM_CLIENTS = (Table.DESTINATION_NAT, Table.INNER)
+FROM_MEMBERS = (Table.SOURCE_NAT, Table.BACK_STATE)
 
 
 def switch() -> Iterator[Said]:
@@ -82,8 +102,14 @@ def edge(dialect: Dialect) -> Iterator[Said]:
     yield flow(Table.BACK, "other", Match.of(), goto=Table.TO_GUARD)
     if dialect.open_vswitch:
         yield flow(Table.INNER, "invalid", Match.of(ct_state=INVALID))
-        for state in KNOWN_OR_TRANSLATED:
-            yield flow(Table.INNER, "known", Match.of(ct_state=state), goto=Table.NEXT_HOP)
+        yield flow(Table.BACK_STATE, "other", Match.of(ct_mark=0), goto=Table.TO_GUARD)
+
+
+def standing(pool: Pool) -> Iterator[Said]:
+    """What belongs to connections with its members goes on, and is counted."""
+    for mark in pool.guests:
+        for table, priority, onward in _PUBLIC_KNOWN if pool.record.inner is None else _INNER_KNOWN:
+            yield flow(table, priority, Match.of(ct_mark=mark), goto=onward)
 
 
 def public(address: AddressView, pool: Pool, version: int) -> Iterator[Said]:
@@ -114,18 +140,19 @@ def back(network: NetworkView, zone: int) -> Iterator[Said]:
     """What comes from the members' network may be an answer to a connection with a balancer."""
     prefix = prefix_fields("src", network.record.ipv4)
     match = Match.of(metadata=network.routed, eth_type=IPV4, **prefix)
-    yield flow(Table.BACK, "answer", match, (Track(zone, Table.TO_GUARD, translated=True),))
+    yield flow(Table.BACK, "answer", match, (Track(zone, Table.BACK_STATE, translated=True),))
 
 
 def _balancer(front: Front, pool: Pool, version: int) -> Iterator[Said]:
     """What is for it, and whose each of its slots is."""
-    seats = spread(pool.weights, frozenset(pool.guests))
+    seats = spread(pool.weights, frozenset(pool.live))
     by_hash = pool.record.protocol != TCP and not pool.by_source
     if by_hash and version != OPENFLOW_15:
         yield Refused("UDP is spread by a hash that only OpenFlow 1.5 can ask for")
     elif seats:
         yield from _taken(front, pool, len(seats))
-        yield from _slots(front, pool.record, seats, pool.guests)
+        yield from _slots(pool, seats)
+        yield from _members(front, pool)
         if front.table is Table.INNER:
             yield from _of_members(front, pool, seats)
 
@@ -141,15 +168,13 @@ def _taken(front: Front, pool: Pool, slots: int) -> Iterator[Said]:
 def _of_members(front: Front, pool: Pool, seats: tuple[int, ...]) -> Iterator[Said]:
     """A member that asks gets the one after it: from itself it would not take an answer."""
     record = pool.record
-    first = {seat: slot for slot, seat in reversed(list(enumerate(seats)))}
-    order = sorted(first)
+    order = sorted(set(seats))
     for at, seat in enumerate(order):
-        guest = IPv4Address(pool.guests[seat])
+        guest = IPv4Address(pool.guests[pool.live[seat]])
         if len(order) > 1 and (not record.sources or any(guest in each for each in record.sources)):
-            other = first[order[at - 1]]
-            chosen = (SetField(BALANCED, record.number << SLOT_BITS | other),)
+            chosen = (SetField(BALANCED, pool.live[order[at - 1]]),)
             for match in port_matches(front.begun, record.protocol, record.ports, (IPv4Network(guest),)):
-                yield flow(front.table, "member", match, chosen, goto=Table.BALANCE)
+                yield flow(front.table, "member", match, chosen, goto=Table.MEMBER)
 
 
 def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
@@ -164,18 +189,25 @@ def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
     return (*by_address, ApplyGroup(_SLOTS))
 
 
-def _slots(
-    front: Front, record: Balancer, seats: tuple[int, ...], guests: Mapping[int, int]
-) -> Iterator[Said]:
-    several = list(translations(record.ports, record.guest_ports))
+def _slots(pool: Pool, seats: tuple[int, ...]) -> Iterator[Said]:
+    """Whose each slot is."""
     # One member has all slots.
     shares = enumerate(seats) if len(set(seats)) > 1 else ((None, seats[0]),)
     for slot, seat in shares:
-        mine = (record.number << SLOT_BITS | (slot or 0), (1 << 32) - 1 - (_ALL_SLOTS if slot is None else 0))
+        own = pool.record.number << SLOT_BITS | (slot or 0), _ONES - (_ALL_SLOTS if slot is None else 0)
+        actions = (SetField(BALANCED, pool.live[seat]),)
+        yield flow(Table.BALANCE, "slot", Match.of(**{BALANCED: own}), actions, goto=Table.MEMBER)
+
+
+def _members(front: Front, pool: Pool) -> Iterator[Said]:
+    """Where members are; those who have no slots have counted, and may have some again."""
+    record = pool.record
+    several = list(translations(record.ports, record.guest_ports))
+    for mark, guest in pool.guests.items():
         for (first, last), port in several:
-            here: Fields = {BALANCED: mine, "eth_type": IPV4, "ip_proto": record.protocol}
+            here: Fields = {BALANCED: mark, "eth_type": IPV4, "ip_proto": record.protocol}
             if len(several) > 1:
                 here |= port_fields(record.protocol, *port_blocks(first, last))
-            to = Translate(Side.DESTINATION, guests[seat], port)
-            track = Track(front.zone, front.onward, commit=True, to=to)
-            yield flow(Table.BALANCE, "slot", Match.of(**here), (track,))
+            to = Translate(Side.DESTINATION, guest, port)
+            track = Track(front.zone, front.onward, commit=True, to=to, mark=mark)
+            yield flow(Table.MEMBER, "member", Match.of(**here), (track,))

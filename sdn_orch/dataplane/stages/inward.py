@@ -61,13 +61,16 @@ def public(site: Site, port: int) -> Iterator[Said]:
 
 
 def switch() -> Iterator[Said]:
-    """What belongs to a connection that was let through goes on; what should and does not is dropped."""
+    """What belongs to a connection that was let through goes on; what should and does not is dropped.
+
+    Those of balancers go on by their members' leave, see `balance`.
+    """
     for ttl in (0, 1):
         yield flow(Table.ENTER, "spent", Match.of(eth_type=IPV4, ip_ttl=ttl))
     yield flow(Table.INGRESS, "invalid", Match.of(ct_state=INVALID))
-    yield from judged.known(Table.INGRESS, Table.INWARD)
+    yield from judged.known(Table.INGRESS)
     for state in KNOWN_OR_TRANSLATED:
-        yield flow(Table.DESTINATION_NAT, "known", Match.of(ct_state=state), goto=Table.INWARD)
+        yield flow(Table.DESTINATION_NAT, "known", Match.of(ct_state=state, ct_mark=0), goto=Table.INWARD)
 
 
 def network(network: NetworkView) -> Iterator[Said]:

@@ -21,11 +21,11 @@ from sdn_orch.openflow.values import Match
 _ONWARD = {Table.EGRESS: Table.SOURCE_NAT, Table.INGRESS: Table.DESTINATION_NAT}
 
 
-def known(table: Table, goto: Table) -> Iterator[Said]:
+def known(table: Table) -> Iterator[Said]:
     """What belongs to a known connection of other networks; and of any, what it announces or hears of it."""
     for state in KNOWN_OR_TRANSLATED:
         others: Fields = {} if state == RELATED else {"metadata": JUDGED.of(0)}
-        yield flow(table, "known", Match.of(ct_state=state, **others), goto=goto)
+        yield flow(table, "known", Match.of(ct_state=state, **others), goto=_ONWARD[table])
 
 
 def rule(

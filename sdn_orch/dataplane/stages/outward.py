@@ -31,15 +31,18 @@ from sdn_orch.openflow.values import (
 
 
 def switch() -> Iterator[Said]:
-    """What belongs to a connection that was let through goes on; what should and does not is dropped."""
+    """What belongs to a connection that was let through goes on; what should and does not is dropped.
+
+    Those of balancers go on by their members' leave, see `balance`.
+    """
     for ttl in (0, 1):
         yield flow(Table.LEAVE, "spent", Match.of(eth_type=IPV4, ip_ttl=ttl))
     yield flow(Table.EGRESS, "invalid", Match.of(ct_state=INVALID))
     match = Match.of(eth_type=IPV4, ct_state=NEW, ip_frag=LATER_FRAGMENT)
     yield flow(Table.EGRESS, "later fragment", match, goto=Table.SOURCE_NAT)
-    yield from judged.known(Table.EGRESS, Table.SOURCE_NAT)
+    yield from judged.known(Table.EGRESS)
     for state in KNOWN_OR_TRANSLATED:
-        yield flow(Table.SOURCE_NAT, "known", Match.of(ct_state=state), goto=Table.UPLINK)
+        yield flow(Table.SOURCE_NAT, "known", Match.of(ct_state=state, ct_mark=0), goto=Table.UPLINK)
 
 
 def network(network: NetworkView, zone: int) -> Iterator[Said]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sdn_orch.errors import Invalid
-from sdn_orch.intent.balancers import Balancer, Member
+from sdn_orch.intent.balancers import DRAIN, Balancer, Member
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.traffic import TCP, UDP
 from sdn_orch.northbound import balancers
@@ -45,6 +45,7 @@ def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer 
         guest_ports=(said.private_port, said.private_port),
         algorithm=ALGORITHMS[said.algorithm],
         proxy_protocol=said.protocol == "tcp-proxy",
+        drain=known.drain if known else DRAIN,
     )
     if known is not None and (known.address_id, known.network_id) != (address.id, network.id):
         balancers.delete_balancer(cloud.transaction, known)
@@ -66,6 +67,6 @@ def _bring_members(cloud: Cloud, network: Network, balancer: Balancer, said: Bal
     wanted = {nic.id: nic for nic in members}
     for member in cloud.snapshot.where(Member, "balancer_id", balancer.id):
         if wanted.pop(member.nic_id, None) is None:
-            cloud.transaction.delete(member)
+            balancers.remove_member(cloud.transaction, member)
     for nic in wanted.values():
         balancers.add_member(cloud.transaction, balancer, nic)

@@ -26,15 +26,18 @@ from sdn_orch.errors import SdnOrchError
 from sdn_orch.northbound.operator import routes as declared
 from sdn_orch.northbound.operator import tokens
 from sdn_orch.northbound.operator.declare import Asked, Declaration, entity_tags, etag
+from sdn_orch.northbound.operator.metrics import MEDIA_TYPE as MEDIA_TYPE_OF_METRICS
+from sdn_orch.northbound.operator.metrics import metrics
 from sdn_orch.northbound.operator.models import Model, Problem
 from sdn_orch.northbound.operator.openapi import document
 from sdn_orch.northbound.operator.problems import MEDIA_TYPE, Refusal, failure, problem
+from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
 
 log = logging.getLogger(__name__)
 
-DOCUMENT = "/v1/openapi.json"
+DOCUMENT, METRICS = "/v1/openapi.json", "/metrics"
 
 
 class _Anything(PathConvertor):
@@ -62,9 +65,21 @@ class Door:
         found = [Route(path, self._endpoint(methods), methods=_EVERY) for path, methods in by_path.items()]
         return [
             Route(DOCUMENT, _document, methods=["GET"]),
+            Route(METRICS, self._metrics, methods=["GET"]),
             *found,
             Route("/v1/{rest:anything}", _unknown, methods=_EVERY),
         ]
+
+    async def _metrics(self, request: Request) -> Response:
+        try:
+            self._who(request, Scope.READ)
+            said = await run_in_threadpool(metrics, self._view, self._service.snapshot)
+        except SdnOrchError as error:
+            return refuse(problem(error))
+        except Exception:
+            log.exception("GET %s failed", METRICS)
+            return refuse(failure())
+        return Response(said, headers={"Cache-Control": "no-store"}, media_type=MEDIA_TYPE_OF_METRICS)
 
     def _endpoint(self, methods: Mapping[str, Declaration]) -> Any:
         async def endpoint(request: Request) -> Response:
@@ -72,7 +87,7 @@ class Door:
                 each = methods.get("GET" if request.method == "HEAD" else request.method)
                 if each is None:
                     return _not_allowed(request.method, methods)
-                who = self._who(request, each)
+                who = self._who(request, each.scope)
                 body = await _body(request, each)
                 asked = Asked(
                     view=self._view,
@@ -94,7 +109,7 @@ class Door:
 
         return endpoint
 
-    def _who(self, request: Request, each: Declaration) -> str:
+    def _who(self, request: Request, scope: Scope) -> str:
         """The name of whoever asks; raises 401 and 403."""
         if self._is_trusted:
             return "the daemon's user"
@@ -104,9 +119,9 @@ class Door:
             token = tokens.find(self._service.snapshot, secret.strip(), self._service.now)
         if token is None:
             raise Refusal(HTTPStatus.UNAUTHORIZED, "no-token", "no token, or one that is not good (any more)")
-        if not token.allows(each.scope):
+        if not token.allows(scope):
             raise Refusal(
-                HTTPStatus.FORBIDDEN, "scope", f"this needs a token of scope {each.scope}, not {token.scope}"
+                HTTPStatus.FORBIDDEN, "scope", f"this needs a token of scope {scope}, not {token.scope}"
             )
         return token.name
 

@@ -15,7 +15,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from sdn_orch.intent.balancers import LARGEST_WEIGHT
+from sdn_orch.intent.balancers import DRAIN, LARGEST_WEIGHT, LONGEST_DRAIN
 from sdn_orch.northbound.operator.tokens import Scope
 
 T = TypeVar("T")
@@ -210,6 +210,8 @@ class BalancerAnswer(Standing):
     proxy_protocol: bool
     tls: bool
     sources: list[str]
+    drain: int
+    """Seconds for which a member that is taken away, or gets weight 0, keeps its connections."""
     members: int
     note: str | None
     """Why it is pending though no switch is."""
@@ -227,11 +229,59 @@ class MemberAnswer(Model):
     """Its parts of all new connections."""
 
 
+class Counters(Model):
+    """What belonged to connections, as switches count it."""
+
+    since: datetime | None
+    """Connections that began since then are counted; null where no switch has counted yet."""
+    connections: int
+    """How many began."""
+    packets_in: int
+    """From clients to members."""
+    bytes_in: int
+    packets_out: int
+    """From members to clients."""
+    bytes_out: int
+
+
+class MemberCounters(Counters):
+    """What a member had, or one that is a member no more and keeps its connections for a while."""
+
+    id: str
+    machine: str | None
+    address: str | None
+    weight: int
+    until: datetime | None
+    """When its connections are cut: it gets no new ones. Null where it may keep them."""
+
+
+class BalancerCounters(Counters):
+    """What all members had, and those that are members no more."""
+
+    id: str
+    name: str
+    account: str
+    address: str
+    protocol: int
+    """IANA's number."""
+    ports: list[int]
+    """First and last."""
+    members: list[MemberCounters]
+
+
+class BalancerOptions(Model):
+    """What CloudStack has no words for."""
+
+    drain: Annotated[int, Field(ge=0, le=LONGEST_DRAIN), _WHOLE] = DRAIN
+    """Seconds for which a member that is taken away, or gets weight 0, keeps its connections. For those that
+    have gone already it stays what it was."""
+
+
 class Weight(Model):
     """How much a member gets."""
 
     weight: Annotated[int, Field(ge=0, le=LARGEST_WEIGHT), _WHOLE]
-    """Parts of all new connections; with 0 it gets none, and keeps those that it has."""
+    """Parts of all new connections; with 0 it gets none, and keeps those that it has for a while."""
 
 
 class ExtensionCommand(Model):

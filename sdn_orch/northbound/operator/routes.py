@@ -15,6 +15,8 @@ from sdn_orch.northbound.operator.declare import Asked, Declaration, cut, page, 
 from sdn_orch.northbound.operator.find import find_network, find_switch
 from sdn_orch.northbound.operator.models import (
     BalancerAnswer,
+    BalancerCounters,
+    BalancerOptions,
     ExtensionAnswer,
     ExtensionCommand,
     MemberAnswer,
@@ -184,6 +186,34 @@ def get_balancer(asked: Asked) -> Any:
     snapshot = asked.service.snapshot
     balancer = balancers.find_balancer(snapshot, asked.path["balancer"])
     return balancers.balancer_row(asked.view, snapshot, balancer)
+
+
+@writes(
+    "PUT",
+    "/v1/balancers/{balancer}",
+    BalancerAnswer,
+    "Give a load balancer other options",
+    scope=Scope.OPERATE,
+    body=BalancerOptions,
+)
+def put_balancer(asked: Asked) -> Any:
+    """Those that are left out are as they are by default. With If-Match only if it is still what was seen."""
+    return balancers.set_options(asked)
+
+
+@reads("/v1/balancers/{balancer}/counters", BalancerCounters, "What a load balancer's members had")
+def get_balancer_counters(asked: Asked) -> Any:
+    """Connections, packets and bytes, as the switches count them."""
+    snapshot = asked.service.snapshot
+    balancer = balancers.find_balancer(snapshot, asked.path["balancer"])
+    return balancers.counters_row(asked.view, snapshot, balancer)
+
+
+@reads("/v1/counters", Page[BalancerCounters], "What every load balancer's members had", query=Paged)
+def list_counters(asked: Asked) -> Any:
+    """Connections, packets and bytes, as the switches count them."""
+    snapshot = asked.service.snapshot
+    return page(snapshot.all(Balancer), partial(balancers.counters_row, asked.view, snapshot), asked.query)
 
 
 @reads("/v1/balancers/{balancer}/members", Page[MemberAnswer], "Members of a load balancer", query=Paged)

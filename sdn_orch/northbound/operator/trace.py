@@ -54,6 +54,7 @@ _MISSES = {
     Table.FORWARD: "no NIC of the network has this MAC address",
     Table.TRANSIT: "no way leads to the destination's switch",
     Table.ARRIVE: "the label names no NIC of this switch",
+    Table.BACK_STATE: "it answers a connection whose balancer or member is gone",
     Table.TO_STATE: "it belongs to no connection",
     Table.TO_RULES: "no rule that the receiver stands under lets it in",
     Table.DELIVER: "no NIC of the network at this switch has this MAC address",

@@ -11,6 +11,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.openflow.values import FlowEntry, FlowKey, State
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.status import ObjectStatus, SwitchStatus
+from sdn_orch.tally import Tally
 
 
 class View(Protocol):
@@ -18,6 +19,8 @@ class View(Protocol):
 
     #: When the daemon started, seconds since the epoch.
     started: float
+    #: What members of balancers have had.
+    tally: Tally
 
     def world(self) -> World:
         """Snapshot and topology that the newest compile was made from."""

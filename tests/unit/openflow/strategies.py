@@ -118,6 +118,7 @@ simple_actions: st.SearchStrategy[Action] = st.one_of(
             Translate, st.sampled_from(Side), st.integers(0, 0xFFFFFFFF), st.none() | st.integers(0, 0xFFFF)
         ),
         alg=st.sampled_from((0, 21, 69)),
+        mark=st.integers(0, 0xFFFFFFFF),
     ),
     st.just(Untrack()),
     set_fields(),

@@ -68,12 +68,13 @@ def remove_from_load_balancer_rule(call: Call) -> None:
         found = [member for member, their in balancers.members(call.snapshot, balancer) if their.id == nic.id]
         if not found:
             raise bad(f"VM {machine.id} is not mapped to load balancer rule {balancer.id}")
-        call.transaction.delete(*found)
+        for each in found:
+            balancers.remove_member(call.transaction, each)
     for machine, guest in named:
         member = balancers.member_of(call.snapshot, balancer, _nic(call, machine, balancer), guest)
         if member is None:
             raise bad(f"VM {machine.id} with IP {guest} is not mapped to load balancer rule {balancer.id}")
-        call.transaction.delete(member)
+        balancers.remove_member(call.transaction, member)
 
 
 def _variant(call: Call) -> tuple[str, Shape[Any]] | None:

@@ -1,0 +1,156 @@
+"""What balancers' members have had of connections, added up from the flows that count them.
+
+A switch counts for each member the connections that began (MEMBER), and the packets of its connections to it
+and back. A flow's counters end with the flow: it is added anew when the member's address
+or the balancer's gateway is another one. So all are read every now and then and added up. What a flow counted
+between the last reading and its end is lost.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sdn_orch.dataplane.pipeline import BALANCED, Table
+from sdn_orch.dataplane.stages.balance import FROM_CLIENTS, FROM_MEMBERS
+from sdn_orch.dataplane.world import World
+from sdn_orch.errors import Disconnected
+from sdn_orch.intent.balancers import Balancer, Draining, Member
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.openflow.codec import decode_match
+from sdn_orch.openflow.values import FlowKey
+from sdn_orch.southbound.base import Datapath, FlowCounters
+
+#: Seconds between two readings; and how old one may be that is shown.
+INTERVAL, FRESH = 10.0, 1.0
+#: Seconds by which two readings of a flow's age may differ that is the same flow.
+_SLACK = 0.5
+_NOTHING = FlowCounters(0, 0, 0)
+_TABLES = (Table.MEMBER, *FROM_CLIENTS, *FROM_MEMBERS)
+
+
+@dataclass(slots=True)
+class Counted:
+    """What belonged to connections that began after `since`, seconds since the epoch; None: nothing is known.
+
+    `in` is from clients to members. Bytes are those of frames.
+    """
+
+    since: float | None = None
+    connections: int = 0
+    packets_in: int = 0
+    bytes_in: int = 0
+    packets_out: int = 0
+    bytes_out: int = 0
+
+    def see(self, since: float) -> None:
+        """A flow counts that has done so since then."""
+        self.since = since if self.since is None else min(since, self.since)
+
+    def add(self, table: int, packets: int, octets: int) -> None:
+        """What a flow of this table has counted besides."""
+        if table in FROM_MEMBERS:
+            self.packets_out += packets
+            self.bytes_out += octets
+            return
+        self.connections += packets if table == Table.MEMBER else 0
+        self.packets_in += packets
+        self.bytes_in += octets
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A switch's flows at the last reading, which ended at `ended`, by the monotonic clock."""
+
+    ended: float
+    flows: dict[FlowKey, FlowCounters]
+
+
+class Tally:
+    """See the module. Any thread may ask it and have it read."""
+
+    def __init__(self, world: Callable[[], World], datapath_of: Callable[[str], Datapath | None]) -> None:
+        self._world = world
+        self._datapath_of = datapath_of
+        self._lock = threading.Lock()
+        self._read_at = -FRESH
+        self._readings: dict[str, _Reading] = {}
+        self._members: dict[int, Counted] = {}
+        self._balancers: dict[int, Counted] = {}
+
+    def member(self, mark: int) -> Counted:
+        """What the member with this mark has had."""
+        return self._members.get(mark, Counted())
+
+    def balancer(self, balancer: Balancer) -> Counted:
+        """What all its members have had, and those that it had."""
+        return self._balancers.get(balancer.number, Counted())
+
+    def read(self, fresh: float = FRESH) -> None:
+        """Read what switches have counted, unless the last reading is younger than `fresh`, in seconds."""
+        with self._lock:
+            if time.monotonic() - self._read_at < fresh:
+                return
+            world = self._world()
+            for switch_id in _counting(world):
+                datapath = self._datapath_of(switch_id)
+                if datapath is not None:
+                    self._read(world, switch_id, datapath)
+            snapshot = world.snapshot
+            for mark in [each for each in self._members if _home(snapshot, each) is None]:
+                del self._members[mark]
+            for number in [each for each in self._balancers if snapshot.numbered(Balancer, each) is None]:
+                del self._balancers[number]
+            self._read_at = time.monotonic()
+
+    def _read(self, world: World, switch_id: str, datapath: Datapath) -> None:
+        begun = time.monotonic()
+        try:
+            found = datapath.counters(_TABLES)
+        except Disconnected:
+            return
+        before = self._readings.get(switch_id, _Reading(begun, {}))
+        self._readings[switch_id] = _Reading(time.monotonic(), found)
+        for key, now in found.items():
+            last = before.flows.get(key, _NOTHING)
+            is_younger = now.seconds < last.seconds + (begun - before.ended) - _SLACK
+            if is_younger or now.packets < last.packets:
+                last = _NOTHING
+            mark = _mark_of(key)
+            balancer = None if mark is None else _home(world.snapshot, mark)
+            if mark is None or balancer is None:
+                continue
+            for known, owner in ((self._members, mark), (self._balancers, balancer.number)):
+                counted = known.setdefault(owner, Counted())
+                if last is _NOTHING:
+                    counted.see(time.time() - now.seconds)
+                counted.add(key[0], now.packets - last.packets, now.bytes - last.bytes)
+
+
+def _counting(world: World) -> set[str]:
+    """The switches that may have flows of members."""
+    balancers = list(world.snapshot.all(Balancer))
+    found = {switch.id for switch in world.gateways() if balancers}
+    for network_id in {each.inner_network_id for each in balancers} - {None}:
+        found |= world.realm_members(world.realm(str(network_id)))
+    return found
+
+
+def _home(snapshot: Snapshot, mark: int) -> Balancer | None:
+    """The balancer whose member has this mark, or had it and is draining."""
+    found = snapshot.first(Member, "mark", mark) or snapshot.first(Draining, "mark", mark)
+    return None if found is None else snapshot.need(Balancer, found.balancer_id)
+
+
+@lru_cache(maxsize=2**16)
+def _mark_of(key: FlowKey) -> int | None:
+    """The mark of the member whose flow it is; None if it is another flow."""
+    table, _, match = key
+    wanted = BALANCED if table == Table.MEMBER else "ct_mark"
+    for name, value, mask in decode_match(match).fields:
+        if name == wanted and mask is None and value:
+            return value
+    return None
