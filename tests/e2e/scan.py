@@ -1,6 +1,7 @@
 """A scanner of all TCP ports of an address. Runs inside hosts; prints the ports that answered, as JSON.
 
-One SYN a port, in two rounds, by a raw socket: the kernel finds the way, and resets what is opened.
+A SYN for each port, by a raw socket: the kernel finds the way, and resets what is opened. Ports that have not
+answered, be it with a reset, are asked again, because a busy machine loses some; until nothing more is heard.
 
     python -m tests.e2e.scan SOURCE DESTINATION
 """
@@ -19,24 +20,29 @@ _PORTS = range(1, 65_536)
 _BATCH, _PAUSE = 256, 0.012
 #: Seconds to wait for the last answers of a round.
 _LINGER = 1.0
-_OURS = 61_000
+#: A round has a source port of its own.
+_OURS, _ROUNDS = 61_000, 8
 _SYN, _SYN_ACK = 0x02, 0x12
 
 
 def main() -> None:
     """See the module."""
     source, destination = sys.argv[1:]
-    found: set[int] = set()
+    answers: dict[int, bool] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
         raw.bind((source, 0))
-        for ours in (_OURS, _OURS + 1):
-            for first in range(_PORTS.start, _PORTS.stop, _BATCH):
-                for port in range(first, min(first + _BATCH, _PORTS.stop)):
-                    raw.sendto(_syn(source, destination, ours, port), (destination, 0))
-                found |= _answered(raw, destination, _PAUSE)
-            found |= _answered(raw, destination, _LINGER)
-    print(json.dumps(sorted(found)))
+        for number in range(_ROUNDS):
+            before = len(answers)
+            silent = [port for port in _PORTS if port not in answers]
+            for first in range(0, len(silent), _BATCH):
+                for port in silent[first : first + _BATCH]:
+                    raw.sendto(_syn(source, destination, _OURS + number, port), (destination, 0))
+                answers |= _answered(raw, destination, _PAUSE)
+            answers |= _answered(raw, destination, _LINGER)
+            if number and len(answers) == before:
+                break
+    print(json.dumps(sorted(port for port, is_open in answers.items() if is_open)))
 
 
 def _syn(source: str, destination: str, ours: int, port: int) -> bytes:
@@ -48,9 +54,10 @@ def _syn(source: str, destination: str, ours: int, port: int) -> bytes:
     return b"".join((header[:16], (~total & 0xFFFF).to_bytes(2), header[18:]))
 
 
-def _answered(raw: socket.socket, destination: str, seconds: float) -> set[int]:
-    """The ports that have said they are open, within so many seconds."""
-    until, found = time.monotonic() + seconds, set()
+def _answered(raw: socket.socket, destination: str, seconds: float) -> dict[int, bool]:
+    """The ports that answer within so many seconds, and whether they say that they are open."""
+    found: dict[int, bool] = {}
+    until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         raw.settimeout(left)
         try:
@@ -59,8 +66,8 @@ def _answered(raw: socket.socket, destination: str, seconds: float) -> set[int]:
             break
         segment = packet[(packet[0] & 15) * 4 :]
         theirs, ours = struct.unpack_from("!HH", segment)
-        if sender == destination and ours in (_OURS, _OURS + 1) and segment[13] & _SYN_ACK == _SYN_ACK:
-            found.add(theirs)
+        if sender == destination and _OURS <= ours < _OURS + _ROUNDS:
+            found[theirs] = segment[13] & _SYN_ACK == _SYN_ACK
     return found
 
 
