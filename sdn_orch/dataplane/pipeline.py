@@ -159,6 +159,11 @@ def public_network(vlan: int | None) -> int:
     return PUBLIC_BIT | (vlan or 0)
 
 
+def public_vlan(number: int) -> int | None:
+    """The VLAN of the public network with a number; None if it has none."""
+    return number & ~PUBLIC_BIT or None
+
+
 class GroupKind(IntEnum):
     """The top four bits of a group's number; the rest is the number of the network or switch."""
 
@@ -186,6 +191,8 @@ def group_number(kind: GroupKind, number: int) -> int:
 #: Meters of punts: a port's has the port's number (ports from `SWITCH_METERS` up have none and are refused).
 SWITCH_METERS = 0xFF00
 LLDP_METER = SWITCH_METERS + 1
+#: Of packets from outside whose hops are spent: they must not crowd out what next hops say.
+SPENT_METER = SWITCH_METERS + 2
 #: Packets per second, and packets in a burst, that go to the controller from one port, and of LLDP in all.
 PORT_PUNTS = (100, 200)
 LLDP_PUNTS = (2000, 4000)
@@ -379,8 +386,8 @@ STAGES: dict[Table, Stage] = {
             "connection is looked up and the destination of a known one translated. That of static NAT "
             "is translated before. IPv6 is for the router whose MAC address it has, and one of its "
             "networks; it does not come from inside. What is for the MAC address of a private gateway is for "
-            "its VPC, and does not come from there either.",
-            (Table.INGRESS, Table.INWARD),
+            "its VPC, and does not come from there either. Spent TTLs are reported.",
+            (Table.INGRESS, Table.INWARD, Table.PUNT),
             {"spent": 600, "forged": 560, "private": 550, "address": 500},
         ),
         Stage(
@@ -507,9 +514,9 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.PUNT,
             "To the controller, with the reason in the metadata, behind one meter per port where there "
-            "are meters.",
+            "are meters. What comes from outside with a spent TTL has one of its own.",
             (),
-            {"port": 500},
+            {"spent": 600, "port": 500},
         ),
     )
 }

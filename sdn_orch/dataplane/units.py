@@ -137,7 +137,8 @@ def _switch_here(site: Site, id: str) -> Iterator[Said]:
         yield from inward.public(site, port)
     if port is not None and site.is_edge and site.dialect.open_vswitch:
         yield from outward.switch()
-        yield from inward.switch()
+        yield from inward.switch(port)
+        yield from to_controller.spent(port, site.dialect)
         yield from routed.switch(site, port)
         yield from balance.switch()
 

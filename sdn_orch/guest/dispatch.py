@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 
-from sdn_orch.dataplane.pipeline import NETWORK, Punt, punt_of
-from sdn_orch.guest import dhcp4, dhcp6, icmp, name_service, neighbour, router_advertisement
+from sdn_orch.dataplane.pipeline import NETWORK, PUBLIC_BIT, Punt, punt_of
+from sdn_orch.guest import dhcp4, dhcp6, icmp, name_service, neighbour, outside, router_advertisement
 from sdn_orch.guest.frame import ARP, Frame, Ip, read_frame, read_ip, tagged
 from sdn_orch.guest.guest import Guest, routed_sender, sender
 from sdn_orch.intent.model import Network, NetworkKind, Switch
@@ -37,10 +37,15 @@ def answer(
     snapshot: Snapshot, packet: PacketIn, forward: name_service.Forward = name_service.refuse
 ) -> PacketOut | None:
     """The answer to a packet, or None where nothing is to be said, or later: see `name_service.reply`."""
-    asked = _read(snapshot, packet)
-    if asked is None:
+    came = _came(snapshot, packet)
+    if came is None:
         return None
-    reason, frame, switch, network = asked
+    reason, frame, switch = came
+    if reason is Punt.TTL_EXCEEDED and NETWORK.read(packet.metadata) & PUBLIC_BIT:
+        return outside.time_exceeded(snapshot, switch, packet, frame)
+    network = _network(snapshot, packet)
+    if network is None:
+        return None
     if reason in _ROUTER_SERVICES:
         return _answer_routed(snapshot, switch, network, packet, reason, frame)
     guest = sender(snapshot, switch, packet.in_port, network, frame)
@@ -56,16 +61,16 @@ def answer(
 
 def speaker(snapshot: Snapshot, packet: PacketIn, reasons: Set[Punt]) -> tuple[Guest, Ip] | None:
     """Who speaks IP to a service of one of these reasons, and its packet; None where anything else came."""
-    asked = _read(snapshot, packet)
-    if asked is None or asked[0] not in reasons:
+    came, network = _came(snapshot, packet), _network(snapshot, packet)
+    if came is None or network is None or came[0] not in reasons:
         return None
-    _, frame, switch, network = asked
+    _, frame, switch = came
     guest, ip = sender(snapshot, switch, packet.in_port, network, frame), read_ip(frame)
     return None if guest is None or ip is None else (guest, ip)
 
 
-def _read(snapshot: Snapshot, packet: PacketIn) -> tuple[Punt, Frame, Switch, Network] | None:
-    """Why the packet came, the frame, and from which switch and network."""
+def _came(snapshot: Snapshot, packet: PacketIn) -> tuple[Punt, Frame, Switch] | None:
+    """Why the packet came, the frame, and from which switch."""
     try:
         reason = punt_of(packet.table, packet.metadata)
     except ValueError:
@@ -74,10 +79,13 @@ def _read(snapshot: Snapshot, packet: PacketIn) -> tuple[Punt, Frame, Switch, Ne
         return None
     frame = read_frame(packet.frame)
     switch = snapshot.first(Switch, "dpid", packet.dpid)
+    return None if frame is None or switch is None else (reason, frame, switch)
+
+
+def _network(snapshot: Snapshot, packet: PacketIn) -> Network | None:
+    """The tenant's network that the packet is in."""
     network = snapshot.numbered(Network, NETWORK.read(packet.metadata))
-    if frame is None or switch is None or network is None or network.kind is NetworkKind.L2:
-        return None
-    return reason, frame, switch, network
+    return None if network is None or network.kind is NetworkKind.L2 else network
 
 
 def _answer_ip(

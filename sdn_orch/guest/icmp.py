@@ -7,6 +7,7 @@ many, from nobody in particular, or about fragments other than the first.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 from sdn_orch.guest.frame import (
     ICMP,
@@ -37,11 +38,16 @@ _ECHO4, _ECHO_REPLY4, _ECHO6, _ECHO_REPLY6 = 8, 0, 128, 129
 
 def time_exceeded(guest: Guest, ip: Ip) -> bytes | None:
     """The error to the sender of a packet that the router may not forward any further, or None."""
+    return _to_guest(guest, ip, spent)
+
+
+def spent(ip: Ip, router: bytes) -> bytes | None:
+    """That error as a packet from a router's address to whoever sent the other one, or None."""
     if ip.hops > 1:
         return None
     if ip.version == 4:
-        return _error4(guest, ip, _TIME_EXCEEDED4, 0, bytes(4))
-    return _error6(guest, ip, _TIME_EXCEEDED6, bytes(4))
+        return _error4(ip, router, _TIME_EXCEEDED4, 0, bytes(4))
+    return _error6(ip, router, _TIME_EXCEEDED6, bytes(4))
 
 
 def too_big(guest: Guest, ip: Ip, mtu: int) -> bytes | None:
@@ -52,9 +58,14 @@ def too_big(guest: Guest, ip: Ip, mtu: int) -> bytes | None:
     """
     if len(ip.whole) <= mtu:
         return None
-    if ip.version == 4:
-        return _error4(guest, ip, _UNREACHABLE4, _FRAGMENTATION_NEEDED, struct.pack("!HH", 0, mtu))
-    return _error6(guest, ip, _TOO_BIG6, struct.pack("!I", mtu))
+    told = struct.pack("!I", mtu)
+
+    def error(ip: Ip, router: bytes) -> bytes | None:
+        if ip.version == 4:
+            return _error4(ip, router, _UNREACHABLE4, _FRAGMENTATION_NEEDED, told)
+        return _error6(ip, router, _TOO_BIG6, told)
+
+    return _to_guest(guest, ip, error)
 
 
 def echo_reply(snapshot: Snapshot, guest: Guest, ip: Ip) -> bytes | None:
@@ -78,28 +89,33 @@ def echo_reply(snapshot: Snapshot, guest: Guest, ip: Ip) -> bytes | None:
     return None
 
 
-def _error4(guest: Guest, ip: Ip, type: int, code: int, extra: bytes) -> bytes | None:
-    gateway = guest.network.gateway4
-    if gateway is None or ip.fragment > 0 or not _is_own(guest, ip):
+def _to_guest(guest: Guest, ip: Ip, error: Callable[[Ip, bytes], bytes | None]) -> bytes | None:
+    """The frame with an error from the guest's gateway about a packet of its own."""
+    network = guest.network
+    gateway = network.gateway4 if ip.version == 4 else network.gateway6
+    if gateway is None or not _is_own(guest, ip):
         return None
-    if not is_unicast4(ip.source) or not is_unicast4(ip.destination, guest.network.ipv4):
+    if ip.version == 4 and not is_unicast4(ip.destination, network.ipv4):
+        return None
+    packet = error(ip, gateway.packed)
+    ethertype = IPV4 if ip.version == 4 else IPV6
+    return None if packet is None else ethernet(guest.mac, gateway_mac(network), ethertype, packet)
+
+
+def _error4(ip: Ip, router: bytes, type: int, code: int, extra: bytes) -> bytes | None:
+    if ip.fragment > 0 or not is_unicast4(ip.source) or not is_unicast4(ip.destination):
         return None
     if ip.protocol == ICMP and (not ip.payload or ip.payload[0] in _ERRORS4):
         return None
-    packet = icmp4(gateway.packed, ip.source, type, code, extra + ip.whole[: _LONGEST4 - 28])
-    return ethernet(guest.mac, gateway_mac(guest.network), IPV4, packet)
+    return icmp4(router, ip.source, type, code, extra + ip.whole[: _LONGEST4 - 28])
 
 
-def _error6(guest: Guest, ip: Ip, type: int, extra: bytes) -> bytes | None:
-    if ip.fragment > 0 or not _is_own(guest, ip) or ip.destination[0] == 0xFF:
+def _error6(ip: Ip, router: bytes, type: int, extra: bytes) -> bytes | None:
+    if ip.fragment > 0 or 0xFF in (ip.source[0], ip.destination[0]) or not any(ip.source):
         return None
     if ip.protocol == ICMPV6 and (not ip.payload or ip.payload[0] < 128 or ip.payload[0] == _REDIRECT6):
         return None
-    gateway = guest.network.gateway6
-    if gateway is None:
-        return None
-    packet = icmp6(gateway.packed, ip.source, type, 0, extra + ip.whole[: _LONGEST6 - 48])
-    return ethernet(guest.mac, gateway_mac(guest.network), IPV6, packet)
+    return icmp6(router, ip.source, type, 0, extra + ip.whole[: _LONGEST6 - 48])
 
 
 def _is_own(guest: Guest, ip: Ip) -> bool:

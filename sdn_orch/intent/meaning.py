@@ -44,7 +44,7 @@ from sdn_orch.intent.private import enters_privately, leaves_privately, private_
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.resolution import resolve4, resolve6
 from sdn_orch.intent.routed import router_at, routes_in, routes_out
-from sdn_orch.intent.routes import carried_by, hops_of, route_to, tier_of
+from sdn_orch.intent.routes import carried_by, hops_of, next_hops, route_to, tier_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
 from sdn_orch.intent.verdict import OUTSIDE, Answer, Sender, Service, Verdict, place_of
@@ -116,24 +116,36 @@ def arrives(
 ) -> Verdict:
     """What becomes of an IP packet that comes from a public network to the gateway of its destination."""
     memory = Conversations() if memory is None else memory
-    if "ipv6_dst" in packet:
-        return _enter6(snapshot, packet, _reach(snapshot, connected), memory)
     tag = {name: packet[name] for name in ("vlan_vid", "vlan_pcp") if name in packet}
     plain = packet.without("vlan_vid", "vlan_pcp")
     tagged = packet.get("vlan_vid")
-    private = private_gateway_at(snapshot, None if tagged is None else tagged & 0xFFF, packet["eth_dst"])
-    if private is not None and plain["ip_ttl"] > 1:
+    vlan = None if tagged is None else tagged & 0xFFF
+    version = 6 if "ipv6_dst" in packet else 4
+    if vlan not in _vlans_outside(snapshot, version):
+        return Verdict(reason="there is no such public network")
+    if packet["ip_ttl"] <= 1:
+        return Verdict(answer=Answer(Service.TIME_EXCEEDED))
+    if version == 6:
+        return _enter6(snapshot, packet, _reach(snapshot, connected), memory)
+    private = private_gateway_at(snapshot, vlan, packet["eth_dst"])
+    if private is not None:
         arrived = enters_privately(snapshot, private, plain, memory)
         return _inward(snapshot, private.vpc_id, arrived, _reach(snapshot, connected), memory)
     address = address_of(snapshot, IPv4Address(plain["ipv4_dst"]))
-    if address is None or plain["ip_ttl"] <= 1:
-        return Verdict(reason="nobody has the address, or the hops are spent")
-    vlan = snapshot.need(PublicRange, address.range_id).vlan
-    if packet.get("vlan_vid") != (None if vlan is None else 0x1000 | vlan):
+    if address is None:
+        return Verdict(reason="nobody has the address")
+    if snapshot.need(PublicRange, address.range_id).vlan != vlan:
         return Verdict(reason="the address is in another public network")
     if (reply := echo(snapshot, address, plain, memory)) is not None:
         return Verdict(frozenset({(OUTSIDE, reply.replace(**tag))}))
     return _enter(snapshot, address, plain, _reach(snapshot, connected), memory)
+
+
+def _vlans_outside(snapshot: Snapshot, version: int) -> set[int | None]:
+    """The VLANs of the networks outside that have a version of IP; None: untagged."""
+    if version == 4:
+        return {vlan for vlan, _ in next_hops(snapshot)}
+    return {known.vlan for known in snapshot.all(PublicRange) if known.gateway6 is not None}
 
 
 def _controller_service(network: Network, packet: Packet) -> Service | None:
@@ -271,8 +283,8 @@ def _enter6(snapshot: Snapshot, packet: Packet, reach: _Reach, memory: Conversat
     """From a public network to a machine of the router that has the MAC address."""
     router = router_at(snapshot, packet["eth_dst"])
     gateway = None if router is None else gateway_of(snapshot, router)
-    if router is None or gateway is None or packet["ip_ttl"] <= 1:
-        return Verdict(reason="no router has the MAC address, or the hops are spent")
+    if router is None or gateway is None:
+        return Verdict(reason="no router has the MAC address")
     target = routes_in(snapshot, router, packet, memory)
     if isinstance(target, str):
         return Verdict(reason=target)

@@ -114,6 +114,8 @@ def test_static_nat_both_ways_and_back_again(served: North) -> None:
     call.createFirewallRule(ipaddressid=address["id"], protocol="tcp", startport=8080, endport=8080)
     served.cloud.wait_objects()
     assert " 3 received" in reach(internet, address["ipaddress"])
+    spent = reach(internet, address["ipaddress"], "-t1")
+    assert f"From {address['ipaddress']} " in spent and "Time to live exceeded" in spent
     assert json.loads(get(internet, address["ipaddress"], 8080)) == {"name": "blue2", "from": NEAR}
     assert json.loads(get(served.node("blue2"), FAR, 8080))["from"] == address["ipaddress"]
     # A tenant reaches its own public address, another one's, and they it, as anybody outside does.

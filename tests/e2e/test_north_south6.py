@@ -150,6 +150,7 @@ def test_errors_come_back_of_what_was_let_out(served: North) -> None:
     process = red1.popen([sys.executable, "-c", SEND, NEAR6], stdout=-1, text=True)
     assert process.communicate(timeout=30)[0].strip() == "ConnectionRefusedError"
     assert "Hop limit" in reach(red1, FAR6, "-t1"), "the router says that the hops are spent"
+    assert "Hop limit" in reach(served.node(INTERNET), served.machines["red1"].ipv6, "-t1")
     withdraw(served, "red1", out)
 
 

@@ -60,17 +60,23 @@ def public(site: Site, port: int) -> Iterator[Said]:
             yield punt(Table.ANSWER, "answer", match, Punt.UPSTREAM)
 
 
-def switch() -> Iterator[Said]:
+def switch(port: int) -> Iterator[Said]:
     """What belongs to a connection that was let through goes on; what should and does not is dropped.
 
     Those of balancers go on by their members' leave, see `balance`.
     """
-    for ttl in (0, 1):
-        yield flow(Table.ENTER, "spent", Match.of(eth_type=IPV4, ip_ttl=ttl))
+    yield from spent(port, IPV4)
     yield flow(Table.INGRESS, "invalid", Match.of(ct_state=INVALID))
     yield from judged.known(Table.INGRESS)
     for state in KNOWN_OR_TRANSLATED:
         yield flow(Table.DESTINATION_NAT, "known", Match.of(ct_state=state, ct_mark=0), goto=Table.INWARD)
+
+
+def spent(port: int, eth_type: int) -> Iterator[Said]:
+    """Who sends from outside is told that the hops are spent; to whom, the controller finds out."""
+    for ttl in (0, 1):
+        match = Match.of(in_port=port, eth_type=eth_type, ip_ttl=ttl)
+        yield punt(Table.ENTER, "spent", match, Punt.TTL_EXCEEDED)
 
 
 def network(network: NetworkView) -> Iterator[Said]:

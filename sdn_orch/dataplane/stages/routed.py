@@ -10,6 +10,7 @@ from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages import judged
 from sdn_orch.dataplane.stages.answer import LINK_LAYER_ADDRESS, answer_nd
 from sdn_orch.dataplane.stages.connection import NEW
+from sdn_orch.dataplane.stages.inward import spent
 from sdn_orch.dataplane.stages.outward import by_next_hop
 from sdn_orch.dataplane.stages.protocols import (
     ICMPV6,
@@ -54,7 +55,7 @@ def switch(site: Site, port: int) -> Iterator[Said]:
         yield flow(Table.ANSWER_ND, "public", match, (LINK_LAYER_ADDRESS, *tagging(vlan), Output(IN_PORT)))
     for ttl in (0, 1):
         yield flow(Table.LEAVE, "spent", Match.of(eth_type=IPV6, ip_ttl=ttl))
-        yield flow(Table.ENTER, "spent", Match.of(eth_type=IPV6, ip_ttl=ttl))
+    yield from spent(port, IPV6)
     yield flow(Table.ENTER, "forged", Match.of(eth_type=IPV6, ipv6_src=addresses.IPV6_LINK_LOCAL))
     match = Match.of(eth_type=IPV6, ct_state=NEW, ip_frag=LATER_FRAGMENT)
     yield flow(Table.EGRESS, "later fragment", match, goto=Table.SOURCE_NAT)
