@@ -87,6 +87,8 @@ class Reconciler:
         self._world = World.of(store.snapshot())
         self._loops: dict[str, SwitchLoop] = {}
         self.tally = Tally(self.world, self.datapath)
+        #: The newest revision of which every loop knows what it has to do.
+        self._handed_out = 0
         self._turns = Turns()
         self._events: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(_BACKLOG)
@@ -99,6 +101,7 @@ class Reconciler:
         """Follow the store."""
         for switch in self._world.snapshot.all(Switch):
             self._loop(switch).refresh(self._world, None)
+        self._handed_out = self._world.snapshot.revision
         self._thread.start()
         self._feed.start()
 
@@ -212,11 +215,13 @@ class Reconciler:
         for switch_id, owners in by_switch.items():
             if loop := self._loops.get(switch_id):
                 loop.refresh(after, owners, tuple(arrived))
+        self._handed_out = commit.revision
 
     def _restart(self) -> None:
         self._world = World.of(self._store.snapshot())
         for loop in self._loops.values():
             loop.refresh(self._world, None)
+        self._handed_out = self._world.snapshot.revision
 
     def _attach_waiting(self) -> None:
         """Give each session whose facts the world has to the loop of its switch."""
@@ -246,6 +251,11 @@ class Reconciler:
     def world(self) -> World:
         """Snapshot and topology that the newest compile was made from."""
         return self._world
+
+    def is_settled(self) -> bool:
+        """Whether the switches that are there hold all that is in the store, but for what they refuse."""
+        loops = [loop for loop in self._loops.values() if loop.datapath is not None]
+        return self._handed_out >= self._store.snapshot().revision and all(loop.is_settled for loop in loops)
 
     def switch_status(self, switch_id: str) -> SwitchStatus:
         """Where the switch's loop stands."""

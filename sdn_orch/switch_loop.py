@@ -127,6 +127,12 @@ class SwitchLoop:
                 lambda: not (self._notes or self._is_busy), max(0.0, deadline - time.monotonic())
             )
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing left to do."""
+        with self._condition:
+            return not (self._notes or self._is_busy)
+
     def attach(self, datapath: Datapath, world: World) -> None:
         """A session is up: read the switch and bring it to what it should hold."""
         with self._condition:

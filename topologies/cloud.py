@@ -236,11 +236,12 @@ class Cloud:
         self.controller.wait(realised, f"{len(wanted)} NICs to be realised", patience)
 
     def wait_objects(self, patience: float = 20.0) -> None:
-        """Until the switches hold all that was asked for, of every kind that they can hold."""
+        """Until the switches hold all that was asked for, of every kind that they can hold, and no more."""
 
         def realised() -> bool:
             items = self.controller.ask_all("/v1/objects")
-            return not any(row["condition"] == "pending" and row["note"] is None for row in items)
+            waiting = any(row["condition"] == "pending" and row["note"] is None for row in items)
+            return not waiting and self.controller.ask("/v1/status")["settled"]
 
         self.controller.wait(realised, "everything to be realised", patience)
 

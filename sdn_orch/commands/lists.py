@@ -26,7 +26,8 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         return show_json(answer)
     out = console()
     objects = ", ".join(f"{count} {name}" for name, count in answer["objects"].items() if count)
-    out.print(f"up {_duration(answer['uptime'])}, revision {answer['revision']}: {objects or 'nothing yet'}")
+    revision = f"{answer['revision']} {'in' if answer['settled'] else 'on its way to'} the switches"
+    out.print(f"up {_duration(answer['uptime'])}, revision {revision}: {objects or 'nothing yet'}")
     if not answer["switches"]:
         return out.print("no switch is known: list them in the configuration, or let one connect")
     rows = table(

@@ -147,6 +147,17 @@ def test_what_waits_for_the_switches_goes_on_when_they_are_in_sync(fabric: Fabri
     assert fabric.reconciler.switch_status("leaf1").phase is Phase.IN_SYNC
 
 
+def test_once_it_is_settled_every_switch_holds_every_change(fabric: Fabric) -> None:
+    fabric.connect()
+    for number in range(20):
+        fabric.commit(Put(nic(50)), Put(at(50, "leaf1" if number % 2 else "leaf2", 9)))
+        eventually(fabric.reconciler.is_settled)
+        assert all(fabric.is_right(name) for name in fabric.switches)
+        fabric.commit(Delete(Attachment, "at50"), Delete(Nic, "nic50"))
+        eventually(fabric.reconciler.is_settled)
+        assert all(fabric.is_right(name) for name in fabric.switches)
+
+
 def test_nobody_waits_longer_than_he_wants_for_a_slow_switch(fabric: Fabric) -> None:
     fabric.switches["leaf1"].delay = 3.0
     fabric.switches["leaf1"].connect(fabric)

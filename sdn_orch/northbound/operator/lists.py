@@ -24,6 +24,7 @@ def status(view: View) -> JSON:
     return {
         "uptime": round(time.time() - view.started, 1),
         "revision": snapshot.revision,
+        "settled": view.is_settled(),
         "objects": {kind.__name__.lower(): snapshot.count(kind) for kind in counted},
         "switches": [switch(view, each) for each in snapshot.all(Switch)],
     }

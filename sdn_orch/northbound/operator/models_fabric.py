@@ -64,6 +64,8 @@ class StatusAnswer(Model):
     uptime: float
     """Seconds."""
     revision: int
+    settled: bool
+    """Whether the switches that are connected hold all that was asked for, but for what they refuse."""
     objects: dict[str, int]
     switches: list[SwitchAnswer]
 

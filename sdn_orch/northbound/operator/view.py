@@ -26,6 +26,10 @@ class View(Protocol):
         """Snapshot and topology that the newest compile was made from."""
         ...
 
+    def is_settled(self) -> bool:
+        """Whether the switches that are there hold all that is in the store, but for what they refuse."""
+        ...
+
     def switch_status(self, switch_id: str) -> SwitchStatus:
         """Where the switch's loop stands."""
         ...
