@@ -305,9 +305,11 @@ class Observer:
         for commit in self._store.watch(revision):
             if not commit.changes:
                 self._facts.do(lambda: self._note_nics(nic.id for nic in self._store.snapshot().all(Nic)))
+                self._facts.do(partial(self._uplinks.changed, ()))
+                self._facts.do(self._checks.changed)
                 continue
             if any(isinstance(new or old, _AT_GATEWAYS) for old, new in commit.changes):
-                self._facts.do(self._uplinks.changed)
+                self._facts.do(partial(self._uplinks.changed, commit.changes))
             if any(isinstance(new or old, _CHECKED) for old, new in commit.changes):
                 self._facts.do(self._checks.changed)
             if nics := [new.id for _, new in commit.changes if isinstance(new, Nic)]:

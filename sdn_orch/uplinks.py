@@ -8,23 +8,22 @@ needs them, again and again, and their answers become facts in the store. All ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from uuid import uuid4
 
-from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import NETWORK, public_network
 from sdn_orch.guest.frame import ARP, Frame, ethernet, read_frame, tagged
 from sdn_orch.guest.neighbour import advertised, advertisement, solicitation
-from sdn_orch.intent.gateways import gateway_of, gateways, next_hop, older_gateway, principal
+from sdn_orch.homes import Home, Homes, Key, Question
+from sdn_orch.intent.gateways import next_hop
 from sdn_orch.intent.model import Switch
-from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
-from sdn_orch.intent.routed import uplink_of
+from sdn_orch.intent.public import NextHop, PublicRange
 from sdn_orch.intent.routes import hops_behind
 from sdn_orch.intent.routing import PrivateGateway, PrivateHop
-from sdn_orch.intent.snapshot import Change, Put, Snapshot
+from sdn_orch.intent.snapshot import Change, Difference, Put, Snapshot
 from sdn_orch.openflow.values import Output
 from sdn_orch.southbound.base import Datapath, PacketIn, PacketOut
 
@@ -38,24 +37,6 @@ _REQUEST = bytes.fromhex("0001080006040001")
 _REPLY = bytes.fromhex("0001080006040002")
 
 
-#: A switch, a VLAN outside, and who is asked for there.
-_Question = tuple[str, int | None, IPv4Address | IPv6Address]
-
-
-@dataclass(frozen=True, slots=True)
-class _Home:
-    """Where an address lives, and as what it is known there."""
-
-    switch_id: str
-    address: IPv4Address | IPv6Address
-    mac: bytes
-    vlan: int | None
-
-
-#: The id of a public address or private gateway, and the version: of 6 that of the router which has it first.
-_Key = tuple[str, int]
-
-
 class Uplinks:
     """See the module. `datapath_of` gives the session of a switch by its dpid, if there is one."""
 
@@ -64,41 +45,37 @@ class Uplinks:
     ) -> None:
         self._snapshot = snapshot
         self._datapath_of = datapath_of
-        self._homes: dict[_Key, _Home] = {}
-        #: Somebody at each gateway who asks for each next hop, by switch, VLAN and address.
-        self._askers: dict[_Question, _Home] = {}
-        self._is_stale = True
-        self._asked_at: dict[_Question, float] = {}
-        self._announce: list[tuple[float, _Key]] = []
+        self._homes = Homes()
+        self._asked_at: dict[Question, float] = {}
+        self._announce: list[tuple[float, Key]] = []
 
-    def changed(self) -> None:
-        """Addresses, ranges or switches are not what they were."""
-        self._is_stale = True
+    def changed(self, changes: Sequence[Difference]) -> None:
+        """Records are not what they were; without any, nobody knows which."""
+        self._homes.changed(changes)
 
     def connected(self, switch_id: str, now: float) -> None:
         """A switch has come, at `now` in monotonic seconds: what lives on it may be news to the outside."""
         self._refresh(now)
-        here = [id for id, home in self._homes.items() if home.switch_id == switch_id]
-        self._announce += [(now + pause, id) for pause in ANNOUNCED_AT for id in here]
+        here = [key for key, home in self._homes.by_key.items() if home.switch_id == switch_id]
+        self._announce += [(now + pause, key) for pause in ANNOUNCED_AT for key in here]
 
     def tick(self, now: float) -> None:
         """To be called every now and then, with the monotonic time."""
-        if self._is_stale:
-            self._refresh(now)
-        due = {id for at, id in self._announce if at <= now}
-        self._announce = [(at, id) for at, id in self._announce if at > now]
-        for id in due & self._homes.keys():
-            home = self._homes[id]
+        self._refresh(now)
+        due = {key for at, key in self._announce if at <= now}
+        self._announce = [(at, key) for at, key in self._announce if at > now]
+        for key in due & self._homes.by_key.keys():
+            home = self._homes.by_key[key]
             self._send(home, home.address)
-        answered = _answered(self._snapshot()) if self._askers else set()
-        for question, home in self._askers.items():
+        answered = _answered(self._snapshot()) if self._homes.askers else set()
+        for question, askers in self._homes.askers.items():
             _, vlan, target = question
             # What is not known any more is asked for as if it had never been.
             pause = ANSWERED if (vlan, target) in answered else UNANSWERED
             asked_at = self._asked_at.get(question)
             if asked_at is None or now >= asked_at + pause:
                 self._asked_at[question] = now
-                self._send(home, target)
+                self._send(next(iter(askers.values())), target)
 
     def asked(self, packet: PacketIn) -> None:
         """Somebody outside asks for an address where the switch cannot answer by flows (RFC 826)."""
@@ -109,7 +86,7 @@ class Uplinks:
         if frame.payload[:8] != _REQUEST or packet.in_port != switch.public_port:
             return
         network, target = NETWORK.read(packet.metadata), frame.payload[24:28]
-        for home in self._homes.values():
+        for home in self._homes.by_key.values():
             is_it = home.switch_id == switch.id and public_network(home.vlan) == network
             if is_it and home.address.packed == target:
                 said = _REPLY + home.mac + target + frame.payload[8:18]
@@ -118,15 +95,14 @@ class Uplinks:
                 PacketOut((Output(packet.in_port),), answer).send(self._datapath_of(packet.dpid))
 
     def _refresh(self, now: float) -> None:
-        self._is_stale = False
-        snapshot = self._snapshot()
-        before, self._homes = self._homes, dict(_homes(snapshot))
-        self._askers = dict(_questions(snapshot, self._homes))
-        self._asked_at = {question: at for question, at in self._asked_at.items() if question in self._askers}
-        come = [id for id, home in self._homes.items() if before.get(id) != home]
-        self._announce += [(now + pause, id) for pause in ANNOUNCED_AT for id in come]
+        if not self._homes.is_stale:
+            return
+        come = self._homes.refresh(self._snapshot())
+        self._announce += [(now + pause, key) for pause in ANNOUNCED_AT for key in come]
+        askers = self._homes.askers
+        self._asked_at = {question: at for question, at in self._asked_at.items() if question in askers}
 
-    def _send(self, home: _Home, target: IPv4Address | IPv6Address) -> None:
+    def _send(self, home: Home, target: IPv4Address | IPv6Address) -> None:
         """Ask for an address in the name of another; who asks for its own says that it is here."""
         snapshot = self._snapshot()
         switch = snapshot.get(Switch, home.switch_id)
@@ -196,49 +172,3 @@ def _answered(snapshot: Snapshot) -> set[tuple[int | None, IPv4Address | IPv6Add
     for behind in snapshot.all(PrivateHop):
         found.add((snapshot.need(PrivateGateway, behind.gateway_id).vlan, behind.address))
     return found
-
-
-def _questions(snapshot: Snapshot, homes: Mapping[_Key, _Home]) -> Iterator[tuple[_Question, _Home]]:
-    """Whose MAC addresses are needed where, with somebody there who can ask."""
-    ranges = {known.id: known for known in snapshot.all(PublicRange)}
-    for address in snapshot.all(PublicAddress):
-        known = ranges[address.range_id]
-        for version, upstream in ((4, known.gateway), (6, known.gateway6)):
-            if upstream is not None and (home := homes.get((address.id, version))) is not None:
-                yield (home.switch_id, home.vlan, upstream), home
-    for gateway in snapshot.all(PrivateGateway):
-        if (home := homes.get((gateway.id, 4))) is not None:
-            for hop in hops_behind(snapshot, gateway):
-                yield (home.switch_id, home.vlan, hop), home
-
-
-def _homes(snapshot: Snapshot) -> Iterator[tuple[_Key, _Home]]:
-    """Where each public address and private gateway lives, and each router's IPv6 address."""
-    among = gateways(snapshot)
-    vlans = {known.id: known.vlan for known in snapshot.all(PublicRange)}
-    for private in snapshot.all(PrivateGateway) if among else ():
-        at = gateway_of(snapshot, private.vpc_id, among)
-        if at is not None and older_gateway(snapshot, private) is None:
-            mac = bytes.fromhex(private.router_mac.replace(":", ""))
-            yield (private.id, 4), _Home(at.id, private.address, mac, private.vlan)
-    places: dict[str, tuple[str, bytes] | None] = {}
-    for address in snapshot.all(PublicAddress) if among else ():
-        router = address.router_id
-        if router is None:
-            continue
-        if router not in places:
-            places[router] = _place(snapshot, router, among)
-        if (place := places[router]) is not None:
-            vlan = vlans[address.range_id]
-            yield (address.id, 4), _Home(place[0], address.address, place[1], vlan)
-            uplink = uplink_of(snapshot, router)
-            if uplink is not None and uplink.first == address:
-                yield (address.id, 6), _Home(place[0], uplink.address, place[1], vlan)
-
-
-def _place(snapshot: Snapshot, router: str, among: tuple[Switch, ...]) -> tuple[str, bytes] | None:
-    """The switch and the MAC address that a router has outside."""
-    gateway, first = gateway_of(snapshot, router, among), principal(snapshot, router)
-    if gateway is None or first is None:
-        return None
-    return gateway.id, addresses.public_mac(first.number).to_bytes(6, "big")

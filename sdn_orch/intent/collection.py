@@ -60,6 +60,11 @@ class Collection:
             return tuple(group.values())
         return group or ()
 
+    def first(self, field: str, value: object) -> Record | None:
+        """The one with the lowest number of those that `where` answers, or None; however many they are."""
+        group = self.indexes[field].get(value)
+        return next(iter(group.values() if isinstance(group, Table) else group or ()), None)
+
     def count_where(self, field: str, value: object) -> int:
         """How many records have this value in this indexed field."""
         return len(self.indexes[field].get(value) or ())

@@ -110,14 +110,13 @@ class Snapshot:
 
         Of a field that holds a tuple: those with this value in it. Raises ValueError for other fields.
         """
-        if field not in kind.REFERENCES and field not in kind.INDEXES:
-            raise ValueError(f"{kind.__name__} has no index on {field}")
-        collection = self._collections.get(kind.__name__)
+        collection = self._indexed(kind, field)
         return cast("tuple[R, ...]", collection.where(field, value) if collection else ())
 
     def first(self, kind: type[R], field: str, value: object) -> R | None:
-        """The one with the lowest number of those that `where` answers, or None."""
-        return next(iter(self.where(kind, field, value)), None)
+        """The one with the lowest number of those that `where` answers, or None; however many they are."""
+        collection = self._indexed(kind, field)
+        return cast("R | None", collection.first(field, value) if collection else None)
 
     def count(self, kind: type[R]) -> int:
         """How many records of a kind there are."""
@@ -126,10 +125,14 @@ class Snapshot:
 
     def count_where(self, kind: type[Record], field: str, value: object) -> int:
         """How many records `where` would answer; costs the same however many there are."""
+        collection = self._indexed(kind, field)
+        return collection.count_where(field, value) if collection else 0
+
+    def _indexed(self, kind: type[Record], field: str) -> Collection | None:
+        """The records of a kind, if there are any; raises ValueError for a field without index."""
         if field not in kind.REFERENCES and field not in kind.INDEXES:
             raise ValueError(f"{kind.__name__} has no index on {field}")
-        collection = self._collections.get(kind.__name__)
-        return collection.count_where(field, value) if collection else 0
+        return self._collections.get(kind.__name__)
 
     def last_number(self, kind: type[Record]) -> int:
         """The number given last in this kind; the next one is looked for from there."""

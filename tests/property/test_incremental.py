@@ -82,26 +82,26 @@ _HOPS = (IPv4Address("10.2.0.9"), IPv4Address("198.18.0.1"), IPv4Address("198.18
 SWITCHES = ("leaf1", "leaf2", "leaf3", "spine1", "spine2")
 
 
-@st.composite
-def changes(draw: st.DrawFn, snapshot: Snapshot) -> list[Change]:
-    """One to three changes of any kind."""
-    return [draw(_change(snapshot)) for _ in range(draw(st.integers(1, 3)))]
+#: What changes, and how often beside the others.
+KINDS: tuple[type[Record], ...] = (
+    *(Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc),
+    *(Machine, StaticRoute, StaticRoute, PrivateGateway, PrivateGateway, PrivateHop),
+    *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
+    *(NextHop, RoutedRule, RoutedRule),
+    *(AclItem, AclItem, SecurityRule, SecurityRule),
+    *(Balancer, Member, Member, Draining, Stickiness, balancers.HealthCheck, Failing),
+)
 
 
 @st.composite
-def _change(draw: st.DrawFn, snapshot: Snapshot) -> Change:
-    kind = draw(
-        st.sampled_from(
-            (
-                *(Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc),
-                *(Machine, StaticRoute, StaticRoute, PrivateGateway, PrivateGateway, PrivateHop),
-                *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
-                *(NextHop, RoutedRule, RoutedRule),
-                *(AclItem, AclItem, SecurityRule, SecurityRule),
-                *(Balancer, Member, Member, Draining, Stickiness, balancers.HealthCheck, Failing),
-            )
-        )
-    )
+def changes(draw: st.DrawFn, snapshot: Snapshot, kinds: tuple[type[Record], ...] = KINDS) -> list[Change]:
+    """One to three changes of these kinds."""
+    return [draw(_change(snapshot, kinds)) for _ in range(draw(st.integers(1, 3)))]
+
+
+@st.composite
+def _change(draw: st.DrawFn, snapshot: Snapshot, kinds: tuple[type[Record], ...]) -> Change:
+    kind = draw(st.sampled_from(kinds))
     existing: list[Record] = list(snapshot.all(kind))
     if existing and draw(st.integers(0, 3)) == 0:
         return Delete(kind, draw(st.sampled_from(existing)).id)
