@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,9 +11,13 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from sdn_orch.northbound.cloudstack import pbes
 from sdn_orch.northbound.cloudstack.faults import bad
 
 _LONGEST_CHAIN = 10
+_ENCRYPTED = "ENCRYPTED PRIVATE KEY"
+#: Rounds of hashing that make a key of a password: nothing else runs meanwhile, here for 50 ms.
+_MOST_EFFORT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,30 @@ def _certificates(parameter: str, text: str, most: int) -> list[x509.Certificate
 
 
 def _key(text: str, password: str) -> PrivateKeyTypes:
+    opener = password.encode() if password else None
     try:
-        return serialization.load_pem_private_key(text.encode(), password.encode() if password else None)
+        if _ENCRYPTED not in text:
+            return serialization.load_pem_private_key(text.encode(), opener)
+        encrypted = _encrypted(text)
+        if pbes.effort(encrypted) > _MOST_EFFORT:
+            raise bad(
+                "Parsing certificate/key failed: opening privatekey with its password would take too long:"
+                f" at most {_MOST_EFFORT} rounds of PBKDF2 are taken"
+            )
+        return serialization.load_der_private_key(encrypted, opener)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise bad(
             "Parsing certificate/key failed: privatekey is not a PEM key, or password does not open it"
         ) from None
+
+
+def _encrypted(text: str) -> bytes:
+    """The one encrypted key in a PEM text (RFC 7468, 11); raises ValueError."""
+    _, begin, rest = text.partition(f"-----BEGIN {_ENCRYPTED}-----")
+    body, end, _ = rest.partition(f"-----END {_ENCRYPTED}-----")
+    if not begin or not end:
+        raise ValueError("no PEM")
+    return b64decode("".join(body.split()), validate=True)
 
 
 def _public(key: object) -> bytes:

@@ -82,8 +82,11 @@ class Call:
         now: datetime,
         transaction: Transaction | None = None,
         vault: Vault | None = None,
+        ahead: Any = None,
     ) -> None:
         self.caller: Caller = request.caller
+        #: What the command has done ahead of its transaction.
+        self.ahead = ahead
         self.now = now
         self.command = command
         self._request = request
@@ -155,6 +158,8 @@ class Command:
     is_secret: bool = False
     #: What a list's items are called and look like instead, where that depends on the call.
     variant: Variant | None = None
+    #: What takes long, done before the transaction so that other writers need not wait; see `Call.ahead`.
+    ahead: Handler | None = None
 
     @property
     def response_name(self) -> str:
@@ -238,11 +243,14 @@ def changes(
     roles: frozenset[Role] = EVERYBODY,
     since: str = "",
     is_secret: bool = False,
+    ahead: Handler | None = None,
 ) -> Callable[[Callable[[Call], Any]], Command]:
     """A write, committed with its job and event when the function returns. `shape` may be SUCCESS."""
 
     def declare(handler: Callable[[Call], Any]) -> Command:
         extra = () if mode is Mode.SYNC else (INJECTED_JOB_ID,)
+        if ahead is not None and mode is not Mode.SYNC:
+            raise TypeError(f"{name}: a job cannot fail ahead of its transaction")
         return Command(
             name=name,
             description=description,
@@ -255,6 +263,7 @@ def changes(
             event=event,
             is_secret=is_secret,
             since=since,
+            ahead=ahead,
         )
 
     return declare

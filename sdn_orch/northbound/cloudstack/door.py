@@ -173,9 +173,8 @@ class Door:
     def _run(self, command: Command, given: Mapping[str, str], caller: Caller) -> dict[str, object]:
         if command.is_write:
             return self._write(command, given, caller)
-        request = Request(given, self._service.snapshot, caller, is_list=command.mode is Mode.LIST)
         try:
-            call = Call(command, request, self._service.now, vault=self._service.vault)
+            call = self._reading(command, given, caller)
         except Gone:
             return {}
         found = command.handler(call)
@@ -184,14 +183,20 @@ class Door:
         shown = found if isinstance(found, dict) else command.shape.render(call.scene, found)
         return {command.key: shown} if command.key else shown
 
+    def _reading(self, command: Command, given: Mapping[str, str], caller: Caller) -> Call:
+        """A call outside of a transaction; raises faults of its parameters, and Gone."""
+        request = Request(given, self._service.snapshot, caller, is_list=command.mode is Mode.LIST)
+        return Call(command, request, self._service.now, vault=self._service.vault)
+
     def _write(self, command: Command, given: Mapping[str, str], caller: Caller) -> dict[str, object]:
         is_bound = False
         job_id: str | None = None
+        ahead = command.ahead(self._reading(command, given, caller)) if command.ahead else None
 
         def use_case(transaction: Transaction) -> dict[str, object]:
             nonlocal is_bound, job_id
             request = Request(given, transaction.snapshot, caller)
-            call = Call(command, request, transaction.now, transaction)
+            call = Call(command, request, transaction.now, transaction, ahead=ahead)
             job_id = _free_job_id(transaction.snapshot, call)
             is_bound = True
             return _do(command, call, transaction, job_id)

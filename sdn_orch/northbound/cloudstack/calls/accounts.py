@@ -60,6 +60,11 @@ def list_accounts(call: Call) -> Iterable[Account]:
     )
 
 
+def hashed_password(call: Call) -> str:
+    """What is kept of the new user's password."""
+    return scrypt(call[PASSWORD])
+
+
 @changes(
     "createAccount",
     SHAPE,
@@ -73,6 +78,7 @@ def list_accounts(call: Call) -> Iterable[Account]:
     TIMEZONE,
     roles=ADMINS,
     event="ACCOUNT.CREATE",
+    ahead=hashed_password,
 )
 def create_account(call: Call) -> Account:
     """An account in the domain, by default the root; the user gets keys by registerUserKeys."""
@@ -108,7 +114,7 @@ def _role(call: Call) -> Role:
 
 
 def new_user(call: Call, account: Account) -> User:
-    """A user of the account with the name and password given; raises a fault if the name is taken."""
+    """A user of the account, after `hashed_password`; raises a fault if the name is taken."""
     check_username(call.snapshot, call[USERNAME], account)
     return call.transaction.put(
         User(
@@ -120,7 +126,7 @@ def new_user(call: Call, account: Account) -> User:
             last_name=call[LAST_NAME],
             email=call[EMAIL],
             timezone=call.get(TIMEZONE) or "",
-            password=scrypt(call[PASSWORD]),
+            password=call.ahead,
         )
     )
 

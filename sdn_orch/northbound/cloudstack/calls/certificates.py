@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sdn_orch.errors import InUse
@@ -18,17 +19,30 @@ from sdn_orch.northbound.cloudstack.parameters import boolean, entity, required,
 from sdn_orch.northbound.cloudstack.scope import OWNER, PROJECT, chosen, new_owner, owned
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 
+if TYPE_CHECKING:
+    from sdn_orch.northbound.cloudstack.certificates import Pair
+
 #: As much as CloudStack takes.
 _LENGTH = 65_535
+#: What RSA keys of 4,096 bits need; longer ones take seconds to check.
+_KEY_LENGTH = 4_096
 
 ID = entity("id", Certificate, "the id of the certificate")
 CERTIFICATE_ID = entity("certid", Certificate, "the id of the certificate")
 ACCOUNT_ID = entity("accountid", Account, "the account that owns it")
 PEM = text("certificate", "the certificate, PEM", length=_LENGTH)
 CHAIN = text("certchain", "the certificates from its issuer up, PEM", length=_LENGTH)
-PRIVATE_KEY = text("privatekey", "the private key, PEM", length=_LENGTH)
+PRIVATE_KEY = text("privatekey", "the private key, PEM", length=_KEY_LENGTH)
 PASSWORD = text("password", "what the private key is encrypted with")
 FORCED = boolean("forced", "true: in place of the certificate that the rule has")
+
+
+def _read_pair(call: Call) -> Pair:
+    # Only here, because it takes long to load.
+    from sdn_orch.northbound.cloudstack.certificates import read_pair
+
+    chain, password = call.get(CHAIN) or "", call.get(PASSWORD) or ""
+    return read_pair(call[PEM], chain, call[PRIVATE_KEY], password, call.now)
 
 
 @changes(
@@ -42,14 +56,11 @@ FORCED = boolean("forced", "true: in place of the certificate that the rule has"
     PASSWORD,
     *OWNER,
     event="LB.CERT.UPLOAD",
+    ahead=_read_pair,
 )
 def upload_ssl_cert(call: Call) -> Certificate:
     """The certificate; nothing shows its private key again."""
-    # Only here, because it takes long to load.
-    from sdn_orch.northbound.cloudstack.certificates import read_pair
-
-    chain = call.get(CHAIN) or ""
-    pair = read_pair(call[PEM], chain, call[PRIVATE_KEY], call.get(PASSWORD) or "", call.now)
+    pair: Pair = call.ahead
     id = str(uuid4())
     return call.transaction.put(
         Certificate(
@@ -57,7 +68,7 @@ def upload_ssl_cert(call: Call) -> Certificate:
             account_id=new_owner(call).id,
             name=call[NAME],
             certificate=call[PEM],
-            chain=chain,
+            chain=call.get(CHAIN) or "",
             fingerprint=pair.fingerprint,
             private_key=call.vault.seal(id, "private_key", pair.private_key.encode()),
         )

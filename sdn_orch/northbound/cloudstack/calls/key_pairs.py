@@ -41,16 +41,8 @@ def register_key_pair(call: Call) -> KeyPair:
     return _keep(call, " ".join(call[PUBLIC_KEY].split()))
 
 
-@changes(
-    "createSSHKeyPair",
-    NEW_KEY_PAIR,
-    "Makes a key pair, and keeps the public key for machines",
-    required(NAME),
-    *OWNER,
-    event="REGISTER.SSH.KEYPAIR",
-)
-def create_key_pair(call: Call) -> dict[str, object]:
-    """The pair; nothing shows its private key again."""
+def _new_pair(_call: Call) -> tuple[str, str]:
+    """A public key as OpenSSH writes it, and its private key, PEM."""
     # Only here, because it takes long to load.
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -64,8 +56,22 @@ def create_key_pair(call: Call) -> dict[str, object]:
         serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
     )
-    pair = _keep(call, public.decode())
-    return NEW_KEY_PAIR.render(call.scene, pair) | {"privatekey": pem.decode()}
+    return public.decode(), pem.decode()
+
+
+@changes(
+    "createSSHKeyPair",
+    NEW_KEY_PAIR,
+    "Makes a key pair, and keeps the public key for machines",
+    required(NAME),
+    *OWNER,
+    event="REGISTER.SSH.KEYPAIR",
+    ahead=_new_pair,
+)
+def create_key_pair(call: Call) -> dict[str, object]:
+    """The pair; nothing shows its private key again."""
+    public, private = call.ahead
+    return NEW_KEY_PAIR.render(call.scene, _keep(call, public)) | {"privatekey": private}
 
 
 @lists("listSSHKeyPairs", KEY_PAIR, "Lists public keys", PAIR_ID, NAME, FINGERPRINT, *SCOPE, key="sshkeypair")

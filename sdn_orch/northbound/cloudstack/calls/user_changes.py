@@ -30,6 +30,24 @@ API_KEY = text("userapikey", "the API key; needs usersecretkey")
 SECRET_KEY = text("usersecretkey", "the secret key; needs userapikey")
 
 
+def _new_password(call: Call) -> tuple[str, str] | None:
+    """What is kept of the user's password so far, and of the new one; None without one.
+
+    Raises faults unless whoever changes the own one knows it.
+    """
+    user, password = call[ID], call.get(PASSWORD)
+    check_self(call, user)
+    if password is None:
+        return None
+    if user.id == call.caller.user.id and user.password:
+        current = call.get(CURRENT_PASSWORD)
+        if current is None:
+            raise bad("To set a new password the current password must be provided.")
+        if not fits(current, user.password):
+            raise denied("Current password is incorrect.")
+    return user.password, scrypt(password)
+
+
 @changes(
     "updateUser",
     USER,
@@ -45,6 +63,7 @@ SECRET_KEY = text("usersecretkey", "the secret key; needs userapikey")
     API_KEY,
     SECRET_KEY,
     event="USER.UPDATE",
+    ahead=_new_password,
 )
 def update_user(call: Call) -> User:
     """The user changed; another password ends the user's sessions."""
@@ -57,7 +76,9 @@ def update_user(call: Call) -> User:
         raise bad("Please provide a userApiKey/userSecretKey pair")
     if api_key and any(each.id != user.id for each in call.snapshot.where(User, "api_key", api_key)):
         raise bad("The API key is that of another user")
-    password = call.get(PASSWORD)
+    before, password = call.ahead or (user.password, user.password)
+    if user.password != before:
+        raise denied("Current password is incorrect: it has just been changed.")
     keyed = with_keys(user, api_key, secret_key, call.vault) if api_key and secret_key else user
     return call.transaction.put(
         dataclasses.replace(
@@ -67,20 +88,9 @@ def update_user(call: Call) -> User:
             last_name=call.get(LAST_NAME) or user.last_name,
             email=call.get(EMAIL) or user.email,
             timezone=call.get(TIMEZONE) or user.timezone,
-            password=user.password if password is None else _new_password(call, user, password),
+            password=password,
         )
     )
-
-
-def _new_password(call: Call, user: User, password: str) -> str:
-    """The hash of the new password; raises faults unless whoever changes the own one knows it."""
-    if user.id == call.caller.user.id and user.password:
-        current = call.get(CURRENT_PASSWORD)
-        if current is None:
-            raise bad("To set a new password the current password must be provided.")
-        if not fits(current, user.password):
-            raise denied("Current password is incorrect.")
-    return scrypt(password)
 
 
 @changes("deleteUser", SUCCESS, "Deletes a user", required(ID), roles=ADMINS, event="USER.DELETE")

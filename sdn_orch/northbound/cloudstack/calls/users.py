@@ -13,6 +13,7 @@ from sdn_orch.northbound.cloudstack.calls.accounts import (
     STATE,
     TIMEZONE,
     USERNAME,
+    hashed_password,
     new_user,
 )
 from sdn_orch.northbound.cloudstack.declare import ADMINS, EVERYBODY, Call, changes, lists, shows
@@ -68,6 +69,7 @@ def list_users(call: Call) -> Iterable[User]:
     TIMEZONE,
     roles=ADMINS,
     event="USER.CREATE",
+    ahead=hashed_password,
 )
 def create_user(call: Call) -> User:
     """Another user of an account that exists."""
