@@ -68,6 +68,27 @@ def test_ports_that_meet_conflict(red: Client, network: str, machine: Any) -> No
     forward(red, address, machine, publicport=401)
 
 
+def test_a_firewall_rule_about_the_ports_is_not_made_twice(
+    cloud: Cloud, red: Client, network: str, machine: Any
+) -> None:
+    address = taken(red, networkid=network)
+    on = {"ipaddressid": address["id"], "protocol": "tcp"}
+    rule = red.job("createFirewallRule", **on, startport=80, endport=80, cidrlist="192.0.2.0/24")
+    to = on | {"virtualmachineid": machine["id"], "privateport": 1, "openfirewall": "true"}
+    made = red.job("createPortForwardingRule", **to, publicport=80)["portforwardingrule"]["id"]
+    (known,) = red.call("listFirewallRules", ipaddressid=address["id"])["firewallrule"]
+    assert known == rule["firewallrule"]
+    # Some of the ports are not all of them.
+    red.job("createFirewallRule", **on, startport=90, endport=99)
+    code, text = refused(red, "createPortForwardingRule", **to, publicport=90)
+    assert (code, "conflicts with existing rule" in text) == (537, True)
+    red.job("createPortForwardingRule", **(to | {"protocol": "udp"}), publicport=80)
+    assert red.call("listFirewallRules", ipaddressid=address["id"])["count"] == 3
+    red.job("deletePortForwardingRule", id=made)
+    assert known in red.call("listFirewallRules", ipaddressid=address["id"])["firewallrule"]
+    assert cloud.snapshot.count(Forward) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

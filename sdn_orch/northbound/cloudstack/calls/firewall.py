@@ -62,7 +62,8 @@ def open_ports(
 ) -> None:
     """Make the rule that a call asks for besides another one, as it does unless it says no.
 
-    Addresses of VPCs have no such rules. Raises a conflict like `check_same`.
+    One about these ports that is there already stays, whomever it lets in. Addresses of VPCs have no such
+    rules. Raises a conflict like `check_same`.
     """
     if address.vpc_id is not None or is_wanted is False:
         return
@@ -74,6 +75,9 @@ def open_ports(
         protocol=protocol,
         ports=ports,
     )
+    known = call.snapshot.where(FirewallRule, "blocks", rule.blocks[0])
+    if any(other.ports == ports for other in known):
+        return
     check_same(call, rule)
     call.transaction.put(rule)
 
