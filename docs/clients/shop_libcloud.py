@@ -117,7 +117,14 @@ print(
     [f"{acl.action} {acl.protocol} {acl.start_port}" for acl in cloud.ex_list_network_acl()],
 )
 
+# A security group, for machines in networks that have such groups.
+cloud.ex_create_security_group("web", description="what may come in to the shop")
+cloud.ex_authorize_security_group_ingress("web", "TCP", "0.0.0.0/0", startport=443)
+(group,) = (group for group in cloud.ex_list_security_groups() if group["name"] == "web")
+print("group web:", *(f"{each['protocol']} {each['startport']}" for each in group["ingressrule"]))
+
 # Back out again.
+cloud.ex_delete_security_group("web")
 balancing.destroy_balancer(balancer)
 cloud.ex_delete_egress_firewall_rule(egress)
 cloud.ex_delete_firewall_rule(ingress)

@@ -29,6 +29,7 @@ def test_a_shop_comes_and_goes(api: Api) -> None:
     assert said["forwarded"] == "203.0.113.11:2222 to 22 of web1"
     assert said["balanced"] == "203.0.113.12:80 to 10.3.0.2, 10.3.0.3"
     assert said["rules of the VPC"] == "['Allow tcp 443']"
+    assert said["group web"] == "tcp 443"
     assert said["networks left"] == "0"
     assert what_there_is(api) == before
 
