@@ -172,6 +172,43 @@ class Audit(_Section):
     keep_foreign: bool = False
 
 
+def _readable(path: Path) -> Path:
+    try:
+        text = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ValueError(f"{path} cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
+    if not text:
+        raise ValueError(f"{path} is empty")
+    return path
+
+
+class Cloudstack(_Section):
+    """A CloudStack to sync with, as a root administrator; see `sdn_orch.northbound.sync`."""
+
+    url: str = Field(pattern=r"^https?://\S+$")
+    key: str = Field(min_length=1)
+    secret_file: Annotated[Path, AfterValidator(_readable)]
+    #: Whose certificates to trust.
+    cafile: Annotated[Path | None, AfterValidator(lambda path: path and _readable(path))] = None
+    #: What the owner of its objects is called here, as with the extension.
+    cloud: str = Field(default="cloudstack", min_length=1, max_length=255)
+    #: False: networks are the extension's commands alone; what these cannot say is filled in.
+    pull: bool = True
+    #: By name or id; without, all zones.
+    zone: str | None = None
+    #: Domains, accounts and projects as `ROOT/sales/alice`; none: everybody's.
+    owners: tuple[str, ...] = ()
+    #: Seconds between two comparisons of everything.
+    interval: float = Field(default=300.0, ge=1, le=86400)
+    #: Networks, VPCs and NICs that may be deleted at once without anybody being asked.
+    most_deleted: int = Field(default=20, ge=0)
+
+    @property
+    def secret(self) -> str:
+        """Of the API key. Raises OSError."""
+        return self.secret_file.read_text().strip()
+
+
 class LogFormat(StrEnum):
     """One line for people, or one JSON object, for each event."""
 
@@ -263,6 +300,7 @@ class Config(_Section):
     discovery: Discovery = Discovery()
     audit: Audit = Audit()
     log: Log = Log()
+    cloudstack: Cloudstack | None = None
     ovsdb: tuple[Ovsdb, ...] = ()
     switches: tuple[Switch, ...] = ()
     links: tuple[Link, ...] = ()

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from starlette.applications import Starlette
 
 from sdn_orch import admin_keys
-from sdn_orch.config import Config
+from sdn_orch.config import Cloudstack, Config
 from sdn_orch.northbound.cloudstack import app as cloudstack
 from sdn_orch.northbound.cloudstack.bootstrap import bootstrap
 from sdn_orch.northbound.cloudstack.door import Door
@@ -16,6 +16,8 @@ from sdn_orch.northbound.cloudstack.idle_networks import IdleNetworks
 from sdn_orch.northbound.operator import door as operator
 from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
+from sdn_orch.northbound.sync.sync import Scope, Sync
+from sdn_orch.northbound.sync.worker import Worker as SyncWorker
 from sdn_orch.reconcile import Reconciler
 
 
@@ -34,9 +36,27 @@ def open_doors(
     idle = IdleNetworks(service)
     idle.start()
     running.callback(idle.stop)
-    for server in servers(config, service, reconciler, sockets):
+    sync = syncing(config.cloudstack, service) if config.cloudstack else None
+    if sync is not None:
+        sync.start()
+        running.callback(sync.stop)
+    for server in servers(config, service, reconciler, sockets, sync):
         server.start()
         running.callback(server.stop)
+
+
+def syncing(named: Cloudstack, service: Service) -> SyncWorker:
+    """What syncs with the CloudStack that the configuration names."""
+    # Its client takes a while to import, and without sync nothing of it is needed.
+    from sdn_orch.northbound.sync.reader import Reader
+
+    reader = Reader(named.url, named.key, named.secret, cafile=str(named.cafile) if named.cafile else None)
+    sync = Sync(
+        service,
+        reader,
+        Scope(named.cloud, named.zone, named.owners, pulls=named.pull, most_deleted=named.most_deleted),
+    )
+    return SyncWorker(sync, named.interval)
 
 
 def servers(
@@ -44,14 +64,16 @@ def servers(
     service: Service,
     reconciler: Reconciler,
     sockets: tuple[socket.socket, socket.socket],
+    sync: SyncWorker | None,
 ) -> tuple[Server, Server]:
     """CloudStack's API with the operator's door beside it, and that door alone on the unix socket."""
     tls = config.api.tls
+    compared = sync.sync if sync else None
     api = Server(
         Starlette(
             routes=[
                 *cloudstack.routes(Door(service)),
-                *operator.Door(reconciler, service, is_trusted=False).routes(),
+                *operator.Door(reconciler, service, compared, is_trusted=False).routes(),
             ]
         ),
         sockets[0],
@@ -60,4 +82,4 @@ def servers(
         client_authority=tls.authority if tls else None,
         name="api",
     )
-    return api, Server(operator.application(reconciler, service), sockets[1], name="operator-door")
+    return api, Server(operator.application(reconciler, service, compared), sockets[1], name="operator-door")

@@ -48,6 +48,10 @@ class StoreUnavailable(SdnOrchError):
     """The store cannot be written or read: disk full, locked, or corrupt. Nothing was changed."""
 
 
+class ReadFailed(SdnOrchError):
+    """The CloudStack that is synced with could not be read to the end; nothing was changed."""
+
+
 class OwnerConflict(SdnOrchError):
     """Two owners claim one flow identity (table, priority, match): a fault in the compiler's stages."""
 

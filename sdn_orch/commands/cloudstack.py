@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sdn_orch.commands.common import REFUSED, WRONG, ConfigOption, ask, console, fail
+from sdn_orch.commands.common import (
+    REFUSED,
+    WRONG,
+    ConfigOption,
+    JsonOption,
+    ask,
+    console,
+    fail,
+    show_json,
+    table,
+)
 
 if TYPE_CHECKING:
     from sdn_orch.provider.installation import Installation
@@ -69,6 +79,13 @@ SegmentsOption = Annotated[
         help="Networks are told apart by UUID instead of by a VLAN or VNI of the physical network.",
     ),
 ]
+
+PlanOption = Annotated[bool, typer.Option("--plan", help="Only show what would be done.")]
+DeleteOption = Annotated[
+    bool, typer.Option("--delete", help="Delete however much is to go, more than most_deleted, too.")
+]
+#: Seconds that a comparison may take: the first one of a large cloud brings everything.
+_SYNC_PATIENCE = 1800
 
 
 @app.command()
@@ -174,6 +191,45 @@ def uninstall(
     with _installation(wanted, endpoint, key, secret) as found:
         found.uninstall(print)
     return None
+
+
+@app.command()
+def sync(
+    plan: PlanOption = False,
+    delete: DeleteOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the daemon's networks with those of the CloudStack in its configuration, and bring them here.
+
+    The daemon does so by itself, too, every `interval` of its configuration's [cloudstack].
+    """
+    body = {"plan": plan, "deletes": delete}
+    answer = ask(config, "/v1/cloudstack/sync", method="POST", body=body, patience=_SYNC_PATIENCE)
+    if as_json:
+        show_json(answer)
+    else:
+        _show_sync(answer, plan=plan)
+    if answer["held"] or answer["faults"]:
+        raise typer.Exit(REFUSED)
+
+
+def _show_sync(answer: Any, *, plan: bool) -> None:
+    rows = table("network or VPC", "change", "of", "name", "what changes")
+    for row in answer["changes"]:
+        rows.add_row(row["group"], row["action"], row["kind"], row["name"], ", ".join(row["fields"]))
+    if answer["changes"]:
+        console().print(rows)
+    is_done = not plan and not answer["held"]
+    console().print(
+        f"{len(answer['changes'])} differences {'brought here' if is_done else 'found, nothing was changed'}:"
+        f" {answer['groups']} networks and VPCs, {answer['calls']} calls, {answer['seconds']:.1f} s"
+    )
+    for fault in answer["faults"]:
+        console().print(f"✗ left as it is: {fault}")
+    if answer["held"]:
+        console().print(f"✗ {answer['held']}")
+        console().print("    if that is right: sdn-orch cloudstack sync --delete")
 
 
 @contextmanager

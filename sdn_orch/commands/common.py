@@ -68,15 +68,19 @@ def ask(
     *,
     method: str = "GET",
     body: object = None,
+    patience: float = 60,
 ) -> Any:
-    """The daemon's answer, None if it has no body; leaves with its reason when it refuses."""
+    """The daemon's answer, None if it has no body; leaves with its reason when it refuses.
+
+    `patience`: seconds that the answer may take.
+    """
     import httpx  # only here, because it is slow to load
 
     place = configuration(config).socket
     transport = httpx.HTTPTransport(uds=str(place))
     given = {name: str(value) for name, value in (parameters or {}).items() if value is not None}
     try:
-        with httpx.Client(transport=transport, base_url="http://sdn-orch", timeout=60) as client:
+        with httpx.Client(transport=transport, base_url="http://sdn-orch", timeout=patience) as client:
             answer = client.request(method, path, params=given, json=body)
     except httpx.ConnectError as error:
         hint = "may not be opened by this user" if "ermission" in str(error) else "no daemon answers there"

@@ -27,4 +27,5 @@ from sdn_orch.northbound.cloudstack import (  # noqa: F401
     model_sharing,
     model_tenancy,
 )
+from sdn_orch.northbound.extension import model as _names  # noqa: F401
 from sdn_orch.northbound.operator import tokens  # noqa: F401

@@ -14,7 +14,8 @@ from threading import Lock
 from typing import TypeVar
 
 from sdn_orch.intent.model import Record
-from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot, target
+from sdn_orch.intent.snapshot import Change, Delete, Difference, Put, Snapshot, target
+from sdn_orch.intent.validate import check
 from sdn_orch.store.base import Store
 from sdn_orch.store.transact import transact
 from sdn_orch.vault import Vault, new_key
@@ -104,6 +105,15 @@ class Service:
     def now(self) -> datetime:
         """The time that transactions carry, in UTC."""
         return self._clock()
+
+    def differences(self, use_case: Callable[[Transaction], object]) -> tuple[Difference, ...]:
+        """What `write` would make different now. Raises as it does, but for the store."""
+        before = self._store.snapshot()
+        transaction = Transaction(before, self._clock(), self._fabric_mtu, self.vault)
+        use_case(transaction)
+        changes = transaction.finished()
+        check(before, changes)
+        return transaction.snapshot.differences(before, changes)
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
         """Run the use case and commit; what it answered is returned once it is durable.

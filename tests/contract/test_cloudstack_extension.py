@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 
 from sdn_orch.intent.model import Network, Nic
 from sdn_orch.intent.public import PublicAddress
-from sdn_orch.northbound.extension.cloud import object_id
+from sdn_orch.northbound.extension.cloud import made_id
 from sdn_orch.northbound.listening import listen_tcp
 from sdn_orch.northbound.operator import tokens
 from sdn_orch.northbound.operator.door import Door
@@ -114,7 +114,7 @@ def test_details_can_always_be_read(world: World) -> None:
 def test_a_network_whose_vlan_cloudstack_has_forgotten(world: World) -> None:
     """apache/cloudstack#14077: it is implemented again with no VLAN, and must be told one."""
     net, manager = Net(209, "10.1.1.0/24"), world.manager(isolation="extension")
-    id = object_id("cloudstack", "network", "209")
+    id = made_id("cloudstack", "network", "209")
     said = {"network.broadcast_domain_type": "Lswitch", "network.broadcast_uri": f"lswitch:{id}"}
     for _ in range(2):
         manager.implement(net)

@@ -98,7 +98,7 @@ def forward(cloud: Cloud, said: PortForward, network: Network) -> None:
     if said.private_ip is None:
         raise Invalid("payload: private_ip: Field required")
     nic = nics.at(cloud, network, said.private_ip)
-    id = _forward_id(cloud, address, said)
+    id = forward_id(cloud, said)
     known = cloud.snapshot.get(Forward, id)
     wanted = Forward(
         id=id,
@@ -109,6 +109,7 @@ def forward(cloud: Cloud, said: PortForward, network: Network) -> None:
         protocol=_protocol(said.protocol),
         public=read_ports("public_port", said.public_port),
         private=read_ports("private_port", said.private_port or said.public_port),
+        sources=sources(said, known),
     )
     if wanted == known:
         return
@@ -116,10 +117,17 @@ def forward(cloud: Cloud, said: PortForward, network: Network) -> None:
     public.create_forward(cloud.transaction, wanted)
 
 
+def sources(said: PortForward, known: Forward | None) -> tuple[IPv4Network, ...]:
+    """Who may use the ports; where that is not told, who might."""
+    if said.sources is None:
+        return known.sources if known else ()
+    return tuple(dict.fromkeys(each.network for each in said.sources))
+
+
 def end_forward(cloud: Cloud, said: PortForward) -> None:
     """The ports lead nowhere."""
     address = find_of(cloud, said)
-    found = cloud.snapshot.get(Forward, _forward_id(cloud, address, said)) if address else None
+    found = cloud.snapshot.get(Forward, forward_id(cloud, said)) if address else None
     if found is not None:
         public.delete_forward(cloud.transaction, found)
 
@@ -157,10 +165,10 @@ def _end(cloud: Cloud, use: PortUse) -> None:
         balancers.delete_balancer(cloud.transaction, use)
 
 
-def _forward_id(cloud: Cloud, address: PublicAddress, said: PortForward) -> str:
+def forward_id(cloud: Cloud, said: PortForward) -> str:
     """Forwards have no numbers: their protocol and ports at the address tell them apart."""
     first, last = read_ports("public_port", said.public_port)
-    return cloud.id("forward", f"{address.address}/{_protocol(said.protocol)}/{first}-{last}")
+    return cloud.made_id("forward", f"{said.public_ip}/{_protocol(said.protocol)}/{first}-{last}")
 
 
 def _protocol(said: str) -> int:
@@ -194,7 +202,7 @@ def _range(cloud: Cloud, said: PublicFields) -> PublicRange:
         else:
             last = min(last, low - 1)
     made = PublicRange(
-        id=cloud.id("public-range", f"{first}-{last}"),
+        id=cloud.made_id("public-range", f"{first}-{last}"),
         ipv4=prefix,
         gateway=said.public_gateway,
         first=first,

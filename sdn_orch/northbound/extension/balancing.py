@@ -7,7 +7,8 @@ from dataclasses import replace
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.balancers import DRAIN, Balancer, Member
 from sdn_orch.intent.model import Network
-from sdn_orch.intent.traffic import TCP, UDP
+from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.traffic import TCP, UDP, Prefix
 from sdn_orch.northbound import balancers
 from sdn_orch.northbound.cloudstack.answers.balancers import ALGORITHMS
 from sdn_orch.northbound.extension import addresses, nics
@@ -33,6 +34,8 @@ def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer 
         raise Invalid(f"payload: lb_rules: publicIp of rule {said.id}: no network has {said.public_ip}")
     if said.protocol not in _PROTOCOLS or said.algorithm not in ALGORITHMS:
         raise Invalid(f"payload: lb_rules: protocol, algorithm of rule {said.id}: not known")
+    if known is not None and known.account_id != cloud.account.id:
+        raise Invalid(f"payload: lb_rules: rule {said.id} is not of {cloud.name}")
     wanted = Balancer(
         id=cloud.id("balancer", said.id),
         number=known.number if known else 0,
@@ -44,6 +47,7 @@ def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer 
         ports=(said.public_port, said.public_port),
         guest_ports=(said.private_port, said.private_port),
         algorithm=ALGORITHMS[said.algorithm],
+        sources=sources(said, known),
         proxy_protocol=said.protocol == "tcp-proxy",
         drain=known.drain if known else DRAIN,
     )
@@ -58,15 +62,28 @@ def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer 
     _bring_members(cloud, network, wanted, said)
 
 
+def sources(said: BalancerFields, known: Balancer | None) -> tuple[Prefix, ...]:
+    """Who may connect; where that is not told, who might."""
+    if said.sources is None:
+        return known.sources if known else ()
+    return tuple(dict.fromkeys(each.network for each in said.sources))
+
+
+def is_at(balancer: Balancer, address: PublicAddress, said: BalancerFields) -> bool:
+    """Whether the balancer takes what comes to the port of the address that the rule is about."""
+    wanted = (said.public_ip, _PROTOCOLS.get(said.protocol), said.public_port)
+    return (address.address, balancer.protocol, balancer.ports[0]) == wanted
+
+
 def _bring_members(cloud: Cloud, network: Network, balancer: Balancer, said: BalancerFields) -> None:
     """Members are those that are not revoked, and no others."""
     for backend in said.backends:
         if backend.port != said.private_port:
             raise Invalid(f"payload: lb_rules: port of a backend of rule {said.id}: not {said.private_port}")
-    members = [nics.at(cloud, network, each.ip) for each in said.backends if not each.revoked]
-    wanted = {nic.id: nic for nic in members}
+    members = [(nics.at(cloud, network, each.ip), each.ip) for each in said.backends if not each.revoked]
+    wanted = {(nic.id, None if ip == nic.ipv4 else ip): nic for nic, ip in members}
     for member in cloud.snapshot.where(Member, "balancer_id", balancer.id):
-        if wanted.pop(member.nic_id, None) is None:
+        if wanted.pop((member.nic_id, member.guest), None) is None:
             balancers.remove_member(cloud.transaction, member)
-    for nic in wanted.values():
-        balancers.add_member(cloud.transaction, balancer, nic)
+    for (_, guest), nic in wanted.items():
+        balancers.add_member(cloud.transaction, balancer, nic, guest)

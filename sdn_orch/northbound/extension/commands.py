@@ -9,7 +9,7 @@ from typing import Any
 
 from sdn_orch.intent.model import Machine, Network, Nic
 from sdn_orch.northbound import public
-from sdn_orch.northbound.extension import addresses, balancing, guests, nics, payload, places, rules
+from sdn_orch.northbound.extension import addresses, balancing, guests, identity, nics, payload, places, rules
 from sdn_orch.northbound.extension.cloud import Cloud
 from sdn_orch.northbound.service import Service
 
@@ -52,6 +52,8 @@ def _destroy_network(cloud: Cloud, said: payload.NetworkFields) -> None:
 
 
 def _implement_vpc(cloud: Cloud, said: payload.ImplementVpc) -> None:
+    if said.address is not None:
+        identity.name_vpc_of(cloud, [said.address], said.vpc_id)
     vpc = places.make_vpc(cloud, said)
     if said.address is not None:
         public.go_out_by(cloud.transaction, addresses.make(cloud, said.address, vpc), vpc)

@@ -7,7 +7,7 @@ and was never heard of: then a NIC that takes no part holds the address, until t
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.balancers import Member
@@ -35,14 +35,15 @@ def make(cloud: Cloud, network: Network, said: NicOf, *, active: bool | None) ->
     nic = before or _new(cloud, network, said)
     if before is not None and said.ip is not None and said.ip != before.ipv4:
         public.forget_nic(cloud.transaction, before)
-        if before.ipv4 is not None:
-            take_back(cloud.transaction, network.id, before.ipv4)
+    secondary = nic.secondary4 + nic.secondary6 if said.secondary is None else tuple(said.secondary)
     wanted = replace(
         nic,
         mac=said.mac,
-        machine_id=_machine(cloud, nic, said.hostname).id,
+        machine_id=_machine(cloud, nic, said).id,
         ipv4=said.ip or nic.ipv4,
         ipv6=said.ip6_address or nic.ipv6,
+        secondary4=tuple(each for each in secondary if isinstance(each, IPv4Address)),
+        secondary6=tuple(each for each in secondary if isinstance(each, IPv6Address)),
         hostname="" if network.kind is NetworkKind.L2 else said.hostname or nic.hostname,
         is_default=nic.is_default if said.default_nic is None else said.default_nic,
         active=nic.active if active is None else active,
@@ -51,8 +52,7 @@ def make(cloud: Cloud, network: Network, said: NicOf, *, active: bool | None) ->
         cloud.put(wanted)
         for other in _in_the_way(cloud, wanted):
             _replace(cloud, other, wanted)
-        if wanted.ipv4 is not None and not pool.is_taken(cloud.snapshot, network.id, int(wanted.ipv4)):
-            pool.claim_this(cloud.transaction, network.id, int(wanted.ipv4))
+        _claim(cloud, before, wanted)
     return wanted
 
 
@@ -63,9 +63,9 @@ def release(cloud: Cloud, nic: Nic) -> None:
 
 
 def forget(cloud: Cloud, nic: Nic) -> None:
-    """Delete the NIC and its machine, with what leads to it."""
+    """Delete the NIC with what leads to it, and with its last NIC the machine."""
     machines.remove_nic(cloud.transaction, nic)
-    if nic.machine_id is not None:
+    if nic.machine_id is not None and not cloud.snapshot.count_where(Nic, "machine_id", nic.machine_id):
         cloud.transaction.delete(cloud.snapshot.need(Machine, nic.machine_id))
 
 
@@ -76,7 +76,7 @@ def at(cloud: Cloud, network: Network, address: IPv4Address) -> Nic:
         return found
     return cloud.put(
         Nic(
-            id=cloud.id("nic-at", f"{network.id}/{address}"),
+            id=cloud.made_id("nic-at", f"{network.id}/{address}"),
             network_id=network.id,
             mac=machines.new_mac(cloud.snapshot),
             ipv4=give_ipv4(cloud.transaction, network, address),
@@ -90,6 +90,24 @@ def machine_of(cloud: Cloud, nic: Nic) -> Machine:
     return cloud.snapshot.need(Machine, nic.machine_id or "")
 
 
+def is_led_to(cloud: Cloud, nic: Nic) -> bool:
+    """Whether an address or a balancer leads to the NIC."""
+    return any(
+        cloud.snapshot.count_where(kind, "nic_id", nic.id) for kind in (PublicAddress, Forward, Member)
+    )
+
+
+def _claim(cloud: Cloud, before: Nic | None, nic: Nic) -> None:
+    """Addresses that the NIC had are free, those that it has are not."""
+    for address in set(before.addresses if before else ()) - set(nic.addresses):
+        take_back(cloud.transaction, nic.network_id, address)
+    for address in nic.addresses:
+        if isinstance(address, IPv4Address) and not pool.is_taken(
+            cloud.snapshot, nic.network_id, int(address)
+        ):
+            pool.claim_this(cloud.transaction, nic.network_id, int(address))
+
+
 def _in_the_way(cloud: Cloud, nic: Nic) -> list[Nic]:
     """Others with an address of this one: those who held it, and those whose end was not heard of."""
     found = {other.id: other for claim in nic.claims for other in cloud.snapshot.where(Nic, "claims", claim)}
@@ -99,13 +117,13 @@ def _in_the_way(cloud: Cloud, nic: Nic) -> list[Nic]:
 def _replace(cloud: Cloud, other: Nic, nic: Nic) -> None:
     """What led to the other NIC at this one's address leads to this one; the other is no more."""
     snapshot = cloud.snapshot
-    rules: list[PublicAddress | Forward | Member] = []
-    if other.ipv4 == nic.ipv4:
-        rules += snapshot.where(PublicAddress, "nic_id", other.id)
-        rules += snapshot.where(Forward, "nic_id", other.id)
-        rules += snapshot.where(Member, "nic_id", other.id)
-    for rule in rules:
-        cloud.put(replace(rule, nic_id=nic.id))
+    if other.ipv4 in nic.addresses:
+        for address in snapshot.where(PublicAddress, "nic_id", other.id):
+            cloud.put(replace(address, nic_id=nic.id))
+        for forward in snapshot.where(Forward, "nic_id", other.id):
+            cloud.put(replace(forward, nic_id=nic.id))
+        for member in snapshot.where(Member, "nic_id", other.id):
+            cloud.put(replace(member, nic_id=nic.id, guest=None if other.ipv4 == nic.ipv4 else other.ipv4))
     forget(cloud, other)
 
 
@@ -113,16 +131,18 @@ def _new(cloud: Cloud, network: Network, said: NicOf) -> Nic:
     if network.ipv4 is not None and said.ip is None and said.ip6_address is None:
         raise Invalid(f"payload: ip: a NIC of network {network.name} ({network.id}) needs one")
     return Nic(
-        id=said.nic_uuid or cloud.id("nic", said.nic_id or f"{network.id}/{said.mac}"),
+        id=said.nic_uuid or cloud.made_id("nic", said.nic_id or f"{network.id}/{said.mac}"),
         network_id=network.id,
         mac=said.mac,
     )
 
 
-def _machine(cloud: Cloud, nic: Nic, hostname: str) -> Machine:
-    """One machine a NIC: no command says which NICs are one machine's."""
-    id = nic.machine_id or cloud.id("machine", nic.id)
+def _machine(cloud: Cloud, nic: Nic, said: NicOf) -> Machine:
+    """One machine a NIC, where it is not said which NICs are one machine's: no command does."""
+    id = nic.machine_id or said.machine or cloud.made_id("machine", nic.id)
     known = cloud.snapshot.get(Machine, id)
-    name = hostname or (known.name if known else nic.id)
+    if known is not None and known.account_id != cloud.account.id:
+        raise Invalid(f"payload: machine: machine {known.name} ({known.id}) is not of {cloud.name}")
+    name = said.hostname or (known.name if known else nic.id)
     wanted = replace(known or Machine(id=id, account_id=cloud.account.id, name=name), name=name)
     return wanted if wanted == known else cloud.put(wanted)

@@ -44,12 +44,11 @@ def _lower(value: object) -> object:
 
 Maybe = Annotated[T | None, BeforeValidator(_nothing)]
 Nested = Annotated[T, BeforeValidator(_nested)]
-#: A number of CloudStack's database: it names an object there, and is never a UUID.
-Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")]
 Lower = Annotated[str, BeforeValidator(_lower)]
-Uuid = Annotated[
-    str, BeforeValidator(_lower), StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-]
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+Uuid = Annotated[str, BeforeValidator(_lower), StringConstraints(pattern=f"^{_UUID}$")]
+#: What names an object: a number of CloudStack's database, as commands do, or a UUID of its API.
+Key = Annotated[str, BeforeValidator(_lower), StringConstraints(pattern=f"^([0-9]{{1,20}}|{_UUID})$")]
 Mac = Annotated[str, BeforeValidator(_lower), StringConstraints(pattern=r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
 
 
@@ -62,19 +61,19 @@ class Fields(BaseModel):
 class VpcFields(Fields):
     """A VPC."""
 
-    vpc_id: Number
+    vpc_id: Key
     vpc_cidr: Maybe[IPv4Interface] = Field(None, validation_alias=AliasChoices("vpc_cidr", "cidr"))
 
 
 class NetworkFields(Fields):
     """A network; `vpc_id` stands there for the tiers of VPCs."""
 
-    network_id: Number
+    network_id: Key
     vlan: str = ""
     guest_type: Annotated[NetworkKind | None, BeforeValidator(_nothing), BeforeValidator(_lower)] = None
     gateway: Maybe[IPv4Address] = None
     cidr: Maybe[IPv4Interface] = None
-    vpc_id: Maybe[Number] = None
+    vpc_id: Maybe[Key] = None
     network_ip6_gateway: Maybe[IPv6Address] = None
     network_ip6_cidr: Maybe[IPv6Interface] = None
 
@@ -139,6 +138,8 @@ class PortForward(NetworkAddress):
     public_port: str
     private_port: str = ""
     protocol: Lower
+    #: Who may use them; None: it is not told.
+    sources: list[IPv4Interface] | None = None
 
 
 class VmFile(Fields):
@@ -152,7 +153,7 @@ class VmFile(Fields):
 class NicOf(Fields):
     """A NIC, in whichever network."""
 
-    nic_id: Maybe[Number] = None
+    nic_id: Maybe[Key] = None
     nic_uuid: Maybe[Uuid] = None
     mac: Mac
     ip: Maybe[IPv4Address] = None
@@ -161,6 +162,9 @@ class NicOf(Fields):
         None, validation_alias=AliasChoices("ip6_address", "nic_ip6_address")
     )
     hostname: str = ""
+    #: Its machine's UUID, and its further addresses, where these are told.
+    machine: Maybe[Uuid] = None
+    secondary: list[IPv4Address | IPv6Address] | None = None
 
 
 class NetworkNic(NetworkFields, NicOf):
@@ -238,7 +242,7 @@ class Packets(Fields):
 class FirewallRuleFields(Packets):
     """A rule of a public address, or of what leaves a network."""
 
-    id: Number
+    id: Key
     type: Lower
     public_ip: Maybe[IPv4Address] = Field(None, alias="publicIp")
     destination_cidrs: list[IPv4Interface | IPv6Interface] = Field([], alias="destCidrs")
@@ -282,7 +286,7 @@ class Backend(Fields):
 class BalancerFields(Fields):
     """A balancer, to be made so or to go."""
 
-    id: Number
+    id: Key
     name: str = ""
     public_ip: IPv4Address = Field(alias="publicIp")
     public_port: int = Field(alias="publicPort")
@@ -291,6 +295,8 @@ class BalancerFields(Fields):
     algorithm: Lower = "roundrobin"
     revoke: bool = False
     backends: list[Backend] = []
+    #: Who may connect; None: it is not told.
+    sources: list[IPv4Interface | IPv6Interface] | None = None
 
 
 class Balancers(NetworkFields):
@@ -302,8 +308,8 @@ class Balancers(NetworkFields):
 class CustomAction(Fields):
     """Something that a user asks in CloudStack's user interface, of a network or else of a VPC."""
 
-    network_id: Maybe[Number] = None
-    vpc_id: Maybe[Number] = None
+    network_id: Maybe[Key] = None
+    vpc_id: Maybe[Key] = None
     action: Lower
     parameters: Nested[dict[str, str]] = Field({}, alias="action-params")
 

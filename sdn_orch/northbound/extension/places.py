@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from ipaddress import IPv4Network
 
@@ -11,18 +10,20 @@ from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.firewall import EgressRule
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Vpc
 from sdn_orch.northbound import balancers, networks, pool, public
+from sdn_orch.northbound.extension import identity
 from sdn_orch.northbound.extension.cloud import Cloud
 from sdn_orch.northbound.extension.nics import forget
 from sdn_orch.northbound.extension.payload import NetworkFields, NicOf, VpcFields
 
-_LARGEST_VLAN = 4094
-#: VNIs from here up are derived from the numbers of networks that have none.
-_VNIS = 2**23
-
 
 def find_network(cloud: Cloud, said: NetworkFields) -> Network | None:
-    """The network, if it was ever heard of."""
-    return cloud.snapshot.get(Network, cloud.id("network", said.network_id))
+    """The network, if it was ever heard of, by this name or by the other one that it has."""
+    found = cloud.snapshot.get(Network, cloud.id("network", said.network_id))
+    if found is None:
+        found = identity.network_of(cloud, said)
+        if found is not None:
+            cloud.call(found, "network", said.network_id)
+    return found
 
 
 def find_vpc(cloud: Cloud, said: VpcFields) -> Vpc | None:
@@ -108,6 +109,8 @@ def _wanted(cloud: Cloud, said: NetworkFields, before: Network | None) -> Networ
     if kind is NetworkKind.L2:
         return replace(known, kind=kind)
     ipv4 = said.cidr.network if said.cidr else known.ipv4
+    if said.vpc_id and before is not None and before.vpc_id:
+        identity.name_vpc(cloud, before.vpc_id, said.vpc_id)
     vpc = _vpc_of_tier(cloud, said.vpc_id, ipv4) if said.vpc_id else None
     gateway4 = known.gateway4
     # A NIC's own gateway, in another subnet perhaps, stands in the place of the network's.
@@ -127,15 +130,14 @@ def _wanted(cloud: Cloud, said: NetworkFields, before: Network | None) -> Networ
 
 
 def _in_segment(cloud: Cloud, said: NetworkFields, known: Network) -> Network:
-    """The network in the VLAN or VNI that is said, without its scheme: what no VLAN can be is a VNI.
+    """The network in the VLAN or VNI that is said.
 
     CloudStack gives a number to one network at a time: another one that had it has lost it.
     """
-    digits = re.fullmatch(r"(?:[a-z]+://)?(\d{1,8})", said.vlan, re.ASCII)
-    number = int(digits[1]) if digits else 0
-    if not 1 <= number < _VNIS:
+    segment = identity.read_segment(said.vlan)
+    if segment is None or (segment[1] == known.vni and "://" not in said.vlan):
         return known
-    field = "vlan" if number <= _LARGEST_VLAN else "vni"
+    field, number = segment
     for other in cloud.snapshot.where(Network, field, number):
         if other.id != known.id and other.account_id == known.account_id:
             cloud.put(replace(other, vlan=None, vni=None))
@@ -144,7 +146,7 @@ def _in_segment(cloud: Cloud, said: NetworkFields, known: Network) -> Network:
 
 def _list_of(cloud: Cloud, tier: Network, vpc: Vpc) -> str:
     """A tier's own list of rules, which lets nothing in until there is some."""
-    id = cloud.id("acl", tier.id)
+    id = cloud.made_id("acl", tier.id)
     if cloud.snapshot.get(AclList, id) is None:
         cloud.put(AclList(id=id, name=tier.name, vpc_id=vpc.id))
     return id

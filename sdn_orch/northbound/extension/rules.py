@@ -36,8 +36,8 @@ def apply_firewall(cloud: Cloud, network: Network, said: FirewallRules) -> None:
         raise Invalid("payload: fw_rules: a rule is of type ingress or egress")
     own = cloud.snapshot.where(PublicAddress, "network_id", network.id)
     before = [rule for each in own for rule in cloud.snapshot.where(FirewallRule, "address_id", each.id)]
-    _bring_to(cloud, before, ingress)
-    _bring_to(cloud, cloud.snapshot.where(EgressRule, "network_id", network.id), egress)
+    bring_to(cloud, before, ingress)
+    bring_to(cloud, cloud.snapshot.where(EgressRule, "network_id", network.id), egress)
 
 
 def apply_acl(cloud: Cloud, tier: Network, said: list[AclRuleFields]) -> None:
@@ -46,10 +46,10 @@ def apply_acl(cloud: Cloud, tier: Network, said: list[AclRuleFields]) -> None:
         raise Invalid(f"payload: vpc_id: network {tier.name} ({tier.id}) is no tier of a VPC")
     ordered = sorted(said, key=lambda item: item.number)
     wanted = [_item(cloud, tier.acl_id, position, item) for position, item in enumerate(ordered, 1)]
-    _bring_to(cloud, cloud.snapshot.where(AclItem, "list_id", tier.acl_id), wanted)
+    bring_to(cloud, cloud.snapshot.where(AclItem, "list_id", tier.acl_id), wanted)
 
 
-def _bring_to(cloud: Cloud, before: Iterable[R], wanted: Iterable[R]) -> None:
+def bring_to(cloud: Cloud, before: Iterable[R], wanted: Iterable[R]) -> None:
     """Change what differs, by ids."""
     old, new = {each.id: each for each in before}, {each.id: each for each in wanted}
     cloud.transaction.delete(*(each for id, each in old.items() if id not in new))
@@ -90,7 +90,7 @@ def _item(cloud: Cloud, list_id: str, position: int, said: AclRuleFields) -> Acl
     prefixes = _prefixes(said.source_cidrs)
     comes_in = direction is Direction.INGRESS
     return AclItem(
-        id=cloud.id("acl-item", f"{list_id}/{position}"),
+        id=cloud.made_id("acl-item", f"{list_id}/{position}"),
         list_id=list_id,
         position=position,
         direction=direction,

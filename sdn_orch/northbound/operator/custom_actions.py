@@ -18,7 +18,7 @@ from sdn_orch.intent.model import Attachment, Network, Nic, Switch, Vpc
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.extension import payload
-from sdn_orch.northbound.extension.cloud import object_id
+from sdn_orch.northbound.extension.cloud import find_id
 from sdn_orch.northbound.operator import lists
 from sdn_orch.northbound.operator.find import describe_nic, find_nic, place
 from sdn_orch.northbound.operator.models_fabric import TraceQuery
@@ -44,8 +44,8 @@ def run(view: View, snapshot: Snapshot, cloud: str, given: dict[str, Any]) -> st
 
 def _networks(snapshot: Snapshot, cloud: str, said: payload.CustomAction) -> tuple[Network, ...]:
     if said.network_id is not None:
-        return (snapshot.need(Network, object_id(cloud, "network", said.network_id)),)
-    vpc = snapshot.need(Vpc, object_id(cloud, "vpc", said.vpc_id or "0"))
+        return (snapshot.need(Network, find_id(snapshot, cloud, "network", said.network_id)),)
+    vpc = snapshot.need(Vpc, find_id(snapshot, cloud, "vpc", said.vpc_id or "0"))
     return snapshot.where(Network, "vpc_id", vpc.id)
 
 

@@ -34,6 +34,7 @@ from sdn_orch.northbound.operator.problems import MEDIA_TYPE, Refusal, failure, 
 from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
+from sdn_orch.northbound.sync.sync import Sync
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +53,10 @@ register_url_convertor("anything", _Anything())
 class Door:
     """Answers requests. `is_trusted`: whoever can reach it may do everything."""
 
-    def __init__(self, view: View, service: Service, *, is_trusted: bool) -> None:
+    def __init__(self, view: View, service: Service, sync: Sync | None = None, *, is_trusted: bool) -> None:
         self._view = view
         self._service = service
+        self._sync = sync
         self._is_trusted = is_trusted
 
     def routes(self) -> list[Route]:
@@ -92,6 +94,7 @@ class Door:
                 asked = Asked(
                     view=self._view,
                     service=self._service,
+                    sync=self._sync,
                     path=request.path_params,
                     query=_query(request, each),
                     body=body,
@@ -126,9 +129,9 @@ class Door:
         return token.name
 
 
-def application(view: View, service: Service) -> Starlette:
+def application(view: View, service: Service, sync: Sync | None = None) -> Starlette:
     """The door for a unix socket."""
-    return Starlette(routes=Door(view, service, is_trusted=True).routes())
+    return Starlette(routes=Door(view, service, sync, is_trusted=True).routes())
 
 
 _EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]

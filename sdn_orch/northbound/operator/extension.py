@@ -7,7 +7,7 @@ import re
 
 from sdn_orch.intent.model import Network
 from sdn_orch.northbound.extension import commands
-from sdn_orch.northbound.extension.cloud import object_id
+from sdn_orch.northbound.extension.cloud import find_id
 from sdn_orch.northbound.operator import custom_actions
 from sdn_orch.northbound.operator.declare import Asked
 from sdn_orch.northbound.operator.models import ExtensionCommand
@@ -31,8 +31,9 @@ def _segment(asked: Asked, said: ExtensionCommand) -> str:
     number = re.fullmatch(r"\d+", vlan, re.ASCII)
     if number and not said.chooses_segments:
         return ""
-    network = asked.service.snapshot.need(
-        Network, object_id(said.cloud, "network", str(said.payload["network_id"]))
+    snapshot = asked.service.snapshot
+    network = snapshot.need(
+        Network, find_id(snapshot, said.cloud, "network", str(said.payload["network_id"]))
     )
     kind, uri = ("Vlan", f"vlan://{network.vlan}") if network.vlan else ("Lswitch", f"lswitch:{network.id}")
     if network.vni is not None:

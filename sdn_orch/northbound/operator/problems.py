@@ -11,6 +11,7 @@ from sdn_orch.errors import (
     InUse,
     Invalid,
     NotFound,
+    ReadFailed,
     RuleConflict,
     SdnOrchError,
     StoreUnavailable,
@@ -27,6 +28,7 @@ _KINDS: tuple[tuple[type[SdnOrchError], str, HTTPStatus], ...] = (
     (Conflict, "store-moved-on", HTTPStatus.CONFLICT),
     (Exhausted, "exhausted", HTTPStatus.CONFLICT),
     (Disconnected, "disconnected", HTTPStatus.SERVICE_UNAVAILABLE),
+    (ReadFailed, "cloudstack-unread", HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreUnavailable, "store-unavailable", HTTPStatus.SERVICE_UNAVAILABLE),
 )
 _TYPE = "urn:sdn-orch:problem:"

@@ -10,7 +10,16 @@ from typing import Any
 from sdn_orch.errors import NotFound
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Link, Network, Nic, Switch
-from sdn_orch.northbound.operator import balancers, extension, flows, lists, objects, tokens, trace
+from sdn_orch.northbound.operator import (
+    balancers,
+    cloudstack_sync,
+    extension,
+    flows,
+    lists,
+    objects,
+    tokens,
+    trace,
+)
 from sdn_orch.northbound.operator.declare import Asked, Declaration, cut, page, reads, writes
 from sdn_orch.northbound.operator.find import find_network, find_switch
 from sdn_orch.northbound.operator.models import (
@@ -27,6 +36,8 @@ from sdn_orch.northbound.operator.models import (
     ObjectsQuery,
     Page,
     Paged,
+    SyncAnswer,
+    SyncWanted,
     TokenAnswer,
     TokenMade,
     TokenWanted,
@@ -258,6 +269,19 @@ def put_member(asked: Asked) -> Any:
 def run_extension_command(asked: Asked) -> Any:
     """Carried out in one transaction, however often it comes; one that is not known does nothing."""
     return {"output": extension.run(asked)}
+
+
+@writes(
+    "POST",
+    "/v1/cloudstack/sync",
+    SyncAnswer,
+    "Compare with CloudStack",
+    scope=Scope.OPERATE,
+    body=SyncWanted,
+)
+def sync_with_cloudstack(asked: Asked) -> Any:
+    """Everything, and bring here what differs; or only say what would be done."""
+    return cloudstack_sync.run(asked)
 
 
 @reads("/v1/tokens", Page[TokenAnswer], "Tokens", query=Paged)

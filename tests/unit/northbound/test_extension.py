@@ -21,7 +21,7 @@ from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import public
 from sdn_orch.northbound.extension import commands
-from sdn_orch.northbound.extension.cloud import object_id
+from sdn_orch.northbound.extension.cloud import made_id
 from tests.cloudstack import Cloud
 from tests.management_server import JSON, ManagementServer, Net, Vm, Vpc
 
@@ -53,7 +53,7 @@ class World:
         return self.service.snapshot
 
     def network(self, net: Net) -> Network:
-        return self.snapshot.need(Network, object_id(CLOUD, "network", str(net.number)))
+        return self.snapshot.need(Network, made_id(CLOUD, "network", str(net.number)))
 
     def address(self, address: str) -> PublicAddress | None:
         return self.snapshot.first(PublicAddress, "address", IPv4Address(address))

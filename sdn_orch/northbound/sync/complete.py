@@ -1,0 +1,113 @@
+"""What only the API says: names, rates, MTUs, further addresses, who may use ports, policies of balancers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sdn_orch.errors import Invalid
+from sdn_orch.intent.balancers import Balancer, HealthCheck, Stickiness
+from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.model import Network, Nic, Vpc
+from sdn_orch.intent.public import PublicAddress
+from sdn_orch.northbound.cloudstack import stickiness
+from sdn_orch.northbound.cloudstack.faults import ApiFault
+from sdn_orch.northbound.extension import addresses, balancing, nics, payload, rules
+from sdn_orch.northbound.extension.cloud import Cloud
+from sdn_orch.northbound.sync import rows
+from sdn_orch.northbound.sync.groups import BalancerSaid, NetworkSaid, NicSaid, VpcSaid
+
+#: What of a NIC commands tell of.
+_AS_IT_IS = {"ip": None, "ip6_address": None, "default_nic": None, "hostname": "", "machine": None}
+
+
+def network(cloud: Cloud, found: Network, said: NetworkSaid) -> None:
+    """A network that commands tell of, and what is in it as far as they have told."""
+    found = facts(cloud, found, said)
+    for each in said.nics:
+        nic = cloud.snapshot.get(Nic, each.nic.nic_uuid or "")
+        if nic is not None and nic.network_id == found.id:
+            further = each.nic.model_copy(update=_AS_IT_IS)
+            rate(cloud, nics.make(cloud, found, further, active=None), each)
+    for rule in said.forwards:
+        forward = cloud.snapshot.get(Forward, addresses.forward_id(cloud, rule))
+        if forward is not None and forward.sources != addresses.sources(rule, forward):
+            cloud.put(replace(forward, sources=addresses.sources(rule, forward)))
+    for balanced in said.balancers:
+        for balancer in _balancers_like(cloud, found, balanced.rule):
+            sources = balancing.sources(balanced.rule, balancer)
+            if sources != balancer.sources:
+                cloud.put(replace(balancer, sources=sources))
+            policies(cloud, balancer, balanced)
+
+
+def facts(cloud: Cloud, found: Network, said: NetworkSaid) -> Network:
+    """Its name, and what it carries: as large packets as the fabric does, at its offering's rate."""
+    wanted = replace(found, name=said.name, mtu=min(said.mtu, cloud.transaction.fabric_mtu), rate=said.rate)
+    return found if wanted == found else cloud.put(wanted)
+
+
+def name_vpc(cloud: Cloud, found: Vpc, said: VpcSaid) -> Vpc:
+    """Its name."""
+    return found if said.name == found.name else cloud.put(replace(found, name=said.name))
+
+
+def rate(cloud: Cloud, nic: Nic, said: NicSaid) -> None:
+    """The rate of its machine's offering."""
+    machine = nics.machine_of(cloud, nic)
+    if machine.rate != said.rate:
+        cloud.put(replace(machine, rate=said.rate))
+
+
+def policies(cloud: Cloud, balancer: Balancer, said: BalancerSaid) -> None:
+    """The balancer has these and no others. Raises Invalid for those that it cannot have."""
+    sticky = [_stickiness(balancer, said.stickiness)] if said.stickiness else []
+    checks = [_check(balancer, said.check)] if said.check else []
+    rules.bring_to(cloud, cloud.snapshot.where(Stickiness, "balancer_id", balancer.id), sticky)
+    rules.bring_to(cloud, cloud.snapshot.where(HealthCheck, "balancer_id", balancer.id), checks)
+
+
+def _balancers_like(cloud: Cloud, found: Network, said: payload.BalancerFields) -> Iterator[Balancer]:
+    """The balancer of a rule, which commands name differently: at the same ports of the same address."""
+    for balancer in cloud.snapshot.where(Balancer, "network_id", found.id):
+        address = cloud.snapshot.get(PublicAddress, balancer.address_id or "")
+        if address is not None and balancing.is_at(balancer, address, said):
+            yield balancer
+
+
+def _stickiness(balancer: Balancer, said: rows.Stickiness) -> Stickiness:
+    method = stickiness.method(said.methodname)
+    if method is None:
+        raise Invalid(f"balancer {balancer.name}: stickiness: there is no method {said.methodname[:60]}")
+    entries = [
+        {"name": name, "value": each}
+        for name, value in said.params.items()
+        # A cookie may be for several domains, which stand in one text.
+        for each in (value.split(",") if name == "domain" else [value])
+    ]
+    try:
+        given = stickiness.read_parameters(method, entries)
+    except ApiFault as fault:
+        raise Invalid(f"balancer {balancer.name}: stickiness: {fault}") from None
+    expire, clients, options = stickiness.meaning(method, given)
+    return Stickiness(
+        id=said.id,
+        balancer_id=balancer.id,
+        name=said.name,
+        affinity=method.affinity,
+        expire=expire,
+        clients=clients,
+        options=options,
+    )
+
+
+def _check(balancer: Balancer, said: rows.HealthCheck) -> HealthCheck:
+    usual = HealthCheck(id=said.id, balancer_id=balancer.id)
+    return replace(
+        usual,
+        path=said.pingpath or "",
+        timeout=said.responsetime or usual.timeout,
+        interval=said.healthcheckinterval or usual.interval,
+        healthy=said.healthcheckthresshold or usual.healthy,
+        unhealthy=said.unhealthcheckthresshold or usual.unhealthy,
+    )

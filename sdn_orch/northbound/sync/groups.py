@@ -1,0 +1,79 @@
+"""What CloudStack says of its networks, as groups: a VPC with its tiers, or a network by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sdn_orch.northbound.extension import payload
+from sdn_orch.northbound.sync import rows
+
+
+@dataclass(frozen=True, slots=True)
+class NicSaid:
+    """A NIC; `rate` is its machine's, in megabits per second."""
+
+    nic: payload.NicOf
+    active: bool
+    rate: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerSaid:
+    """A balancer with its policies."""
+
+    rule: payload.BalancerFields
+    stickiness: rows.Stickiness | None
+    check: rows.HealthCheck | None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSaid:
+    """A network; `addresses` are its own, those of a tier are its VPC's."""
+
+    name: str
+    fields: payload.NetworkFields
+    names: payload.NameFields
+    answers_names: bool
+    mtu: int
+    rate: int | None
+    nics: tuple[NicSaid, ...]
+    addresses: tuple[payload.PublicFields, ...]
+    mapped: tuple[payload.StaticNat, ...]
+    forwards: tuple[payload.PortForward, ...]
+    firewall: payload.FirewallRules
+    acl: tuple[payload.AclRuleFields, ...]
+    balancers: tuple[BalancerSaid, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VpcSaid:
+    """A VPC."""
+
+    name: str
+    fields: payload.VpcFields
+    addresses: tuple[payload.PublicFields, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A VPC with its tiers, or else one network; the id is CloudStack's."""
+
+    id: str
+    name: str
+    vpc: VpcSaid | None
+    networks: tuple[NetworkSaid, ...]
+
+
+@dataclass(slots=True)
+class Said:
+    """Everything that was listed: groups and what is wrong with others, both by id, and whose all is."""
+
+    groups: dict[str, Group] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    #: The groups that a UUID has to do with.
+    homes: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> set[str]:
+        """All that CloudStack lists, understood or not."""
+        return {*self.groups, *self.faults}

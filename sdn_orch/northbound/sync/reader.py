@@ -1,0 +1,184 @@
+"""Reads CloudStack's lists to the end, with the `cs` client: all of them, or those about one group."""
+
+from __future__ import annotations
+
+import json
+from itertools import count as count_from
+from typing import Any, TypeVar
+
+import cs
+import requests
+from pydantic import ValidationError
+
+from sdn_orch.errors import ReadFailed
+from sdn_orch.northbound.sync import rows
+from sdn_orch.northbound.sync.rows import Row, Rows
+
+R = TypeVar("R", bound=Row)
+
+#: Rows of a page, of which CloudStack gives no more by default, and seconds for an answer.
+_PAGE, _TIMEOUT = 500, 60
+#: Lists that change while they are read are read again, so often at most.
+_TIMES = 3
+#: Everybody's, those of projects among it.
+_ALL = {"listall": "true", "projectid": "-1"}
+_ABSENT = 431
+
+
+class Reader:
+    """A root administrator's reading; `calls` is how many there were so far."""
+
+    def __init__(
+        self, url: str, key: str, secret: str, *, cafile: str | None = None, page: int = _PAGE
+    ) -> None:
+        self.calls = 0
+        self.url = url
+        self._page = page
+        # The arguments go in the body: texts of errors have the URL, and with it what signs the call.
+        self._cs = cs.CloudStack(url, key, secret, timeout=_TIMEOUT, method="post", verify=cafile, retry=1)
+
+    def all(self, zone: str | None = None) -> Rows:
+        """Everything there is, of the zone with this name or id, or of all. Raises ReadFailed."""
+        found = self._common(zone)
+        place = {"zoneid": found.zones[0].id} if zone else {}
+        found.networks = self._list("listNetworks", rows.Network, **_ALL, **place)
+        found.vpcs = self._list("listVPCs", rows.Vpc, **_ALL, **place)
+        found.machines = self._list(
+            "listVirtualMachines", rows.Machine, **_ALL, **place, details="nics,servoff"
+        )
+        found.addresses = self._list("listPublicIpAddresses", rows.Address, **_ALL, **place)
+        self._rules(found, _ALL)
+        found.acl_items = self._list("listNetworkACLs", rows.AclItem, **_ALL)
+        self._balancers(found, _ALL | place)
+        return found
+
+    def one(self, id: str, zone: str | None = None) -> Rows:
+        """What there is about one network, with its VPC if it is a tier, or about one VPC.
+
+        Nothing but what all have in common where there is neither (any more). Raises ReadFailed.
+        """
+        found = self._common(zone)
+        found.networks = self._list("listNetworks", rows.Network, **_ALL, id=id)
+        vpc = next((each.vpcid for each in found.networks), id)
+        if vpc is not None:
+            self._vpc(found, vpc)
+            return found
+        found.machines = self._list(
+            "listVirtualMachines", rows.Machine, **_ALL, networkid=id, details="nics,servoff"
+        )
+        found.addresses = self._list("listPublicIpAddresses", rows.Address, **_ALL, associatednetworkid=id)
+        self._of_network(found, id)
+        return found
+
+    def networks_of(self, command: str, id: str) -> list[str]:
+        """The networks and VPCs of what a list shows for this id. Raises ReadFailed."""
+        found: list[str] = []
+        for row in self._raw(command, **_ALL, id=id):
+            found += [
+                str(row[name]) for name in ("associatednetworkid", "networkid", "vpcid") if row.get(name)
+            ]
+            found += [str(nic["networkid"]) for nic in row.get("nic") or () if nic.get("networkid")]
+        return found
+
+    def _common(self, zone: str | None) -> Rows:
+        found = Rows(zones=self._list("listZones", rows.Zone))
+        if zone is not None:
+            found.zones = [each for each in found.zones if zone in (each.id, each.name)]
+            if not found.zones:
+                raise ReadFailed(f"listZones: there is no zone {zone}")
+        found.ranges = self._list("listVlanIpRanges", rows.Range, forvirtualnetwork="true")
+        found.offerings = self._list("listNetworkOfferings", rows.Offering)
+        found.offerings += self._list("listServiceOfferings", rows.Offering, **_ALL)
+        return found
+
+    def _vpc(self, found: Rows, id: str) -> None:
+        found.vpcs = self._list("listVPCs", rows.Vpc, **_ALL, id=id)
+        if not found.vpcs:
+            return
+        found.networks = self._list("listNetworks", rows.Network, **_ALL, vpcid=id)
+        found.machines = self._list(
+            "listVirtualMachines", rows.Machine, **_ALL, vpcid=id, details="nics,servoff"
+        )
+        found.addresses = self._list("listPublicIpAddresses", rows.Address, **_ALL, vpcid=id)
+        for tier in found.networks:
+            self._of_network(found, tier.id)
+        for list_id in dict.fromkeys(tier.aclid for tier in found.networks if tier.aclid):
+            found.acl_items += self._list("listNetworkACLs", rows.AclItem, **_ALL, aclid=list_id)
+
+    def _of_network(self, found: Rows, id: str) -> None:
+        self._rules(found, _ALL | {"networkid": id})
+        self._balancers(found, _ALL | {"networkid": id})
+
+    def _rules(self, found: Rows, place: dict[str, str]) -> None:
+        found.forwards += self._list("listPortForwardingRules", rows.Forward, **place)
+        found.firewall += self._list("listFirewallRules", rows.Firewall, **place)
+        found.egress += self._list("listEgressFirewallRules", rows.Firewall, **place)
+
+    def _balancers(self, found: Rows, place: dict[str, str]) -> None:
+        new = self._list("listLoadBalancerRules", rows.Balancer, **place)
+        for each in new:
+            found.members[each.id] = self._list(
+                "listLoadBalancerRuleInstances", rows.Member, id=each.id, lbvmips="true"
+            )
+            found.policies[each.id] = [
+                policies
+                for command in ("listLBStickinessPolicies", "listLBHealthCheckPolicies")
+                for policies in self._list(command, rows.Policies, lbruleid=each.id)
+            ]
+        found.balancers += new
+
+    def _list(self, command: str, kind: type[R], **arguments: str) -> list[R]:
+        try:
+            return [kind.model_validate(row) for row in self._raw(command, **arguments)]
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ReadFailed(f"{command}: {place}: {first['msg']}") from None
+
+    def _raw(self, command: str, **arguments: str) -> list[dict[str, Any]]:
+        """All pages. A list that changes meanwhile may lack rows: it is read again until it is whole.
+
+        A list that has fewer rows than it says, but the same ones again, is whole too.
+        """
+        before: set[str] = set()
+        for _ in range(_TIMES):
+            found, count = self._pages(command, arguments)
+            if len(found) >= count or (before and set(found) == before):
+                return list(found.values())
+            before = set(found)
+        raise ReadFailed(f"{command}: the list changed each time that it was read")
+
+    def _pages(self, command: str, arguments: dict[str, str]) -> tuple[dict[str, dict[str, Any]], int]:
+        """The rows, once each, and how many there were said to be."""
+        found: dict[str, dict[str, Any]] = {}
+        for page in count_from(1):
+            answer = self._ask(command, {**arguments, "page": str(page), "pagesize": str(self._page)})
+            new = next((value for value in answer.values() if isinstance(value, list)), [])
+            fresh = {_key(row): row for row in new} if all(isinstance(row, dict) for row in new) else {}
+            is_last = not fresh.keys() - found.keys()
+            found |= fresh
+            count = answer.get("count")
+            total = count if isinstance(count, int) else len(found)
+            if is_last or len(found) >= total:
+                return found, total if new else len(found)
+        raise AssertionError("unreachable")
+
+    def _ask(self, command: str, arguments: dict[str, str]) -> dict[str, Any]:
+        self.calls += 1
+        try:
+            answer = getattr(self._cs, command)(**arguments)
+        except cs.CloudStackApiException as refused:
+            said = refused.error if isinstance(refused.error, dict) else {}
+            if said.get("errorcode") == _ABSENT and "id" in arguments:
+                return {}
+            raise ReadFailed(f"{command}: {str(said.get('errortext', 'refused'))[:300]}") from None
+        except (cs.CloudStackException, requests.RequestException, ValueError) as error:
+            raise ReadFailed(f"{self.url} does not answer {command}: {type(error).__name__}") from None
+        if not isinstance(answer, dict):
+            raise ReadFailed(f"{self.url} does not answer {command} as CloudStack's API does")
+        return answer
+
+
+def _key(row: dict[str, Any]) -> str:
+    """What tells a row from others."""
+    return str(row.get("id") or json.dumps(row, sort_keys=True))
