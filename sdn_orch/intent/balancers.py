@@ -85,6 +85,8 @@ class Balancer(PortUse):
     certificate_id: str | None = None
     #: Seconds for which a member that is taken away, or gets weight 0, keeps its connections.
     drain: int = DRAIN
+    #: Where no member answers its checks all are tried, as if there were none; else nobody gets connections.
+    fails_open: bool = True
 
     @property
     def place(self) -> str:

@@ -56,7 +56,7 @@ def standing(snapshot: Snapshot, balancer: Balancer) -> dict[int, IPv4Address]:
 def takers(snapshot: Snapshot, balancer: Balancer) -> Iterator[tuple[Member, Nic, IPv4Address]]:
     """Its members that may get connections, with their NICs and where they are reached.
 
-    Those that do not answer checks get none, unless there is nobody else.
+    Those that do not answer checks get none, unless there is nobody else and it fails open.
     """
     found: list[tuple[Member, Nic, IPv4Address]] = []
     for member in snapshot.where(Member, "balancer_id", balancer.id):
@@ -64,4 +64,5 @@ def takers(snapshot: Snapshot, balancer: Balancer) -> Iterator[tuple[Member, Nic
         address = member.address(nic)
         if member.weight and nic.active and address is not None:
             found.append((member, nic, address))
-    yield from [taker for taker in found if not is_failing(snapshot, taker[0])] or found
+    living = [taker for taker in found if not is_failing(snapshot, taker[0])]
+    yield from living if living or not balancer.fails_open else found

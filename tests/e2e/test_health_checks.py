@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from topologies.balancing import Balanced, balanced_cloud
+from topologies.balancing import Balanced, balanced_cloud, ended
 from topologies.demo.outside import DATAGRAMS
 
 pytestmark = pytest.mark.mininet
@@ -91,6 +91,17 @@ def test_a_server_that_says_no_is_dead_and_where_all_are_all_are_tried(balanced:
         )
         balanced.cloud.controller.wait(balanced.cloud.in_sync, "the switches to be in sync")
         assert set(balanced.asked("fresh", 80, 200)) == set(POOL)
+        # One that fails closed gives nobody connections; those that stand go on.
+        steady = balanced.clients("steady", 80, 6)
+        balanced.cloud.controller.put(f"/v1/balancers/{rule}", {"fails_open": False})
+        balanced.cloud.wait_objects()
+        answered, broken = ended(balanced.clients("fresh", 80, 5))
+        assert not answered and len(broken) == 5
+        balanced.cloud.controller.put(f"/v1/balancers/{rule}", {})
+        balanced.cloud.wait_objects()
+        assert set(balanced.asked("fresh", 80, 60)) == set(POOL)
+        answered, broken = ended(steady)
+        assert answered.total() == 6 and not broken
 
 
 def test_members_that_serve_datagrams_are_pinged(balanced: Balanced) -> None:

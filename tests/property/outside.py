@@ -185,6 +185,7 @@ def _balancer(random: Random, address: PublicAddress, nics: list[Nic], number: i
         guest_ports=guest,
         algorithm=random.choice(list(Algorithm)),
         sources=random.choice(_SOURCES),
+        fails_open=random.random() < 0.5,
     )
     yield record
     for seat, nic in enumerate(random.sample(nics, random.randint(0, len(nics)))):

@@ -343,6 +343,7 @@ def _balancer(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         ports=(first, first + width),
         guest_ports=draw(st.sampled_from(((first, first + width), (80, 80), (80, 80 + width)))),
         algorithm=draw(st.sampled_from(Algorithm)),
+        fails_open=draw(st.booleans()),
         sources=draw(st.sampled_from(((), (IPv4Network("198.51.100.0/24"),)))),
         tls=draw(st.integers(0, 4)) == 0,
     )

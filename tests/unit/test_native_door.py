@@ -262,16 +262,19 @@ def test_a_network_cuts_connections_when_it_is_told_to(world: World) -> None:
 def test_members_without_weight_are_drained(world: World) -> None:
     path, member = "/v1/balancers/lb", "/v1/balancers/lb/members/first"
     seen = world.ask("GET", path)
-    assert seen.json()["drain"] == 300
+    assert (seen.json()["drain"], seen.json()["fails_open"]) == (300, True)
     match = {"If-Match": seen.headers["etag"]}
     changed = world.ask("PUT", path, Scope.OPERATE, json={"drain": 60}, headers=match)
     assert (changed.status_code, changed.json()["drain"]) == (200, 60)
     assert changed.headers["etag"] == world.ask("GET", path).headers["etag"]
     refused(world.ask("PUT", path, json={"drain": 5}, headers=match), 412, "changed")
     refused(world.ask("PUT", "/v1/balancers/other", json={"drain": 5}), 404, "not-found")
-    for wrong in ({"drain": -1}, {"drain": 86_401}, {"drain": "5"}, {"drained": 5}):
+    for wrong in ({"drain": -1}, {"drain": 86_401}, {"drain": "5"}, {"drained": 5}, {"fails_open": 0}):
         refused(world.ask("PUT", path, json=wrong), 400, "malformed")
     refused(world.ask("PUT", path, Scope.READ, json={"drain": 5}), 403, "scope")
+    closed = world.ask("PUT", path, json={"drain": 60, "fails_open": False}).json()
+    assert (closed["drain"], closed["fails_open"]) == (60, False)
+    assert not world.service.snapshot.need(Balancer, "lb").fails_open
 
     def until() -> list[str | None]:
         return [row["until"] for row in world.get(f"{path}/counters")["members"]]

@@ -50,6 +50,7 @@ def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer 
         sources=sources(said, known),
         proxy_protocol=said.protocol == "tcp-proxy",
         drain=known.drain if known else DRAIN,
+        fails_open=known.fails_open if known else True,
     )
     if known is not None and (known.address_id, known.network_id) != (address.id, network.id):
         balancers.delete_balancer(cloud.transaction, known)

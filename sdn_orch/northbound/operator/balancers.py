@@ -39,6 +39,7 @@ def balancer_row(view: View, snapshot: Snapshot, balancer: Balancer) -> JSON:
         "tls": balancer.tls,
         "sources": [str(prefix) for prefix in balancer.sources],
         "drain": balancer.drain,
+        "fails_open": balancer.fails_open,
         "members": snapshot.count_where(Member, "balancer_id", balancer.id),
         **standing(view, ObjectKind.BALANCER, balancer),
     }
@@ -137,7 +138,8 @@ def set_options(asked: Asked) -> BalancerAnswer:
     def use_case(transaction: Transaction) -> Balancer:
         balancer = find_balancer(transaction.snapshot, asked.path["balancer"])
         asked.check_match(_answer(asked.view, transaction.snapshot, balancer))
-        return change_balancer(transaction, dataclasses.replace(balancer, drain=asked.body.drain))
+        options = dict(asked.body)
+        return change_balancer(transaction, dataclasses.replace(balancer, **options))
 
     changed = asked.service.write(use_case)
     return _answer(asked.view, asked.service.snapshot, changed)

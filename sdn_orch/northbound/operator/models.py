@@ -212,6 +212,8 @@ class BalancerAnswer(Standing):
     sources: list[str]
     drain: int
     """Seconds for which a member that is taken away, or gets weight 0, keeps its connections."""
+    fails_open: bool
+    """Whether all members are tried where none answers its checks; else nobody gets connections then."""
     members: int
     note: str | None
     """Why it is pending though no switch is."""
@@ -275,6 +277,8 @@ class BalancerOptions(Model):
     drain: Annotated[int, Field(ge=0, le=LONGEST_DRAIN), _WHOLE] = DRAIN
     """Seconds for which a member that is taken away, or gets weight 0, keeps its connections. For those that
     have gone already it stays what it was."""
+    fails_open: StrictBool = True
+    """Whether all members are tried where none answers its checks; else nobody gets connections then."""
 
 
 class Weight(Model):
