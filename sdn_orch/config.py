@@ -202,11 +202,18 @@ class Cloudstack(_Section):
     interval: float = Field(default=300.0, ge=1, le=86400)
     #: Networks, VPCs and NICs that may be deleted at once without anybody being asked.
     most_deleted: int = Field(default=20, ge=0)
+    #: The secret key of the webhook that delivers events.
+    webhook_secret_file: Annotated[Path | None, AfterValidator(lambda path: path and _readable(path))] = None
 
     @property
     def secret(self) -> str:
         """Of the API key. Raises OSError."""
         return self.secret_file.read_text().strip()
+
+    @property
+    def webhook_secret(self) -> str | None:
+        """Of the webhook. Raises OSError."""
+        return self.webhook_secret_file.read_text().strip() if self.webhook_secret_file else None
 
 
 class LogFormat(StrEnum):

@@ -17,6 +17,7 @@ from sdn_orch.northbound.operator import door as operator
 from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
 from sdn_orch.northbound.sync.sync import Scope, Sync
+from sdn_orch.northbound.sync.webhook import Webhook
 from sdn_orch.northbound.sync.worker import Worker as SyncWorker
 from sdn_orch.reconcile import Reconciler
 
@@ -68,12 +69,14 @@ def servers(
 ) -> tuple[Server, Server]:
     """CloudStack's API with the operator's door beside it, and that door alone on the unix socket."""
     tls = config.api.tls
-    compared = sync.sync if sync else None
+    secret = config.cloudstack.webhook_secret if config.cloudstack else None
+    hooks = [Webhook(secret, sync.heed, lambda: service.now).route()] if sync and secret else []
     api = Server(
         Starlette(
             routes=[
                 *cloudstack.routes(Door(service)),
-                *operator.Door(reconciler, service, compared, is_trusted=False).routes(),
+                *operator.Door(reconciler, service, sync, is_trusted=False).routes(),
+                *hooks,
             ]
         ),
         sockets[0],
@@ -82,4 +85,4 @@ def servers(
         client_authority=tls.authority if tls else None,
         name="api",
     )
-    return api, Server(operator.application(reconciler, service, compared), sockets[1], name="operator-door")
+    return api, Server(operator.application(reconciler, service, sync), sockets[1], name="operator-door")

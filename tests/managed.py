@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from starlette.applications import Starlette
 
@@ -62,3 +64,9 @@ class Managed:
     def address(self, client: Client | None = None, **arguments: object) -> Any:
         """A public address for a network or a VPC."""
         return (client or self.red).job("associateIpAddress", **arguments)["ipaddress"]
+
+
+def message(event: str, at: datetime, **said: str) -> bytes:
+    """An action event as CloudStack's webhooks send it."""
+    body = {"event": event, "status": "Completed", "account": str(uuid4()), "user": str(uuid4())}
+    return json.dumps(body | {"eventDateTime": at.strftime("%Y-%m-%d %H:%M:%S %z")} | said).encode()

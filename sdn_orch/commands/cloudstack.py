@@ -202,7 +202,7 @@ def sync(
 ) -> None:
     """Compare the daemon's networks with those of the CloudStack in its configuration, and bring them here.
 
-    The daemon does so by itself, too, every `interval` of its configuration's [cloudstack].
+    The daemon does so by itself, too, every `interval` seconds, and when it hears of events.
     """
     body = {"plan": plan, "deletes": delete}
     answer = ask(config, "/v1/cloudstack/sync", method="POST", body=body, patience=_SYNC_PATIENCE)

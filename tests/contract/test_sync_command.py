@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from sdn_orch.northbound.sync import events
+from sdn_orch.northbound.sync.webhook import PATH
+from tests.managed import message
 from topologies.controller import Controller
 from topologies.demo.tenants import ISOLATED, Cloudstack
+
+HOOK = "the webhook's secret"
 
 
 class Site:
@@ -18,17 +25,20 @@ class Site:
 
     def __init__(self, directory: Path) -> None:
         self.there = _controller(directory / "there", {})
-        self.there.start()
+        self.there.start(patience=120)
         self.cloud = Cloudstack(self.there, vlan="100-199")
         self.red = self.cloud.tenant("red")
         self.secret = str(self.cloud.admin.call.secret)
         secret = directory / "secret"
         secret.write_text(f"{self.secret}\n")
+        hook = directory / "hook"
+        hook.write_text(f"{HOOK}\n")
         self.web = ""
         self.section = {
             "url": f"http://127.0.0.1:{self.there.api_port}/client/api",
             "key": self.cloud.admin.call.key,
             "secret_file": str(secret),
+            "webhook_secret_file": str(hook),
             "most_deleted": 2,
             "interval": 3600,
         }
@@ -39,6 +49,12 @@ class Site:
         for number in range(machines):
             self.cloud.machine(self.red, "", f"{name}-{number}", (name, id))
         return id
+
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        self.here.wait(condition, what, patience=120)
+
+    def names(self) -> set[str]:
+        return {str(each["name"]) for each in self.here.ask_all("/v1/networks")}
 
     def sync(self, *words: str) -> tuple[int, Any]:
         done = self.here.command("cloudstack", "sync", "--json", *words)
@@ -56,7 +72,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     made = Site(tmp_path_factory.mktemp("sync"))
     try:
         made.web = made.network("web", 2)
-        made.here.start()
+        made.here.start(patience=120)
         yield made
     finally:
         made.here.stop()
@@ -65,7 +81,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def test_the_daemon_syncs_when_it_starts_and_when_it_is_told(site: Site) -> None:
     web = site.web
-    site.here.wait(lambda: len(site.here.ask_all("/v1/ports")) == 2, "the first comparison")
+    site.wait(lambda: len(site.here.ask_all("/v1/ports")) == 2, "the first comparison")
     (row,) = site.here.ask_all("/v1/networks")
     assert (row["id"], row["name"]) == (web, "web")
 
@@ -94,6 +110,41 @@ def test_the_daemon_syncs_when_it_starts_and_when_it_is_told(site: Site) -> None
     assert site.secret not in site.here.log.read_text()
 
 
+def test_an_event_is_heard_and_nobody_elses_message(site: Site) -> None:
+    heard, unheard = site.network("heard", 1), site.network("unheard", 0)
+    body = message("NETWORK.CREATE", datetime.now(UTC), entityuuid=heard)
+    url = f"http://127.0.0.1:{site.here.api_port}{PATH}"
+    headers = {"X-CS-Event-ID": "one", "X-CS-Signature": events.signature(HOOK, body)}
+    assert httpx.post(url, content=body.replace(heard.encode(), unheard.encode())).status_code == 401
+    assert httpx.post(url, content=body + b" ", headers=headers).status_code == 401
+    assert httpx.post(url, content=bytes(100_000), headers=headers).status_code == 413
+    assert httpx.get(url).status_code == 405
+    assert httpx.post(url, content=body, headers=headers).status_code == 200
+    site.wait(lambda: "heard" in site.names(), "the event's network")
+    assert "unheard" not in site.names()
+
+
+def test_what_a_command_does_not_say_follows_it(site: Site) -> None:
+    """The extension's command tells of a network that sync has brought; its name there has changed."""
+    network = site.network("before", 1)
+    assert site.sync()[0] == 0
+    row = site.cloud.admin.call.listNetworks(id=network)["network"][0]
+    site.red.call.updateNetwork(id=network, name="after")
+    token = site.here.command("token", "create", "extension", "--scope", "operate").stdout.strip()
+    said = {
+        "network_id": "77", "vlan": row["vlan"], "cidr": row["cidr"], "gateway": row["gateway"],
+        "guest_type": "isolated",
+    }  # fmt: skip
+    answer = httpx.post(
+        f"http://127.0.0.1:{site.here.api_port}/v1/extension/implement-network",
+        json={"payload": said},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.status_code == 200
+    site.wait(lambda: "after" in site.names(), "the new name")
+    assert [each["id"] for each in site.here.ask_all("/v1/networks")].count(network) == 1
+
+
 def test_a_cloudstack_that_is_away_changes_nothing(site: Site) -> None:
     before = site.here.ask_all("/v1/networks")
     site.there.stop()
@@ -105,7 +156,7 @@ def test_a_cloudstack_that_is_away_changes_nothing(site: Site) -> None:
 
 def test_a_daemon_without_a_cloudstack_says_so(tmp_path: Path) -> None:
     alone = _controller(tmp_path / "alone", {})
-    alone.start()
+    alone.start(patience=120)
     try:
         done = alone.command("cloudstack", "sync")
     finally:

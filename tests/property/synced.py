@@ -52,6 +52,10 @@ class Listed:
         some.members, some.policies = all_of.members, all_of.policies
         return some
 
+    def homes(self, command: str, id: str) -> list[str]:
+        """Where something belongs that a list shows."""
+        return []
+
 
 @st.composite
 def clouds(draw: st.DrawFn) -> Rows:

@@ -41,9 +41,9 @@ def is_commanded(snapshot: Snapshot, record: Network | Vpc) -> bool:
     return any(UUID(id).version == _MADE for id in _ids(snapshot, record))
 
 
-def is_listed(snapshot: Snapshot, record: Network | Vpc) -> bool:
-    """Whether the API was seen to list it."""
-    return any(UUID(id).version != _MADE for id in _ids(snapshot, record))
+def listed_ids(snapshot: Snapshot, record: Network | Vpc) -> set[str]:
+    """The UUIDs by which the API was seen to list it."""
+    return {id for id in _ids(snapshot, record) if UUID(id).version != _MADE}
 
 
 def account_id(cloud: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.northbound import networks
-from sdn_orch.northbound.extension.cloud import Cloud, is_commanded, is_listed
+from sdn_orch.northbound.extension.cloud import Cloud, is_commanded, listed_ids
 from sdn_orch.northbound.extension.payload import NetworkFields, NicOf, PublicFields
 
 _LARGEST_VLAN = 4094
@@ -79,5 +79,6 @@ def _if_nameless(cloud: Cloud, said: NetworkFields, found: Network) -> Network |
 
 def _has_such(cloud: Cloud, record: Network | Vpc, name: str) -> bool:
     """Whether the record has a name of the sort already, and is another one therefore."""
-    has = is_commanded if name.isdigit() else is_listed
-    return has(cloud.snapshot, record)
+    if name.isdigit():
+        return is_commanded(cloud.snapshot, record)
+    return bool(listed_ids(cloud.snapshot, record))

@@ -14,7 +14,7 @@ def run(asked: Asked) -> SyncAnswer:
     """Compare. Raises a refusal where the configuration names no CloudStack, and ReadFailed."""
     if asked.sync is None:
         raise Refusal(HTTPStatus.CONFLICT, "no-cloudstack", "the daemon's configuration has no [cloudstack]")
-    outcome = asked.sync.compare(plan=asked.body.plan, deletes=asked.body.deletes)
+    outcome = asked.sync.sync.compare(plan=asked.body.plan, deletes=asked.body.deletes)
     return SyncAnswer(
         changes=[
             SyncChange(group=group, **asdict(change) | {"fields": list(change.fields)})

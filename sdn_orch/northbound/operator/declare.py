@@ -17,7 +17,7 @@ from sdn_orch.northbound.operator.problems import Refusal
 from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
-from sdn_orch.northbound.sync.sync import Sync
+from sdn_orch.northbound.sync.worker import Worker
 
 #: Bytes of a request's body, where its declaration says nothing else.
 LARGEST_BODY = 64 * 1024
@@ -33,7 +33,7 @@ class Asked:
     view: View
     service: Service
     #: With the CloudStack that the configuration names, if it names one.
-    sync: Sync | None
+    sync: Worker | None
     path: Mapping[str, str]
     #: Instances of the declared models.
     query: Any

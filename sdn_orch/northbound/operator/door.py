@@ -34,7 +34,7 @@ from sdn_orch.northbound.operator.problems import MEDIA_TYPE, Refusal, failure, 
 from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
-from sdn_orch.northbound.sync.sync import Sync
+from sdn_orch.northbound.sync.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ register_url_convertor("anything", _Anything())
 class Door:
     """Answers requests. `is_trusted`: whoever can reach it may do everything."""
 
-    def __init__(self, view: View, service: Service, sync: Sync | None = None, *, is_trusted: bool) -> None:
+    def __init__(self, view: View, service: Service, sync: Worker | None = None, *, is_trusted: bool) -> None:
         self._view = view
         self._service = service
         self._sync = sync
@@ -129,7 +129,7 @@ class Door:
         return token.name
 
 
-def application(view: View, service: Service, sync: Sync | None = None) -> Starlette:
+def application(view: View, service: Service, sync: Worker | None = None) -> Starlette:
     """The door for a unix socket."""
     return Starlette(routes=Door(view, service, sync, is_trusted=True).routes())
 

@@ -12,6 +12,9 @@ from sdn_orch.northbound.operator import custom_actions
 from sdn_orch.northbound.operator.declare import Asked
 from sdn_orch.northbound.operator.models import ExtensionCommand
 
+#: Seconds for which further commands about the same network are waited for.
+_COMPLETED_AFTER = 2.0
+
 
 def run(asked: Asked) -> str:
     """Carry the command out; what CloudStack is to read of it. Raises what is wrong with it."""
@@ -19,7 +22,18 @@ def run(asked: Asked) -> str:
     if name == "custom-action":
         return custom_actions.run(asked.view, asked.service.snapshot, said.cloud, said.payload)
     commands.run(asked.service, said.cloud, name, said.payload)
+    _complete(asked, said)
     return _segment(asked, said) if name == "implement-network" else ""
+
+
+def _complete(asked: Asked, said: ExtensionCommand) -> None:
+    """Have filled in what commands do not say; a restart has taken it away."""
+    if asked.sync is None or said.cloud != asked.sync.sync.cloud:
+        return
+    for kind in ("network", "vpc"):
+        name = str(said.payload.get(f"{kind}_id") or "")
+        if name.isdigit():
+            asked.sync.read_again(asked.sync.sync.groups_named(kind, name), after=_COMPLETED_AFTER)
 
 
 def _segment(asked: Asked, said: ExtensionCommand) -> str:

@@ -23,6 +23,8 @@ _TIMES = 3
 #: Everybody's, those of projects among it.
 _ALL = {"listall": "true", "projectid": "-1"}
 _ABSENT = 431
+#: Fields that say where something belongs.
+_HOMES = ("associatednetworkid", "networkid", "vpcid", "aclid", "lbruleid")
 
 
 class Reader:
@@ -70,14 +72,15 @@ class Reader:
         self._of_network(found, id)
         return found
 
-    def networks_of(self, command: str, id: str) -> list[str]:
-        """The networks and VPCs of what a list shows for this id. Raises ReadFailed."""
+    def homes(self, command: str, id: str) -> list[str]:
+        """The networks and VPCs, or else the lists and balancers, of what a list shows for this id.
+
+        Raises ReadFailed.
+        """
         found: list[str] = []
         for row in self._raw(command, **_ALL, id=id):
-            found += [
-                str(row[name]) for name in ("associatednetworkid", "networkid", "vpcid") if row.get(name)
-            ]
-            found += [str(nic["networkid"]) for nic in row.get("nic") or () if nic.get("networkid")]
+            for each in (row, *(row.get("nic") or ())):
+                found += [str(each[name]) for name in _HOMES if each.get(name)]
         return found
 
     def _common(self, zone: str | None) -> Rows:

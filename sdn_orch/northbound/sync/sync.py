@@ -16,13 +16,24 @@ from typing import Protocol
 from sdn_orch.errors import SdnOrchError
 from sdn_orch.intent.model import Network, Record, Vpc
 from sdn_orch.intent.snapshot import Difference
-from sdn_orch.northbound.extension.cloud import Cloud, account_id, is_commanded
+from sdn_orch.northbound.extension.cloud import (
+    Cloud,
+    account_id,
+    find_id,
+    is_commanded,
+    listed_ids,
+)
 from sdn_orch.northbound.service import Service, Transaction
 from sdn_orch.northbound.sync.bring import bring, end_network, end_vpc
 from sdn_orch.northbound.sync.changes import Change, count_missed, described
+from sdn_orch.northbound.sync.events import Event
 from sdn_orch.northbound.sync.grouping import group
 from sdn_orch.northbound.sync.groups import Group, Said
 from sdn_orch.northbound.sync.rows import Rows
+
+_NAMED: dict[str, type[Network | Vpc]] = {"network": Network, "vpc": Vpc}
+#: Lists of what belongs to a list of rules or to a balancer, and by that to a network.
+_BY_OTHERS = ("listNetworkACLs", "listLBStickinessPolicies", "listLBHealthCheckPolicies")
 
 UseCase = Callable[[Transaction], None]
 
@@ -41,6 +52,10 @@ class Source(Protocol):
 
     def one(self, id: str, zone: str | None) -> Rows:
         """What there is about a network or VPC."""
+        ...
+
+    def homes(self, command: str, id: str) -> list[str]:
+        """Where something belongs that a list shows."""
         ...
 
 
@@ -97,6 +112,11 @@ class Sync:
         #: Whether everything was read to the end since the start.
         self.is_complete = False
 
+    @property
+    def cloud(self) -> str:
+        """What the owner of all that is synced is called here."""
+        return self._scope.cloud
+
     def compare(self, *, plan: bool = False, deletes: bool = False) -> Outcome:
         """Everything. `plan`: only say what would be done; `deletes`: however much is to be deleted.
 
@@ -124,9 +144,23 @@ class Sync:
             self._carry_out(steps, outcome, plan=False, deletes=False)
             return self._done(outcome, started, calls)
 
-    def homes(self, id: str) -> set[str]:
-        """The groups that what has this UUID in CloudStack is known to belong to."""
-        return set(self._homes.get(id, ()))
+    def groups_of(self, event: Event) -> set[str]:
+        """The groups that what the event is about belongs to, and did before. Raises ReadFailed."""
+        with self._lock:
+            found: set[str] = set()
+            for id in event.ids:
+                found |= self._homes.get(id, set())
+                for home in (id,) if event.command is None else self._source.homes(event.command, id):
+                    # A list of rules or a balancer is no group; those that have it are known.
+                    unknown = set() if event.command in _BY_OTHERS else {home}
+                    found |= self._homes.get(home, unknown)
+            return found
+
+    def groups_named(self, kind: str, name: str) -> set[str]:
+        """The UUIDs in the API of what commands name so, as far as they are known."""
+        snapshot = self._service.snapshot
+        record = snapshot.get(_NAMED[kind], find_id(snapshot, self._scope.cloud, kind, name))
+        return listed_ids(snapshot, record) if record is not None else set()
 
     def _read(self, ids: Collection[str]) -> Said:
         """These groups, each read by itself."""

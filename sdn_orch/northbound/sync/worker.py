@@ -1,27 +1,38 @@
-"""The thread that compares: everything at the start, and again every interval."""
+"""The thread that compares: everything at the start and every interval, and what events are about at once."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Collection
 
 from sdn_orch.errors import ReadFailed
+from sdn_orch.northbound.sync.events import Event
 from sdn_orch.northbound.sync.sync import Outcome, Sync
 
 log = logging.getLogger(__name__)
 
 #: Seconds after which a reading that failed is tried again, unless the interval is shorter.
 _RETRY = 10.0
+#: Seconds for which events are gathered, as they come several at a time, and between two comparisons of
+#: everything that events ask for.
+_GATHER, _REST = 0.05, 10.0
 
 
 class Worker:
-    """Compares every `interval` seconds."""
+    """Compares every `interval` seconds, and when it hears of something."""
 
     def __init__(self, sync: Sync, interval: float) -> None:
         self.sync = sync
         self._interval = interval
         self._told: tuple[str | None, tuple[str, ...]] = (None, ())
-        self._stopped = threading.Event()
+        self._changed = threading.Condition()
+        #: Guarded by it: what was heard, and groups that are to be read again, each when.
+        self._events: list[Event] = []
+        self._groups: dict[str, float] = {}
+        self._stopped = False
+        self._due = self._compared = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="cloudstack-sync", daemon=True)
 
     def start(self) -> None:
@@ -30,29 +41,78 @@ class Worker:
 
     def stop(self) -> None:
         """End."""
-        self._stopped.set()
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
 
-    def _run(self) -> None:
-        pause = 0.0
-        while not self._stopped.wait(pause):
-            pause = self._interval if self._compare() else min(self._interval, _RETRY)
+    def heed(self, event: Event) -> None:
+        """What the event is about is read again soon. May be called from any thread."""
+        with self._changed:
+            self._events.append(event)
+            self._changed.notify()
 
-    def _compare(self) -> bool:
-        """Whether everything could be read."""
-        try:
-            outcome = self.sync.compare()
-        except ReadFailed as failed:
-            self._tell(str(failed), ())
-            return False
-        except Exception:
-            log.exception("the comparison with CloudStack failed; it is made again")
-            return False
+    def read_again(self, ids: Collection[str], after: float) -> None:
+        """These groups are read again after so many seconds. May be called from any thread."""
+        with self._changed:
+            for id in ids:
+                self._groups.setdefault(id, time.monotonic() + after)
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._is_woken():
+                    self._changed.wait(self._pause())
+                if self._stopped:
+                    return
+                is_heard = bool(self._events)
+            if is_heard:
+                time.sleep(_GATHER)
+            try:
+                self._turn()
+            except ReadFailed as failed:
+                self._tell(str(failed), ())
+                self._due = time.monotonic() + min(self._interval, _RETRY)
+            except Exception:
+                log.exception("a comparison with CloudStack failed; it is made again")
+                self._due = time.monotonic() + min(self._interval, _RETRY)
+
+    def _is_woken(self) -> bool:
+        return self._stopped or bool(self._events) or self._pause() <= 0
+
+    def _pause(self) -> float:
+        return max(0.0, min(self._due, *self._groups.values(), self._due) - time.monotonic())
+
+    def _turn(self) -> None:
+        with self._changed:
+            heard, self._events = self._events, []
+            now = time.monotonic()
+            ids = {id for id, due in self._groups.items() if due <= now}
+            for id in ids:
+                del self._groups[id]
+        if now >= self._due or not self.sync.is_complete:
+            self._compare()
+            return
+        for event in heard:
+            found = self.sync.groups_of(event)
+            if not found:
+                # Nobody knows where it belongs: everything is read, though not again and again.
+                self._due = min(self._due, max(now, self._compared + _REST))
+            ids |= found
+        if ids:
+            self._done(self.sync.refresh(sorted(ids)))
+
+    def _compare(self) -> None:
+        self._due = time.monotonic() + self._interval
+        self._done(self.sync.compare())
+        self._compared = time.monotonic()
+
+    def _done(self, outcome: Outcome) -> None:
         self._tell(outcome.held, tuple(outcome.faults))
         if outcome.held is None and outcome.changes:
             log.info("%s", summary(outcome))
-        return True
 
     def _tell(self, problem: str | None, faults: tuple[str, ...]) -> None:
         """Log what is wrong, once for as long as it is the same."""
@@ -67,8 +127,8 @@ class Worker:
 def summary(outcome: Outcome) -> str:
     """What was done, in a line."""
     counts = {
-        action: sum(change.action == action for _, change in outcome.changes)
-        for action in ("create", "change", "delete")
+        word: sum(change.action == action for _, change in outcome.changes)
+        for action, word in (("create", "created"), ("change", "changed"), ("delete", "deleted"))
     }
-    done = ", ".join(f"{count} to {action}" for action, count in counts.items() if count)
+    done = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     return f"CloudStack: {done} in {outcome.groups} networks and VPCs, {outcome.seconds:.1f} s"
