@@ -52,7 +52,8 @@ def balancers(
 def _balancers(answer: list[Any]) -> Table:
     rows = table("balancer", "account", "address", "members", *_COUNTERS)
     for row in answer:
-        rows.add_row(row["name"], row["account"], _place(row), cell(len(row["members"])), *_counted(row))
+        present = sum(member["until"] is None for member in row["members"])
+        rows.add_row(row["name"], row["account"], _place(row), cell(present), *_counted(row))
     return _aligned(rows)
 
 

@@ -43,6 +43,8 @@ def main() -> None:
 
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6
+        # Clients may all come at once, and find a busy machine.
+        request_queue_size = 128
 
     class DatagramServer(socketserver.UDPServer):
         address_family = socket.AF_INET6
