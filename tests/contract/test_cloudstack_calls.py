@@ -17,6 +17,7 @@ from sdn_orch.northbound.cloudstack.declare import EVERYBODY, Command, Mode
 from sdn_orch.northbound.cloudstack.model_tenancy import Project
 from sdn_orch.northbound.cloudstack.parameters import Parameter
 from sdn_orch.northbound.cloudstack.scope import PROJECT
+from sdn_orch.northbound.cloudstack.unserved import UNSERVED
 from tests.cloudstack import Client, Cloud, Refused
 from tests.contract.everything import furnish
 
@@ -115,6 +116,22 @@ def refusal(client: Client, command: str, **arguments: object) -> Refused:
     assert error.body["uuidList"] == []
     assert error.body["cserrorcode"] >= 4250
     return error
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"), [(name, each) for name in UNSERVED for each in UNSERVED[name]]
+)
+def test_what_is_not_served_is_refused_and_not_left_out(cloud: Cloud, name: str, parameter: str) -> None:
+    given = required(cloud, COMMANDS[name])
+    for key in (parameter, f"{parameter}[0].x"):
+        error = refusal(cloud.admin, name, **given, **{key: "x"})
+        assert (error.status, f"parameter {parameter} is not served here" in error.text) == (431, True)
+
+
+def test_what_asks_for_nothing_unserved_is_granted() -> None:
+    cloud = Cloud()
+    names = {**UNSERVED["createNetwork"], "isolatedpvlan": "None"}
+    assert cloud.network(cloud.admin, "net", **names)["name"] == "net"
 
 
 def test_the_calls_of_this_release_are_declared() -> None:

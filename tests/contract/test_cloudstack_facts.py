@@ -14,6 +14,7 @@ from sdn_orch.northbound.cloudstack.calls import COMMANDS
 from sdn_orch.northbound.cloudstack.declare import INJECTED_JOB_ID, LIST_PARAMETERS, TAGS, Command, Mode
 from sdn_orch.northbound.cloudstack.scope import SCOPE
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS, Field
+from sdn_orch.northbound.cloudstack.unserved import UNSERVED
 
 #: Field name -> (type, inner fields).
 Fields = Mapping[str, tuple[str, Any]]
@@ -130,6 +131,12 @@ def test_parameters(command: Command, facts: Facts) -> None:
         assert not each.is_required or need, f"{each.name} is not required by CloudStack"
     required = {name for name, (_, need) in facts.parameters.items() if need == "!"}
     assert required <= {each.name for each in command.parameters if each.is_required}
+
+
+@pytest.mark.parametrize("name", UNSERVED)
+def test_what_is_not_served_is_cloudstacks_and_not_ours(name: str) -> None:
+    assert UNSERVED[name].keys() <= FACTS[name].parameters.keys()
+    assert not UNSERVED[name].keys() & {each.name for each in COMMANDS[name].parameters}
 
 
 @known_command

@@ -30,6 +30,7 @@ from sdn_orch.northbound.cloudstack.parameters import (
     uuid_of_choice,
 )
 from sdn_orch.northbound.cloudstack.shapes import Scene, Shape
+from sdn_orch.northbound.cloudstack.unserved import refuse_unserved
 from sdn_orch.northbound.service import Transaction
 from sdn_orch.vault import Vault
 
@@ -289,4 +290,5 @@ def _values(command: Command, request: Request) -> dict[str, object]:
             values[parameter.name] = value
         elif parameter.is_required:
             raise missing_parameter(command.name, parameter.name)
+    refuse_unserved(command.name, request.given)
     return values
