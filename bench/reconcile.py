@@ -2,9 +2,10 @@
 
 The switch is a leaf of a cloud large enough. Measured is from the start of the process to the switch being
 in sync, by the daemon's own log, and two parts of it: until Open vSwitch has connected (it tries once a
-second, and may do so before the store is read), and from the switch being taken up, which is when there is
-a world to compile for it, to its being in sync. What was sent is told by the switch itself (an observer of
-its flow tables), by the daemon, and by the dumps before and after.
+second, and may do so before the store is read), and from the switch being taken up, which is when it begins
+to be read, to its being in sync; what it should hold is compiled from when the store is read. What was sent
+is told by the switch itself (an observer of its flow tables), by the daemon, and by the dumps before and
+after.
 OVN beside it: ovn-controller restarted, its flows left standing, with a fifth of the NICs on one host (with
 all of them it takes minutes to fill), until its own word that it is in sync.
 Bars: no flow-mod, and in sync within 2 seconds of the process's start; of 100 flows changed by hand just

@@ -284,11 +284,12 @@ class Observer:
         self._settle_soon()
 
     def _note_synchronised(self, endpoint: str) -> None:
-        """The whole database has been read: NICs that none of them claims any more are nowhere."""
+        """The whole database has been read: NICs that were put by one and none claims now are nowhere."""
         self._silent.discard(endpoint)
         if not self._silent and Source.OVSDB not in self._settled:
             self._settled |= {Source.OVSDB}
-            self._unsettled |= {found.nic_id for found in self._store.snapshot().all(Attachment)}
+            places = self._store.snapshot().all(Attachment)
+            self._unsettled |= {found.nic_id for found in places if found.source is Source.OVSDB}
             self._settle_soon()
 
     def _note_first_packet(self, packet: PacketIn) -> None:

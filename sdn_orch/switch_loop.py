@@ -295,7 +295,8 @@ class SwitchLoop:
         if self._keep_foreign:
             foreign = sum(1 for key in actual.flows if key not in desired.flows)
             actual = _ours(actual, desired)
-        plan = diff(desired, actual, datapath.capabilities.version)
+        with uncollected():
+            plan = diff(desired, actual, datapath.capabilities.version)
         counts = _summary(plan)
         if plan and is_audit:
             log.warning("switch %s: audit repairs what differs: %s", self.name, counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import cast
@@ -28,8 +28,8 @@ class Collection:
     kind: type[Record]
     by_id: Table[str, Record]
     by_number: Table[int, Record]
-    #: Field name -> value -> records.
-    indexes: Mapping[str, Table[object, Group]]
+    #: Field name -> value -> records, of the fields that anybody has looked up by, see `index`.
+    indexes: dict[str, Table[object, Group]]
     last_number: int
 
     @classmethod
@@ -45,29 +45,33 @@ class Collection:
                     if by_id[record.id] is not record or by_number[record.number] is not record
                 )
             )
-        ordered = sorted(records, key=_number)
-        groups = {field: _grouped(field, ordered) for field in (*kind.REFERENCES, *kind.INDEXES)}
-        indexes = {
-            field: Table({value: _group(found) for value, found in index.items()})
-            for field, index in groups.items()
-        }
-        return cls(kind, Table(by_id), Table(by_number), indexes, max(last_number, 0, *by_number))
+        return cls(kind, Table(by_id), Table(by_number), {}, max(last_number, 0, *by_number))
+
+    def index(self, field: str) -> Table[object, Group]:
+        """The records by what they hold in a declared field. It is made when it is first asked for: at a
+        start switches wait for all that is made, and some are only needed by whoever changes something."""
+        found = self.indexes.get(field)
+        if found is None:
+            grouped = _grouped(field, tuple(self.by_number.values()))
+            found = Table({value: _group(records) for value, records in grouped.items()})
+            self.indexes[field] = found
+        return found
 
     def where(self, field: str, value: object) -> tuple[Record, ...]:
         """The records with this value in this indexed field, in the order of numbers."""
-        group = self.indexes[field].get(value)
+        group = self.index(field).get(value)
         if isinstance(group, Table):
             return tuple(group.values())
         return group or ()
 
     def first(self, field: str, value: object) -> Record | None:
         """The one with the lowest number of those that `where` answers, or None; however many they are."""
-        group = self.indexes[field].get(value)
+        group = self.index(field).get(value)
         return next(iter(group.values() if isinstance(group, Table) else group or ()), None)
 
     def count_where(self, field: str, value: object) -> int:
         """How many records have this value in this indexed field."""
-        return len(self.indexes[field].get(value) or ())
+        return len(self.index(field).get(value) or ())
 
     def put(self, record: Record) -> Collection:
         """With the record created (number 0: the next free one) or replaced; raises Invalid and Exhausted."""
@@ -128,7 +132,7 @@ class Collection:
 
     def _reindexed(self, old: Record | None, new: Record | None) -> dict[str, Table[object, Group]]:
         indexes = dict(self.indexes)
-        for field, index in self.indexes.items():
+        for field, index in indexes.items():
             left = members(getattr(old, field)) if old is not None else ()
             entered = members(getattr(new, field)) if new is not None else ()
             for value in left:

@@ -213,7 +213,7 @@ class Snapshot:
     def _dangling(self, collection: Collection) -> Iterator[str]:
         """What the records of a kind refer to that is not there, looked for once however many refer to it."""
         for field, kind in collection.kind.REFERENCES.items():
-            for id in collection.indexes[field]:
+            for id in collection.index(field):
                 if not self._is_there(kind, id):
                     for record in collection.where(field, id):
                         yield _no_such(record, field, kind, id)

@@ -42,7 +42,9 @@ class Table(Generic[K, V]):
     __slots__ = ("_root", "_size")
 
     def __init__(self, entries: Mapping[K, V] | None = None) -> None:
-        self._root: dict[K, V] | _Branch[K, V] = _build(_entries(entries)) if entries else {}
+        self._root: dict[K, V] | _Branch[K, V] = {}
+        if entries:
+            self._root = _build(_entries(entries)) if len(entries) > _WIDTH else dict(entries)
         self._size = len(entries) if entries else 0
 
     def __len__(self) -> int:

@@ -30,6 +30,7 @@ _PUT_METADATA = Struct("!HH4xQQ").pack
 _PUT_APPLY = Struct("!HH4x").pack
 _PUT_METER = Struct("!HHI").pack
 _PUT_PLACE = Struct("!BHH").pack
+_COOKIE = Struct("!Q").unpack
 
 
 def encode_instructions(
@@ -39,28 +40,26 @@ def encode_instructions(
 
     Raises ValueError for an action that the version cannot say.
     """
-    parts: list[bytes] = []
+    data = b""
     if actions:
         first = actions[0]
         if version == OPENFLOW_13 and isinstance(first, UseMeter):
-            parts.append(_PUT_METER(_METER, 8, first.meter))
+            data = _PUT_METER(_METER, 8, first.meter)
             actions = actions[1:]
         if actions:
-            data = encode_actions(actions, version)
-            parts += _PUT_APPLY(_APPLY_ACTIONS, 8 + len(data)), data
+            applied = encode_actions(actions, version)
+            data += _PUT_APPLY(_APPLY_ACTIONS, 8 + len(applied)) + applied
     if metadata is not None:
         value, mask = metadata
-        parts.append(_PUT_METADATA(_WRITE_METADATA, 24, value & mask, mask))
-    if goto is not None:
-        parts.append(_PUT_GOTO(_GOTO, 8, goto))
-    return b"".join(parts)
+        data += _PUT_METADATA(_WRITE_METADATA, 24, value & mask, mask)
+    return data if goto is None else data + _PUT_GOTO(_GOTO, 8, goto)
 
 
 def cookie_of(table: int, priority: int, match: bytes, instructions: bytes) -> int:
     """A hash of all that a flow is; never 0, which foreign flows have."""
     place = _PUT_PLACE(table, priority, len(match))
-    digest = blake2b(place + match + instructions, digest_size=8).digest()
-    return int.from_bytes(digest, "big") or 1
+    (cookie,) = _COOKIE(blake2b(place + match + instructions, digest_size=8).digest())
+    return cookie or 1
 
 
 def encode_flow(flow: Flow, version: int) -> FlowEntry:

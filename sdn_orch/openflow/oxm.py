@@ -53,17 +53,17 @@ _BY_HEADER: dict[bytes, tuple[Field, bool]] = {
 def encode_match(match: Match, version: int = OPENFLOW_15) -> bytes:
     """OXM fields of a match, without the ofp_match header and padding."""
     headers = _HEADERS_BY_VERSION[version]
-    parts: list[bytes] = []
+    data = b""
     try:
         for name, value, mask in match.fields:
             exact, masked, length = headers[name]
             if mask is None:
-                parts += exact, value.to_bytes(length, "big")
+                data += exact + value.to_bytes(length, "big")
             else:
-                parts += masked, value.to_bytes(length, "big"), mask.to_bytes(length, "big")
+                data += masked + value.to_bytes(length, "big") + mask.to_bytes(length, "big")
     except KeyError:
         return _encode_with_registers(match)
-    return b"".join(parts)
+    return data
 
 
 def _encode_with_registers(match: Match) -> bytes:

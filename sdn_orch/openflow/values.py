@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from functools import lru_cache
+from typing import TypeVar, dataclass_transform
 
 from sdn_orch.openflow.fields import FIELDS
 
@@ -29,8 +30,17 @@ NO_BUFFER = 0xFFFF
 OPENFLOW_13 = 0x04
 OPENFLOW_15 = 0x06
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass_transform(frozen_default=True)
+def value(kind: type[T]) -> type[T]:
+    """A value that nobody changes, which is left to the type checker: at run time `frozen` makes it twice as
+    dear to make one, and a cloud is made of millions."""
+    return dataclass(slots=True, unsafe_hash=True)(kind)
+
+
+@value
 class Match:
     """What a flow matches: `(field, value, mask)` in the field table's order; mask None means exact.
 
@@ -49,9 +59,14 @@ class Match:
         result: list[tuple[str, int, int | None]] = []
         for name, full in _in_order(tuple(fields)):
             given = fields[name]
-            value, mask = given if isinstance(given, tuple) else (given, full)
+            if not isinstance(given, tuple):
+                if not 0 <= given <= full:
+                    raise _misfit(name, given, full)
+                result.append((name, given, None))
+                continue
+            value, mask = given
             if not 0 <= value <= full or not 0 <= mask <= full:
-                raise ValueError(f"{name}: {value:#x} does not fit in {full.bit_length()} bits")
+                raise _misfit(name, value, full)
             if mask == full:
                 result.append((name, value, None))
             elif mask:
@@ -69,6 +84,10 @@ class Match:
         return None
 
 
+def _misfit(name: str, value: int, full: int) -> ValueError:
+    return ValueError(f"{name}: {value:#x} does not fit in {full.bit_length()} bits")
+
+
 @lru_cache(maxsize=1024)
 def _in_order(names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     """The fields in the order of a match, each with its largest value; few combinations are ever named."""
@@ -79,7 +98,7 @@ def _in_order(names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     return tuple((name, (1 << FIELDS[name].bits) - 1) for name in ordered)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Output:
     """Send to a port; to CONTROLLER at most `max_length` bytes."""
 
@@ -87,14 +106,14 @@ class Output:
     max_length: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ApplyGroup:
     """Process the packet through a group."""
 
     group: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SetField:
     """Overwrite a field, or only its masked bits (masks need Open vSwitch or OpenFlow 1.5)."""
 
@@ -103,7 +122,7 @@ class SetField:
     mask: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CopyField:
     """Copy `bits` bits from one field to another (copy-field in OpenFlow 1.5, NX reg_move below)."""
 
@@ -114,36 +133,36 @@ class CopyField:
     target_offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PushVlan:
     """Push an 802.1Q header (0x8100)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PopVlan:
     """Remove the outer VLAN header."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DecrementTtl:
     """Decrement the IP TTL or hop limit; a packet whose TTL would reach zero is not forwarded."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UseMeter:
     """Pass the packet through a meter first (an instruction in OpenFlow 1.3, an action in 1.5)."""
 
     meter: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Resubmit:
     """Look the packet up in another table and come back (Open vSwitch)."""
 
     table: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckPacketLarger:
     """Set one bit of a register when the packet is longer than `length` bytes (Open vSwitch)."""
 
@@ -152,7 +171,7 @@ class CheckPacketLarger:
     bit: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HashSource:
     """Set the lower `bits` bits of a register to a hash of the IP source address (Open vSwitch)."""
 
@@ -180,7 +199,7 @@ class Side(IntEnum):
     DESTINATION = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Translate:
     """To this IPv4 address, and to this port where there is one; else to the same port if it is free."""
 
@@ -189,7 +208,7 @@ class Translate:
     port: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Track:
     """Look the packet's connection up in a zone, and go on in `table` with what became known (Open vSwitch).
 
@@ -208,12 +227,12 @@ class Track:
     mark: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Untrack:
     """Forget what became known of the packet's connection, so that another can be looked up."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Clause:
     """One of several things that a packet must be, all of them (Open vSwitch's `conjunction`).
 
@@ -226,7 +245,7 @@ class Clause:
     clauses: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Foreign:
     """An action that sdn-orch never writes, as the bytes that a switch showed."""
 
@@ -252,7 +271,7 @@ Action = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Flow:
     """One rule of one table. Its identity is `(table, priority, match)`.
 
@@ -277,7 +296,7 @@ class GroupType(IntEnum):
     FAST_FAILOVER = 3
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bucket:
     """One bucket; `watch_port` or `watch_group` decide whether it is live (ANY: not watched).
 
@@ -290,7 +309,7 @@ class Bucket:
     watch_group: int = ANY
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Group:
     """A group. SELECT groups hash with `dp_hash` where the wire can say so (OpenFlow 1.5)."""
 
@@ -299,7 +318,7 @@ class Group:
     buckets: tuple[Bucket, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Meter:
     """A drop band: `rate` and `burst` in packets per second or packets, or kilobits (per second)."""
 

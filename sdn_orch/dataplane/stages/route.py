@@ -111,11 +111,12 @@ def nic(nic: NicView) -> Iterator[Said]:
     """The last step to a NIC: one hop less, from the gateway's MAC address to the NIC's."""
     if nic.network.is_l2:
         return
+    handed = hand_to(nic)
     # Not the link-local address, which stands first.
     for field, eth_type, own in (("ipv4_dst", IPV4, nic.ipv4), ("ipv6_dst", IPV6, nic.ipv6[1:])):
         for address in own:
             match = Match.of(metadata=nic.network.local, eth_type=eth_type, **{field: address})
-            yield flow(Table.NEXT_HOP, "nic", match, hand_to(nic), metadata=TURNED.of(1), goto=Table.FORWARD)
+            yield flow(Table.NEXT_HOP, "nic", match, handed, metadata=TURNED.of(1), goto=Table.FORWARD)
 
 
 def hand_to(nic: NicView) -> tuple[Action, ...]:

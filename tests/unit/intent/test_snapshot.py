@@ -142,6 +142,20 @@ def test_claims_and_large_groups_are_found_in_the_order_of_numbers() -> None:
     assert snapshot.where(Nic, "claims", ("n", IPv4Address("10.0.0.77"))) == ()
 
 
+def test_who_looks_up_late_finds_what_who_looked_up_before_finds() -> None:
+    changes: list[list[Change]] = [
+        [Put(machine(f"m{number}", name=f"name{number % 3}")) for number in range(100)],
+        [Put(machine(f"m{number}", number + 1, name="other")) for number in range(0, 100, 7)],
+        [Delete(Machine, f"m{number}") for number in range(3, 100, 5)],
+    ]
+    early = late = Snapshot.of(ROOT, ACME)
+    for change in changes:
+        early, late = early.change(change), late.change(change)
+        assert early.where(Machine, "name", "name0")
+    for name in ("name0", "name1", "name2", "other"):
+        assert early.where(Machine, "name", name) == late.where(Machine, "name", name) != ()
+
+
 def test_only_declared_fields_can_be_looked_up() -> None:
     with pytest.raises(ValueError, match="Machine has no index on running"):
         Snapshot.empty().where(Machine, "running", True)
