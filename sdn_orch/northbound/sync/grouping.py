@@ -27,7 +27,7 @@ _BALANCED = ("", "tcp", "udp", "tcp-proxy")
 
 
 def group(found: Rows, owners: Iterable[str] = ()) -> Said:
-    """The groups, those of owners at these places or below them only if there are any."""
+    """The groups in the zones that were read; if any owners are named, those at their places or below."""
     return _Grouping(found, tuple(owners)).said()
 
 
@@ -72,7 +72,10 @@ class _Grouping:
             and each.state not in ("Destroy", "Destroyed")
         ]
 
-    def _is_wanted(self, each: rows.Owned) -> bool:
+    def _is_wanted(self, each: rows.Network | rows.Vpc) -> bool:
+        """Whether it is in a zone that is synced, and of an owner whose objects are."""
+        if each.zoneid is not None and each.zoneid not in self._zones:
+            return False
         return not self._owners or any(
             f"{each.owner}/".startswith(f"{place.strip('/')}/") for place in self._owners
         )

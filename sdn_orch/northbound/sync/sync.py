@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sdn_orch.errors import SdnOrchError
+from sdn_orch.errors import ReadFailed, SdnOrchError
 from sdn_orch.intent.model import Network, Record, Vpc
 from sdn_orch.intent.snapshot import Difference
 from sdn_orch.northbound.extension.cloud import (
@@ -243,7 +243,11 @@ class Sync:
 
     def _again(self, step: _Step, outcome: Outcome) -> _Step | None:
         """The step after its group was read once more, since lists may have lacked something of it."""
-        said = self._read([step.id])
+        try:
+            said = self._read([step.id])
+        except ReadFailed as failed:
+            outcome.faults.append(f"{step.name} ({step.id}): {failed}")
+            return None
         steps = self._steps(said, self._gone(said.ids, among=[step.id]), outcome)
         return next((each for each in steps if each.id == step.id), None)
 

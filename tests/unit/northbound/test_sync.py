@@ -293,6 +293,33 @@ def test_only_one_zone(pair: Pair, web: str) -> None:
         pair.sync(zone="elsewhere").compare()
 
 
+def test_what_is_read_by_itself_is_of_the_zone_too(pair: Pair, web: str) -> None:
+    pair.managed.call(
+        "createZone", name="elsewhere", networktype="Advanced", dns1="192.0.2.53", internaldns1="192.0.2.53",
+        allocationstate="Enabled",
+    )  # fmt: skip
+    sync = pair.sync(zone="elsewhere")
+    assert sync.compare().changes == []
+    assert sync.refresh([web]).changes == []
+    assert pair.snapshot.count(Network) == 0
+
+
+def test_what_cannot_be_asked_for_again_stays(pair: Pair, web: str) -> None:
+    other = pair.managed.network("other")
+    pair.compare()
+    for machine in _machines(pair, web):
+        pair.managed.red.job("destroyVirtualMachine", id=machine["id"], expunge="true")
+    pair.managed.red.job("deleteNetwork", id=web)
+    pair.managed.red.call("updateNetwork", id=other, name="renamed")
+    keys = pair.managed.cloud.admin.keys
+    broken = Broken(pair.reader.url, keys.api_key, keys.secret_key)
+    broken.left = pair.sync(pulls=False).compare(plan=True).calls
+    outcome = pair.sync(broken).compare()
+    assert outcome.faults == [f"web ({web}): the connection broke off"]
+    assert pair.snapshot.get(Network, web) is not None
+    assert pair.network(other).name == "renamed"
+
+
 def test_networks_of_projects_are_everybodys(pair: Pair) -> None:
     project = pair.managed.red.job("createProject", name="p", displaytext="p")["project"]["id"]
     pair.managed.network("theirs", projectid=project)
