@@ -37,11 +37,12 @@ _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 _TTL = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Conversation:
     """Between a machine (`inside`) and somebody outside (`peer`), who knows it as `public`.
 
-    `first` is the packet that began it, as it was sent, and `direction` where that went.
+    `first` is the packet that began it, as it was sent, and `direction` where that went. Nobody relies on it
+    before it was `answered`, unless an address was given to it alone (`is_translated`).
     """
 
     protocol: int
@@ -50,6 +51,13 @@ class Conversation:
     peer: Side
     direction: Direction
     first: Packet
+    is_translated: bool = False
+    answered: bool = False
+
+    def heard(self, direction: Direction) -> bool:
+        """Note a further packet of it that goes this way; whether somebody relies on it."""
+        self.answered = self.answered or direction is not self.direction
+        return self.answered or self.is_translated
 
 
 @dataclass(slots=True)
@@ -122,7 +130,7 @@ def goes_out(
         return "it belongs to no conversation"
     conversation = memory.inside(router_id, words.protocol, words.source, words.destination)
     if conversation is not None:
-        if not _goes_on(snapshot, router_id, conversation):
+        if not _goes_on(snapshot, router_id, conversation, Direction.EGRESS):
             return CUT
         return under(packet, conversation.public, "src")
     if not _may_leave(snapshot, network, packet):
@@ -131,9 +139,9 @@ def goes_out(
     public = _public_side(snapshot, router_id, words, known)
     if public is None:
         return "there is no address to go out under"
-    known.append(
-        Conversation(words.protocol, words.source, public, words.destination, Direction.EGRESS, packet)
-    )
+    begun = Conversation(words.protocol, words.source, public, words.destination, Direction.EGRESS, packet)
+    begun.is_translated = not _is_alone(snapshot, public)
+    known.append(begun)
     return under(packet, public, "src")
 
 
@@ -146,7 +154,7 @@ def comes_in(
         return "it belongs to no conversation"
     conversation = memory.outside(router_id, words.protocol, words.destination, words.source)
     if conversation is not None:
-        if not _goes_on(snapshot, router_id, conversation):
+        if not _goes_on(snapshot, router_id, conversation, Direction.INGRESS):
             return CUT
         return under(packet, conversation.inside, "dst")
     if not _may_enter(snapshot, address, packet):
@@ -156,9 +164,9 @@ def comes_in(
         return "the address leads to nobody"
     if memory.inside(router_id, words.protocol, inside, words.source) is not None:
         return "the machine talks to the same peer under another address already"
-    memory.of(router_id).append(
-        Conversation(words.protocol, inside, words.destination, words.source, Direction.INGRESS, packet)
-    )
+    begun = Conversation(words.protocol, inside, words.destination, words.source, Direction.INGRESS, packet)
+    begun.is_translated = not _is_alone(snapshot, words.destination)
+    memory.of(router_id).append(begun)
     return under(packet, inside, "dst")
 
 
@@ -268,12 +276,19 @@ def members_at(snapshot: Snapshot, balancer: Balancer, port: int) -> list[Side]:
     return [(int(at), port if to is None else to) for _, nic, at in found if place_of(snapshot, nic)]
 
 
-def _goes_on(snapshot: Snapshot, router_id: str, conversation: Conversation) -> bool:
-    """Whether what was let begin may go on: always, or where networks cut connections while it may begin."""
-    if not cuts_connections(snapshot, router_id):
+def _is_alone(snapshot: Snapshot, public: Side) -> bool:
+    """Whether a public address is one machine's alone, in place of its own for all conversations."""
+    address = address_of(snapshot, IPv4Address(public[0]))
+    return address is not None and address.guest is not None
+
+
+def _goes_on(snapshot: Snapshot, router_id: str, conversation: Conversation, direction: Direction) -> bool:
+    """Whether what was let begin may go on: where networks cut connections only while it may begin."""
+    if conversation.heard(direction) and not cuts_connections(snapshot, router_id):
         return True
     if conversation.direction is Direction.EGRESS:
-        return _may_leave(snapshot, snapshot.need(Network, router_id), conversation.first)
+        network = snapshot.get(Network, router_id)
+        return network is None or _may_leave(snapshot, network, conversation.first)
     address = address_of(snapshot, IPv4Address(conversation.first["ipv4_dst"]))
     return address is not None and _may_enter(snapshot, address, conversation.first)
 

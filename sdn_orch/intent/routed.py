@@ -96,7 +96,7 @@ def routes_out(
         memory.of(router).append(
             Conversation(words.protocol, here, here, words.destination, direction, packet)
         )
-    elif not _goes_on(snapshot, network, known):
+    elif not _goes_on(snapshot, network, known, Direction.EGRESS):
         return CUT
     hop = next_hop(snapshot, uplink.range.id, 6)
     if hop is None:
@@ -129,13 +129,15 @@ def routes_in(snapshot: Snapshot, router: str, packet: Packet, memory: Conversat
             return "no firewall rule lets it in"
         here, direction = words.destination, Direction.INGRESS
         memory.of(router).append(Conversation(words.protocol, here, here, words.source, direction, packet))
-    elif not _goes_on(snapshot, target, known):
+    elif not _goes_on(snapshot, target, known, Direction.INGRESS):
         return CUT
     return target
 
 
-def _goes_on(snapshot: Snapshot, network: Network, known: Conversation) -> bool:
-    return not network.cuts_connections or _may_begin(snapshot, network, known.direction, known.first)
+def _goes_on(snapshot: Snapshot, network: Network, known: Conversation, direction: Direction) -> bool:
+    if known.heard(direction) and not network.cuts_connections:
+        return True
+    return _may_begin(snapshot, network, known.direction, known.first)
 
 
 def _may_begin(snapshot: Snapshot, network: Network, direction: Direction, packet: Packet) -> bool:
