@@ -1,4 +1,4 @@
-"""The command line: `sdn-orch COMMAND`. Everything but `controller` and `check` asks the running daemon."""
+"""The command line: `sdn-orch COMMAND`. Most ask the running daemon."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sdn_orch.commands import (
     hosts,
     lists,
     pipeline,
+    proxy,
     tokens,
     topology,
     trace,
@@ -40,6 +41,7 @@ for command in (
     flows.plan,
     pipeline.pipeline,
     calls.calls,
+    proxy.proxy,
 ):
     app.command()(command)
 app.add_typer(tokens.app, name="token")

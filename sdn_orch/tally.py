@@ -19,6 +19,8 @@ from sdn_orch.dataplane.stages.balance import FROM_CLIENTS, FROM_MEMBERS
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected
 from sdn_orch.intent.balancers import Balancer, Draining, Member
+from sdn_orch.intent.model import Nic
+from sdn_orch.intent.proxies import PROXY_MARK
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.codec import decode_match
 from sdn_orch.openflow.values import FlowKey
@@ -140,7 +142,10 @@ def _counting(world: World) -> set[str]:
 
 
 def _home(snapshot: Snapshot, mark: int) -> Balancer | None:
-    """The balancer whose member has this mark, or had it and is draining."""
+    """The balancer whose member has this mark, or had it and is draining, or whose proxy has it."""
+    if mark & PROXY_MARK:
+        proxy = snapshot.numbered(Nic, mark & ~PROXY_MARK)
+        return None if proxy is None else snapshot.get(Balancer, proxy.balancer_id or "")
     found = snapshot.first(Member, "mark", mark) or snapshot.first(Draining, "mark", mark)
     return None if found is None else snapshot.need(Balancer, found.balancer_id)
 

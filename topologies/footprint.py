@@ -144,11 +144,19 @@ def _remove(run: str, bridges: list[str], interfaces: list[str], directory: Path
         for bridge in bridges:
             command += ["--", "--if-exists", "del-br", bridge]
         subprocess.run(command, check=True, capture_output=True)
+    for bridge in bridges:
+        for namespace in namespaces(bridge):
+            subprocess.run(["ip", "netns", "delete", namespace.name], check=False, capture_output=True)
     for name in interfaces:
         # A veth goes with its peer, and the peers in hosts have gone with their namespaces.
         if Path("/sys/class/net", name).exists():
             subprocess.run(["ip", "link", "delete", name], check=False, capture_output=True)
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def namespaces(bridge: str) -> list[Path]:
+    """Those of the proxies that `sdn-orch proxy` runs behind a bridge."""
+    return sorted(Path("/run/netns").glob(f"sdn-orch-proxy.{bridge}.*"))
 
 
 def kill_marked(run: str, patience: float = 5.0) -> None:

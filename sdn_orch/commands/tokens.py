@@ -18,11 +18,15 @@ class TokenScope(StrEnum):
 
     READ = "read"
     OPERATE = "operate"
+    PROXY = "proxy"
     ADMIN = "admin"
 
 
 NameArgument = Annotated[str, typer.Argument(help="Whose it is, so that it is known when it must go.")]
-ScopeOption = Annotated[TokenScope, typer.Option("--scope", help="Each is good for those before it, too.")]
+ScopeOption = Annotated[
+    TokenScope,
+    typer.Option("--scope", help="Each is good for those before it, too; proxy only for `sdn-orch proxy`."),
+]
 DaysOption = Annotated[int | None, typer.Option("--days", help="How long it is good [default: for ever]")]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `token list` shows it.")]
 

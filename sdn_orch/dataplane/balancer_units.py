@@ -12,13 +12,14 @@ from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.balancing import by_source, is_balanced_inside, obstacle, standing, takers
 from sdn_orch.intent.gateways import principal, realm_of, router_id
 from sdn_orch.intent.model import Network
+from sdn_orch.intent.proxies import mark_of, proxy_of
 
 
 def public(site: Site, address: AddressView, record: Balancer) -> Iterator[Said]:
     """One of a public address, where the address lives."""
     pool = _pool(site.world, record)
     yield from balance.standing(pool)
-    if reason := obstacle(site.world.snapshot, record):
+    if reason := _obstacle(site.world, record):
         yield Refused(reason)
     else:
         yield from balance.public(address, pool, site.dialect.version)
@@ -32,7 +33,7 @@ def inner(site: Site, record: Balancer, home: Network) -> Iterator[Said]:
     # Several balancers may share an address; whoever was there first tells of it.
     if snapshot.where(Balancer, "place", record.place)[0].id == record.id:
         yield balance.announced(view, int(record.inner or 0))
-    if reason := obstacle(snapshot, record):
+    if reason := _obstacle(site.world, record):
         yield Refused(reason)
     elif first is None:
         yield Refused("its router has no public address, in whose zone its connections could be known")
@@ -41,15 +42,25 @@ def inner(site: Site, record: Balancer, home: Network) -> Iterator[Said]:
         yield from balance.inner(view, into, first.number, pool, site.dialect.version)
 
 
+def _obstacle(world: World, record: Balancer) -> str | None:
+    reason, proxy = obstacle(world.snapshot, record), proxy_of(world.snapshot, record)
+    if reason is None and proxy is not None and not world.is_placed(proxy.id):
+        return "its proxy runs nowhere: that needs `sdn-orch proxy` on the gateway's host"
+    return reason
+
+
 def _pool(world: World, record: Balancer) -> balance.Pool:
-    """A balancer with those of its members that are somewhere."""
-    snapshot = world.snapshot
+    """A balancer with those of its members that are somewhere, or with its proxy in place of them."""
+    snapshot, proxy = world.snapshot, proxy_of(world.snapshot, record)
+    guests = {mark: int(address) for mark, address in standing(snapshot, record).items()}
+    if proxy is not None:
+        guests[mark_of(proxy)] = int(proxy.ipv4 or 0)
+        return balance.Pool(record, False, (1,), {0: mark_of(proxy)}, guests)
     found = {member.seat: member.weight for member in snapshot.where(Member, "balancer_id", record.id)}
     live = {
         member.seat: member.mark for member, nic, _ in takers(snapshot, record) if world.is_placed(nic.id)
     }
     weights = tuple(found.get(seat) for seat in range(max(found, default=-1) + 1))
-    guests = {mark: int(address) for mark, address in standing(snapshot, record).items()}
     return balance.Pool(record, by_source(snapshot, record), weights, live, guests)
 
 

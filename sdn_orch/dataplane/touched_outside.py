@@ -183,10 +183,13 @@ def _rule(world: World, rule: GatewayRule) -> set[Unit]:
 
 
 def balancers_of(world: World, nic_id: str) -> set[Unit]:
-    """The balancers that a NIC is a member of, or was, at their gateways."""
+    """The balancers that a NIC is a member of, or was, or the proxy of, at their gateways."""
     snapshot = world.snapshot
     found = {each.balancer_id for each in snapshot.where(Member, "nic_id", nic_id)}
     found |= {each.balancer_id for each in snapshot.where(Draining, "nic_id", nic_id)}
+    nic = snapshot.get(Nic, nic_id)
+    if nic is not None and nic.balancer_id is not None:
+        found.add(nic.balancer_id)
     return {unit for balancer_id in found for unit in _balancer(world, balancer_id)}
 
 

@@ -26,6 +26,12 @@ from sdn_orch.intent.traffic_rules import port_range
 
 #: Seconds, counts.
 _TIMEOUT, _INTERVAL, _THRESHOLD = (2, 60), (1, 300), (1, 100)
+#: What a proxy is told of cookies: their names, their domains, and how many characters count.
+_OPTIONS = {
+    "cookie-name": re.compile(r"[A-Za-z0-9_.-]{1,255}", re.ASCII),
+    "domain": re.compile(r"[A-Za-z0-9.-]{1,255}", re.ASCII),
+    "length": re.compile(r"[1-9][0-9]{0,3}", re.ASCII),
+}
 _PATH = re.compile(r"/[\x21-\x7e]*", re.ASCII)
 
 
@@ -140,6 +146,10 @@ def stickiness(after: Snapshot, record: Stickiness) -> Iterator[str]:
             yield f"{field}: {value} is not in 1..{2**31 - 1}"
     if record.affinity is Affinity.SOURCE and record.expire is None:
         yield "expire: what is remembered of clients must end"
+    for name, value in record.options:
+        pattern = _OPTIONS.get(name)
+        if pattern is not None and not pattern.fullmatch(value):
+            yield f"options: {name}: {value!r} is not one"
 
 
 def health_check(after: Snapshot, record: HealthCheck) -> Iterator[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-from sdn_orch.intent.balancers import Affinity, Balancer, Draining, Member, Stickiness
+from sdn_orch.intent.balancers import Balancer, Draining, Member, Stickiness
 from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Nic
+from sdn_orch.intent.proxies import needs_proxy, proxy_obstacle
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import TCP, UDP, translations
 
@@ -16,16 +17,13 @@ _SHIFTED_PORTS = 16
 
 
 def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
-    """What it asks for that switches cannot do; None if they can do all of it."""
+    """What it asks for that neither switches nor a proxy can do; None if all of it can be done."""
     if balancer.inner is not None and balancer.protocol != TCP:
         return "balancers inside of networks spread TCP only"
-    if balancer.tls or balancer.proxy_protocol:
-        return "TLS and the PROXY protocol need a proxy, which there is not"
+    if needs_proxy(snapshot, balancer):
+        return proxy_obstacle(snapshot, balancer)
     if balancer.protocol not in (TCP, UDP):
         return f"connections of protocol {balancer.protocol} are not translated: TCP and UDP are"
-    for policy in snapshot.where(Stickiness, "balancer_id", balancer.id):
-        if policy.affinity is not Affinity.SOURCE:
-            return "cookies need a proxy, which there is not"
     if len(list(translations(balancer.ports, balancer.guest_ports))) > _SHIFTED_PORTS:
         return f"more than {_SHIFTED_PORTS} ports must be the same ones of the members, or one of theirs"
     return None

@@ -164,7 +164,9 @@ class Nic(Record):
         "network_id": "Network",
         "machine_id": "Machine",
         "group_ids": "SecurityGroup",
+        "balancer_id": "Balancer",
     }
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("balancer_id",)
     INDEXES: ClassVar[tuple[str, ...]] = ("mac", "claims", "names", "active_in")
     LARGEST_NUMBER: ClassVar[int] = 2**23 - 1
 
@@ -181,6 +183,8 @@ class Nic(Record):
     routes4: tuple[tuple[IPv4Network, IPv4Address], ...] = ()
     #: The security groups that say what it may receive and send; none: it may all.
     group_ids: tuple[str, ...] = ()
+    #: The balancer whose proxy it is the NIC of; it has no machine then.
+    balancer_id: str | None = None
 
     @property
     def addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
@@ -190,8 +194,8 @@ class Nic(Record):
 
     @property
     def active_in(self) -> str | None:
-        """The network in which it takes part, while it does."""
-        return self.network_id if self.active else None
+        """The network in which it takes part, while it does; a proxy only serves those who do."""
+        return self.network_id if self.active and self.balancer_id is None else None
 
     @property
     def claims(self) -> tuple[tuple[str, str | IPv4Address | IPv6Address], ...]:
@@ -324,6 +328,7 @@ class Attachment(Record):
     """Where a NIC is plugged in: a switch port, behind `vlan` on a trunk port. One per NIC."""
 
     REFERENCES: ClassVar[dict[str, str]] = {"nic_id": "Nic", "switch_id": "Switch"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("nic_id",)
     INDEXES: ClassVar[tuple[str, ...]] = ("ports", "trunks")
 
     nic_id: str

@@ -19,6 +19,7 @@ from sdn_orch.intent.gateways import cuts_connections, gateway_of, next_hop, pri
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, Switch
 from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, TAGGED, TCP, UDP, Packet
+from sdn_orch.intent.proxies import needs_proxy, proxy_of
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import VERSIONS, Direction, Prefix, TrafficRule, translations
@@ -269,11 +270,14 @@ def _inside(
 
 
 def members_at(snapshot: Snapshot, balancer: Balancer, port: int) -> list[Side]:
-    """Where a balancer's live members are reached that something for one of its ports may go to."""
+    """Where something for one of a balancer's ports may go to: its live members, or its proxy."""
     ways = translations(balancer.ports, balancer.guest_ports)
     to = next(to for (first, last), to in ways if first <= port <= last)
-    found = takers(snapshot, balancer)
-    return [(int(at), port if to is None else to) for _, nic, at in found if place_of(snapshot, nic)]
+    found = [(nic, at) for _, nic, at in takers(snapshot, balancer)]
+    if needs_proxy(snapshot, balancer):
+        proxy = proxy_of(snapshot, balancer)
+        found = [(proxy, proxy.ipv4)] if proxy and proxy.ipv4 else []
+    return [(int(at), port if to is None else to) for nic, at in found if place_of(snapshot, nic)]
 
 
 def _is_alone(snapshot: Snapshot, public: Side) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from sdn_orch.intent.acls import AclList
+from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.model import Account, Domain, Machine, Network, NetworkKind, Nic, Vpc
 from sdn_orch.intent.rates import LARGEST_RATE
 from sdn_orch.intent.routing import PrivateGateway
@@ -101,6 +102,8 @@ def nic(after: Snapshot, record: Nic) -> Iterator[str]:
         yield f"hostname: {record.hostname} is not letters, digits and inner hyphens, 63 at most"
     yield from _addresses(record, home)
     yield from _groups(after, record)
+    if record.balancer_id is not None:
+        yield from _of_proxy(after, record, after.need(Balancer, record.balancer_id))
     for claim in record.claims:
         for other in after.where(Nic, "claims", claim):
             if other.id != record.id:
@@ -215,6 +218,18 @@ def _addresses(record: Nic, home: Network) -> Iterator[str]:
             yield f"{field}: {address} is the gateway of network {home.name} ({home.id})"
         else:
             yield from host_in(field, address, prefix)
+
+
+def _of_proxy(after: Snapshot, record: Nic, balancer: Balancer) -> Iterator[str]:
+    """A proxy has one NIC, where the members are."""
+    who = f"balancer {balancer.name} ({balancer.id})"
+    if record.machine_id is not None:
+        yield "machine_id: the NIC of a proxy has no machine"
+    if record.ipv4 is None or record.network_id != balancer.network_id:
+        yield f"network_id, ipv4: the proxy of {who} needs an IPv4 address in network {balancer.network_id}"
+    for other in after.where(Nic, "balancer_id", balancer.id):
+        if other.id != record.id:
+            yield f"balancer_id: the proxy of {who} has NIC {other.id}"
 
 
 def _groups(after: Snapshot, record: Nic) -> Iterator[str]:

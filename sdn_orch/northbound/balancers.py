@@ -13,7 +13,7 @@ from sdn_orch.intent.balancers import Balancer, Draining, Member
 from sdn_orch.intent.model import Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.northbound import pool, public
+from sdn_orch.northbound import pool, proxies, public
 from sdn_orch.northbound.service import Service, Transaction
 
 
@@ -40,6 +40,7 @@ def change_balancer(transaction: Transaction, balancer: Balancer) -> Balancer:
 
 def delete_balancer(transaction: Transaction, balancer: Balancer) -> None:
     """Delete the balancer with its members and policies; an inner address that nothing else uses is free."""
+    proxies.release(transaction, balancer)
     transaction.delete(balancer)
     if balancer.address_id is not None:
         public.leave_unused(transaction, balancer.address_id)

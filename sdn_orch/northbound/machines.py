@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from uuid import uuid4
 
 from sdn_orch.errors import Invalid
-from sdn_orch.intent.model import Attachment, Machine, Network, NetworkKind, Nic
+from sdn_orch.intent.model import Machine, Network, NetworkKind, Nic
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import public
@@ -62,7 +62,7 @@ def add_nic(transaction: Transaction, machine: Machine, wish: Wish, *, is_defaul
 def remove_nic(transaction: Transaction, nic: Nic) -> None:
     """Take the NIC away; its addresses are free again, and nothing leads to it any more."""
     public.forget_nic(transaction, nic)
-    transaction.delete(*transaction.snapshot.where(Attachment, "nic_id", nic.id), nic)
+    transaction.delete(nic)
     for address in nic.addresses:
         take_back(transaction, nic.network_id, address)
 

@@ -31,14 +31,19 @@ def create_network(
 
 
 def delete_network(transaction: Transaction, network: Network) -> None:
-    """Delete the network with what it gave away; raises InUse while it has NICs."""
-    nics = transaction.snapshot.where(Nic, "network_id", network.id)
-    if nics:
-        raise InUse(f"network {network.name} ({network.id}) has {len(nics)} NICs")
+    """Delete the network with what it gave away; raises InUse while it has NICs, but for those of proxies."""
+    check_empty(transaction.snapshot, network)
     balancers.forget_network(transaction, network)
     public.release_addresses(transaction, network)
     pool.drop(transaction, network.id)
     transaction.delete(network)
+
+
+def check_empty(snapshot: Snapshot, network: Network) -> None:
+    """Raises InUse while the network has NICs that do not go with it."""
+    nics = [nic for nic in snapshot.where(Nic, "network_id", network.id) if nic.balancer_id is None]
+    if nics:
+        raise InUse(f"network {network.name} ({network.id}) has {len(nics)} NICs")
 
 
 def delete_vpc(transaction: Transaction, vpc: Vpc) -> None:

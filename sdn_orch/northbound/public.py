@@ -9,12 +9,12 @@ from uuid import UUID
 
 from sdn_orch.errors import Exhausted, InUse, Invalid
 from sdn_orch.intent.address_use import is_used
-from sdn_orch.intent.balancers import Member
+from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Network, Nic, Vpc
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.northbound import pool
+from sdn_orch.northbound import pool, proxies
 from sdn_orch.northbound.service import Transaction
 
 
@@ -122,6 +122,8 @@ def take_address(
 def release_address(transaction: Transaction, address: PublicAddress) -> None:
     """Give the address back, with the rules that stand on it."""
     pool.release(transaction, address.range_id, int(address.address))
+    for balancer in transaction.snapshot.where(Balancer, "address_id", address.id):
+        proxies.release(transaction, balancer)
     transaction.delete(address)
 
 

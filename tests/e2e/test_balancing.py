@@ -219,13 +219,13 @@ def test_a_trace_knows_that_any_member_is_right(balanced: Balanced) -> None:
         assert "delivered" in said.stdout and "but the intent" not in said.stdout, said.stdout
 
 
-def test_cookies_are_refused_and_said_to_be(balanced: Balanced) -> None:
+def test_cookies_are_refused_where_no_proxy_runs_and_said_to_be(balanced: Balanced) -> None:
     with balanced.rule(80, POOL[:2]) as rule:
         made = balanced.tenant.call.createLBStickinessPolicy(lbruleid=rule, methodname="LbCookie", name="c")
         balanced.cloud.wait_objects()
         assert state(balanced, rule) == "Add"
         found = balanced.cloud.controller.ask(f"/v1/balancers/{rule}")
-        assert "cookies need a proxy" in found["refusals"][0]["reason"]
+        assert "its proxy runs nowhere" in found["refusals"][0]["reason"]
         policy = made["stickinesspolicies"]["stickinesspolicy"][0]["id"]
         balanced.tenant.call.deleteLBStickinessPolicy(id=policy)
         balanced.cloud.wait_objects()

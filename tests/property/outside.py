@@ -15,7 +15,7 @@ from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import networks_of, principal, router_id
 from sdn_orch.intent.health import Failing
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.model import Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
+from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
 from sdn_orch.intent.outside import public_mac
 from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TAGGED, TCP, UDP, Packet
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
@@ -144,7 +144,8 @@ def _addresses(random: Random, cloud: Cloud, owner: Network | Vpc, taken: int) -
             records += _forwards(random, address, target)
             if random.random() < 0.6:
                 members = [nic for nic in others if nic.network_id == target.network_id]
-                records += _balancer(random, address, members, 20 + taken + index)
+                edges = [edge.id for edge in snapshot.all(Switch) if edge.role is SwitchRole.EDGE]
+                records += _balancer(random, address, members, 20 + taken + index, edges)
                 if not is_vpc and random.random() < 0.8:
                     records.append(FirewallRule(id=f"{address.id}/open", address_id=address.id))
         if not is_vpc:
@@ -170,7 +171,9 @@ def _forwards(random: Random, address: PublicAddress, nic: Nic) -> list[Record]:
     return found
 
 
-def _balancer(random: Random, address: PublicAddress, nics: list[Nic], number: int) -> Iterator[Record]:
+def _balancer(
+    random: Random, address: PublicAddress, nics: list[Nic], number: int, edges: list[str]
+) -> Iterator[Record]:
     """At ports of its own, to ports that no other one of the cloud leads to."""
     public = random.choice(((81, 81), (8080, 8081)))
     guest = (number * 100, number * 100 + public[1] - public[0])
@@ -187,6 +190,9 @@ def _balancer(random: Random, address: PublicAddress, nics: list[Nic], number: i
         sources=random.choice(_SOURCES),
         fails_open=random.random() < 0.5,
     )
+    if record.protocol == TCP and random.random() < 0.3:
+        record = replace(record, proxy_protocol=True)
+        yield from _proxy(random, record, nics[0], edges)
     yield record
     for seat, nic in enumerate(random.sample(nics, random.randint(0, len(nics)))):
         guest4 = random.choice((None, *nic.secondary4))
@@ -197,6 +203,22 @@ def _balancer(random: Random, address: PublicAddress, nics: list[Nic], number: i
             yield Failing(id=f"{id} fails", member_id=id)
     if random.random() < 0.7:
         yield HealthCheck(id=f"{record.id} check", balancer_id=record.id)
+
+
+def _proxy(random: Random, balancer: Balancer, member: Nic, edges: list[str]) -> Iterator[Record]:
+    """The NIC of its proxy, most times at an edge."""
+    number = balancer.guest_ports[0] // 100
+    nic = Nic(
+        id=f"{balancer.id}/proxy",
+        network_id=balancer.network_id,
+        balancer_id=balancer.id,
+        mac=f"02:5d:00:00:00:{number:02x}",
+        ipv4=IPv4Address(int(member.ipv4 or 0) | 0xFF) - number,
+    )
+    yield nic
+    if random.random() < 0.8:
+        port = PUBLIC_PORT + number
+        yield Attachment(id=f"{nic.id} at", nic_id=nic.id, switch_id=random.choice(edges), port=port)
 
 
 def _inner(random: Random, cloud: Cloud, owner: Network | Vpc, number: int) -> Iterator[Record]:

@@ -121,6 +121,8 @@ def _nic(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         record = dataclasses.replace(record, secondary4=(secondary,))
     if draw(st.integers(0, 20)) == 0:
         record = dataclasses.replace(record, mac="0e:5d:00:00:00:01")
+    fronts = [None, *(one.id for one in snapshot.where(Balancer, "network_id", home.id))]
+    record = dataclasses.replace(record, balancer_id=draw(st.sampled_from(fronts)))
     if home.kind is not NetworkKind.L2:
         chosen = draw(st.sampled_from(((), (), ("web",), ("db",), ("web", "db"))))
         record = dataclasses.replace(record, group_ids=chosen)
@@ -346,6 +348,7 @@ def _balancer(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         fails_open=draw(st.booleans()),
         sources=draw(st.sampled_from(((), (IPv4Network("198.51.100.0/24"),)))),
         tls=draw(st.integers(0, 4)) == 0,
+        proxy_protocol=draw(st.booleans()),
     )
     return _numbered(snapshot, record)
 

@@ -162,6 +162,14 @@ def test_a_scope_is_good_for_itself_and_those_before(world: World) -> None:
     assert said["detail"] == "this needs a token of scope admin, not operate"
 
 
+def test_the_scope_of_proxies_is_good_for_nothing_else(world: World) -> None:
+    path = "/v1/switches/leaf1/proxies"
+    for scope, status in {Scope.READ: 403, Scope.OPERATE: 403, Scope.PROXY: 200, Scope.ADMIN: 200}.items():
+        assert world.ask("GET", path, scope).status_code == status
+    refused(world.ask("GET", "/v1/status", Scope.PROXY), 403, "scope")
+    refused(world.ask("POST", "/v1/tokens", Scope.PROXY, json={"name": "x", "scope": "read"}), 403, "scope")
+
+
 def test_tokens_are_shown_once_expire_and_are_revoked(world: World) -> None:
     answer = world.ask("POST", "/v1/tokens", json={"name": "ci", "scope": "read", "days": 1})
     assert answer.status_code == 201
@@ -169,7 +177,7 @@ def test_tokens_are_shown_once_expire_and_are_revoked(world: World) -> None:
     bearer = {"Authorization": f"Bearer {made['token']}"}
     assert world.ask("GET", "/v1/status", None, headers=bearer).status_code == 200
     listed = world.get("/v1/tokens")["items"]
-    assert {each["name"] for each in listed} == {"read", "operate", "admin", "ci"}
+    assert {each["name"] for each in listed} == {*map(str, Scope), "ci"}
     assert all("token" not in each for each in listed)
     record = world.service.snapshot.need(tokens.Token, made["id"])
     assert made["token"] not in str(record) and record.digest not in repr(record)

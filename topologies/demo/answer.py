@@ -1,4 +1,5 @@
-"""Answers HTTP and UDP with who it is and who asks, as JSON.
+"""Answers HTTP and UDP with who it is and who asks, as JSON; by HTTP for /session with a cookie, too, and for
+/headers with those of the request.
 
 python -m topologies.demo.answer NAME TCP-PORT UDP-PORT
 """
@@ -12,6 +13,7 @@ import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from secrets import token_hex
 
 
 def main() -> None:
@@ -28,7 +30,14 @@ def main() -> None:
 
         def do_GET(self) -> None:
             body = said(self.client_address[0])
-            self.send_response(HTTPStatus.OK if self.path == "/" else HTTPStatus.NOT_FOUND)
+            path, _, _ = self.path.partition("?")
+            self.send_response(
+                HTTPStatus.OK if path in ("/", "/session", "/headers") else HTTPStatus.NOT_FOUND
+            )
+            if path == "/session":
+                self.send_header("Set-Cookie", f"SESSION={token_hex(16)}")
+            elif path == "/headers":
+                body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -88,7 +88,7 @@ class Declaration:
 
 
 def reads(
-    path: str, answer: Any, summary: str, query: type[Model] = Nothing
+    path: str, answer: Any, summary: str, query: type[Model] = Nothing, scope: Scope = Scope.READ
 ) -> Callable[[Callable[[Asked], Any]], Declaration]:
     """A question: it changes nothing."""
 
@@ -97,7 +97,7 @@ def reads(
             method="GET",
             path=path,
             summary=summary,
-            scope=Scope.READ,
+            scope=scope,
             handler=handler,
             answer=TypeAdapter(answer),
             query=query,

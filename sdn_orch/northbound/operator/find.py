@@ -9,6 +9,7 @@ from typing import TypeVar
 from sdn_orch.dataplane.rules import Owner, OwnerKind, port_of
 from sdn_orch.errors import Invalid, NotFound
 from sdn_orch.intent.acls import AclItem, AclList
+from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import rule_of
@@ -119,7 +120,9 @@ def record_of(snapshot: Snapshot, owner: Owner) -> Record | None:
 
 
 def describe_nic(snapshot: Snapshot, nic: Nic) -> str:
-    """A NIC by its MAC and its machine's name."""
+    """A NIC by its MAC and its machine's name, or the balancer's whose proxy has it."""
+    if nic.balancer_id is not None:
+        return f"nic {nic.mac} of the proxy of {snapshot.need(Balancer, nic.balancer_id).name}"
     machine = snapshot.get(Machine, nic.machine_id) if nic.machine_id else None
     return f"nic {nic.mac}" + (f" of {machine.name}" if machine else "")
 

@@ -17,6 +17,7 @@ from sdn_orch.northbound.operator import (
     flows,
     lists,
     objects,
+    proxies,
     tokens,
     trace,
 )
@@ -56,6 +57,7 @@ from sdn_orch.northbound.operator.models_fabric import (
     TraceAnswer,
     TraceQuery,
 )
+from sdn_orch.northbound.operator.models_proxies import ProxyAnswer
 from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.service import Transaction
 
@@ -255,6 +257,13 @@ def get_member(asked: Asked) -> Any:
 def put_member(asked: Asked) -> Any:
     """With If-Match only if it is still what the client saw."""
     return balancers.set_weight(asked)
+
+
+@reads("/v1/switches/{switch}/proxies", list[ProxyAnswer], "Proxies of load balancers", scope=Scope.PROXY)
+def list_proxies(asked: Asked) -> Any:
+    """All those that are to run on the host of this gateway now."""
+    world = asked.view.world()
+    return list(proxies.proxies(world, find_switch(world.snapshot, asked.path["switch"])))
 
 
 @writes(

@@ -18,10 +18,12 @@ _PREFIX = "sdn-orch-"
 
 
 class Scope(StrEnum):
-    """What a token is good for; each also for what the ones before it are."""
+    """What a token is good for; each also for what the ones before it are, but for `proxy`."""
 
     READ = "read"
     OPERATE = "operate"
+    #: Only for what a gateway's host asks to run proxies, which only this one and `admin` are good for.
+    PROXY = "proxy"
     ADMIN = "admin"
 
 
@@ -42,6 +44,8 @@ class Token(Record):
 
     def allows(self, scope: Scope) -> bool:
         """Whether the token is good for what needs this scope."""
+        if Scope.PROXY in (self.scope, scope):
+            return self.scope in (scope, Scope.ADMIN)
         return _ORDER.index(self.scope) >= _ORDER.index(scope)
 
 

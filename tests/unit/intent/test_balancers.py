@@ -50,6 +50,13 @@ BALANCER = Balancer(
 INNER = replace(
     BALANCER, id="inner", address_id=None, inner_network_id="net", inner=IPv4Address("10.1.1.200")
 )
+PROXY = Nic(
+    id="proxy",
+    network_id="net",
+    mac="02:5d:0a:01:01:08",
+    ipv4=IPv4Address("10.1.1.8"),
+    balancer_id="inner",
+)
 MEMBER = Member(id="member", balancer_id="web", nic_id="nic")
 STICKY = Stickiness(id="sticky", balancer_id="web", name="sticky", affinity=Affinity.SOURCE, expire=60)
 CHECK = HealthCheck(id="check", balancer_id="web")
@@ -90,6 +97,7 @@ CLOUD = Snapshot.of(
     replace(CERTIFICATE, id="blue-cert", account_id="blue"),
     BALANCER,
     INNER,
+    PROXY,
     MEMBER,
     STICKY,
     CHECK,
@@ -109,9 +117,24 @@ def free(**values: object) -> Record:
     return new(BALANCER, **({"ports": (90, 90)} | values))
 
 
+def cookie(name: str, value: str) -> Record:
+    """The stickiness by a cookie of which this is said."""
+    return replace(STICKY, number=1, affinity=Affinity.COOKIE, options=((name, value),))
+
+
+def proxy(**values: object) -> Record:
+    """The NIC of a proxy."""
+    return new(
+        PROXY,
+        **({"balancer_id": "web", "mac": "02:5d:0a:01:01:09", "ipv4": IPv4Address("10.1.1.9")} | values),
+    )
+
+
 @pytest.mark.parametrize(
     "record",
     [
+        PROXY,
+        proxy(),
         BALANCER,
         INNER,
         MEMBER,
@@ -178,6 +201,14 @@ def test_what_is_right_has_no_faults(record: Record) -> None:
         (new(STICKY), "balancer_id: balancer web has a stickiness already"),
         (replace(STICKY, number=1, expire=None), "expire: what is remembered of clients must end"),
         (replace(STICKY, number=1, clients=0), "clients: 0 is not in 1..2147483647"),
+        (cookie("cookie-name", "a b"), "options: cookie-name: 'a b' is not one"),
+        (cookie("cookie-name", "a'\nserver x"), 'options: cookie-name: "a\'\\nserver x" is not one'),
+        (cookie("domain", "a;path=/"), "options: domain: 'a;path=/' is not one"),
+        (cookie("length", "0"), "options: length: '0' is not one"),
+        (proxy(machine_id="vm"), "machine_id: the NIC of a proxy has no machine"),
+        (proxy(network_id="blue-net"), "network_id, ipv4: the proxy of balancer web (web) needs"),
+        (proxy(ipv4=None), "network_id, ipv4: the proxy of balancer web (web) needs"),
+        (proxy(balancer_id="inner"), "balancer_id: the proxy of balancer web (inner) has NIC proxy"),
         (new(CHECK), "balancer_id: balancer web has a health check already"),
         (replace(CHECK, number=1, path="up"), "path: it must begin with /"),
         (replace(CHECK, number=1, path="/a b"), "path: it must begin with /"),

@@ -53,7 +53,7 @@ def state(snapshot: Snapshot, network: Network) -> str:
         return "Implemented"
     # Of networks that machines have run in since before this was noted.
     nics = snapshot.where(Nic, "network_id", network.id)
-    return "Implemented" if any(nic.active for nic in nics) else "Allocated"
+    return "Implemented" if any(nic.active_in for nic in nics) else "Allocated"
 
 
 def broadcast_uri(network: Network) -> str | None:

@@ -11,6 +11,7 @@ from sdn_orch.intent.balancing import obstacle
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Switch
+from sdn_orch.intent.proxies import is_served
 from sdn_orch.intent.routing import StaticRoute
 from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.traffic import AH, ESP, GRE, ICMP, ICMPV6, TCP, UDP, Prefix, TrafficRule
@@ -34,7 +35,7 @@ def rule_state(scene: Scene, rule: object) -> str:
     """
     if isinstance(rule, Stickiness):
         rule = scene.snapshot.need(Balancer, rule.balancer_id)
-    if isinstance(rule, Balancer) and obstacle(scene.snapshot, rule) is not None:
+    if isinstance(rule, Balancer) and (obstacle(scene.snapshot, rule) or not is_served(scene.snapshot, rule)):
         return "Add"
     if isinstance(rule, Balancer) and rule.inner is not None:
         return "Active"

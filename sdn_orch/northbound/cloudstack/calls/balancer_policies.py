@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Stickiness
 from sdn_orch.intent.model import Record
+from sdn_orch.northbound import proxies
 from sdn_orch.northbound.cloudstack.answers.balancers import HEALTH_CHECK, STICKINESS
 from sdn_orch.northbound.cloudstack.calls.balancers import DESCRIPTION, FOR_DISPLAY, RULE_ID
 from sdn_orch.northbound.cloudstack.calls.common import NAME
@@ -83,6 +84,7 @@ def create_lb_stickiness_policy(call: Call) -> Stickiness:
             for_display=call.get(FOR_DISPLAY) is not False,
         )
     )
+    proxies.follow(call.transaction, balancer)
     return policy
 
 
@@ -114,6 +116,7 @@ def update_lb_stickiness_policy(call: Call) -> Stickiness:
 def delete_lb_stickiness_policy(call: Call) -> None:
     """Clients are no longer told apart."""
     call.transaction.delete(call[STICKINESS_ID])
+    proxies.follow(call.transaction, call.snapshot.need(Balancer, call[STICKINESS_ID].balancer_id))
 
 
 @lists(

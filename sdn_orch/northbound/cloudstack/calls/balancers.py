@@ -10,7 +10,7 @@ from uuid import uuid4
 from sdn_orch.intent.balancers import Algorithm, Balancer, Member
 from sdn_orch.intent.model import Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
-from sdn_orch.northbound import balancers
+from sdn_orch.northbound import balancers, proxies
 from sdn_orch.northbound.cloudstack.answers.balancers import ALGORITHMS, PROTOCOLS, details, zone_id
 from sdn_orch.northbound.cloudstack.answers.balancers import RULE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import details as network_details
@@ -157,6 +157,7 @@ def create_load_balancer_rule(call: Call) -> Balancer:
         )
     )
     open_ports(call, call.get(OPEN_FIREWALL), address, protocol, balancer.ports, balancer_id=balancer.id)
+    proxies.follow(call.transaction, balancer)
     return balancer
 
 
@@ -190,7 +191,7 @@ def update_load_balancer_rule(call: Call) -> Balancer:
     if protocol is not None:
         number, proxy_protocol, tls = PROTOCOLS[protocol]
         balancer = dataclasses.replace(balancer, protocol=number, proxy_protocol=proxy_protocol, tls=tls)
-    return balancers.change_balancer(
+    changed = balancers.change_balancer(
         call.transaction,
         dataclasses.replace(
             balancer,
@@ -199,6 +200,8 @@ def update_load_balancer_rule(call: Call) -> Balancer:
             sources=balancer.sources if cidr_list is None else _sources(cidr_list),
         ),
     )
+    proxies.follow(call.transaction, changed)
+    return changed
 
 
 @changes(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sdn_orch.errors import InUse
 from sdn_orch.intent.balancers import Certificate
-from sdn_orch.intent.model import Account, Machine, Network, Nic, Vpc
+from sdn_orch.intent.model import Account, Machine, Network, Vpc
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import public
@@ -29,8 +28,6 @@ def drop_belongings(transaction: Transaction, account: Account) -> None:
     for machine in transaction.snapshot.where(Machine, "account_id", account.id):
         drop_machine(transaction, machine)
     for network in transaction.snapshot.where(Network, "account_id", account.id):
-        if guests := len(transaction.snapshot.where(Nic, "network_id", network.id)):
-            raise InUse(f"network {network.name} ({network.id}) has {guests} NICs of other accounts")
         drop_network(transaction, network)
     for vpc in transaction.snapshot.where(Vpc, "account_id", account.id):
         drop_vpc(transaction, vpc)

@@ -1,0 +1,75 @@
+"""The proxies of load balancers that a gateway's host is to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from sdn_orch.dataplane.world import World
+from sdn_orch.intent.balancers import Balancer, Member, Stickiness
+from sdn_orch.intent.balancing import obstacle, takers
+from sdn_orch.intent.gateways import router_id
+from sdn_orch.intent.health import is_failing
+from sdn_orch.intent.model import Network, Nic, Switch
+from sdn_orch.intent.proxies import has_cookies, proxy_of
+from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.northbound.operator.models_proxies import ProxyAnswer, ServerAnswer, StickinessAnswer
+
+
+def proxies(world: World, switch: Switch) -> Iterator[ProxyAnswer]:
+    """Those of the balancers whose addresses live on this gateway, in a fixed order."""
+    snapshot = world.snapshot
+    for balancer in snapshot.all(Balancer):
+        nic = proxy_of(snapshot, balancer)
+        if nic is None or obstacle(snapshot, balancer) is not None:
+            continue
+        network = snapshot.need(Network, balancer.network_id)
+        gateway = world.gateway_of(router_id(network))
+        if gateway is not None and gateway.id == switch.id:
+            yield _proxy(snapshot, balancer, nic, network)
+
+
+def _proxy(snapshot: Snapshot, balancer: Balancer, nic: Nic, network: Network) -> ProxyAnswer:
+    prefix = network.ipv4.prefixlen if network.ipv4 else 32
+    policy = snapshot.first(Stickiness, "balancer_id", balancer.id)
+    return ProxyAnswer(
+        nic=nic.id,
+        mac=nic.mac,
+        address=f"{nic.ipv4}/{prefix}",
+        gateway=str(network.gateway4),
+        mtu=network.mtu,
+        balancer=balancer.id,
+        name=balancer.name,
+        ports=list(balancer.guest_ports),
+        algorithm=balancer.algorithm,
+        http=has_cookies(snapshot, balancer),
+        proxy_protocol=balancer.proxy_protocol,
+        stickiness=_stickiness(policy) if policy else None,
+        servers=list(_servers(snapshot, balancer)),
+    )
+
+
+def _stickiness(policy: Stickiness) -> StickinessAnswer:
+    options: dict[str, list[str]] = {}
+    for name, value in policy.options:
+        options.setdefault(name, []).append(value)
+    return StickinessAnswer(
+        affinity=policy.affinity, expire=policy.expire, clients=policy.clients, options=options
+    )
+
+
+def _servers(snapshot: Snapshot, balancer: Balancer) -> Iterator[ServerAnswer]:
+    first, last = balancer.guest_ports
+    chosen = {member.id for member, _, _ in takers(snapshot, balancer)}
+    for member in snapshot.where(Member, "balancer_id", balancer.id):
+        nic = snapshot.need(Nic, member.nic_id)
+        address = member.address(nic)
+        if nic.active and address is not None:
+            yield ServerAnswer(
+                name=blake2b(member.id.encode(), digest_size=8).hexdigest(),
+                address=str(address),
+                port=first if first == last else None,
+                weight=member.weight,
+                # Where nobody answers checks, all may be tried all the same.
+                failing=is_failing(snapshot, member) and member.id not in chosen,
+            )

@@ -1,0 +1,197 @@
+"""Balancers that need a proxy: real HAProxy at the gateway, and clients with cookies."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from topologies.balancing import Balanced, balanced_cloud, ended
+from topologies.demo.outside import FAR, NEAR
+from topologies.leaf_spine import INTERNET
+from topologies.proxies import Proxies
+
+pytestmark = pytest.mark.mininet
+
+POOL = ["web1", "web2", "web3"]
+#: Seconds for a proxy to run, on a machine that does other things.
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proxied:
+    """A cloud whose gateways run proxies."""
+
+    balanced: Balanced
+    proxies: dict[str, Proxies]
+
+    @property
+    def call(self) -> Any:
+        """The tenant's calls."""
+        return self.balanced.tenant.call
+
+    def state(self, rule: str) -> str:
+        """CloudStack's word for how far a rule has come."""
+        found: str = self.call.listLoadBalancerRules(id=rule)["loadbalancerrule"][0]["state"]
+        return found
+
+    def home(self) -> str:
+        """The gateway at which the address lives."""
+        return self.balanced.cloud.home(self.balanced.address["ipaddress"])
+
+    def guard(self) -> Proxies:
+        """What runs the proxies there."""
+        return self.proxies[self.home()]
+
+    def served(self, rule: str) -> None:
+        """Wait until a rule's proxy is there and the switches lead to it."""
+        controller = self.balanced.cloud.controller
+
+        def realised() -> bool:
+            found = controller.ask(f"/v1/balancers/{rule}")
+            return bool(found["condition"] == "realised")
+
+        controller.wait(realised, f"rule {rule} to be served", PATIENCE)
+        self.balanced.cloud.wait_objects(PATIENCE)
+        assert self.state(rule) == "Active"
+
+    @contextmanager
+    def rule(
+        self, method: str, members: Sequence[str] = POOL, parameters: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[str]:
+        """A rule with a stickiness, served."""
+        with self.balanced.rule(80, list(members)) as rule:
+            given = {f"param[{number}].name": name for number, name in enumerate(parameters)}
+            given |= {f"param[{number}].value": value for number, value in enumerate(parameters.values())}
+            self.call.createLBStickinessPolicy(lbruleid=rule, methodname=method, name="sticky", **given)
+            self.served(rule)
+            yield rule
+
+    def ask(self, path: str = "/", *words: str) -> Any:
+        """What somebody outside gets."""
+        url = f"http://{self.balanced.address['ipaddress']}{path}"
+        return json.loads(self.balanced.node(INTERNET).cmd("curl", "-s", "-m", "10", *words, url))
+
+    def visit(self, jar: str, path: str = "/", requests: int = 4) -> Counter[str]:
+        """Who answers a client that keeps its cookies in a file, each time by a connection of its own."""
+        file = self.balanced.cloud.directory / jar
+        cookies = ("-b", str(file), "-c", str(file))
+        return Counter(self.ask(path, *cookies)["name"] for _ in range(requests))
+
+
+@pytest.fixture(scope="module")
+def proxied() -> Iterator[Proxied]:
+    with balanced_cloud(len(POOL), hosts=2, gateways=2) as made:
+        proxies = {name: Proxies(made.cloud, name) for name in ("leaf3", "leaf4")}
+        for each in proxies.values():
+            each.start()
+        yield Proxied(made, proxies)
+        for each in proxies.values():
+            each.stop()
+            print(each.log.read_text())
+            assert not each.there(), each.log.read_text()
+
+
+def test_a_cookie_of_the_proxy_brings_a_client_back_to_its_member(proxied: Proxied) -> None:
+    parameters = {"cookie-name": "SERVER", "mode": "insert", "indirect": "", "nocache": ""}
+    with proxied.rule("LbCookie", parameters=parameters):
+        chosen = set()
+        for number in range(6):
+            visits = proxied.visit(f"cookies{number}")
+            assert len(visits) == 1, visits
+            chosen |= set(visits)
+        assert chosen == set(POOL)
+        # Who brings none is spread.
+        assert {proxied.ask()["name"] for _ in range(6)} == set(POOL)
+        headers = proxied.ask("/headers", "-b", str(proxied.balanced.cloud.directory / "cookies0"))
+        assert headers["x-forwarded-for"] == NEAR and "cookie" not in headers
+
+
+def test_a_cookie_of_the_application_does_too(proxied: Proxied) -> None:
+    with proxied.rule("AppCookie", parameters={"cookie-name": "SESSION", "mode": "query-string"}) as rule:
+        chosen = set()
+        for number in range(6):
+            first = proxied.visit(f"session{number}", "/session", 1)
+            assert proxied.visit(f"session{number}", requests=4) == Counter({next(iter(first)): 4})
+            chosen |= set(first)
+        assert chosen == set(POOL)
+        # The next process is told of them by the one before.
+        before = {number: set(proxied.visit(f"session{number}", requests=2)) for number in range(6)}
+        config = proxied.guard()
+        worker = config.workers()
+        proxied.balanced.weigh(rule, {"web1": 5})
+        proxied.balanced.cloud.controller.wait(
+            lambda: config.workers() != worker, "another process to serve", PATIENCE
+        )
+        assert {number: set(proxied.visit(f"session{number}", requests=2)) for number in range(6)} == before
+
+
+def test_what_changes_breaks_no_connection(proxied: Proxied) -> None:
+    balanced = proxied.balanced
+    with proxied.rule("LbCookie", POOL[:2]) as rule:
+        coming = balanced.clients("endless", 80, 4)
+        balanced.assign(rule, "web3")
+        wait_for = partial(balanced.cloud.controller.wait, patience=PATIENCE)
+        wait_for(lambda: proxied.ask()["name"] == "web3", "the new member to be given connections")
+        balanced.weigh(rule, {"web1": 0})
+        balanced.remove(rule, "web2")
+        wait_for(lambda: {proxied.ask()["name"] for _ in range(4)} == {"web3"}, "the others to be given none")
+        # Its guard is killed, and another one takes over what runs.
+        guard = proxied.guard()
+        guard.kill()
+        guard.start()
+        balanced.assign(rule, "web2")
+        wait_for(lambda: proxied.ask()["name"] == "web2", "the member to be given connections again")
+        answered, broken = ended(coming)
+        assert not broken and answered.total() > 100 and set(answered) == set(POOL)
+
+
+#: A member that wants the PROXY protocol, and says whose connection it was told of.
+_ACCEPTING = """
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 5s
+  timeout server 5s
+frontend member
+  bind :8090 accept-proxy
+  http-request return status 200 content-type text/json lf-string '{{"name":"{name}","from":"%[src]"}}'
+"""
+
+
+def test_members_are_told_who_asks_by_the_proxy_protocol(proxied: Proxied) -> None:
+    cloud, more = proxied.balanced.cloud, {"protocol": "tcp-proxy", "privateport": 8090}
+    with ExitStack() as stack:
+        for name in POOL[:2]:
+            file = cloud.directory / f"{name}.cfg"
+            file.write_text(_ACCEPTING.format(name=name))
+            host = proxied.balanced.machines[name].host
+            stack.enter_context(cloud.serving(host, 8090, "haproxy", "-db", "-f", str(file)))
+        rule = stack.enter_context(proxied.balanced.rule(80, POOL[:2], **more))
+        proxied.served(rule)
+        # It was served before it had members.
+        node, url = proxied.balanced.node(INTERNET), f"http://{proxied.balanced.address['ipaddress']}/"
+        asked = ("curl", "-s", "-m", "2", url)
+        cloud.controller.wait(lambda: node.cmd(*asked), "a member to answer", PATIENCE)
+        for source in (NEAR, FAR):
+            said = [proxied.ask("/", "--interface", source) for _ in range(4)]
+            assert {each["name"] for each in said} == set(POOL[:2])
+            assert {each["from"] for each in said} == {source}
+
+
+def test_without_the_cookie_the_switches_serve_it_again(proxied: Proxied) -> None:
+    with proxied.rule("LbCookie") as rule:
+        policies = proxied.call.listLBStickinessPolicies(lbruleid=rule)["stickinesspolicies"]
+        proxied.call.deleteLBStickinessPolicy(id=policies[0]["stickinesspolicy"][0]["id"])
+        proxied.balanced.cloud.wait_objects()
+        assert {proxied.ask()["from"] for _ in range(3)} == {NEAR}
+    proxied.balanced.cloud.controller.wait(
+        lambda: not any(each.there() for each in proxied.proxies.values()), "the proxies to go", PATIENCE
+    )
