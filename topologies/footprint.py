@@ -38,6 +38,8 @@ class Footprint:
         #: Goes before the name of every bridge, so that runs side by side do not meet.
         self.prefix = f"{path.stem}-"
         self.directory = path.with_suffix("")
+        #: The mark of a run within which this one was begun.
+        self._around = os.environ.get(MARK)
         self._interfaces: set[str] = set()
         self._bridges: set[str] = set()
 
@@ -55,7 +57,10 @@ class Footprint:
     def remove(self) -> None:
         """Remove all that was noted: processes, bridges, interfaces, directory, and then the note itself."""
         _remove(self.run, sorted(self._bridges), sorted(self._interfaces), self.directory)
-        os.environ.pop(MARK, None)
+        if os.environ.get(MARK) == self.run:
+            os.environ.pop(MARK)
+            if self._around is not None:
+                os.environ[MARK] = self._around
         self._path.unlink(missing_ok=True)
         self._file.close()
 

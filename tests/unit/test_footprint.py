@@ -29,8 +29,11 @@ time.sleep(1000)
 
 @pytest.fixture(autouse=True)
 def unmarked() -> Iterator[None]:
+    around = os.environ.pop(MARK, None)
     yield
     os.environ.pop(MARK, None)
+    if around is not None:
+        os.environ[MARK] = around
 
 
 def running(pid: int) -> bool:
@@ -68,6 +71,15 @@ def test_a_run_removes_its_processes_and_directory(tmp_path: Path) -> None:
     bystander.kill()
     bystander.wait()
     assert list(tmp_path.iterdir()) == []
+    assert MARK not in os.environ
+
+
+def test_a_run_within_another_gives_its_children_back(tmp_path: Path) -> None:
+    outer = claim(tmp_path)
+    claim(tmp_path).remove()
+    marked = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    outer.remove()
+    assert not running(marked.pid)
     assert MARK not in os.environ
 
 
