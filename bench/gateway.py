@@ -23,8 +23,8 @@ from bench.common import report
 from bench.common.sandbox import inside, start_open_vswitch
 from bench.common.static import bring_up
 from topologies.cloud import Cloud
-from topologies.demo.outside import FAR, open_outside
-from topologies.demo.tenants import ISOLATED, Cloudstack
+from topologies.demo.outside import FAR
+from topologies.demo.tenants import ISOLATED, begin_outside
 from topologies.leaf_spine import INTERNET, LeafSpine
 from topologies.stream import Stream
 
@@ -51,10 +51,7 @@ class Made:
 def made() -> Iterator[Made]:
     """Two gateways, and two machines of one network on the first leaf."""
     with Cloud(partial(LeafSpine, spines=2, leaves=3, hosts=2, gateways=2)) as cloud:
-        cloud.start()
-        open_outside(cloud)
-        cloudstack = Cloudstack(cloud.controller)
-        cloudstack.public_range()
+        cloudstack = begin_outside(cloud)
         tenant = cloudstack.tenant("tenant")
         network = cloudstack.network(tenant, "net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
         machines = [cloudstack.machine(tenant, host, host, ("net", network)) for host in ("h1", "h2")]

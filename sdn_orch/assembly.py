@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import socket
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
@@ -32,6 +31,7 @@ from sdn_orch.northbound.cloudstack.zones import resolvers as zone_resolvers
 from sdn_orch.northbound.machine_data import forget_password
 from sdn_orch.northbound.service import Service
 from sdn_orch.observer import Observer
+from sdn_orch.parts import begin
 from sdn_orch.periodic import Periodic
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, PacketIn
@@ -73,18 +73,16 @@ def assemble(
     guests = answering(service, resolvers.ask)
     observer = Observer(store, reconciler, guests, config)
     with reconciler.expected_first():
-        begin(running, reconciler.start, reconciler.stop)
-        begin(running, resolvers.start, resolvers.stop)
-        begin(running, guests.start, guests.stop)
+        begin(running, reconciler, resolvers, guests)
         vestibule.open(observer)
-        begin(running, observer.start, observer.stop)
+        begin(running, observer)
         # It began first, but ends before those that it tells.
         running.callback(channel.stop)
-        for often in (
+        begin(
+            running,
             Periodic("tally", tally.INTERVAL, reconciler.tally.read),
             Periodic("draining", 1.0, partial(end_drained, service)),
-        ):
-            begin(running, often.start, often.stop)
+        )
         reconciler.settle(_SWITCHES_FIRST)
         # The doors take a third of a second to import, for which no switch need wait.
         from sdn_orch.doors import open_doors
@@ -117,9 +115,3 @@ def answering(service: Service, resolve: Resolve) -> Worker:
 
     worker = Worker(handle, listener.tick)
     return worker
-
-
-def begin(running: ExitStack, begin_it: Callable[[], object], end_it: Callable[[], None]) -> None:
-    """Start one part, and have it stopped when all ends."""
-    begin_it()
-    running.callback(end_it)

@@ -19,6 +19,7 @@ from sdn_orch.northbound.service import Service
 from sdn_orch.northbound.sync.sync import Scope, Sync
 from sdn_orch.northbound.sync.webhook import Webhook
 from sdn_orch.northbound.sync.worker import Worker as SyncWorker
+from sdn_orch.parts import begin
 from sdn_orch.reconcile import Reconciler
 
 
@@ -34,16 +35,11 @@ def open_doors(
     What a new installation lacks is made first.
     """
     admin_keys.write(config, bootstrap(service, admin_keys.read(config)))
-    idle = IdleNetworks(service)
-    idle.start()
-    running.callback(idle.stop)
+    begin(running, IdleNetworks(service))
     sync = syncing(config.cloudstack, service) if config.cloudstack else None
     if sync is not None:
-        sync.start()
-        running.callback(sync.stop)
-    for server in servers(config, service, reconciler, sockets, sync):
-        server.start()
-        running.callback(server.stop)
+        begin(running, sync)
+    begin(running, *servers(config, service, reconciler, sockets, sync))
 
 
 def syncing(named: Cloudstack, service: Service) -> SyncWorker:

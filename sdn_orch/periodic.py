@@ -12,12 +12,15 @@ log = logging.getLogger(__name__)
 class Periodic:
     """Does something every so many seconds, on a thread of its own, from `start` to `stop`.
 
-    What fails is logged, and done again the next time.
+    What fails is logged with the `complaint`, and done again the next time.
     """
 
-    def __init__(self, name: str, interval: float, action: Callable[[], object]) -> None:
+    def __init__(
+        self, name: str, interval: float, action: Callable[[], object], complaint: str | None = None
+    ) -> None:
         self._interval = interval
         self._action = action
+        self._complaint = complaint or f"{name} failed; it is tried again in {interval:g} s"
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -36,4 +39,4 @@ class Periodic:
             try:
                 self._action()
             except Exception:
-                log.exception("%s failed; it is tried again in %g s", self._thread.name, self._interval)
+                log.exception("%s", self._complaint)

@@ -123,9 +123,7 @@ class SwitchLoop:
     def settle(self, deadline: float) -> None:
         """Wait until there is nothing left to do, at most until then by the monotonic clock."""
         with self._condition:
-            self._condition.wait_for(
-                lambda: not (self._notes or self._is_busy), max(0.0, deadline - time.monotonic())
-            )
+            self._condition.wait_for(lambda: self.is_settled, max(0.0, deadline - time.monotonic()))
 
     @property
     def is_settled(self) -> bool:

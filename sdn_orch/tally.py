@@ -1,9 +1,9 @@
 """What balancers' members have had of connections, added up from the flows that count them.
 
 A switch counts for each member the connections that began (MEMBER), and the packets of its connections to it
-and back. A flow's counters end with the flow: it is added anew when the member's address
-or the balancer's gateway is another one. So all are read every now and then and added up. What a flow counted
-between the last reading and its end is lost.
+and back. A flow's counters end with the flow: it is added anew when the member's address or the balancer's
+gateway is another one. So all are read every now and then and added up. What a flow counted between the last
+reading and its end is lost.
 """
 
 from __future__ import annotations

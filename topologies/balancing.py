@@ -16,8 +16,8 @@ from typing import Any
 
 from topologies.cloud import Cloud
 from topologies.demo.machines import Tenanted, bring_up
-from topologies.demo.outside import WEB, answering, open_outside
-from topologies.demo.tenants import ISOLATED, Cloudstack, Tenant
+from topologies.demo.outside import WEB, answering
+from topologies.demo.tenants import ISOLATED, Tenant, begin_outside
 from topologies.leaf_spine import INTERNET, LeafSpine
 
 
@@ -108,10 +108,7 @@ def balanced_cloud(members: int, hosts: int = 2, gateways: int = 2) -> Iterator[
     """Machines `web1`, `web2`… of one network, so many on a leaf, and gateways without machines."""
     leaves = -(-members // hosts) + gateways
     with Cloud(partial(LeafSpine, leaves=leaves, hosts=hosts, gateways=gateways)) as cloud:
-        cloud.start()
-        open_outside(cloud)
-        made = Cloudstack(cloud.controller)
-        made.public_range()
+        made = begin_outside(cloud)
         tenant = made.tenant("red")
         network = made.network(tenant, "net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
         machines = {

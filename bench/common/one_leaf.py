@@ -13,8 +13,7 @@ from mininet.topo import Topo
 from bench.common.static import bring_up
 from topologies.cloud import Cloud
 from topologies.demo.machines import Tenanted
-from topologies.demo.outside import open_outside
-from topologies.demo.tenants import ISOLATED, Cloudstack, Tenant
+from topologies.demo.tenants import ISOLATED, Tenant, begin_outside
 from topologies.leaf_spine import INTERNET
 
 
@@ -41,10 +40,7 @@ class OneLeaf(Tenanted):
 def one_leaf(*addresses: str) -> Iterator[OneLeaf]:
     """With a machine for each of these addresses in 10.1.1.0/24."""
     with Cloud(partial(_Topology, len(addresses))) as cloud:
-        cloud.start()
-        open_outside(cloud)
-        made = Cloudstack(cloud.controller)
-        made.public_range()
+        made = begin_outside(cloud)
         tenant = made.tenant("tenant")
         network = made.network(tenant, "net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
         machines = {

@@ -20,9 +20,10 @@ from sdn_orch.commands.common import (
     show_json,
     table,
 )
+from sdn_orch.intent.traffic import SCTP, TCP, UDP
 
 _COUNTERS = ("connections", "packets in", "bytes in", "packets out", "bytes out", "since")
-_PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
+_PROTOCOLS = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}
 
 
 def balancers(

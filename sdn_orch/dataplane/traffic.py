@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import product
 
@@ -62,17 +62,20 @@ def _transport(rule: TrafficRule, block: tuple[int, int]) -> Fields:
 
 def own_matches(rule: TrafficRule, said: Iterable[TrafficRule], here: Fields) -> Iterator[Match]:
     """The matches of a rule about packets in a place, but for those of others at its priority."""
-    version = 4 if here["eth_type"] == IPV4 else 6
-    known = {Match.of(**here, **fields) for other in said for fields in matches(other, version)}
-    own = {Match.of(**here, **fields): None for fields in matches(rule, version)}
-    return (match for match in own if match not in known)
+    return _own(rule, said, here, lambda fields: fields)
 
 
 def own_origins(rule: TrafficRule, said: Iterable[TrafficRule], here: Fields) -> Iterator[Match]:
     """As `own_matches`, of packets whose connection was begun by one that the rule is about."""
+    return _own(rule, said, here, _origin)
+
+
+def _own(
+    rule: TrafficRule, said: Iterable[TrafficRule], here: Fields, about: Callable[[Fields], Fields]
+) -> Iterator[Match]:
     version = 4 if here["eth_type"] == IPV4 else 6
-    known = {Match.of(**here, **_origin(fields)) for other in said for fields in matches(other, version)}
-    own = {Match.of(**here, **_origin(fields)): None for fields in matches(rule, version)}
+    known = {Match.of(**here, **about(fields)) for other in said for fields in matches(other, version)}
+    own = {Match.of(**here, **about(fields)): None for fields in matches(rule, version)}
     return (match for match in own if match not in known)
 
 

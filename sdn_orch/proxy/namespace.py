@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from sdn_orch.errors import SdnOrchError
 from sdn_orch.northbound.operator.models_proxies import ProxyAnswer
@@ -77,10 +78,7 @@ class Namespace:
             run("ip", "netns", "delete", self.name)
 
     def _is_wired(self) -> bool:
-        return (
-            subprocess.run(["ip", "link", "show", self.port], capture_output=True, check=False).returncode
-            == 0
-        )
+        return Path("/sys/class/net", self.port).exists()
 
 
 def known(bridge: str) -> set[Namespace]:

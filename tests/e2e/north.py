@@ -10,8 +10,8 @@ from typing import Any
 
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine, Tenanted, bring_up
-from topologies.demo.outside import answering, open_outside
-from topologies.demo.tenants import ISOLATED, TIER, Cloudstack, Tenant
+from topologies.demo.outside import answering
+from topologies.demo.tenants import ISOLATED, TIER, Cloudstack, Tenant, begin_outside
 from topologies.leaf_spine import INTERNET, LeafSpine
 
 
@@ -56,10 +56,7 @@ def north_cloud(hosts: Mapping[str, str]) -> Iterator[North]:
     All of them and the internet answer HTTP at port 8080 with their names, and UDP at 9000.
     """
     with Cloud(partial(LeafSpine, leaves=4, hosts=2, gateways=2)) as cloud:
-        cloud.start()
-        open_outside(cloud)
-        made = Cloudstack(cloud.controller)
-        made.public_range()
+        made = begin_outside(cloud)
         red, blue = made.tenant("red"), made.tenant("blue")
         networks = {
             "red-net": made.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64"),

@@ -13,8 +13,8 @@ import pytest
 from tests.e2e.talk import heard, listening, running
 from topologies.cloud import Cloud
 from topologies.demo.machines import take_addresses
-from topologies.demo.outside import FAR, FAR6, add_routes, open_outside
-from topologies.demo.tenants import ISOLATED, Cloudstack, Tenant
+from topologies.demo.outside import FAR, FAR6, add_routes
+from topologies.demo.tenants import ISOLATED, Tenant, begin_outside
 from topologies.leaf_spine import INTERNET, LeafSpine
 
 pytestmark = pytest.mark.mininet
@@ -64,10 +64,7 @@ class Site:
 @pytest.fixture
 def site() -> Iterator[Site]:
     with Cloud(partial(LeafSpine, leaves=2, spines=1, hosts=1, gateways=1)) as cloud:
-        cloud.start()
-        open_outside(cloud)
-        made = Cloudstack(cloud.controller)
-        made.public_range()
+        made = begin_outside(cloud)
         red = made.tenant("red")
         network = made.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64")
         machine = made.machine(red, "h1", "red1", ("red-net", network))

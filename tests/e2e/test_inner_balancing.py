@@ -14,8 +14,8 @@ from tests.e2e.answers import get
 from topologies.balancing import Balanced, ended
 from topologies.cloud import Cloud
 from topologies.demo.machines import bring_up
-from topologies.demo.outside import WEB, answering, open_outside
-from topologies.demo.tenants import TIER, Cloudstack
+from topologies.demo.outside import WEB, answering
+from topologies.demo.tenants import TIER, begin_outside
 from topologies.leaf_spine import LeafSpine
 
 pytestmark = pytest.mark.mininet
@@ -37,10 +37,7 @@ class Tiers(Balanced):
 @pytest.fixture(scope="module")
 def tiers() -> Iterator[Tiers]:
     with Cloud(partial(LeafSpine, leaves=4, hosts=2, gateways=1)) as cloud:
-        cloud.start()
-        open_outside(cloud)
-        made = Cloudstack(cloud.controller)
-        made.public_range()
+        made = begin_outside(cloud)
         tenant = made.tenant("blue")
         vpc = made.vpc(tenant)
         web = made.network(tenant, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)

@@ -15,8 +15,8 @@ from tests.e2e.fabrics import PlainLeafSpine
 from tests.e2e.ping import ask, reach
 from topologies.cloud import Cloud
 from topologies.demo.machines import Tenanted, bring_up
-from topologies.demo.outside import FAR, NEAR, answering, open_outside
-from topologies.demo.tenants import TIER, Cloudstack, Tenant
+from topologies.demo.outside import FAR, NEAR, answering
+from topologies.demo.tenants import TIER, Tenant, begin_outside
 from topologies.leaf_spine import INTERNET
 
 pytestmark = pytest.mark.mininet
@@ -47,10 +47,7 @@ class Plain(Tenanted):
 def plain() -> Iterator[Plain]:
     topology = partial(PlainLeafSpine, spines=2, leaves=2, hosts=1, gateways=1)
     with Cloud(topology) as cloud:
-        cloud.start()
-        open_outside(cloud)
-        made = Cloudstack(cloud.controller)
-        made.public_range()
+        made = begin_outside(cloud)
         red = made.tenant("red")
         vpc = made.vpc(red)
         web = made.network(red, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)

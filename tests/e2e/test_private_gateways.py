@@ -14,8 +14,8 @@ from tests.e2e.answers import get
 from tests.e2e.ping import ask, reach
 from topologies.cloud import Cloud
 from topologies.demo.machines import Tenanted, bring_up
-from topologies.demo.outside import FAR, WEB, answering, open_outside
-from topologies.demo.tenants import TIER, Cloudstack, Tenant
+from topologies.demo.outside import FAR, WEB, answering
+from topologies.demo.tenants import TIER, Cloudstack, Tenant, begin_outside
 from topologies.leaf_spine import INTERNET, OFFICE, LeafSpine
 
 pytestmark = pytest.mark.mininet
@@ -78,13 +78,10 @@ class Private(Tenanted):
 @pytest.fixture(scope="module")
 def private() -> Iterator[Private]:
     with Cloud(partial(LeafSpine, leaves=3, hosts=1, gateways=1, office_vlan=VLAN)) as cloud:
-        cloud.start()
-        open_outside(cloud)
+        made = begin_outside(cloud)
         office = cloud.node(OFFICE)
         office.cmd(f"ip address add {ROUTER}/24 dev {office.defaultIntf()}; ip address add {THERE}/32 dev lo")
         office.cmd(f"ip route add 10.20.0.0/16 via {OURS}")
-        made = Cloudstack(cloud.controller)
-        made.public_range()
         blue = made.tenant("blue")
         vpc = made.vpc(blue)
         web = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=vpc)

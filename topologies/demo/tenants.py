@@ -15,9 +15,10 @@ from typing import Any
 
 import cs
 
+from topologies.cloud import Cloud
 from topologies.controller import Controller
 from topologies.demo.machines import Machine
-from topologies.demo.outside import FIRST, LAST, NEAR, NEAR6, NETMASK, PREFIX6
+from topologies.demo.outside import FIRST, LAST, NEAR, NEAR6, NETMASK, PREFIX6, open_outside
 
 #: Offerings that every CloudStack has.
 ISOLATED = "DefaultIsolatedNetworkOfferingWithSourceNatService"
@@ -157,6 +158,15 @@ class Cloudstack:
             ipv4=nic["ipaddress"],
             ipv6=nic.get("ip6address"),
         )
+
+
+def begin_outside(cloud: Cloud) -> Cloudstack:
+    """Start a cloud with an outside, where tenants get public addresses."""
+    cloud.start()
+    open_outside(cloud)
+    made = Cloudstack(cloud.controller)
+    made.public_range()
+    return made
 
 
 def make_tenants(controller: Controller, hosts: Sequence[str]) -> list[Machine]:

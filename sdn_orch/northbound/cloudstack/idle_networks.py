@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from datetime import timedelta
 from functools import partial
 
@@ -12,32 +11,22 @@ from sdn_orch.northbound.cloudstack import settings
 from sdn_orch.northbound.cloudstack.implementing import is_due, shut_down
 from sdn_orch.northbound.cloudstack.model import NetworkDetails
 from sdn_orch.northbound.service import Service, Transaction
+from sdn_orch.periodic import Periodic
 
 log = logging.getLogger(__name__)
 
 
-class IdleNetworks:
+class IdleNetworks(Periodic):
     """Shuts down the networks of a service that are idle for too long, on a thread of its own.
 
     It looks at the service's clock every `look` seconds: so soon another interval is heeded.
     """
 
     def __init__(self, service: Service, look: float = 1.0) -> None:
+        complaint = "idle networks were not shut down; they will be with the next sweep"
+        super().__init__("idle-networks", look, self.tick, complaint)
         self._service = service
-        self._look = look
         self._swept = service.now
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="idle-networks", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
 
     def tick(self) -> None:
         """To be called every now and then: sweep if it is time."""
@@ -54,13 +43,6 @@ class IdleNetworks:
                 network = self._service.write(partial(_collect, known.id))
                 if network is not None:
                     log.info("network %s (%s) was idle and is shut down", network.name, network.id)
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._look):
-            try:
-                self.tick()
-            except Exception:
-                log.exception("idle networks were not shut down; they will be with the next sweep")
 
 
 def _collect(id: str, transaction: Transaction) -> Network | None:

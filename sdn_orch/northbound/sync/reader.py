@@ -45,10 +45,8 @@ class Reader:
         place = {"zoneid": found.zones[0].id} if zone else {}
         found.networks = self._list("listNetworks", rows.Network, **_ALL, **place)
         found.vpcs = self._list("listVPCs", rows.Vpc, **_ALL, **place)
-        found.machines = self._list(
-            "listVirtualMachines", rows.Machine, **_ALL, **place, details="nics,servoff"
-        )
-        found.addresses = self._list("listPublicIpAddresses", rows.Address, **_ALL, **place)
+        found.machines = self._machines(**place)
+        found.addresses = self._addresses(**place)
         self._rules(found, _ALL)
         found.acl_items = self._list("listNetworkACLs", rows.AclItem, **_ALL)
         self._balancers(found, _ALL | place)
@@ -65,10 +63,8 @@ class Reader:
         if vpc is not None:
             self._vpc(found, vpc)
             return found
-        found.machines = self._list(
-            "listVirtualMachines", rows.Machine, **_ALL, networkid=id, details="nics,servoff"
-        )
-        found.addresses = self._list("listPublicIpAddresses", rows.Address, **_ALL, associatednetworkid=id)
+        found.machines = self._machines(networkid=id)
+        found.addresses = self._addresses(associatednetworkid=id)
         self._of_network(found, id)
         return found
 
@@ -99,14 +95,18 @@ class Reader:
         if not found.vpcs:
             return
         found.networks = self._list("listNetworks", rows.Network, **_ALL, vpcid=id)
-        found.machines = self._list(
-            "listVirtualMachines", rows.Machine, **_ALL, vpcid=id, details="nics,servoff"
-        )
-        found.addresses = self._list("listPublicIpAddresses", rows.Address, **_ALL, vpcid=id)
+        found.machines = self._machines(vpcid=id)
+        found.addresses = self._addresses(vpcid=id)
         for tier in found.networks:
             self._of_network(found, tier.id)
         for list_id in dict.fromkeys(tier.aclid for tier in found.networks if tier.aclid):
             found.acl_items += self._list("listNetworkACLs", rows.AclItem, **_ALL, aclid=list_id)
+
+    def _machines(self, **place: str) -> list[rows.Machine]:
+        return self._list("listVirtualMachines", rows.Machine, **_ALL, **place, details="nics,servoff")
+
+    def _addresses(self, **place: str) -> list[rows.Address]:
+        return self._list("listPublicIpAddresses", rows.Address, **_ALL, **place)
 
     def _of_network(self, found: Rows, id: str) -> None:
         self._rules(found, _ALL | {"networkid": id})

@@ -83,7 +83,7 @@ class Worker:
         return self._stopped or bool(self._events) or self._pause() <= 0
 
     def _pause(self) -> float:
-        return max(0.0, min(self._due, *self._groups.values(), self._due) - time.monotonic())
+        return max(0.0, min((self._due, *self._groups.values())) - time.monotonic())
 
     def _turn(self) -> None:
         with self._changed:

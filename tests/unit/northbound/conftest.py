@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.balancing import address
 from tests.cloudstack import Client, Cloud
 
 
@@ -20,3 +21,16 @@ def red(cloud: Cloud) -> Client:
 @pytest.fixture
 def blue(cloud: Cloud) -> Client:
     return cloud.account("blue")
+
+
+@pytest.fixture
+def net(cloud: Cloud, red: Client) -> str:
+    """A network of red's."""
+    id: str = cloud.network(red, "net")["id"]
+    return id
+
+
+@pytest.fixture
+def ip(red: Client, net: str) -> str:
+    """A public address of it, in a cloud that has some."""
+    return address(red, networkid=net)

@@ -35,17 +35,6 @@ def cloud() -> Cloud:
 
 
 @pytest.fixture
-def net(cloud: Cloud, red: Client) -> str:
-    id: str = cloud.network(red, "net")["id"]
-    return id
-
-
-@pytest.fixture
-def ip(red: Client, net: str) -> str:
-    return address(red, networkid=net)
-
-
-@pytest.fixture
 def lb(red: Client, ip: str) -> str:
     return rule(red, ip)
 

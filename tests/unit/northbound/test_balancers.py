@@ -25,17 +25,6 @@ def cloud() -> Cloud:
     return cloud
 
 
-@pytest.fixture
-def net(cloud: Cloud, red: Client) -> str:
-    id: str = cloud.network(red, "net")["id"]
-    return id
-
-
-@pytest.fixture
-def ip(red: Client, net: str) -> str:
-    return address(red, networkid=net)
-
-
 def instances(client: Client, id: str, **more: object) -> list[str]:
     shown = client.call("listLoadBalancerRuleInstances", id=id, **more)
     return [each["name"] for each in shown.get("loadbalancerruleinstance", [])]

@@ -23,17 +23,6 @@ def cloud() -> Cloud:
     return cloud
 
 
-@pytest.fixture
-def net(cloud: Cloud, red: Client) -> str:
-    id: str = cloud.network(red, "net")["id"]
-    return id
-
-
-@pytest.fixture
-def ip(red: Client, net: str) -> str:
-    return address(red, networkid=net)
-
-
 def proxy(cloud: Cloud, balancer: str) -> Nic | None:
     """The NIC of its proxy."""
     return proxy_of(cloud.snapshot, cloud.snapshot.need(Balancer, balancer))
