@@ -31,6 +31,9 @@ class Collection:
     #: Field name -> value -> records, of the fields that anybody has looked up by, see `index`.
     indexes: dict[str, Table[object, Group]]
     last_number: int
+    #: The fields that anybody has looked up by, here or in any collection that is some changes away: what is
+    #: looked up where a change is tried, and then forgotten, is looked up again where the next one is.
+    asked: set[str] = dataclasses.field(default_factory=set, compare=False)
 
     @classmethod
     def of(cls, kind: type[Record], records: Sequence[Record] = (), last_number: int = 0) -> Collection:
@@ -52,6 +55,7 @@ class Collection:
         start switches wait for all that is made, and some are only needed by whoever changes something."""
         found = self.indexes.get(field)
         if found is None:
+            self.asked.add(field)
             grouped = _grouped(field, tuple(self.by_number.values()))
             found = Table({value: _group(records) for value, records in grouped.items()})
             self.indexes[field] = found
@@ -94,6 +98,7 @@ class Collection:
             self.by_number.put(record.number, record),
             self._reindexed(old, record),
             last_number,
+            self.asked,
         )
 
     def drop(self, id: str) -> Collection:
@@ -131,8 +136,9 @@ class Collection:
             raise Invalid(f"{who} {record.number} is that of {bearer.id}")
 
     def _reindexed(self, old: Record | None, new: Record | None) -> dict[str, Table[object, Group]]:
-        indexes = dict(self.indexes)
-        for field, index in indexes.items():
+        indexes: dict[str, Table[object, Group]] = {}
+        for field in tuple(self.asked):
+            index = self.index(field)
             left = members(getattr(old, field)) if old is not None else ()
             entered = members(getattr(new, field)) if new is not None else ()
             for value in left:
