@@ -12,6 +12,8 @@ import typer
 from sdn_orch import log
 from sdn_orch.commands.common import REFUSED, WRONG, fail
 
+_HERE = ("127.0.0.1", "::1", "localhost")
+
 ControllerOption = Annotated[
     str, typer.Option("--controller", metavar="URL", help="Where the controller's API listens.")
 ]
@@ -51,6 +53,9 @@ def proxy(
     log.configure("info", "human")
     if lacking := missing():
         fail(REFUSED, f"not installed: {', '.join(lacking)}")
+    url = httpx.URL(controller)
+    if url.scheme != "https" and url.host not in _HERE:
+        fail(WRONG, f"{controller}: private keys come from there: they leave a machine by https only")
     try:
         secret = token.read_text().strip()
     except OSError as error:

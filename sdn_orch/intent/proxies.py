@@ -28,6 +28,11 @@ def has_cookies(snapshot: Snapshot, balancer: Balancer) -> bool:
     return any(each.affinity in _COOKIES for each in snapshot.where(Stickiness, "balancer_id", balancer.id))
 
 
+def speaks_http(snapshot: Snapshot, balancer: Balancer) -> bool:
+    """Whether its proxy understands connections as HTTP. What is behind TLS is, as for CloudStack."""
+    return balancer.tls or has_cookies(snapshot, balancer)
+
+
 def proxy_of(snapshot: Snapshot, balancer: Balancer) -> Nic | None:
     """The NIC of its proxy, for one that needs it and has it."""
     return snapshot.first(Nic, "balancer_id", balancer.id) if needs_proxy(snapshot, balancer) else None
@@ -54,8 +59,8 @@ def proxy_obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
 def _obstacles(snapshot: Snapshot, balancer: Balancer) -> Iterator[str]:
     if balancer.protocol != TCP:
         yield "cookies are HTTP's, which TCP carries"
-    if balancer.tls:
-        yield "TLS is not ended yet"
+    if balancer.tls and balancer.certificate_id is None:
+        yield "it has no certificate to show to clients"
     for policy in snapshot.where(Stickiness, "balancer_id", balancer.id):
         if policy.affinity is Affinity.APPLICATION_COOKIE and "prefix" in dict(policy.options):
             yield "the application's cookie must have its whole name: prefixes are not looked for"

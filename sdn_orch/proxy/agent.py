@@ -8,17 +8,18 @@ from pathlib import Path
 from threading import Event
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from sdn_orch.errors import SdnOrchError
 from sdn_orch.northbound.operator.models_proxies import ProxyAnswer
-from sdn_orch.proxy.configuration import configuration, remembers
+from sdn_orch.proxy.configuration import certificate_file, configuration, remembers
 from sdn_orch.proxy.haproxy import Haproxy
 from sdn_orch.proxy.namespace import Namespace, datapath_id, known
 
 log = logging.getLogger(__name__)
 
-_ANSWER = TypeAdapter(list[ProxyAnswer])
+#: What is wrong with an answer is said without a word of it: there are private keys in it.
+_ANSWER = TypeAdapter(list[ProxyAnswer], config=ConfigDict(hide_input_in_errors=True))
 
 
 class Agent:
@@ -86,8 +87,10 @@ class Agent:
             self._plugged.discard(namespace)
             namespace.unplug()
             namespace.make(proxy)
-        told = configuration(proxy, self._directory / namespace.name)
-        haproxy.bring(told, remembers=remembers(proxy))
+        directory, files = self._directory / namespace.name, {}
+        if proxy.certificate is not None:
+            files[certificate_file(proxy.certificate, directory)] = proxy.certificate
+        haproxy.bring(configuration(proxy, directory), files, remembers=remembers(proxy))
         if namespace not in self._plugged:
             namespace.plug(proxy)
             self._plugged.add(namespace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from sdn_orch.errors import Invalid
@@ -23,7 +24,12 @@ _CLIENTS, _COOKIE = 200 * 1024, 52
 
 def configuration(proxy: ProxyAnswer, directory: Path) -> str:
     """The file for a proxy whose sockets are in a directory. Raises Invalid for what cannot be said in it."""
-    return "\n".join([*_common(proxy, directory), *_front(proxy), *_back(proxy), ""])
+    return "\n".join([*_common(proxy, directory), *_front(proxy, directory), *_back(proxy), ""])
+
+
+def certificate_file(certificate: str, directory: Path) -> Path:
+    """Where a certificate with its private key is; another one is elsewhere."""
+    return directory / f"{sha256(certificate.encode()).hexdigest()[:32]}.pem"
 
 
 def remembers(proxy: ProxyAnswer) -> bool:
@@ -40,6 +46,8 @@ def _common(proxy: ProxyAnswer, directory: Path) -> Iterator[str]:
     yield f"  stats socket {_quoted(str(directory / 'admin.sock'))} mode 600 level admin expose-fd listeners"
     # Connections that stand when the configuration changes may stand so much longer.
     yield "  hard-stop-after 1h"
+    if proxy.certificate is not None:
+        yield "  ssl-default-bind-options ssl-min-ver TLSv1.2"
     yield "defaults"
     yield f"  mode {'http' if proxy.http else 'tcp'}"
     yield "  timeout connect 5s"
@@ -55,11 +63,20 @@ def _common(proxy: ProxyAnswer, directory: Path) -> Iterator[str]:
         yield f"  peer {_PEER} 127.0.0.1:1023"
 
 
-def _front(proxy: ProxyAnswer) -> Iterator[str]:
+def _front(proxy: ProxyAnswer, directory: Path) -> Iterator[str]:
     first, last = proxy.ports
     ports = str(first) if first == last else f"{first}-{last}"
     yield "frontend public"
-    yield f"  bind {proxy.address.partition('/')[0]}:{ports}"
+    words = ["  bind", f"{proxy.address.partition('/')[0]}:{ports}"]
+    if proxy.certificate is not None:
+        words += ["ssl", "crt", _quoted(str(certificate_file(proxy.certificate, directory)))]
+        words += ["alpn", "h2,http/1.1"]
+    yield " ".join(words)
+    if proxy.http:
+        # Whatever clients say of themselves: members may rely on it.
+        yield "  http-request del-header X-Forwarded-For"
+        scheme = "http" if proxy.certificate is None else "https"
+        yield f"  http-request set-header X-Forwarded-Proto {scheme}"
     yield "  default_backend members"
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from sdn_orch.proxy.namespace import Failed, run
@@ -29,8 +30,8 @@ class Haproxy:
         self._file = directory / "haproxy.cfg"
         self._pid_file = directory / "haproxy.pid"
 
-    def bring(self, configuration: str, *, remembers: bool) -> None:
-        """Have it run with this configuration; connections that stand go on.
+    def bring(self, configuration: str, files: Mapping[Path, str], *, remembers: bool) -> None:
+        """Have it run with this configuration and the files that it names; connections that stand go on.
 
         One that has only begun, or has just had another one, keeps its configuration for a while: call again.
         Raises Failed, and then it is as it was.
@@ -42,8 +43,9 @@ class Haproxy:
             return
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = self._file.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_text(configuration)
+        for path, text in {**files, fresh: configuration}.items():
+            path.touch(mode=0o600)
+            path.write_text(text)
         _haproxy("haproxy", "-c", "-q", "-f", str(fresh))
         fresh.rename(self._file)
         if pid is not None:
@@ -51,6 +53,8 @@ class Haproxy:
         else:
             program = ("haproxy", "-W", "-D", "-p", str(self._pid_file), "-f", str(self._file))
             _haproxy("ip", "netns", "exec", self._namespace, *program)
+        for path in set(self._directory.glob("*.pem")) - files.keys():
+            path.unlink()
 
     @property
     def pid(self) -> int | None:

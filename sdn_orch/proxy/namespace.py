@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from sdn_orch.errors import SdnOrchError
 from sdn_orch.northbound.operator.models_proxies import ProxyAnswer
 
-#: Of the identifiers of NICs, as much as fits into the name of a network interface.
-_DIGITS = 12
+#: Of a hash of bridge and NIC, as much as fits into the name of a network interface.
+_BYTES = 6
 _INSIDE = "eth0"
 #: Marks the ports that are ours, in Open vSwitch.
 _MARK = "sdn-orch-proxy"
@@ -31,7 +32,7 @@ class Namespace:
     @classmethod
     def of(cls, bridge: str, nic: str) -> Namespace:
         """That of the NIC with this id."""
-        return cls(bridge, nic.replace("-", "")[:_DIGITS])
+        return cls(bridge, blake2b(f"{bridge} {nic}".encode(), digest_size=_BYTES).hexdigest())
 
     @property
     def name(self) -> str:

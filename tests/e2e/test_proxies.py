@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -44,7 +47,7 @@ class Proxied:
 
     def home(self) -> str:
         """The gateway at which the address lives."""
-        return self.balanced.cloud.home(self.balanced.address["ipaddress"])
+        return self.balanced.cloud.home(self.address)
 
     def guard(self) -> Proxies:
         """What runs the proxies there."""
@@ -74,10 +77,19 @@ class Proxied:
             self.served(rule)
             yield rule
 
-    def ask(self, path: str = "/", *words: str) -> Any:
-        """What somebody outside gets."""
-        url = f"http://{self.balanced.address['ipaddress']}{path}"
-        return json.loads(self.balanced.node(INTERNET).cmd("curl", "-s", "-m", "10", *words, url))
+    @property
+    def address(self) -> str:
+        """What clients ask."""
+        return str(self.balanced.address["ipaddress"])
+
+    def said(self, path: str = "/", *words: str, scheme: str = "http") -> str:
+        """What somebody outside gets; empty if that is nothing."""
+        url = f"{scheme}://{self.address}{path}"
+        return str(self.balanced.node(INTERNET).cmd("curl", "-s", "-m", "10", *words, url))
+
+    def ask(self, path: str = "/", *words: str, scheme: str = "http") -> Any:
+        """What somebody outside is answered."""
+        return json.loads(self.said(path, *words, scheme=scheme))
 
     def visit(self, jar: str, path: str = "/", requests: int = 4) -> Counter[str]:
         """Who answers a client that keeps its cookies in a file, each time by a connection of its own."""
@@ -177,13 +189,57 @@ def test_members_are_told_who_asks_by_the_proxy_protocol(proxied: Proxied) -> No
         rule = stack.enter_context(proxied.balanced.rule(80, POOL[:2], **more))
         proxied.served(rule)
         # It was served before it had members.
-        node, url = proxied.balanced.node(INTERNET), f"http://{proxied.balanced.address['ipaddress']}/"
-        asked = ("curl", "-s", "-m", "2", url)
-        cloud.controller.wait(lambda: node.cmd(*asked), "a member to answer", PATIENCE)
+        cloud.controller.wait(proxied.said, "a member to answer", PATIENCE)
         for source in (NEAR, FAR):
             said = [proxied.ask("/", "--interface", source) for _ in range(4)]
             assert {each["name"] for each in said} == set(POOL[:2])
             assert {each["from"] for each in said} == {source}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A certificate as a tenant has uploaded it, and what of its private key must be seen nowhere."""
+
+    id: str
+    file: Path
+    secret: str
+
+
+def certificate(proxied: Proxied, name: str) -> Shown:
+    """One for the address."""
+    directory = proxied.balanced.cloud.directory
+    key, file = directory / f"{name}.key", directory / f"{name}.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+    words += ["-addext", f"subjectAltName=IP:{proxied.address}", "-keyout", str(key), "-out", str(file)]
+    subprocess.run(words, check=True, capture_output=True)
+    text = key.read_text()
+    made = proxied.call.uploadSslCert(name=name, certificate=file.read_text(), privatekey=text)
+    # What encodings of a request leave as it is.
+    secret = max(re.findall(r"[A-Za-z0-9]+", "".join(text.splitlines()[2:-2])), key=len)
+    return Shown(made["sslcert"]["id"], file, secret)
+
+
+def test_clients_speak_tls_and_members_do_not(proxied: Proxied) -> None:
+    call, controller = proxied.call, proxied.balanced.cloud.controller
+    certificates = [certificate(proxied, name) for name in ("first", "second")]
+    with proxied.balanced.rule(443, POOL, protocol="ssl") as rule:
+        assert proxied.state(rule) == "Add"
+        for each in certificates:
+            call.assignCertToLoadBalancer(lbruleid=rule, certid=each.id, forced=True)
+            proxied.served(rule)
+            forged = ("-H", "X-Forwarded-For: 192.0.2.1", "-H", "X-Forwarded-Proto: x")
+            told = ("--cacert", str(each.file), *forged)
+            shown = partial(proxied.said, "/", *told, scheme="https")
+            controller.wait(shown, f"{each.file.name} to be shown", PATIENCE)
+            headers = proxied.ask("/headers", *told, scheme="https")
+            assert (headers["x-forwarded-proto"], headers["x-forwarded-for"]) == ("https", NEAR)
+            assert {json.loads(shown())["name"] for _ in range(6)} == set(POOL)
+        call.removeCertFromLoadBalancer(lbruleid=rule)
+        brief = partial(proxied.said, "/", *told, "-m", "2", scheme="https")
+        controller.wait(lambda: not brief(), "nothing to be shown any more", PATIENCE)
+        assert proxied.state(rule) == "Add"
+    logs = [log.read_text() for log in (controller.log, *(each.log for each in proxied.proxies.values()))]
+    assert not any(each.secret in log or "PRIVATE KEY" in log for each in certificates for log in logs)
 
 
 def test_without_the_cookie_the_switches_serve_it_again(proxied: Proxied) -> None:

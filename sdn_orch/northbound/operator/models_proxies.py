@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from sdn_orch.intent.balancers import Affinity, Algorithm
 from sdn_orch.northbound.operator.models import Model
 
@@ -47,6 +49,8 @@ class ProxyAnswer(Model):
     algorithm: Algorithm
     http: bool
     """Whether connections are understood as HTTP."""
+    certificate: str | None = Field(repr=False)
+    """What clients of TLS are shown, with its chain and its private key, PEM; None: they speak none."""
     proxy_protocol: bool
     """Whether members are told the client's address by the PROXY protocol."""
     stickiness: StickinessAnswer | None

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from hashlib import blake2b
 
 from sdn_orch.dataplane.world import World
-from sdn_orch.intent.balancers import Balancer, Member, Stickiness
+from sdn_orch.intent.balancers import Balancer, Certificate, Member, Stickiness
 from sdn_orch.intent.balancing import obstacle, takers
 from sdn_orch.intent.gateways import router_id
 from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Network, Nic, Switch
-from sdn_orch.intent.proxies import has_cookies, proxy_of
+from sdn_orch.intent.proxies import proxy_of, speaks_http
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.operator.models_proxies import ProxyAnswer, ServerAnswer, StickinessAnswer
+from sdn_orch.vault import Vault
 
 
-def proxies(world: World, switch: Switch) -> Iterator[ProxyAnswer]:
+def proxies(world: World, switch: Switch, vault: Vault) -> Iterator[ProxyAnswer]:
     """Those of the balancers whose addresses live on this gateway, in a fixed order."""
     snapshot = world.snapshot
     for balancer in snapshot.all(Balancer):
@@ -26,10 +27,10 @@ def proxies(world: World, switch: Switch) -> Iterator[ProxyAnswer]:
         network = snapshot.need(Network, balancer.network_id)
         gateway = world.gateway_of(router_id(network))
         if gateway is not None and gateway.id == switch.id:
-            yield _proxy(snapshot, balancer, nic, network)
+            yield _proxy(snapshot, balancer, nic, network, vault)
 
 
-def _proxy(snapshot: Snapshot, balancer: Balancer, nic: Nic, network: Network) -> ProxyAnswer:
+def _proxy(snapshot: Snapshot, balancer: Balancer, nic: Nic, network: Network, vault: Vault) -> ProxyAnswer:
     prefix = network.ipv4.prefixlen if network.ipv4 else 32
     policy = snapshot.first(Stickiness, "balancer_id", balancer.id)
     return ProxyAnswer(
@@ -42,11 +43,20 @@ def _proxy(snapshot: Snapshot, balancer: Balancer, nic: Nic, network: Network) -
         name=balancer.name,
         ports=list(balancer.guest_ports),
         algorithm=balancer.algorithm,
-        http=has_cookies(snapshot, balancer),
+        http=speaks_http(snapshot, balancer),
+        certificate=_certificate(snapshot, balancer, vault),
         proxy_protocol=balancer.proxy_protocol,
         stickiness=_stickiness(policy) if policy else None,
         servers=list(_servers(snapshot, balancer)),
     )
+
+
+def _certificate(snapshot: Snapshot, balancer: Balancer, vault: Vault) -> str | None:
+    if not balancer.tls:
+        return None
+    found = snapshot.need(Certificate, balancer.certificate_id or "")
+    private_key = vault.unseal(found.id, "private_key", found.private_key).decode()
+    return "\n".join(part.strip() for part in (found.certificate, found.chain, private_key) if part) + "\n"
 
 
 def _stickiness(policy: Stickiness) -> StickinessAnswer:

@@ -263,7 +263,8 @@ def put_member(asked: Asked) -> Any:
 def list_proxies(asked: Asked) -> Any:
     """All those that are to run on the host of this gateway now."""
     world = asked.view.world()
-    return list(proxies.proxies(world, find_switch(world.snapshot, asked.path["switch"])))
+    switch = find_switch(world.snapshot, asked.path["switch"])
+    return list(proxies.proxies(world, switch, asked.service.vault))
 
 
 @writes(

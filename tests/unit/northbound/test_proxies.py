@@ -9,7 +9,7 @@ from sdn_orch.intent.balancing import obstacle
 from sdn_orch.intent.model import Account, Nic
 from sdn_orch.intent.proxies import proxy_of
 from sdn_orch.northbound import pool
-from tests.balancing import address, inner, internal_tier, refused, rule
+from tests.balancing import address, certificate, inner, internal_tier, refused, rule
 from tests.cloudstack import Client, Cloud
 from tests.contract.everything import public_range
 
@@ -64,6 +64,19 @@ def test_the_protocol_decides_too(cloud: Cloud, red: Client, ip: str) -> None:
     check_gone(cloud, nic)
     red.job("updateLoadBalancerRule", id=lb, protocol="tcp-proxy")
     assert proxy(cloud, lb) is not None
+
+
+def test_tls_is_ended_where_there_is_a_certificate(cloud: Cloud, red: Client, ip: str) -> None:
+    lb = rule(red, ip, protocol="ssl")
+
+    def refusal() -> str | None:
+        return obstacle(cloud.snapshot, cloud.snapshot.need(Balancer, lb))
+
+    assert proxy(cloud, lb) is not None and refusal() == "it has no certificate to show to clients"
+    red.job("assignCertToLoadBalancer", lbruleid=lb, certid=certificate(red))
+    assert refusal() is None
+    red.job("removeCertFromLoadBalancer", lbruleid=lb)
+    assert refusal() == "it has no certificate to show to clients"
 
 
 @pytest.mark.parametrize("ending", ["rule", "address", "network", "account"])

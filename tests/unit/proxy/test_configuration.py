@@ -16,7 +16,7 @@ SERVER = ServerAnswer(name="one", address="10.1.1.2", port=8080, weight=1, faili
 PROXY = ProxyAnswer(
     nic="nic", mac="02:5d:0a:01:01:09", address="10.1.1.9/24", gateway="10.1.1.1", mtu=1500,
     balancer="balancer", name="web", ports=[8080, 8080], algorithm=Algorithm.ROUND_ROBIN, http=True,
-    proxy_protocol=False, stickiness=None,
+    certificate=None, proxy_protocol=False, stickiness=None,
     servers=[SERVER, SERVER.model_copy(update={"name": "two", "address": "10.1.1.3", "weight": 0})],
 )  # fmt: skip
 
@@ -75,6 +75,22 @@ def test_servers_have_names_in_cookies_only() -> None:
     lines = told(stickiness=sticky(Affinity.COOKIE))
     assert "server one 10.1.1.2:8080 weight 1 cookie one" in lines
     assert not any("cookie" in line for line in told(stickiness=sticky(Affinity.SOURCE)))
+
+
+def test_clients_that_speak_tls_are_shown_the_certificate_and_members_told_so() -> None:
+    lines = told(certificate="secret")
+    (bind,) = [line for line in lines if line.startswith("bind")]
+    assert bind.startswith("bind 10.1.1.9:8080 ssl crt '/run/x/") and "secret" not in "".join(lines)
+    assert told(certificate="another") != lines
+    assert "http-request set-header X-Forwarded-Proto https" in lines
+    assert "http-request set-header X-Forwarded-Proto http" in told()
+    assert "secret" not in repr(PROXY.model_copy(update={"certificate": "secret"}))
+
+
+def test_what_is_not_http_is_passed_on_as_it_is() -> None:
+    lines = told(http=False, proxy_protocol=True)
+    assert "mode tcp" in lines and not any("http-request" in line for line in lines)
+    assert "server one 10.1.1.2:8080 weight 1 send-proxy" in lines
 
 
 @pytest.mark.parametrize("name", ["a'b", "a\nserver evil 192.0.2.1:80", "a\x7f"])
