@@ -28,10 +28,10 @@ _ECHOES = frozenset(
     ((ICMP, ECHO_REQUEST), (ICMP, ECHO_REPLY), (ICMPV6, ECHO_REQUEST_6), (ICMPV6, ECHO_REPLY_6))
 )
 _PORTS = {TCP: "tcp", UDP: "udp"}
-#: Fields of the packet that began a connection, as it was before any translation; and the connection's mark.
+#: Fields of the packet that began a connection, as it was before any translation; its mark and its label.
 OF_CONNECTION = (
     *("ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_ipv6_src", "ct_ipv6_dst"),
-    *("ct_tp_src", "ct_tp_dst", "ct_mark"),
+    *("ct_tp_src", "ct_tp_dst", "ct_mark", "ct_label"),
 )
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 
@@ -95,7 +95,8 @@ class Connections:
             # Open vSwitch takes fragments together; here each goes by itself.
             if not action.commit or fields.get("ip_frag") == LATER_FRAGMENT:
                 return Found(state, _said(fields))
-            known = self._commit(zone, action.to, key, {**_said(fields), "ct_mark": action.mark})
+            known_by = {"ct_mark": action.mark, "ct_label": action.label}
+            known = self._commit(zone, action.to, key, {**_said(fields), **known_by})
         is_answer = key == known.answer and key != known.origin
         known.answered |= is_answer
         state &= ~ConnectionState.NEW
@@ -148,7 +149,7 @@ def tuple_of(fields: Mapping[str, int], payload: bytes) -> Tuple | None:
 
 
 def _said(fields: Mapping[str, int]) -> dict[str, int]:
-    """What a packet that begins a connection is, but for the mark; of ICMP the ports are type and code."""
+    """What a packet that begins a connection is; of ICMP the ports are type and code."""
     version, protocol = 4 if "ipv4_src" in fields else 6, fields["ip_proto"]
     prefix = "ct_nw" if version == 4 else "ct_ipv6"
     name = _PORTS.get(protocol)

@@ -146,9 +146,13 @@ METADATA = (NETWORK, ROUTER, TURNED, JUDGED, RESERVED, REASON)
 
 #: Registers: the zone of the place whose packet it is, and the rules that it stands under.
 ZONE, POLICY = "reg1", "reg2"
+#: The bit of POLICY of those whose every packet is judged, not only one that begins a connection.
+POLICY_JUDGES_ALL = 1 << 31
 #: Which balancer a packet is for, and in its lower bits which of the balancer's slots its connection has;
 #: from MEMBER on the mark of its member, which is that of the connection too.
 BALANCED, SLOT_BITS = "reg3", 10
+#: In the label of a connection that a forwarded port gave to a machine.
+FORWARDED = 1 << 48
 
 #: The bit of a public network's number in NETWORK; tenants' networks' numbers stay below it.
 PUBLIC_BIT = 0x400000
@@ -181,6 +185,11 @@ class GroupKind(IntEnum):
     EQUAL_COST = 6
     #: Spreads what begins a connection over slots, by a hash of its addresses and ports; its number is 0.
     SLOTS = 7
+
+
+def forwarded_label(guest: int, port: int | None) -> int:
+    """The label of connections that a forwarded port gave to an address; None: there to the same port."""
+    return FORWARDED | guest << 16 | (port or 0)
 
 
 def group_number(kind: GroupKind, number: int) -> int:
@@ -276,16 +285,18 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.FROM_STATE,
             "from_port: what belongs to a connection that was let through goes on, what begins one is "
-            "judged by the rules.",
+            "judged by the rules. Where a network cuts connections every packet is, as the one that began "
+            "its connection would be now.",
             (Table.FROM_RULES, Table.ANSWER),
-            {"invalid": 800, "known": 700, "later fragment": 600, "new": 500},
+            {"invalid": 800, "known": 700, "later fragment": 600, "judged": 550, "new": 500},
         ),
         Stage(
             Table.FROM_RULES,
             "from_port: egress rules. The priority of a list's item is 65536 less its position; without any "
             "rule everything may leave. What may leave is a known connection from then on. An item with many "
             "prefixes and many blocks of ports is a conjunction: a flow for each of them, not for each pair. "
-            "What a security group opens to another one is, too.",
+            "What a security group opens to another one is, too. Where a network cuts connections, ingress "
+            "rules are here as well, about answers to what they let in.",
             (Table.ANSWER,),
             {},
             range(65_536),
@@ -367,10 +378,11 @@ STAGES: dict[Table, Stage] = {
             Table.SOURCE_NAT,
             "Under which address? A NIC with static NAT under its own, all others of a router under that of "
             "its source NAT; IPv6 under its own. New connections become known. What belongs to one of a "
-            "balancer's goes on as long as that has its member, and is counted.",
+            "balancer's goes on as long as that has its member, and is counted; to one of a forwarded port, "
+            "where the network cuts connections, as long as that leads to the same machine and port.",
             (Table.UPLINK,),
             {"known private": 900, "new private": 800, "new static": 700, "static": 600, "balanced": 550}
-            | {"known": 500, "new announcing": 450, "new": 400},
+            | {"forwarded": 540, "cut": 530, "known": 500, "new announcing": 450, "new": 400},
         ),
         Stage(
             Table.UPLINK,
@@ -412,11 +424,13 @@ STAGES: dict[Table, Stage] = {
             Table.DESTINATION_NAT,
             "Whom is it for? Forwarded ports have their NICs, and an address with static NAT has one; what "
             "is for a balancer gets one of its slots; a ping of any other address is answered. IPv6 has its "
-            "destination already. New connections become known. What belongs to one of a balancer's is as in "
-            "SOURCE_NAT.",
+            "destination already. New connections become known. What belongs to one of a balancer's or of a "
+            "forwarded port is as in SOURCE_NAT.",
             (Table.BALANCE, Table.INWARD),
             {
                 "balanced": 650,
+                "forwarded": 640,
+                "cut": 630,
                 "known": 600,
                 "forward": 500,
                 "balancer": 450,
@@ -495,7 +509,7 @@ STAGES: dict[Table, Stage] = {
             Table.TO_STATE,
             "to_port: as in FROM_STATE.",
             (Table.TO_RULES, Table.DELIVER),
-            {"invalid": 800, "known": 700, "later fragment": 600, "new": 500},
+            {"invalid": 800, "known": 700, "later fragment": 600, "judged": 550, "new": 500},
         ),
         Stage(
             Table.TO_RULES,

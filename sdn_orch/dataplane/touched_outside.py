@@ -12,7 +12,14 @@ from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.balancers import Balancer, Draining, HealthCheck, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.gateways import GatewayRule, networks_of, principal, router_of_rule, routers_out
+from sdn_orch.intent.gateways import (
+    GatewayRule,
+    networks_of,
+    principal,
+    router_id,
+    router_of_rule,
+    routers_out,
+)
 from sdn_orch.intent.health import Failing
 from sdn_orch.intent.model import Network, Nic, Record, Switch, Vpc
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
@@ -40,7 +47,8 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
                 addresses = world.snapshot.where(PublicAddress, "network_id", one.id)
                 found |= _stateless(world, addresses)
                 if _cuts(old) != _cuts(new):
-                    found |= _addresses(world, addresses)
+                    of_router = world.snapshot.where(PublicAddress, "router_id", router_id(one))
+                    found |= _addresses(world, of_router)
             case Member() | Draining() | Stickiness() | HealthCheck():
                 found |= _balancer(world, one.balancer_id)
             case Failing():
@@ -77,9 +85,9 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
     return found
 
 
-def _cuts(record: Record | None) -> bool:
-    """Whether a network cuts connections."""
-    return isinstance(record, Network) and record.cuts_connections
+def _cuts(record: Record | None) -> str | None:
+    """The router that cuts connections because of a network."""
+    return router_id(record) if isinstance(record, Network) and record.cuts_connections else None
 
 
 def _leads_to(record: Record | None) -> object:

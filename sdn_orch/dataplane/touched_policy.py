@@ -27,12 +27,21 @@ def touched_policy(before: World, after: World, old: Record | None, new: Record 
                     found |= _list(world, record.list_id, at_place)
             case SecurityRule():
                 found |= set(_group(world, record.group_id))
-            case Network() if record.acl_id is not None:
-                found |= _list(world, record.acl_id, _items(world, record.acl_id))
+            case Network():
+                if record.acl_id is not None:
+                    found |= _list(world, record.acl_id, _items(world, record.acl_id))
+                if _cuts(old) != _cuts(new):
+                    for nic in world.snapshot.where(Nic, "network_id", record.id):
+                        found |= set(_standing(world, nic))
             case Nic():
                 for group_id in record.group_ids:
                     found |= set(_peers_of(world, group_id))
     return found
+
+
+def _cuts(record: Record | None) -> bool | None:
+    """Whether a network cuts connections."""
+    return record.cuts_connections if isinstance(record, Network) else None
 
 
 def groups_of(worlds: Iterable[World], nic_id: str, switch_id: str) -> Iterator[Unit]:
@@ -74,11 +83,15 @@ def _private(world: World, list_id: str) -> Iterator[Unit]:
 def _group(world: World, group_id: str) -> Iterator[Unit]:
     """A group where NICs stand under it, and the NICs that stand under it and others."""
     for nic in world.snapshot.where(Nic, "group_ids", group_id):
-        place, policy = world.place(nic.id), policy_of(world.snapshot, nic)
-        if place is not None and policy is not None:
-            is_alone = policy.kind is PolicyKind.GROUP
-            owner = Owner(OwnerKind.GROUP, policy.id) if is_alone else Owner(OwnerKind.NIC, nic.id)
-            yield owner, place.switch_id
+        yield from _standing(world, nic)
+
+
+def _standing(world: World, nic: Nic) -> Iterator[Unit]:
+    """What holds the rules of a NIC's groups, where it is."""
+    place, policy = world.place(nic.id), policy_of(world.snapshot, nic)
+    if place is not None and policy is not None and policy.kind is not PolicyKind.LIST:
+        is_alone = policy.kind is PolicyKind.GROUP
+        yield Owner(OwnerKind.GROUP, policy.id) if is_alone else Owner(OwnerKind.NIC, nic.id), place.switch_id
 
 
 def _peers_of(world: World, group_id: str) -> Iterator[Unit]:

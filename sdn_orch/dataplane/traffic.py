@@ -67,7 +67,7 @@ def own_matches(rule: TrafficRule, said: Iterable[TrafficRule], here: Fields) ->
 
 def own_origins(rule: TrafficRule, said: Iterable[TrafficRule], here: Fields) -> Iterator[Match]:
     """As `own_matches`, of packets whose connection was begun by one that the rule is about."""
-    return _own(rule, said, here, _origin)
+    return _own(rule, said, here, origin)
 
 
 def _own(
@@ -79,7 +79,8 @@ def _own(
     return (match for match in own if match not in known)
 
 
-def _origin(fields: Fields) -> Fields:
+def origin(fields: Fields) -> Fields:
+    """Fields of a packet, as those of the one that began its connection."""
     return {_ORIGINS[name]: value for name, value in fields.items()}
 
 
@@ -87,10 +88,20 @@ def port_matches(
     here: Fields, protocol: int, ports: Ports, sources: Iterable[Prefix | None]
 ) -> Iterator[Match]:
     """The matches in a place of what is for one of these ports, from one of these sources."""
+    return (Match.of(**here, **fields) for fields in _to_ports(protocol, ports, sources))
+
+
+def port_origins(
+    here: Fields, protocol: int, ports: Ports, sources: Iterable[Prefix | None]
+) -> Iterator[Match]:
+    """As `port_matches`, of packets whose connection was begun by one that is for these ports."""
+    return (Match.of(**here, **origin(fields)) for fields in _to_ports(protocol, ports, sources))
+
+
+def _to_ports(protocol: int, ports: Ports, sources: Iterable[Prefix | None]) -> Iterator[Fields]:
     for block in port_blocks(*ports):
         for source in dict.fromkeys(sources):
-            fields = {**port_fields(protocol, block), **prefix_fields("src", source)}
-            yield Match.of(**here, ip_proto=protocol, **fields)
+            yield {"ip_proto": protocol, **port_fields(protocol, block), **prefix_fields("src", source)}
 
 
 def _of(prefixes: tuple[Prefix, ...], version: int) -> tuple[Prefix | None, ...]:

@@ -50,20 +50,16 @@ from sdn_orch.intent.policy import Policy, PolicyKind, is_open, list_policy, pol
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.routed import obstacle as routed_obstacle
 from sdn_orch.intent.routed import uplink_of
-from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.stateless import needs_state
 
 
 def policies_at(world: World, switch_id: str) -> Iterator[Owner]:
     """The lists and security groups that NICs on a switch stand under, some of them several times."""
-    snapshot = world.snapshot
-    lists = (*lists_at(world, switch_id), *sorted(route_units.lists_at(world, switch_id)))
+    of_tiers = (chosen.id for chosen in _lists_at(world, switch_id))
+    lists = (*of_tiers, *sorted(route_units.lists_at(world, switch_id)))
     yield from (Owner(OwnerKind.LIST, list_id) for list_id in lists)
-    for attachment in snapshot.where(Attachment, "switch_id", switch_id):
-        policy = policy_of(snapshot, snapshot.need(Nic, attachment.nic_id))
-        if policy is not None and policy.kind is PolicyKind.GROUP and world.is_placed(attachment.nic_id):
-            yield Owner(OwnerKind.GROUP, policy.id)
+    yield from (Owner(OwnerKind.GROUP, chosen.id) for chosen in _groups_at(world, switch_id))
 
 
 def rules_of(snapshot: Snapshot, home: PublicAddress | Network) -> Iterator[Owner]:
@@ -78,11 +74,21 @@ def rules_of(snapshot: Snapshot, home: PublicAddress | Network) -> Iterator[Owne
     return (Owner(OwnerKind.RULE, record.id) for record in found)
 
 
-def lists_at(world: World, switch_id: str) -> Iterator[str]:
-    """The lists that tiers on a switch stand under, some of them several times."""
+def _lists_at(world: World, switch_id: str) -> Iterator[Policy]:
+    """What tiers on a switch stand under, some of it several times."""
+    snapshot = world.snapshot
     for network_id in world.networks_at(switch_id):
-        chosen = world.snapshot.need(Network, network_id).acl_id
-        if chosen is not None and not is_open(world.snapshot, chosen):
+        network = snapshot.need(Network, network_id)
+        if network.acl_id is not None and not is_open(snapshot, network.acl_id):
+            yield list_policy(snapshot.need(AclList, network.acl_id), cuts=network.cuts_connections)
+
+
+def _groups_at(world: World, switch_id: str) -> Iterator[Policy]:
+    """The groups that NICs on a switch stand under, each under one alone; some of them several times."""
+    snapshot = world.snapshot
+    for attachment in snapshot.where(Attachment, "switch_id", switch_id):
+        chosen = policy_of(snapshot, snapshot.need(Nic, attachment.nic_id))
+        if chosen is not None and chosen.kind is PolicyKind.GROUP and world.is_placed(attachment.nic_id):
             yield chosen
 
 
@@ -333,8 +339,7 @@ def _nic_guarded(site: Site, nic: NicView) -> Iterator[Said]:
     if chosen is not None and not nic.network.is_l2:
         yield from guard.nic(nic, chosen)
         if chosen.kind is PolicyKind.NIC:
-            yield from policy.groups(site.world.snapshot, chosen)
-            yield from policy.without_rules(site.world.snapshot, chosen, policy.AT_NICS)
+            yield from _of_groups(site.world.snapshot, chosen)
 
 
 def _list(site: Site, id: str) -> Rules:
@@ -342,19 +347,20 @@ def _list(site: Site, id: str) -> Rules:
     record = snapshot.get(AclList, id)
     if record is None or not site.dialect.open_vswitch:
         return NO_RULES
-    chosen, found = list_policy(record), NO_RULES
-    for ways in _ways_at(site, id):
-        key = (OwnerKind.LIST, id, ways is policy.AT_GATEWAY)
+    found = NO_RULES
+    for chosen, ways in _ways_at(site, record):
+        key = (OwnerKind.LIST, id, chosen.cuts, ways is policy.AT_GATEWAY)
         found += _alike(site, key, partial(policy.without_rules, snapshot, chosen, ways))
     return found
 
 
-def _ways_at(site: Site, list_id: str) -> Iterator[policy.Ways]:
-    """Where on a switch a list is in force: for NICs of tiers, for private gateways."""
-    if list_id in lists_at(site.world, site.switch.id):
-        yield policy.AT_NICS
-    if route_units.is_list_at(site.world, site.switch.id, list_id):
-        yield policy.AT_GATEWAY
+def _ways_at(site: Site, record: AclList) -> Iterator[tuple[Policy, policy.Ways]]:
+    """How on a switch a list is in force: for NICs of tiers, for private gateways."""
+    under = (chosen for chosen in _lists_at(site.world, site.switch.id) if chosen.id == record.id)
+    for chosen in dict.fromkeys(under):
+        yield chosen, policy.at_nics(chosen)
+    if route_units.is_list_at(site.world, site.switch.id, record.id):
+        yield list_policy(record), policy.AT_GATEWAY
 
 
 def _item(site: Site, id: str) -> Rules:
@@ -365,26 +371,26 @@ def _item(site: Site, id: str) -> Rules:
     # Of two at one place, which cannot be, the older one counts.
     if snapshot.where(AclItem, "places", record.places[0])[0].id != id:
         return NO_RULES
-    for ways in _ways_at(site, record.list_id):
-        key = (OwnerKind.ITEM, id, ways is policy.AT_GATEWAY)
-        found += _alike(site, key, partial(policy.item, snapshot, record, ways))
+    for chosen, ways in _ways_at(site, snapshot.need(AclList, record.list_id)):
+        key = (OwnerKind.ITEM, id, chosen.cuts, ways is policy.AT_GATEWAY)
+        found += _alike(site, key, partial(policy.item, chosen, record, ways))
     return found
 
 
 def _group(site: Site, id: str) -> Rules:
-    snapshot = site.world.snapshot
-    record, owner = snapshot.get(SecurityGroup, id), Owner(OwnerKind.GROUP, id)
-    if record is None or not site.dialect.open_vswitch:
-        return NO_RULES
-    if owner not in policies_at(site.world, site.switch.id):
-        return NO_RULES
-    chosen = Policy(PolicyKind.GROUP, id, record.number)
+    found = NO_RULES
+    if not site.dialect.open_vswitch:
+        return found
+    under = (chosen for chosen in _groups_at(site.world, site.switch.id) if chosen.id == id)
+    for chosen in dict.fromkeys(under):
+        found += _alike(site, chosen, partial(_of_groups, site.world.snapshot, chosen))
+    return found
 
-    def said() -> Iterator[Said]:
-        yield from policy.groups(snapshot, chosen)
-        yield from policy.without_rules(snapshot, chosen, policy.AT_NICS)
 
-    return _alike(site, owner, said)
+def _of_groups(snapshot: Snapshot, chosen: Policy) -> Iterator[Said]:
+    """What stands under one group, or several together."""
+    yield from policy.groups(snapshot, chosen)
+    yield from policy.without_rules(snapshot, chosen, policy.at_nics(chosen))
 
 
 def _shared(site: Site, record: Nic, place: Place, is_present: bool, *, is_remote: bool) -> Rules:

@@ -14,7 +14,7 @@ from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import JUDGED, NETWORK, ROUTER, public_network
 from sdn_orch.dataplane.stages.protocols import TAGGED
 from sdn_orch.dataplane.world import Place, World
-from sdn_orch.intent.gateways import cuts_connections, next_hop, router_id, router_number
+from sdn_orch.intent.gateways import cuts_connections, judges_all, next_hop, router_id, router_number
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport
 from sdn_orch.intent.public import PublicAddress, PublicRange
@@ -97,9 +97,14 @@ class NetworkView:
         )
 
     @property
+    def judged(self) -> bool:
+        """Whether each packet is judged that its firewall lets pass; a tier has none."""
+        return self.record.cuts_connections and self.record.vpc_id is None
+
+    @property
     def judging(self) -> tuple[Action, ...]:
         """What marks its packets on their way out, if each of them is judged."""
-        return (SetField("metadata", *JUDGED.of(1)),) if self.record.cuts_connections else ()
+        return (SetField("metadata", *JUDGED.of(1)),) if self.judged else ()
 
     @property
     def is_l2(self) -> bool:
@@ -155,7 +160,8 @@ class NicView:
 class AddressView:
     """A public address at its gateway; `router` and `public` match packets of its router and public network.
 
-    `entry` is what a packet that comes in for it has as metadata, `judged` whether each of them is judged.
+    `entry` is what a packet that comes in for it has as metadata, `judged` whether each of them is judged;
+    `cuts`: what was forwarded is cut when the forwarded port goes.
     `tag` puts a packet into the public network, `mac` is its router's there, `upstream` the gateway of its
     range, `next_hop` the MAC address of that if it is known, `guest` whom static NAT maps it to.
     """
@@ -165,6 +171,7 @@ class AddressView:
     router: tuple[int, int]
     entry: tuple[int, int]
     judged: bool
+    cuts: bool
     public: tuple[int, int]
     zone: int
     mac: int
@@ -179,7 +186,7 @@ class AddressView:
         """The view of a record that has this router, whose zone it is, at a gateway's public port."""
         home = snapshot.need(PublicRange, record.range_id)
         hop = next_hop(snapshot, home.id, 4)
-        judged = cuts_connections(snapshot, router)
+        judged = judges_all(snapshot, router)
         of_router = ROUTER.of(router_number(snapshot, router))
         return cls(
             record,
@@ -187,6 +194,7 @@ class AddressView:
             of_router,
             _judging(of_router, judged),
             judged,
+            cuts_connections(snapshot, router),
             NETWORK.of(public_network(home.vlan)),
             zone,
             addresses.public_mac(zone),
@@ -233,7 +241,7 @@ class UplinkView:
         return cls(
             int(uplink.address),
             of_router,
-            _judging(of_router, cuts_connections(snapshot, router)),
+            _judging(of_router, judges_all(snapshot, router)),
             NETWORK.of(public_network(home.vlan)),
             uplink.first.number,
             addresses.public_mac(uplink.first.number),

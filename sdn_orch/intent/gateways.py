@@ -48,8 +48,13 @@ def networks_of(snapshot: Snapshot, router_id: str) -> tuple[Network, ...]:
 
 
 def cuts_connections(snapshot: Snapshot, router_id: str) -> bool:
-    """Whether connections between a router's network and the outside end with the rule that lets them."""
+    """Whether connections between a router's networks and the outside end with what lets them begin."""
     return any(network.cuts_connections for network in networks_of(snapshot, router_id))
+
+
+def judges_all(snapshot: Snapshot, router_id: str) -> bool:
+    """Whether a router's firewall is asked about all packets of such connections; a VPC's router has none."""
+    return snapshot.get(Vpc, router_id) is None and cuts_connections(snapshot, router_id)
 
 
 def realm_of(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:

@@ -1,13 +1,13 @@
 """Whether the rules that a NIC stands under let a packet pass, and which conversations they let through.
 
 A part of `meaning`. The rules are about who begins; what belongs to a conversation that was let through may
-pass both ways.
+pass both ways, in networks that cut connections as long as it could begin.
 """
 
 from __future__ import annotations
 
 from sdn_orch.intent.model import Nic
-from sdn_orch.intent.outside import Conversations, is_about, words_of
+from sdn_orch.intent.outside import Begun, Conversations, is_about, words_of
 from sdn_orch.intent.packet import LATER_FRAGMENT, NEIGHBOUR_ADVERTISEMENT, NEIGHBOUR_SOLICITATION, Packet
 from sdn_orch.intent.policy import Policy, PolicyKind, items, policy_of, rules
 from sdn_orch.intent.security import SecurityRule
@@ -32,14 +32,17 @@ def passes(
     words = words_of(packet)
     if words is None:
         return False
-    known = memory.at(nic.id)
-    if frozenset((words.source, words.destination)) in known.get(words.protocol, set()):
-        return True
+    known, key = memory.at(nic.id), (words.protocol, frozenset((words.source, words.destination)))
+    begun = known.get(key)
+    if begun is not None and begun.heard(direction):
+        return not policy.cuts or lets(snapshot, policy, begun.direction, begun.first)
+    # Nobody relies on it yet, and a later fragment does not tell its ports.
     if packet["ip_frag"] == LATER_FRAGMENT:
         return True
-    if not lets(snapshot, policy, direction, packet):
+    first = begun.first if begun is not None and policy.cuts else packet
+    if not lets(snapshot, policy, direction, first):
         return False
-    known.setdefault(words.protocol, set()).add(frozenset((words.source, words.destination)))
+    known.setdefault(key, Begun(direction, packet))
     return True
 
 

@@ -134,7 +134,7 @@ class Network(Record):
     acl_id: str | None = None
     #: Whether what no egress rule is about may leave towards the outside; then the rules say what may not.
     egress_open: bool = False
-    #: Whether connections with the outside end as soon as no rule would let them begin; else they may go on.
+    #: Whether connections end as soon as nothing would let them begin; else they may go on.
     cuts_connections: bool = False
     #: Whether its gateway answers DNS.
     answers_names: bool = False

@@ -43,7 +43,8 @@ class Conversation:
     """Between a machine (`inside`) and somebody outside (`peer`), who knows it as `public`.
 
     `first` is the packet that began it, as it was sent, and `direction` where that went. Nobody relies on it
-    before it was `answered`, unless an address was given to it alone (`is_translated`).
+    before it was `answered`, unless an address was given to it alone (`is_translated`). `is_forwarded`: the
+    machine was chosen by a forwarded port, or has the address alone.
     """
 
     protocol: int
@@ -53,6 +54,7 @@ class Conversation:
     direction: Direction
     first: Packet
     is_translated: bool = False
+    is_forwarded: bool = False
     answered: bool = False
 
     def heard(self, direction: Direction) -> bool:
@@ -62,12 +64,26 @@ class Conversation:
 
 
 @dataclass(slots=True)
+class Begun:
+    """A conversation that the rules of a NIC let begin, with the packet that began it, as it was there."""
+
+    direction: Direction
+    first: Packet
+    answered: bool = False
+
+    def heard(self, direction: Direction) -> bool:
+        """Note a further packet of it that goes this way; whether it has been answered."""
+        self.answered = self.answered or direction is not self.direction
+        return self.answered
+
+
+@dataclass(slots=True)
 class Conversations:
     """What routers remember, by their ids, and edges of the NICs that stand under rules."""
 
     known: dict[str, list[Conversation]] = field(default_factory=dict)
-    #: NIC id -> protocol -> pairs of sides.
-    edges: dict[str, dict[int, set[frozenset[Side]]]] = field(default_factory=dict)
+    #: NIC id -> (protocol, pair of sides).
+    edges: dict[str, dict[tuple[int, frozenset[Side]], Begun]] = field(default_factory=dict)
     #: To which of a balancer's members something new goes. It may be any of them.
     choose: Callable[[Sequence[Side]], Side] = itemgetter(0)
 
@@ -87,8 +103,8 @@ class Conversations:
         found = (one for one in self.of(router_id) if (one.protocol, one.public, one.peer) == about)
         return next(found, None)
 
-    def at(self, nic_id: str) -> dict[int, set[frozenset[Side]]]:
-        """Those that the rules of a NIC let through, by protocol, for reading and adding."""
+    def at(self, nic_id: str) -> dict[tuple[int, frozenset[Side]], Begun]:
+        """Those that the rules of a NIC let through, by protocol and sides, for reading and adding."""
         return self.edges.setdefault(nic_id, {})
 
 
@@ -167,6 +183,7 @@ def comes_in(
         return "the machine talks to the same peer under another address already"
     begun = Conversation(words.protocol, inside, words.destination, words.source, Direction.INGRESS, packet)
     begun.is_translated = not _is_alone(snapshot, words.destination)
+    begun.is_forwarded = _forwarded(snapshot, address, packet, words) is not None
     memory.of(router_id).append(begun)
     return under(packet, inside, "dst")
 
@@ -256,16 +273,24 @@ def _inside(
     snapshot: Snapshot, address: PublicAddress, packet: Packet, words: Words, memory: Conversations
 ) -> Side | None:
     port = words.destination[1]
-    if address.guest is not None:
-        return int(address.guest), port
-    for forward in snapshot.where(Forward, "address_id", address.id):
-        if forward.takes(words.protocol, port) and within(4, packet["ipv4_src"], forward.sources):
-            return int(forward.guest), forward.private[0] + port - forward.public[0]
+    if (given := _forwarded(snapshot, address, packet, words)) is not None:
+        return given
     for balancer in snapshot.where(Balancer, "address_id", address.id):
         is_for = balancer.takes(words.protocol, port) and not obstacle(snapshot, balancer)
         if is_for and within(4, packet["ipv4_src"], balancer.sources):
             members = members_at(snapshot, balancer, port)
             return memory.choose(members) if members else None
+    return None
+
+
+def _forwarded(snapshot: Snapshot, address: PublicAddress, packet: Packet, words: Words) -> Side | None:
+    """Who has the address alone, or the port by a forwarded one."""
+    port = words.destination[1]
+    if address.guest is not None:
+        return int(address.guest), port
+    for forward in snapshot.where(Forward, "address_id", address.id):
+        if forward.takes(words.protocol, port) and within(4, packet["ipv4_src"], forward.sources):
+            return int(forward.guest), forward.private[0] + port - forward.public[0]
     return None
 
 
@@ -293,8 +318,11 @@ def _goes_on(snapshot: Snapshot, router_id: str, conversation: Conversation, dir
     if conversation.direction is Direction.EGRESS:
         network = snapshot.get(Network, router_id)
         return network is None or _may_leave(snapshot, network, conversation.first)
-    address = address_of(snapshot, IPv4Address(conversation.first["ipv4_dst"]))
-    return address is not None and _may_enter(snapshot, address, conversation.first)
+    first, words = conversation.first, words_of(conversation.first)
+    address = address_of(snapshot, IPv4Address(first["ipv4_dst"]))
+    if address is None or words is None or not _may_enter(snapshot, address, first):
+        return False
+    return not conversation.is_forwarded or conversation.inside == _forwarded(snapshot, address, first, words)
 
 
 def _may_leave(snapshot: Snapshot, network: Network, packet: Packet) -> bool:

@@ -29,28 +29,33 @@ class PolicyKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules that a NIC stands under: those of the record of its kind with this id and number."""
+    """The rules that a NIC stands under: those of the record of its kind with this id and number.
+
+    `cuts`: what they let begin may go on only while they would let it begin.
+    """
 
     kind: PolicyKind
     id: str
     number: int
+    cuts: bool = False
 
 
-def list_policy(chosen: AclList) -> Policy:
+def list_policy(chosen: AclList, *, cuts: bool = False) -> Policy:
     """What stands under a list of rules."""
-    return Policy(PolicyKind.LIST, chosen.id, chosen.number)
+    return Policy(PolicyKind.LIST, chosen.id, chosen.number, cuts)
 
 
 def policy_of(snapshot: Snapshot, nic: Nic) -> Policy | None:
     """What a NIC stands under; None if it may send and receive all."""
     network = snapshot.need(Network, nic.network_id)
+    cuts = network.cuts_connections
     if network.acl_id is not None:
         chosen = snapshot.need(AclList, network.acl_id)
-        return None if is_open(snapshot, chosen.id) else list_policy(chosen)
+        return None if is_open(snapshot, chosen.id) else list_policy(chosen, cuts=cuts)
     if len(nic.group_ids) == 1:
         group = snapshot.need(SecurityGroup, nic.group_ids[0])
-        return Policy(PolicyKind.GROUP, group.id, group.number)
-    return Policy(PolicyKind.NIC, nic.id, nic.number) if nic.group_ids else None
+        return Policy(PolicyKind.GROUP, group.id, group.number, cuts)
+    return Policy(PolicyKind.NIC, nic.id, nic.number, cuts) if nic.group_ids else None
 
 
 def items(snapshot: Snapshot, list_id: str, direction: Direction) -> list[AclItem]:

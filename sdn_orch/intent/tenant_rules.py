@@ -69,8 +69,8 @@ def network(after: Snapshot, record: Network) -> Iterator[str]:
     yield from _served(record.domain_name, record.dns)
     yield from _transports(after, record)
     yield from _rate(record.rate)
-    if record.cuts_connections and (record.kind is NetworkKind.L2 or record.vpc_id is not None):
-        yield "cuts_connections: L2 networks and tiers of VPCs have no firewall that could let them begin"
+    if record.cuts_connections and record.kind is NetworkKind.L2:
+        yield "cuts_connections: L2 networks have no rules that could let them begin"
     smallest = _SMALLEST_MTU6 if record.ipv6 is not None else _SMALLEST_MTU4
     if not smallest <= record.mtu <= _LARGEST_MTU:
         yield f"mtu: {record.mtu} is not in {smallest}..{_LARGEST_MTU}"

@@ -109,8 +109,7 @@ def _set_whole(field: str) -> tuple[bytes, int, bytes]:
 
 #: Most of what is set are whole fields, a few for each rule of a cloud. `in_port` is another matter.
 _SET_WHOLE = {field: _set_whole(field) for field in FIELDS if field != "in_port"}
-_SET_MARK, _, _MARK_PADDING = _SET_WHOLE["ct_mark"]
-_MARK_SIZE = len(_SET_MARK) + 4 + len(_MARK_PADDING)
+_MARK, _LABEL = _SET_WHOLE["ct_mark"], _SET_WHOLE["ct_label"]
 
 
 def _set_field(action: SetField) -> bytes:
@@ -184,8 +183,9 @@ def _hash_source(action: HashSource) -> bytes:
 
 def _track(action: Track) -> bytes:
     nested = _nat(action.to) if action.translated or action.to is not None else b""
-    if action.mark:
-        nested += _SET_MARK + action.mark.to_bytes(4, "big") + _MARK_PADDING
+    for (before, width, after), known_by in ((_MARK, action.mark), (_LABEL, action.label)):
+        if known_by:
+            nested += before + known_by.to_bytes(width, "big") + after
     flags = _COMMIT if action.commit else 0
     table = _NO_TABLE if action.table is None else action.table
     length = 24 + len(nested)
@@ -343,10 +343,9 @@ def _decode_hash(body: bytes) -> Action:
 def _decode_track(body: bytes) -> Action:
     _, _, _, _, flags, source, number, table, algorithm = _CT_HEAD.unpack_from(body)
     zone = field_of(source.to_bytes(4, "big"), 0).name if source else number
-    nested, translated, to, mark = body[_CT_HEAD.size :], False, None, 0
-    if nested[-_MARK_SIZE:].startswith(_SET_MARK):
-        nested, set_mark = nested[:-_MARK_SIZE], nested[-_MARK_SIZE:]
-        mark = int.from_bytes(set_mark[len(_SET_MARK) :][:4], "big")
+    nested, translated, to = body[_CT_HEAD.size :], False, None
+    nested, label = _known_by(nested, _LABEL)
+    nested, mark = _known_by(nested, _MARK)
     if nested:
         _, length, vendor, subtype, side, present = _NAT_HEAD.unpack_from(nested)
         if (length, vendor, subtype) != (len(nested), NICIRA, _NAT):
@@ -355,9 +354,19 @@ def _decode_track(body: bytes) -> Action:
         if not translated:
             to = _decode_translation(nested[_NAT_HEAD.size :], side, present)
     go_on = None if table == _NO_TABLE else table
-    action = Track(zone, go_on, translated, commit=bool(flags & _COMMIT), to=to, alg=algorithm, mark=mark)
+    is_commit = bool(flags & _COMMIT)
+    action = Track(zone, go_on, translated, commit=is_commit, to=to, alg=algorithm, mark=mark, label=label)
     # What sdn-orch never writes does not come out as it went in.
     return action if _track(action) == body else Foreign(body)
+
+
+def _known_by(nested: bytes, field: tuple[bytes, int, bytes]) -> tuple[bytes, int]:
+    """What stands before a field that is set last, and its value; all of it and 0 if another one is."""
+    before, width, after = field
+    size = len(before) + width + len(after)
+    if not nested[-size:].startswith(before):
+        return nested, 0
+    return nested[:-size], int.from_bytes(nested[-size:][len(before) :][:width], "big")
 
 
 def _decode_translation(ranges: bytes, side: int, present: int) -> Translate | None:

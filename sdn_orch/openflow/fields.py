@@ -80,6 +80,7 @@ _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (
     ("reg3", NICIRA_1, 3, 32, True),
     ("ct_state", NICIRA_1, 105, 32, True),
     ("ct_mark", NICIRA_1, 107, 32, True),
+    ("ct_label", NICIRA_1, 108, 128, True),
     # Of the packet that began the connection, as it was before any translation.
     ("ct_nw_src", NICIRA_1, 120, 32, True),
     ("ct_nw_dst", NICIRA_1, 121, 32, True),

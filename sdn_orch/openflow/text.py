@@ -76,6 +76,7 @@ _HEXADECIMAL = frozenset(
         "ipv6_nd_reserved",
         "ct_state",
         "ct_mark",
+        "ct_label",
         "reg0",
         "reg1",
         "reg2",
@@ -198,8 +199,9 @@ def _format_track(action: Track, table_name: TableName) -> str:
     parts.append(f"zone={zone}")
     if action.translated or action.to is not None:
         parts.append(_format_translation(action.to))
-    if action.mark:
-        parts.append(f"exec(set_field:{action.mark:#x}->ct_mark)")
+    known_by = (("ct_mark", action.mark), ("ct_label", action.label))
+    if set_fields := [f"set_field:{value:#x}->{name}" for name, value in known_by if value]:
+        parts.append(f"exec({','.join(set_fields)})")
     if action.alg:
         parts.append(f"alg={_ALGORITHMS.get(action.alg, action.alg)}")
     return f"ct({','.join(parts)})"

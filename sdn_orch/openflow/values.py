@@ -214,8 +214,9 @@ class Track:
 
     The zone is a number, or what the lower 16 bits of a register hold. A known connection's translation is
     applied where `translated`. `commit` makes a new connection a known one, with the translation `to` and the
-    `mark`, its `ct_mark` from then on; where the switch is to read in it which further connections belong to
-    it, `alg` is the port of its protocol. Without `table` the packet goes on as it was, behind this action.
+    `mark` and the `label`, its `ct_mark` and `ct_label` from then on; where the switch is to read in it which
+    further connections belong to it, `alg` is the port of its protocol. Without `table` the packet goes on as
+    it was, behind this action.
     """
 
     zone: int | str
@@ -225,6 +226,7 @@ class Track:
     to: Translate | None = None
     alg: int = 0
     mark: int = 0
+    label: int = 0
 
 
 @value

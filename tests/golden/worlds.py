@@ -213,6 +213,12 @@ WORLDS: dict[str, list[Record]] = {
         *_listed(),
         *pair(replace(_WEB, acl_id="list"), ("edge1", 1)),
     ],
+    "list-of-rules-cuts": [
+        *edges(1),
+        vpc("shop"),
+        *_listed(),
+        *pair(replace(_WEB, acl_id="list", cuts_connections=True), ("edge1", 1)),
+    ],
     "security-group": [
         *edges(1),
         SecurityGroup(id="group", account_id="tenant", name="group"),

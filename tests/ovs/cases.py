@@ -34,6 +34,7 @@ from sdn_orch.openflow.values import (
 MAC = 0x02A1B2C3D4E5
 GATEWAY = 0x0E0000000007
 IPV4 = 0x0A010203
+LABEL = 1 << 48 | IPV4 << 16 | 8080
 IPV6 = 0x20010DB8 << 96 | 7
 NETWORK, ROUTER = 0xFFFFFF, 0xFFFFF << 24
 TO_CONTROLLER = Output(CONTROLLER, NO_BUFFER)
@@ -276,6 +277,16 @@ FLOWS: dict[str, Flow] = {
         Match.of(eth_type=IP, ip_proto=6, reg3=7),
         (Track(5, 22, commit=True, to=Translate(Side.DESTINATION, IPV4, 8080), mark=7),),
     ),
+    "forward": Flow(
+        12,
+        65,
+        Match.of(eth_type=IP, ip_proto=6),
+        (Track(5, 22, commit=True, to=Translate(Side.DESTINATION, IPV4, 8080), label=LABEL),),
+    ),
+    "known as forwarded": Flow(
+        12, 65, Match.of(ct_state=(0x20, 0x30), ct_label=LABEL, ct_nw_dst=IPV4, eth_type=IP), goto=13
+    ),
+    "known as no machine's": Flow(12, 55, Match.of(ct_label=(1 << 48, 1 << 48)), goto=13),
     "known as a member's": Flow(12, 60, Match.of(ct_state=(0x22, 0x22), ct_mark=7), goto=13),
     "known as nobody's": Flow(12, 60, Match.of(ct_mark=(0, 0xFFFF), reg3=7, metadata=(7, NETWORK)), goto=13),
     "ports": Flow(

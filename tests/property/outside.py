@@ -62,10 +62,12 @@ def with_outside(random: Random, cloud: Cloud) -> Cloud:
             records += _addresses(random, cloud, owner, sum(isinstance(r, PublicAddress) for r in records))
             records += _inner(random, cloud, owner, len(records))
     for network in snapshot.all(Network):
-        if network.kind is NetworkKind.L2 or network.vpc_id is not None:
+        if network.kind is NetworkKind.L2:
             continue
-        cuts, is_open = random.random() < 0.5, random.random() < 0.5
-        records.append(replace(network, egress_open=is_open, cuts_connections=cuts))
+        is_open = network.vpc_id is None and random.random() < 0.5
+        records.append(replace(network, egress_open=is_open, cuts_connections=random.random() < 0.5))
+        if network.vpc_id is not None:
+            continue
         if network.kind is NetworkKind.ISOLATED:
             records += (_egress(random, network, index) for index in range(random.choice((0, 1, 2))))
             if network.ipv6 is not None:
@@ -141,7 +143,10 @@ def _addresses(random: Random, cloud: Cloud, owner: Network | Vpc, taken: int) -
         )
         records.append(address)
         if target is not None:
-            records += _forwards(random, address, target)
+            forwards = _forwards(random, address, target)
+            records += forwards
+            if forwards and not is_vpc and random.random() < 0.5:
+                records.append(FirewallRule(id=f"{address.id}/forwarded", address_id=address.id))
             if random.random() < 0.6:
                 members = [nic for nic in others if nic.network_id == target.network_id]
                 edges = [edge.id for edge in snapshot.all(Switch) if edge.role is SwitchRole.EDGE]
@@ -310,6 +315,10 @@ class Peers:
             if each.address_id is not None
             for port in each.ports
         ]
+        self.forwarded = [
+            (int(cloud.snapshot.need(PublicAddress, each.address_id).address), each.protocol, each.public[0])
+            for each in cloud.snapshot.all(Forward)
+        ]
         self._machines6 = [nic for nic in cloud.snapshot.all(Nic) if nic.ipv6 is not None]
         self.inner = [each for each in cloud.snapshot.all(Balancer) if each.inner is not None]
         self.vlan = next(iter(cloud.snapshot.all(PublicRange))).vlan
@@ -410,6 +419,8 @@ class Peers:
         protocol, port = wanted or self._random.choice((echoes, TCP, TCP, UDP)), self._random.choice(PORTS)
         if destination in self.addresses and self.balanced and self._random.random() < 0.6:
             destination, protocol, port = self._random.choice(self.balanced)
+        elif destination in self.addresses and self.forwarded and self._random.random() < 0.4:
+            destination, protocol, port = self._random.choice(self.forwarded)
         fields = {
             "eth_dst": eth_dst,
             "eth_src": eth_src,

@@ -147,7 +147,7 @@ def _network(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     record = dataclasses.replace(record, name=name, mtu=mtu, rate=rate, answers_names=draw(st.booleans()))
     if record.ipv4 is not None and draw(st.booleans()):
         record = dataclasses.replace(record, vpc_id=draw(st.sampled_from((None, "vpc"))))
-    if record.ipv4 is not None and record.vpc_id is None:
+    if record.ipv4 is not None:
         record = dataclasses.replace(record, cuts_connections=draw(st.booleans()))
     if record.ipv4 is not None:
         record = dataclasses.replace(record, acl_id=draw(st.sampled_from((None, None, *LISTS))))

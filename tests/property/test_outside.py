@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
 from random import Random
 
@@ -13,16 +14,19 @@ from sdn_orch.dataplane.connections import Connections
 from sdn_orch.dataplane.pipeline import Table
 from sdn_orch.dataplane.simulate import trace
 from sdn_orch.dataplane.wires import Wires
+from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
+from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import gateway_of
 from sdn_orch.intent.meaning import arrives, delivers
-from sdn_orch.intent.model import Attachment, Nic, Switch
+from sdn_orch.intent.model import Attachment, Nic, Record, Switch
 from sdn_orch.intent.outside import Conversations, address_of, gateway_at, one_of
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.private import private_gateway_at
 from sdn_orch.intent.routed import router_at
 from sdn_orch.intent.routing import PrivateGateway
-from sdn_orch.intent.snapshot import Delete, Snapshot
+from sdn_orch.intent.security import SecurityRule
+from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 from sdn_orch.intent.verdict import OUTSIDE, Verdict
 from sdn_orch.openflow.values import Group
 from tests.property.clouds import make_cloud
@@ -33,6 +37,7 @@ from tests.property.test_meaning import connected_in
 
 SEEDS = st.integers(0, 2**48)
 WORDS_PER_CLOUD = 60
+_ELSEWHERE = 30_000
 
 
 @given(SEEDS)
@@ -90,9 +95,17 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
 
 
 def _without_some_rules(random: Random, snapshot: Snapshot) -> Snapshot:
-    """The same cloud without half of the firewalls' rules; they have let conversations begin."""
-    rules = [*snapshot.all(FirewallRule), *snapshot.all(EgressRule), *snapshot.all(RoutedRule)]
-    return snapshot.change([Delete(type(rule), rule.id) for rule in rules if random.random() < 0.5])
+    """Without half of what has let conversations begin; some forwarded ports lead elsewhere."""
+    kinds = (FirewallRule, EgressRule, RoutedRule, Forward, AclItem, SecurityRule)
+    rules: list[Record] = [rule for kind in kinds for rule in snapshot.all(kind)]
+    changes: list[Change] = []
+    for rule in rules:
+        if random.random() < 0.5:
+            changes.append(Delete(type(rule), rule.id))
+        elif isinstance(rule, Forward) and random.random() < 0.6:
+            first, last = rule.private
+            changes.append(Put(replace(rule, private=(first + _ELSEWHERE, last + _ELSEWHERE))))
+    return snapshot.change(changes)
 
 
 def _gateway(snapshot: Snapshot, packet: Packet) -> str:

@@ -16,6 +16,8 @@ def _is(state: ConnectionState) -> tuple[int, int]:
 #: From whoever began a connection, known or not, and from whoever answers.
 BEGINNER = int(_TRACKED), int(_TRACKED | ConnectionState.INVALID | ConnectionState.REPLY)
 ANSWERER = int(_TRACKED | ConnectionState.REPLY), BEGINNER[1]
+#: From either.
+ANYBODY = int(_TRACKED), int(_TRACKED | ConnectionState.INVALID)
 #: Belongs to no connection, and does not begin one.
 INVALID: Final = _is(ConnectionState.INVALID)
 #: Not answered yet: it begins a connection, or repeats its beginning.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sdn_orch.dataplane.pipeline import POLICY, ZONE, Table, flow
+from sdn_orch.dataplane.pipeline import POLICY, POLICY_JUDGES_ALL, ZONE, Table, flow
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.connection import INVALID, KNOWN, NEW
 from sdn_orch.dataplane.stages.protocols import (
@@ -38,7 +38,7 @@ def zone_of(place: Place) -> int:
 
 def policy_number(policy: Policy) -> int:
     """What a packet that stands under a policy has in its register."""
-    return policy.kind << 28 | policy.number
+    return (POLICY_JUDGES_ALL if policy.cuts else 0) | policy.kind << 28 | policy.number
 
 
 def switch(dialect: Dialect) -> Iterator[Said]:
@@ -56,7 +56,10 @@ def switch(dialect: Dialect) -> Iterator[Said]:
     ):
         yield flow(table, "invalid", Match.of(ct_state=INVALID))
         for state in KNOWN:
-            yield flow(table, "known", Match.of(ct_state=state), goto=onward)
+            match = Match.of(ct_state=state, **{POLICY: (0, POLICY_JUDGES_ALL)})
+            yield flow(table, "known", match, goto=onward)
+        match = Match.of(**{POLICY: (POLICY_JUDGES_ALL, POLICY_JUDGES_ALL)})
+        yield flow(table, "judged", match, goto=rules)
         for eth_type in (IPV4, IPV6):
             # They wait in conntrack for the first one, which tells its ports; if that may not pass, for ever.
             match = Match.of(ct_state=NEW, eth_type=eth_type, ip_frag=LATER_FRAGMENT)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sdn_orch.dataplane.pipeline import NETWORK, RULES, Punt, Table, flow, public_network, punt
+from sdn_orch.dataplane.pipeline import (
+    NETWORK,
+    RULES,
+    Punt,
+    Table,
+    flow,
+    forwarded_label,
+    public_network,
+    punt,
+)
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages import judged
 from sdn_orch.dataplane.stages.answer import answer_arp
@@ -98,6 +107,8 @@ def address(address: AddressView) -> Iterator[Said]:
     if address.guest is not None:
         actions = (SetField("ipv4_dst", address.guest), *actions)
     yield flow(Table.ENTER, "address", outside, actions)
+    if address.cuts:
+        yield from judged.cut(address)
     new = begun(address)
     if address.record.vpc_id is not None:
         yield flow(Table.INGRESS, "vpc", Match.of(**new), goto=Table.DESTINATION_NAT)
@@ -138,9 +149,12 @@ def forward(address: AddressView, forward: Forward) -> Iterator[Said]:
     for ports, port in translations(forward.public, forward.private):
         to = Translate(Side.DESTINATION, int(forward.guest), port)
         alg = FTP if (forward.protocol, ports) == (TCP, (FTP, FTP)) else 0
-        actions = (Track(address.zone, Table.INWARD, commit=True, to=to, alg=alg),)
+        label = forwarded_label(to.address, port)
+        actions = (Track(address.zone, Table.INWARD, commit=True, to=to, alg=alg, label=label),)
         for match in port_matches(new, forward.protocol, ports, sources):
             yield flow(Table.DESTINATION_NAT, "forward", match, actions)
+        if address.cuts:
+            yield from judged.forwarded(address, label, forward.protocol, ports, sources)
 
 
 def _echo(address: AddressView, new: Fields) -> Said:

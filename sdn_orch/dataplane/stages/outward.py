@@ -53,8 +53,8 @@ def network(network: NetworkView, zone: int) -> Iterator[Said]:
     match, track = Match.of(ct_state=ANNOUNCED, **here), replace(track, table=Table.UPLINK, commit=True)
     yield flow(Table.EGRESS, "announced", match, (track,))
     is_open = network.record.egress_open or network.record.vpc_id is not None
-    if network.record.cuts_connections:
-        yield from judged.default({"metadata": network.routed, "eth_type": IPV4}, lets=is_open)
+    if network.judged:
+        yield from judged.default(network, IPV4, lets=is_open)
         return
     new: Fields = {**here, "ct_state": NEW}
     yield flow(Table.EGRESS, "default", Match.of(**new), goto=Table.SOURCE_NAT if is_open else None)
@@ -63,7 +63,7 @@ def network(network: NetworkView, zone: int) -> Iterator[Said]:
 def rule(network: NetworkView, rule: EgressRule, said: Iterable[TrafficRule]) -> Iterator[Said]:
     """What may leave, or may not where all else may, but for what others have `said` at its priority."""
     is_open = network.record.egress_open
-    if network.record.cuts_connections:
+    if network.judged:
         here: Fields = {"metadata": network.routed, "eth_type": IPV4}
         yield from judged.rule(rule, rule.slot, said, here, Table.EGRESS, lets=not is_open)
         return

@@ -1,36 +1,80 @@
-"""FROM_RULES and TO_RULES: the rules of lists and of security groups, about what begins a connection."""
+"""FROM_RULES and TO_RULES: the rules of lists and of security groups, about what begins a connection.
+
+Where a network cuts connections they are about each packet of one, in both tables: as about that which began
+it (see `judged`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from math import prod
 
 from sdn_orch.dataplane.pipeline import POLICY, ZONE, Table, flow
 from sdn_orch.dataplane.rules import Said
+from sdn_orch.dataplane.stages.connection import ANSWERER, BEGINNER
 from sdn_orch.dataplane.stages.guard import policy_number
 from sdn_orch.dataplane.stages.protocols import IPV4, IPV6
-from sdn_orch.dataplane.traffic import parts
+from sdn_orch.dataplane.traffic import origin, parts
 from sdn_orch.dataplane.views import Fields
-from sdn_orch.intent.acls import AclItem, AclList
+from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.model import Nic
-from sdn_orch.intent.policy import Policy, PolicyKind, list_policy, rules
+from sdn_orch.intent.policy import Policy, PolicyKind, rules
 from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import Direction, Verdict
+from sdn_orch.intent.traffic import Direction, TrafficRule, Verdict
 from sdn_orch.openflow.values import Action, Clause, Match, Track
 
 _COMMIT: tuple[Action, ...] = (Track(ZONE, commit=True),)
-#: Of each direction: the table of the rules, what becomes of what they let through, and where that goes on.
-Ways = Mapping[Direction, tuple[Table, tuple[Action, ...], Table]]
-AT_NICS: Ways = {
-    Direction.EGRESS: (Table.FROM_RULES, _COMMIT, Table.ANSWER),
-    Direction.INGRESS: (Table.TO_RULES, _COMMIT, Table.DELIVER),
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A table of rules, and what becomes of what they let through, and where that goes on.
+
+    Where there is a `state` they are about the beginnings of connections, for packets in this state.
+    """
+
+    table: Table
+    onward: Table
+    let: tuple[Action, ...] = _COMMIT
+    state: tuple[int, int] | None = None
+
+    def place(self, policy: Policy, eth_type: int) -> Fields:
+        """What stands under a policy here."""
+        here: Fields = {POLICY: policy_number(policy), "eth_type": eth_type}
+        return here if self.state is None else {**here, "ct_state": self.state}
+
+    def parts(self, rule: TrafficRule, version: int) -> tuple[tuple[Fields, ...], ...]:
+        """The parts of what a rule is about."""
+        return tuple(tuple(map(self.about, part)) for part in parts(rule, version))
+
+    def about(self, fields: Fields) -> Fields:
+        """Fields of the packet that rules are about."""
+        return fields if self.state is None else origin(fields)
+
+
+#: The ways of each direction's rules.
+Ways = Mapping[Direction, tuple[Way, ...]]
+_AT_NICS: Ways = {
+    Direction.EGRESS: (Way(Table.FROM_RULES, Table.ANSWER),),
+    Direction.INGRESS: (Way(Table.TO_RULES, Table.DELIVER),),
+}
+_JUDGED_AT_NICS: Ways = {
+    Direction.EGRESS: (
+        Way(Table.FROM_RULES, Table.ANSWER, state=BEGINNER),
+        Way(Table.TO_RULES, Table.DELIVER, state=ANSWERER),
+    ),
+    Direction.INGRESS: (
+        Way(Table.TO_RULES, Table.DELIVER, state=BEGINNER),
+        Way(Table.FROM_RULES, Table.ANSWER, state=ANSWERER),
+    ),
 }
 #: What leaves by a private gateway becomes known as soon as it is translated.
 AT_GATEWAY: Ways = {
-    Direction.EGRESS: (Table.EGRESS_RULES, (), Table.SOURCE_NAT),
-    Direction.INGRESS: (Table.INGRESS_RULES, _COMMIT, Table.INWARD),
+    Direction.EGRESS: (Way(Table.EGRESS_RULES, Table.SOURCE_NAT, ()),),
+    Direction.INGRESS: (Way(Table.INGRESS_RULES, Table.INWARD),),
 }
 _VERSIONS = ((4, IPV4), (6, IPV6))
 #: The priority of an item is this less its position.
@@ -39,38 +83,42 @@ _TOP = 65_536
 _DECIDED, _CLAUSES, _OPEN = 2, 1, 0
 
 
-def item(snapshot: Snapshot, item: AclItem, ways: Ways) -> Iterator[Said]:
+def at_nics(policy: Policy) -> Ways:
+    """The ways of rules where the NICs are that stand under them."""
+    return _JUDGED_AT_NICS if policy.cuts else _AT_NICS
+
+
+def item(policy: Policy, item: AclItem, ways: Ways) -> Iterator[Said]:
     """One item of a list; the first one that is about a packet decides."""
-    of = policy_number(list_policy(snapshot.need(AclList, item.list_id)))
-    table, let, onward = ways[item.direction]
     priority = _TOP - item.position
-    for version, eth_type in _VERSIONS:
-        here: Fields = {POLICY: of, "eth_type": eth_type}
-        decided, clauses = _said(here, item.number << 1 | (version == 6), parts(item, version))
+    for way, (version, eth_type) in product(ways[item.direction], _VERSIONS):
+        here = way.place(policy, eth_type)
+        decided, clauses = _said(here, item.number << 1 | (version == 6), way.parts(item, version))
         for match, clause in clauses:
-            yield flow(table, priority, match, (clause,))
+            yield flow(way.table, priority, match, (clause,))
         for match in decided:
             if item.verdict is Verdict.ALLOW:
-                yield flow(table, priority, match, let, goto=onward)
+                yield flow(way.table, priority, match, way.let, goto=way.onward)
             else:
-                yield flow(table, priority, match)
+                yield flow(way.table, priority, match)
 
 
 def groups(snapshot: Snapshot, policy: Policy) -> Iterator[Said]:
     """The rules of one group, or of several groups together: what any of them is about may pass."""
-    for (direction, (table, let, onward)), (version, eth_type) in product(AT_NICS.items(), _VERSIONS):
-        here: Fields = {POLICY: policy_number(policy), "eth_type": eth_type}
+    ways = [(direction, way) for direction, found in at_nics(policy).items() for way in found]
+    for (direction, way), (version, eth_type) in product(ways, _VERSIONS):
+        here = way.place(policy, eth_type)
         decided: dict[Match, None] = {}
         clauses: dict[Match, tuple[Clause, ...]] = {}
         for number, *sides in _by_far_side(snapshot, policy, direction, version):
-            matches, others = _said(here, number, sides)
+            matches, others = _said(here, number, [list(map(way.about, side)) for side in sides])
             decided |= dict.fromkeys(matches)
             for match, clause in others:
                 clauses[match] = (*clauses.get(match, ()), clause)
         for match in decided:
-            yield flow(table, _DECIDED, match, let, goto=onward)
+            yield flow(way.table, _DECIDED, match, way.let, goto=way.onward)
         for match, said in clauses.items():
-            yield flow(table, _CLAUSES, match, said)
+            yield flow(way.table, _CLAUSES, match, said)
 
 
 def _said(
@@ -129,7 +177,5 @@ def without_rules(snapshot: Snapshot, policy: Policy, ways: Ways) -> Iterator[Sa
         is_open = not any(item.direction is Direction.EGRESS for item in listed)
     else:
         is_open = not any(rules(snapshot, policy, Direction.EGRESS))
-    table, let, onward = ways[Direction.EGRESS]
-    for _, eth_type in _VERSIONS if is_open else ():
-        match = Match.of(eth_type=eth_type, **{POLICY: policy_number(policy)})
-        yield flow(table, _OPEN, match, let, goto=onward)
+    for way, (_, eth_type) in product(ways[Direction.EGRESS], _VERSIONS) if is_open else ():
+        yield flow(way.table, _OPEN, Match.of(**way.place(policy, eth_type)), way.let, goto=way.onward)

@@ -76,8 +76,8 @@ def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
     track = Track(uplink.zone, Table.EGRESS)
     yield flow(Table.LEAVE, "network", Match.of(**here), (*network.judging, track))
     is_open = network.record.egress_open or is_tier
-    if network.record.cuts_connections:
-        yield from judged.default({"metadata": network.routed, "eth_type": IPV6}, lets=is_open)
+    if network.judged:
+        yield from judged.default(network, IPV6, lets=is_open)
     else:
         yield flow(Table.EGRESS, "default", Match.of(**new), goto=Table.SOURCE_NAT if is_open else None)
     commit = (Track(uplink.zone, commit=True),)
@@ -107,7 +107,7 @@ def rule(
     """What may pass, or what may not leave where all else may; but for what others have `said` there."""
     is_ingress = rule.direction is Direction.INGRESS
     lets = is_ingress or not network.record.egress_open
-    if network.record.cuts_connections:
+    if network.judged:
         here: Fields = {"metadata": network.routed, "eth_type": IPV6}
         begun_in = Table.INGRESS if is_ingress else Table.EGRESS
         yield from judged.rule(rule, rule.slot, said, here, begun_in, lets=lets)

@@ -117,7 +117,7 @@ class NetworkAnswer(Standing):
     gateway6: str | None
     mtu: int
     cuts_connections: bool
-    """Whether connections with the outside end as soon as no rule would let them begin."""
+    """Whether connections end as soon as nothing would let them begin."""
     nics: int
 
 
@@ -125,8 +125,9 @@ class NetworkChange(Model):
     """What CloudStack has no words for."""
 
     cuts_connections: StrictBool
-    """Whether connections with the outside end with the firewall or egress rule that lets them; else they go
-    on, as through CloudStack's virtual router. Not for L2 networks and tiers of VPCs."""
+    """Whether connections end with what lets them begin: a firewall or egress rule, a forwarded port, an item
+    of a list, a rule of a security group; else they go on, as through CloudStack's virtual router. Forwarded
+    ports of a VPC end theirs where one of its tiers is to cut. Not for L2 networks."""
 
 
 class NicAnswer(Standing):

@@ -119,6 +119,7 @@ simple_actions: st.SearchStrategy[Action] = st.one_of(
         ),
         alg=st.sampled_from((0, 21, 69)),
         mark=st.integers(0, 0xFFFFFFFF),
+        label=st.integers(0, 2**128 - 1),
     ),
     st.just(Untrack()),
     set_fields(),
