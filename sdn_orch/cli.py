@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import typer
 
-from sdn_orch.commands import (
-    balancers,
-    calls,
-    cloudstack,
-    daemon,
-    flows,
-    hosts,
-    lists,
-    pipeline,
-    proxy,
-    tokens,
-    topology,
-    trace,
-)
+from sdn_orch.uncollected import uncollected
+
+with uncollected():
+    from sdn_orch.commands import (
+        balancers,
+        calls,
+        cloudstack,
+        daemon,
+        flows,
+        hosts,
+        lists,
+        pipeline,
+        proxy,
+        tokens,
+        topology,
+        trace,
+    )
 
 app = typer.Typer(
     name="sdn-orch",

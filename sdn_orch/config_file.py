@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
+import tomli
 from pydantic import BaseModel, ValidationError
 
 from sdn_orch.errors import Invalid
@@ -83,12 +83,12 @@ def _parse(path: Path | None) -> tuple[str, dict[str, Any]]:
         return "", {}
     try:
         text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
+        raw = tomli.loads(text)
     except OSError as error:
         raise Invalid(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise Invalid(f"{path}: is not UTF-8 at byte {error.start}") from None
-    except tomllib.TOMLDecodeError as error:
+    except tomli.TOMLDecodeError as error:
         what, _, place = str(error).partition(" (at ")
         line = re.search(r"line (\d+)", place)
         raise Invalid(f"{path}:{line[1] if line else text.count(chr(10)) + 1}: is not TOML: {what}") from None
@@ -154,8 +154,8 @@ def _override(raw: dict[str, Any], environment: Mapping[str, str]) -> Iterator[M
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
+        return tomli.loads(f"value = {text}")["value"]
+    except (tomli.TOMLDecodeError, KeyError):
         return text
 
 

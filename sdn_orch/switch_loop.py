@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
 from sdn_orch.dataplane.compiler import Compiled, compile_switch
@@ -27,6 +28,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.intent.model import Switch
 from sdn_orch.openflow.values import State
+from sdn_orch.processors import shared
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.southbound.transfer import describe
 from sdn_orch.status import Phase, SwitchStatus
@@ -256,7 +258,8 @@ class SwitchLoop:
             self.compiled.replace(self._world, owners)
             return self.compiled
         with uncollected():
-            self.compiled = compile_switch(self._world, self.switch_id, self._give_way)
+            share = partial(shared, between=self._give_way)
+            self.compiled = compile_switch(self._world, self.switch_id, share)
             # It stays: the collector need not look at it again and again, which takes up to a second.
             gc.freeze()
         self.compiled.leave_out(self.rejected.keys())

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import Protocol
 
 from sdn_orch.dataplane.pipeline import Table
 from sdn_orch.dataplane.route_units import gateways_of, routes_of
@@ -29,6 +31,21 @@ from sdn_orch.intent.gateways import networks_of, router_id, routers_out
 from sdn_orch.intent.model import Attachment, Network, Switch
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.openflow.values import FlowEntry, Group, Meter, State
+
+#: A whole switch is compiled in pieces of so many units, or in so many pieces, which are then larger.
+_PIECE, _MOST_PIECES = 64, 256
+
+
+class Share(Protocol):
+    """A way to do work that is in pieces: what `work` gives for each, by its number."""
+
+    def __call__(self, work: Callable[[int], list[Rules]], pieces: int, /) -> Iterable[list[Rules]]:
+        """Do it, anywhere and in any order; raises what the work raises."""
+
+
+def in_order(work: Callable[[int], list[Rules]], pieces: int) -> Iterable[list[Rules]]:
+    """One piece after another, here."""
+    return map(work, range(pieces))
 
 
 def units(world: World, switch_id: str) -> Iterator[Owner]:
@@ -139,19 +156,21 @@ class Compiled:
             del self.state.meters[meter.number]
 
 
-def compile_switch(world: World, switch_id: str, between: Callable[[], None] = lambda: None) -> Compiled:
-    """What one switch should hold, from nothing. Raises OwnerConflict.
-
-    `between` is called between two units, for a caller that lets others go first.
-    """
+def compile_switch(world: World, switch_id: str, share: Share = in_order) -> Compiled:
+    """What one switch should hold, from nothing. Raises OwnerConflict, and what `share` raises."""
     compiled = Compiled(switch_id, State.empty(), {})
     switch = world.snapshot.get(Switch, switch_id)
     if switch is None:
         return compiled
     site = Site.of(world, switch)
-    for owner in units(world, switch_id):
-        between()
-        rules = _compile(site, owner)
+    owners = tuple(units(world, switch_id))
+    size = max(_PIECE, -(-len(owners) // _MOST_PIECES))
+
+    def compile_piece(piece: int) -> list[Rules]:
+        return [_compile(site, owner) for owner in owners[piece * size : (piece + 1) * size]]
+
+    found = chain.from_iterable(share(compile_piece, -(-len(owners) // size)))
+    for owner, rules in zip(owners, found, strict=True):
         if rules:
             _add(compiled.state, owner, rules)
             compiled.rules[owner] = rules

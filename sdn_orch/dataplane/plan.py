@@ -58,7 +58,7 @@ def diff(desired: State, actual: State, version: int, chunk: int = CHUNK) -> Pla
     """
     puts: list[FlowEntry] = []
     deletes: list[FlowEntry] = []
-    for wanted, found in pairs(desired.flows, actual.flows, version):
+    for wanted, found in pairs(*unlike(desired.flows, actual.flows), version):
         if wanted is None:
             deletes += () if found is None else (found,)
         elif found is None or not same(wanted, found, version):
@@ -75,6 +75,23 @@ def diff(desired: State, actual: State, version: int, chunk: int = CHUNK) -> Pla
         *_deletes(desired.meters, actual.meters, sorted(actual.meters)),
     )
     return Plan(tuple(operations[at : at + chunk] for at in range(0, len(operations), chunk)))
+
+
+def unlike(
+    desired: Mapping[FlowKey, FlowEntry], actual: Mapping[FlowKey, FlowEntry]
+) -> tuple[Mapping[FlowKey, FlowEntry], Mapping[FlowKey, FlowEntry]]:
+    """Both without the flows that are in both, byte by byte: mostly all of them, and a switch waits."""
+    get = actual.get
+    left = {
+        key: wanted
+        for key, wanted in desired.items()
+        if (found := get(key)) is None
+        or found.cookie != wanted.cookie
+        or found.instructions != wanted.instructions
+    }
+    if not left and len(desired) == len(actual):
+        return {}, {}
+    return left, {key: found for key, found in actual.items() if key in left or key not in desired}
 
 
 def pairs(

