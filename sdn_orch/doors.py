@@ -14,6 +14,7 @@ from sdn_orch.northbound.cloudstack.bootstrap import bootstrap
 from sdn_orch.northbound.cloudstack.door import Door
 from sdn_orch.northbound.cloudstack.idle_networks import IdleNetworks
 from sdn_orch.northbound.operator import door as operator
+from sdn_orch.northbound.operator.proxy_hosts import ProxyHosts
 from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
 from sdn_orch.northbound.sync.sync import Scope, Sync
@@ -64,14 +65,14 @@ def servers(
     sync: SyncWorker | None,
 ) -> tuple[Server, Server]:
     """CloudStack's API with the operator's door beside it, and that door alone on the unix socket."""
-    tls = config.api.tls
+    tls, hosts = config.api.tls, ProxyHosts()
     secret = config.cloudstack.webhook_secret if config.cloudstack else None
     hooks = [Webhook(secret, sync.heed, lambda: service.now).route()] if sync and secret else []
     api = Server(
         Starlette(
             routes=[
                 *cloudstack.routes(Door(service)),
-                *operator.Door(reconciler, service, sync, is_trusted=False).routes(),
+                *operator.Door(reconciler, service, sync, hosts, is_trusted=False).routes(),
                 *hooks,
             ]
         ),
@@ -81,4 +82,6 @@ def servers(
         client_authority=tls.authority if tls else None,
         name="api",
     )
-    return api, Server(operator.application(reconciler, service, sync), sockets[1], name="operator-door")
+    return api, Server(
+        operator.application(reconciler, service, sync, hosts), sockets[1], name="operator-door"
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -49,12 +52,23 @@ class Proxies:
             self._process.kill()
             self._process.wait()
 
+    def die(self) -> None:
+        """SIGKILL, and all that it runs too, as if the host had died behind its switch."""
+        self.kill()
+        for pid in {*self._masters(), *self.workers()}:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
     def workers(self) -> set[str]:
         """The process ids of what serves now, and of what only ends connections that stand."""
-        masters = (path.read_text().strip() for path in self._directory.glob("*/haproxy.pid"))
         return {
-            child for pid in masters for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            child
+            for pid in self._masters()
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         }
+
+    def _masters(self) -> list[str]:
+        return [path.read_text().strip() for path in self._directory.glob("*/haproxy.pid")]
 
     def there(self) -> list[Path]:
         """The namespaces that it has, and the files of what runs in them."""

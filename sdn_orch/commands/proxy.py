@@ -31,7 +31,7 @@ AuthorityOption = Annotated[
         "--ca", metavar="FILE", help="Who signed the controller's certificate [default: the system's]"
     ),
 ]
-PauseOption = Annotated[float, typer.Option("--interval", help="Seconds between two looks.", min=0.1, max=60)]
+PauseOption = Annotated[float, typer.Option("--interval", help="Seconds between two looks.", min=0.1, max=3)]
 
 
 def proxy(

@@ -47,6 +47,7 @@ class Namespace:
     def make(self, proxy: ProxyAnswer) -> None:
         """The namespace with its addresses, so made whatever was there. Raises Failed."""
         if self.name not in _namespaces():
+            self._unwire()
             run("ip", "netns", "add", self.name)
         if not self._is_wired():
             run("ip", "link", "add", self.port, "type", "veth", "peer", _INSIDE, "netns", self.name)
@@ -63,10 +64,21 @@ class Namespace:
         run(*inside, "route", "replace", "default", "via", proxy.gateway)
 
     def plug(self, proxy: ProxyAnswer) -> None:
-        """Tell Open vSwitch whose the port is. Raises Failed."""
-        told = (f"external_ids:iface-id={proxy.nic}", f"external_ids:{_MARK}={self.bridge}")
+        """Tell Open vSwitch whose the port is, as if anew: the newest word counts. Raises Failed."""
         add = ("--may-exist", "add-port", self.bridge, self.port)
-        run(*_OVS, *add, "--", "set", "Interface", self.port, *told)
+        forget = ("remove", "Interface", self.port, "external_ids", "iface-id")
+        run(
+            *_OVS,
+            *add,
+            "--",
+            "set",
+            "Interface",
+            self.port,
+            f"external_ids:{_MARK}={self.bridge}",
+            "--",
+            *forget,
+        )
+        run(*_OVS, "set", "Interface", self.port, f"external_ids:iface-id={proxy.nic}")
 
     def unplug(self) -> None:
         """Nothing comes to it any more. Raises Failed."""
@@ -75,8 +87,14 @@ class Namespace:
     def remove(self) -> None:
         """All of it, as far as it is there. Raises Failed."""
         self.unplug()
+        self._unwire()
         if self.name in _namespaces():
             run("ip", "netns", "delete", self.name)
+
+    def _unwire(self) -> None:
+        """A namespace that is deleted lives on with its interfaces as long as anything in it does."""
+        if self._is_wired():
+            run("ip", "link", "delete", self.port)
 
     def _is_wired(self) -> bool:
         return Path("/sys/class/net", self.port).exists()

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -52,6 +52,14 @@ class Proxied:
     def guard(self) -> Proxies:
         """What runs the proxies there."""
         return self.proxies[self.home()]
+
+    def runs_at(self, rule: str) -> str:
+        """The gateway at which the switches find a rule's proxy; empty while that is nowhere."""
+        for gateway in self.proxies:
+            for row in self.balanced.cloud.controller.ask(f"/v1/switches/{gateway}/proxies"):
+                if row["balancer"] == rule and row["here"]:
+                    return gateway
+        return ""
 
     def served(self, rule: str) -> None:
         """Wait until a rule's proxy is there and the switches lead to it."""
@@ -176,6 +184,49 @@ frontend member
   bind :8090 accept-proxy
   http-request return status 200 content-type text/json lf-string '{{"name":"{name}","from":"%[src]"}}'
 """
+
+
+def moves(proxied: Proxied, rule: str, to: str, happens: Callable[[], object]) -> int:
+    """A rule's proxy moves under load, and clients come back to whom they had; how many requests broke."""
+    balanced = proxied.balanced
+    had = {jar: proxied.visit(jar, requests=1) for jar in ("kept1", "kept2", "kept3")}
+    coming = balanced.clients("endless", 80, 4)
+    happens()
+    row = f"the proxy to run at {to}"
+    balanced.cloud.controller.wait(lambda: proxied.runs_at(rule) == to, row, PATIENCE)
+    proxied.served(rule)
+    balanced.cloud.controller.wait(proxied.said, "a member to answer", PATIENCE)
+    answered, broken = ended(coming)
+    assert {jar: proxied.visit(jar, requests=1) for jar in had} == had
+    assert set(balanced.asked("fresh", 80, 50)) == set(POOL)
+    print(f"to {to}: {answered.total()} requests were answered, {len(broken)} broke: {set(broken)}")
+    return len(broken)
+
+
+def test_another_gateway_serves_when_one_dies(proxied: Proxied) -> None:
+    """A cookie is of the member, not of the proxy that set it."""
+    cloud = proxied.balanced.cloud
+    with proxied.rule("LbCookie") as rule:
+        first = proxied.home()
+        (other,) = proxied.proxies.keys() - {first}
+        with ExitStack() as stack:
+            cut = partial(stack.enter_context, cloud.cut_off(first, proxied.address))
+            assert moves(proxied, rule, other, cut) <= 12
+            assert moves(proxied, rule, first, stack.close) <= 8
+
+
+def test_another_host_serves_when_the_agent_of_one_dies_or_leaves(proxied: Proxied) -> None:
+    with proxied.rule("LbCookie") as rule:
+        first = proxied.home()
+        (other,) = proxied.proxies.keys() - {first}
+        agent = proxied.proxies[first]
+        moves(proxied, rule, other, agent.die)
+        assert proxied.home() == first
+        # It comes home, and is taken over when that one is stopped: of four clients breaks what is under way.
+        assert moves(proxied, rule, first, agent.start) <= 8
+        assert moves(proxied, rule, other, agent.stop) <= 8
+        assert not agent.there()
+        agent.start()
 
 
 def test_members_are_told_who_asks_by_the_proxy_protocol(proxied: Proxied) -> None:

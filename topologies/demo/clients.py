@@ -98,6 +98,8 @@ class Clients:
             writer.close()
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             self.broken.append(f"{name or 'nobody'}: {error!r}")
+            # Who is refused at once does not come again at once.
+            await asyncio.sleep(_PAUSE)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         client = socket.socket()

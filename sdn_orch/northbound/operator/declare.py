@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from sdn_orch.intent.model import Record
 from sdn_orch.northbound.operator.models import Model, Nothing, Paged
 from sdn_orch.northbound.operator.problems import Refusal
+from sdn_orch.northbound.operator.proxy_hosts import ProxyHosts
 from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
@@ -34,6 +35,7 @@ class Asked:
     service: Service
     #: With the CloudStack that the configuration names, if it names one.
     sync: Worker | None
+    hosts: ProxyHosts
     path: Mapping[str, str]
     #: Instances of the declared models.
     query: Any

@@ -31,6 +31,7 @@ from sdn_orch.northbound.operator.metrics import metrics
 from sdn_orch.northbound.operator.models import Model, Problem
 from sdn_orch.northbound.operator.openapi import document
 from sdn_orch.northbound.operator.problems import MEDIA_TYPE, Refusal, failure, problem
+from sdn_orch.northbound.operator.proxy_hosts import ProxyHosts
 from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
@@ -53,10 +54,19 @@ register_url_convertor("anything", _Anything())
 class Door:
     """Answers requests. `is_trusted`: whoever can reach it may do everything."""
 
-    def __init__(self, view: View, service: Service, sync: Worker | None = None, *, is_trusted: bool) -> None:
+    def __init__(
+        self,
+        view: View,
+        service: Service,
+        sync: Worker | None = None,
+        hosts: ProxyHosts | None = None,
+        *,
+        is_trusted: bool,
+    ) -> None:
         self._view = view
         self._service = service
         self._sync = sync
+        self._hosts = hosts or ProxyHosts()
         self._is_trusted = is_trusted
 
     def routes(self) -> list[Route]:
@@ -95,6 +105,7 @@ class Door:
                     view=self._view,
                     service=self._service,
                     sync=self._sync,
+                    hosts=self._hosts,
                     path=request.path_params,
                     query=_query(request, each),
                     body=body,
@@ -129,9 +140,11 @@ class Door:
         return token.name
 
 
-def application(view: View, service: Service, sync: Worker | None = None) -> Starlette:
+def application(
+    view: View, service: Service, sync: Worker | None = None, hosts: ProxyHosts | None = None
+) -> Starlette:
     """The door for a unix socket."""
-    return Starlette(routes=Door(view, service, sync, is_trusted=True).routes())
+    return Starlette(routes=Door(view, service, sync, hosts, is_trusted=True).routes())
 
 
 _EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]

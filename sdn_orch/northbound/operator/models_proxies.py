@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from sdn_orch.intent.balancers import Affinity, Algorithm
 from sdn_orch.northbound.operator.models import Model
+
+
+class AgentState(StrEnum):
+    """What the agent of a gateway is about to do."""
+
+    STAYS = "stays"
+    LEAVES = "leaves"
+
+
+class ProxiesQuery(Model):
+    """Who asks."""
+
+    agent: AgentState | None = None
+    """Its agent: one that stays has to ask every few seconds, else others take over what it runs; one that
+    leaves has to wait until they have. None: somebody else."""
 
 
 class ServerAnswer(Model):
@@ -37,6 +54,8 @@ class ProxyAnswer(Model):
     """A proxy: a NIC in the network of a load balancer's members, and what it does with connections there."""
 
     nic: str
+    here: bool
+    """Whether the switches lead to it at this gateway."""
     mac: str
     address: str
     """With the prefix' length."""

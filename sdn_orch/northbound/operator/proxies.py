@@ -8,33 +8,41 @@ from hashlib import blake2b
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.balancers import Balancer, Certificate, Member, Stickiness
 from sdn_orch.intent.balancing import obstacle, takers
-from sdn_orch.intent.gateways import router_id
+from sdn_orch.intent.gateways import gateway_of, router_id
 from sdn_orch.intent.health import is_failing
-from sdn_orch.intent.model import Network, Nic, Switch
+from sdn_orch.intent.model import Attachment, Network, Nic, Switch
 from sdn_orch.intent.proxies import proxy_of, speaks_http
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.operator.models_proxies import ProxyAnswer, ServerAnswer, StickinessAnswer
 from sdn_orch.vault import Vault
 
 
-def proxies(world: World, switch: Switch, vault: Vault) -> Iterator[ProxyAnswer]:
-    """Those of the balancers whose addresses live on this gateway, in a fixed order."""
+def proxies(world: World, switch: Switch, hosts: tuple[Switch, ...], vault: Vault) -> Iterator[ProxyAnswer]:
+    """Those that are to run on the host of this gateway, where `hosts` run any, in a fixed order.
+
+    It is the gateway at which the balancer's address lives, or another one while that runs none. Where a
+    proxy is it stays until it is where it should be.
+    """
     snapshot = world.snapshot
     for balancer in snapshot.all(Balancer):
         nic = proxy_of(snapshot, balancer)
         if nic is None or obstacle(snapshot, balancer) is not None:
             continue
         network = snapshot.need(Network, balancer.network_id)
-        gateway = world.gateway_of(router_id(network))
-        if gateway is not None and gateway.id == switch.id:
-            yield _proxy(snapshot, balancer, nic, network, vault)
+        host = gateway_of(snapshot, router_id(network), hosts)
+        is_here = any(each.switch_id == switch.id for each in snapshot.where(Attachment, "nic_id", nic.id))
+        if host is not None and (host.id == switch.id or is_here):
+            yield _proxy(snapshot, balancer, nic, network, vault, is_here=is_here)
 
 
-def _proxy(snapshot: Snapshot, balancer: Balancer, nic: Nic, network: Network, vault: Vault) -> ProxyAnswer:
+def _proxy(
+    snapshot: Snapshot, balancer: Balancer, nic: Nic, network: Network, vault: Vault, *, is_here: bool
+) -> ProxyAnswer:
     prefix = network.ipv4.prefixlen if network.ipv4 else 32
     policy = snapshot.first(Stickiness, "balancer_id", balancer.id)
     return ProxyAnswer(
         nic=nic.id,
+        here=is_here,
         mac=nic.mac,
         address=f"{nic.ipv4}/{prefix}",
         gateway=str(network.gateway4),

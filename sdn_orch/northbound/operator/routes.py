@@ -57,7 +57,7 @@ from sdn_orch.northbound.operator.models_fabric import (
     TraceAnswer,
     TraceQuery,
 )
-from sdn_orch.northbound.operator.models_proxies import ProxyAnswer
+from sdn_orch.northbound.operator.models_proxies import AgentState, ProxiesQuery, ProxyAnswer
 from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.service import Transaction
 
@@ -259,12 +259,23 @@ def put_member(asked: Asked) -> Any:
     return balancers.set_weight(asked)
 
 
-@reads("/v1/switches/{switch}/proxies", list[ProxyAnswer], "Proxies of load balancers", scope=Scope.PROXY)
+@reads(
+    "/v1/switches/{switch}/proxies",
+    list[ProxyAnswer],
+    "Proxies of load balancers",
+    query=ProxiesQuery,
+    scope=Scope.PROXY,
+)
 def list_proxies(asked: Asked) -> Any:
-    """All those that are to run on the host of this gateway now."""
+    """All those that are to run on the host of this gateway now, if its agent asks as it should."""
     world = asked.view.world()
     switch = find_switch(world.snapshot, asked.path["switch"])
-    return list(proxies.proxies(world, switch, asked.service.vault))
+    match asked.query.agent:
+        case AgentState.STAYS:
+            asked.hosts.asked(switch.id)
+        case AgentState.LEAVES:
+            asked.hosts.leaves(switch.id)
+    return list(proxies.proxies(world, switch, asked.hosts.among(world.gateways()), asked.service.vault))
 
 
 @writes(

@@ -14,7 +14,7 @@ from sdn_orch.proxy.configuration import configuration
 
 SERVER = ServerAnswer(name="one", address="10.1.1.2", port=8080, weight=1, failing=False)
 PROXY = ProxyAnswer(
-    nic="nic", mac="02:5d:0a:01:01:09", address="10.1.1.9/24", gateway="10.1.1.1", mtu=1500,
+    nic="nic", here=True, mac="02:5d:0a:01:01:09", address="10.1.1.9/24", gateway="10.1.1.1", mtu=1500,
     balancer="balancer", name="web", ports=[8080, 8080], algorithm=Algorithm.ROUND_ROBIN, http=True,
     certificate=None, proxy_protocol=False, stickiness=None,
     servers=[SERVER, SERVER.model_copy(update={"name": "two", "address": "10.1.1.3", "weight": 0})],
