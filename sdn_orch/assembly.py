@@ -25,9 +25,11 @@ from sdn_orch.guest.service import Resolve, respond
 from sdn_orch.guest.tcp import Peer, Responder
 from sdn_orch.guest.worker import Worker
 from sdn_orch.northbound import kinds as _kinds  # noqa: F401 (the store needs to know its records)
+from sdn_orch.northbound import least_connections
 from sdn_orch.northbound.balancers import end_drained
 from sdn_orch.northbound.cloudstack.model import User
 from sdn_orch.northbound.cloudstack.zones import resolvers as zone_resolvers
+from sdn_orch.northbound.least_connections import LeastConnections
 from sdn_orch.northbound.machine_data import forget_password
 from sdn_orch.northbound.service import Service
 from sdn_orch.observer import Observer
@@ -82,6 +84,7 @@ def assemble(
             running,
             Periodic("tally", tally.INTERVAL, reconciler.tally.read),
             Periodic("draining", 1.0, partial(end_drained, service)),
+            Periodic("leastconn", least_connections.INTERVAL, LeastConnections(service, reconciler).step),
         )
         reconciler.settle(_SWITCHES_FIRST)
         # The doors take a third of a second to import, for which no switch need wait.

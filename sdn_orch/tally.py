@@ -1,9 +1,13 @@
-"""What balancers' members have had of connections, added up from the flows that count them.
+"""What balancers' members have had of connections, and have, added up from the flows that count them.
 
 A switch counts for each member the connections that began (MEMBER), and the packets of its connections to it
 and back. A flow's counters end with the flow: it is added anew when the member's address or the balancer's
 gateway is another one. So all are read every now and then and added up. What a flow counted between the last
 reading and its end is lost.
+
+Of `leastconn` balancers it also counts the connections that members agreed to, and those that ended; what is
+open is the one less the other. Who goes without a word leaves connections that seem to be open for ever: they
+are forgotten in the course of time.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sdn_orch.dataplane.pipeline import BALANCED, Table
+from sdn_orch.dataplane.pipeline import BALANCED, STAGES, Table
 from sdn_orch.dataplane.stages.balance import FROM_CLIENTS, FROM_MEMBERS
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected
@@ -30,6 +34,8 @@ from sdn_orch.southbound.base import Datapath, FlowCounters
 INTERVAL, FRESH = 10.0, 1.0
 #: Seconds by which two readings of a flow's age may differ that is the same flow.
 _SLACK = 0.5
+#: Seconds in which half of the connections that seem to be open are forgotten.
+_HALF_LIFE = 3600.0
 _NOTHING = FlowCounters(0, 0, 0)
 _TABLES = (Table.MEMBER, *FROM_CLIENTS, *FROM_MEMBERS)
 
@@ -65,10 +71,15 @@ class Counted:
 
 @dataclass(slots=True)
 class _Reading:
-    """A switch's flows at the last reading, which ended at `ended`, by the monotonic clock."""
+    """A switch's flows at the last reading, which ended at `ended`, by the monotonic clock.
+
+    `open` are connections by the marks of members, where they are counted. Beginnings and ends are told of at
+    different times: it may be below 0 for a moment.
+    """
 
     ended: float
     flows: dict[FlowKey, FlowCounters]
+    open: dict[int, float]
 
 
 class Tally:
@@ -86,6 +97,11 @@ class Tally:
     def member(self, mark: int) -> Counted:
         """What the member with this mark has had."""
         return self._members.get(mark, Counted())
+
+    def open(self, mark: int) -> float:
+        """How many connections the member with this mark has, on switches that are there and count them."""
+        readings = [reading for id, reading in [*self._readings.items()] if self._datapath_of(id) is not None]
+        return max(0.0, sum(reading.open.get(mark, 0.0) for reading in readings))
 
     def balancer(self, balancer: Balancer) -> Counted:
         """What all its members have had, and those that it had."""
@@ -114,8 +130,9 @@ class Tally:
             found = datapath.counters(_TABLES)
         except Disconnected:
             return
-        before = self._readings.get(switch_id, _Reading(begun, {}))
-        self._readings[switch_id] = _Reading(time.monotonic(), found)
+        before = self._readings.get(switch_id, _Reading(begun, {}, {}))
+        kept = 0.5 ** ((begun - before.ended) / _HALF_LIFE)
+        opened: dict[int, float] = {}
         for key, now in found.items():
             last = before.flows.get(key, _NOTHING)
             is_younger = now.seconds < last.seconds + (begun - before.ended) - _SLACK
@@ -130,6 +147,10 @@ class Tally:
                 if last is _NOTHING:
                     counted.see(time.time() - now.seconds)
                 counted.add(key[0], now.packets - last.packets, now.bytes - last.bytes)
+            if turn := _turn(key):
+                known_open = opened.get(mark, kept * before.open.get(mark, 0.0))
+                opened[mark] = known_open + turn * (now.packets - last.packets)
+        self._readings[switch_id] = _Reading(time.monotonic(), found, opened)
 
 
 def _counting(world: World) -> set[str]:
@@ -148,6 +169,12 @@ def _home(snapshot: Snapshot, mark: int) -> Balancer | None:
         return None if proxy is None else snapshot.get(Balancer, proxy.balancer_id or "")
     found = snapshot.first(Member, "mark", mark) or snapshot.first(Draining, "mark", mark)
     return None if found is None else snapshot.need(Balancer, found.balancer_id)
+
+
+def _turn(key: FlowKey) -> int:
+    """1 for a flow that counts connections which begin to be open, -1 for one of those that end, else 0."""
+    priorities = STAGES[Table(key[0])].priorities
+    return (key[1] == priorities.get("opening")) - (key[1] == priorities.get("ending"))
 
 
 @lru_cache(maxsize=2**16)

@@ -59,12 +59,13 @@ def _balancers(answer: list[Any]) -> Table:
 
 
 def _members(row: Any) -> Table:
-    columns = ("machine", "address", "weight", *_COUNTERS, "drained until")
-    rows = table(*columns, title=f"{row['name']} at {_place(row)}")
+    is_open_counted = any(member["open"] is not None for member in row["members"])
+    columns = ("machine", "address", "weight", *(("open",) if is_open_counted else ()))
+    rows = table(*columns, *_COUNTERS, "drained until", title=f"{row['name']} at {_place(row)}")
     for member in row["members"]:
-        known_by = (cell(member[key]) for key in ("machine", "address", "weight"))
+        known_by = (cell(member[key]) for key in columns)
         rows.add_row(*known_by, *_counted(member), _time(member["until"]) if member["until"] else "")
-    rows.add_row("all", "", "", *_counted(row), "", style="bold")
+    rows.add_row("all", *[""] * (len(columns) - 1), *_counted(row), "", style="bold")
     return _aligned(rows)
 
 

@@ -8,8 +8,8 @@ from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages import balance
 from sdn_orch.dataplane.views import AddressView, NetworkView, Site
 from sdn_orch.dataplane.world import World
-from sdn_orch.intent.balancers import Balancer, Member
-from sdn_orch.intent.balancing import by_source, is_balanced_inside, obstacle, standing, takers
+from sdn_orch.intent.balancers import Balancer, Member, Relief
+from sdn_orch.intent.balancing import by_source, counts_open, is_balanced_inside, obstacle, standing, takers
 from sdn_orch.intent.gateways import principal, realm_of, router_id
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.proxies import mark_of, proxy_of
@@ -17,8 +17,8 @@ from sdn_orch.intent.proxies import mark_of, proxy_of
 
 def public(site: Site, address: AddressView, record: Balancer) -> Iterator[Said]:
     """One of a public address, where the address lives."""
-    pool = _pool(site.world, record)
-    yield from balance.standing(pool)
+    pool = pool_of(site.world, record)
+    yield from balance.standing(pool, address.zone, site.dialect.version)
     if reason := _obstacle(site.world, record):
         yield Refused(reason)
     else:
@@ -27,9 +27,9 @@ def public(site: Site, address: AddressView, record: Balancer) -> Iterator[Said]
 
 def inner(site: Site, record: Balancer, home: Network) -> Iterator[Said]:
     """One at an address inside of a network, on a switch that the network's router reaches."""
-    snapshot, pool = site.world.snapshot, _pool(site.world, record)
-    yield from balance.standing(pool)
+    snapshot, pool = site.world.snapshot, pool_of(site.world, record)
     view, first = NetworkView.of(site.world, home), principal(snapshot, router_id(home))
+    yield from balance.standing(pool, first.number if first else None, site.dialect.version)
     # Several balancers may share an address; whoever was there first tells of it.
     if snapshot.where(Balancer, "place", record.place)[0].id == record.id:
         yield balance.announced(view, int(record.inner or 0))
@@ -49,7 +49,7 @@ def _obstacle(world: World, record: Balancer) -> str | None:
     return reason
 
 
-def _pool(world: World, record: Balancer) -> balance.Pool:
+def pool_of(world: World, record: Balancer) -> balance.Pool:
     """A balancer with those of its members that are somewhere, or with its proxy in place of them."""
     snapshot, proxy = world.snapshot, proxy_of(world.snapshot, record)
     guests = {mark: int(address) for mark, address in standing(snapshot, record).items()}
@@ -61,7 +61,11 @@ def _pool(world: World, record: Balancer) -> balance.Pool:
         member.seat: member.mark for member, nic, _ in takers(snapshot, record) if world.is_placed(nic.id)
     }
     weights = tuple(found.get(seat) for seat in range(max(found, default=-1) + 1))
-    return balance.Pool(record, by_source(snapshot, record), weights, live, guests)
+    if not counts_open(snapshot, record):
+        return balance.Pool(record, by_source(snapshot, record), weights, live, guests)
+    relief = snapshot.first(Relief, "balancer_id", record.id)
+    moves = dict(relief.moves) if relief is not None else {}
+    return balance.Pool(record, False, weights, live, guests, moves)
 
 
 def network(site: Site, network: NetworkView) -> Iterator[Said]:

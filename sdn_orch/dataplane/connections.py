@@ -97,6 +97,8 @@ class Connections:
                 return Found(state, _said(fields))
             known_by = {"ct_mark": action.mark, "ct_label": action.label}
             known = self._commit(zone, action.to, key, {**_said(fields), **known_by})
+        if action.label and action.commit:
+            known.said = {**known.said, "ct_label": action.label}
         is_answer = key == known.answer and key != known.origin
         known.answered |= is_answer
         state &= ~ConnectionState.NEW

@@ -339,7 +339,7 @@ STAGES: dict[Table, Stage] = {
             "connection goes to its member, what begins one gets a slot; a member that asks gets "
             "another one.",
             (Table.BALANCE, Table.MEMBER, Table.NEXT_HOP),
-            {"invalid": 800, "known": 700, "member": 600, "balancer": 500},
+            {"invalid": 800, "ending": 750, "known": 700, "member": 600, "balancer": 500},
         ),
         Stage(
             Table.LEAVE,
@@ -378,11 +378,13 @@ STAGES: dict[Table, Stage] = {
             Table.SOURCE_NAT,
             "Under which address? A NIC with static NAT under its own, all others of a router under that of "
             "its source NAT; IPv6 under its own. New connections become known. What belongs to one of a "
-            "balancer's goes on as long as that has its member, and is counted; to one of a forwarded port, "
-            "where the network cuts connections, as long as that leads to the same machine and port.",
+            "balancer's goes on as long as that has its member, and is counted, for `leastconn` also what "
+            "opens and ends it; to one of a forwarded port, where the network cuts connections, as long as "
+            "that leads to the same machine and port.",
             (Table.UPLINK,),
-            {"known private": 900, "new private": 800, "new static": 700, "static": 600, "balanced": 550}
-            | {"forwarded": 540, "cut": 530, "known": 500, "new announcing": 450, "new": 400},
+            {"known private": 900, "new private": 800, "new static": 700, "static": 600, "opening": 570}
+            | {"ending": 560, "balanced": 550, "forwarded": 540, "cut": 530, "known": 500}
+            | {"new announcing": 450, "new": 400},
         ),
         Stage(
             Table.UPLINK,
@@ -428,6 +430,7 @@ STAGES: dict[Table, Stage] = {
             "forwarded port is as in SOURCE_NAT.",
             (Table.BALANCE, Table.INWARD),
             {
+                "ending": 660,
                 "balanced": 650,
                 "forwarded": 640,
                 "cut": 630,
@@ -496,7 +499,7 @@ STAGES: dict[Table, Stage] = {
             "to_port: an answer of a balancer's member is counted; one that belongs to a connection without "
             "its member goes nowhere.",
             (Table.TO_GUARD,),
-            {"member": 500, "other": 400},
+            {"opening": 610, "ending": 600, "member": 500, "other": 400},
         ),
         Stage(
             Table.TO_GUARD,

@@ -9,6 +9,7 @@ takes only what is its own from then on, and of who goes only what was its own g
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from statistics import multimode
@@ -16,6 +17,10 @@ from statistics import multimode
 #: Slots of pools with up to `FEW_SEATS` seats, and of those with more: few are less to hold and to change.
 FEW_SEATS = 16
 FEW_SLOTS, MANY_SLOTS = 256, 1024
+#: Of 256 slots, those that `relieve` moves at most; and the part of its share that a member always keeps.
+STEP, KEPT = 4, 0.1
+#: Differences that are left alone: a part of the mean, and connections.
+_TOLERANCE, _FEW = 0.15, 2.0
 
 
 @lru_cache(maxsize=4096)
@@ -84,3 +89,51 @@ def _deal(table: list[int], free: Sequence[int], lacks: Mapping[int, int]) -> No
         chosen = max(credit, key=credit.__getitem__)
         credit[chosen] -= whole
         table[slot] = chosen
+
+
+def moved(owners: Sequence[int], moves: Mapping[int, int]) -> tuple[int, ...]:
+    """Whose each slot is, where some of them lead to others who are among the owners."""
+    present = set(owners)
+    return tuple(
+        other if (other := moves.get(slot)) in present and other is not None else owner
+        for slot, owner in enumerate(owners)
+    )
+
+
+def relieve(owners: Sequence[int], moves: Mapping[int, int], loads: Mapping[int, float]) -> dict[int, int]:
+    """Other moves, by which who has the highest load gives a few slots to who has the lowest.
+
+    Loads are by owner, such as its open connections for each part of its weight. Little differences move
+    nothing; where all loads are little, slots go back to their owners. Moves that mean nothing any more are
+    forgotten.
+    """
+    before = moved(owners, moves)
+    after, step = list(before), STEP * len(owners) // FEW_SLOTS
+    if (given := _overloaded(owners, before, loads)) is not None:
+        high, low = given
+        own = [slot for slot, owner in enumerate(before) if owner == high]
+        least = max(1, round(owners.count(high) * KEPT))
+        # What was the other's goes back first, then what is its own only by a move.
+        own.sort(key=lambda slot: (owners[slot] != low, owners[slot] == high))
+        for slot in own[: min(step, max(0, len(own) - least))]:
+            after[slot] = low
+    elif all(loads.get(owner, 0.0) <= _FEW for owner in owners):
+        for slot in [slot for slot, owner in enumerate(owners) if before[slot] != owner][:step]:
+            after[slot] = owners[slot]
+    return {slot: owner for slot, owner in enumerate(after) if owner != owners[slot]}
+
+
+def _overloaded(
+    owners: Sequence[int], now: Sequence[int], loads: Mapping[int, float]
+) -> tuple[int, int] | None:
+    """Who has the highest load and who the lowest, if one of them is far from the mean."""
+    known = {owner: loads.get(owner, 0.0) for owner in Counter(owners)}
+    if len(known) < 2:
+        return None
+    mean = sum(known.values()) / len(known)
+    able = {owner for owner, count in Counter(now).items() if count > max(1, owners.count(owner) * KEPT)}
+    high = max(sorted(able), key=known.__getitem__, default=None)
+    low = min(sorted(known), key=known.__getitem__)
+    if high is None or known[high] - known[low] <= max(_FEW, 2 * _TOLERANCE * mean):
+        return None
+    return high, low

@@ -9,7 +9,7 @@ from sdn_orch.dataplane.rules import Owner, OwnerKind, Unit
 from sdn_orch.dataplane.units import realm_owners, rules_of
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem
-from sdn_orch.intent.balancers import Balancer, Draining, HealthCheck, Member, Stickiness
+from sdn_orch.intent.balancers import Balancer, Draining, HealthCheck, Member, Relief, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import (
@@ -49,7 +49,7 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
                 if _cuts(old) != _cuts(new):
                     of_router = world.snapshot.where(PublicAddress, "router_id", router_id(one))
                     found |= _addresses(world, of_router)
-            case Member() | Draining() | Stickiness() | HealthCheck():
+            case Member() | Draining() | Relief() | Stickiness() | HealthCheck():
                 found |= _balancer(world, one.balancer_id)
             case Failing():
                 found |= _balancer(world, world.snapshot.need(Member, one.member_id).balancer_id)

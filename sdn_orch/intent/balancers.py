@@ -163,6 +163,20 @@ class Draining(Record):
         return self.guest if self.guest in nic.secondary4 else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relief(Record):
+    """A fact: slots of a `leastconn` balancer that lead to another member than by weights alone.
+
+    `moves` are slots with the marks of the members; one for a member that is no more, or dead, means nothing.
+    """
+
+    REFERENCES: ClassVar[dict[str, str]] = {"balancer_id": "Balancer"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("balancer_id",)
+
+    balancer_id: str
+    moves: tuple[tuple[int, int], ...]
+
+
 class Affinity(StrEnum):
     """By what a client is known again."""
 

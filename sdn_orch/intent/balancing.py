@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-from sdn_orch.intent.balancers import Balancer, Draining, Member, Stickiness
+from sdn_orch.intent.balancers import Algorithm, Balancer, Draining, Member, Stickiness
 from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Nic
 from sdn_orch.intent.proxies import needs_proxy, proxy_obstacle
@@ -32,6 +32,12 @@ def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
 def by_source(snapshot: Snapshot, balancer: Balancer) -> bool:
     """Whether a client always comes to the same member, as long as the members are the same."""
     return balancer.is_by_source or snapshot.count_where(Stickiness, "balancer_id", balancer.id) > 0
+
+
+def counts_open(snapshot: Snapshot, balancer: Balancer) -> bool:
+    """Whether switches count its open connections, and who has many of them gives slots to who has few."""
+    is_wanted = balancer.algorithm is Algorithm.LEAST_CONNECTIONS and balancer.protocol == TCP
+    return is_wanted and not (by_source(snapshot, balancer) or needs_proxy(snapshot, balancer))
 
 
 def is_balanced_inside(snapshot: Snapshot, network_id: str) -> bool:

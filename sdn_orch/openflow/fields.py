@@ -53,6 +53,8 @@ _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (
     ("ip_proto", BASIC, 10, 8, False),
     ("tcp_src", BASIC, 13, 16, True),
     ("tcp_dst", BASIC, 14, 16, True),
+    # As OpenFlow 1.5 writes it.
+    ("tcp_flags", BASIC, 42, 16, True),
     ("udp_src", BASIC, 15, 16, True),
     ("udp_dst", BASIC, 16, 16, True),
     ("sctp_src", BASIC, 17, 16, True),

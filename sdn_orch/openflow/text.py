@@ -77,6 +77,7 @@ _HEXADECIMAL = frozenset(
         "ct_state",
         "ct_mark",
         "ct_label",
+        "tcp_flags",
         "reg0",
         "reg1",
         "reg2",

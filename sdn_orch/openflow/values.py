@@ -213,10 +213,10 @@ class Track:
     """Look the packet's connection up in a zone, and go on in `table` with what became known (Open vSwitch).
 
     The zone is a number, or what the lower 16 bits of a register hold. A known connection's translation is
-    applied where `translated`. `commit` makes a new connection a known one, with the translation `to` and the
-    `mark` and the `label`, its `ct_mark` and `ct_label` from then on; where the switch is to read in it which
-    further connections belong to it, `alg` is the port of its protocol. Without `table` the packet goes on as
-    it was, behind this action.
+    applied where `translated`. `commit` makes a new connection a known one, with the translation `to`, and
+    gives it the `mark` and the `label` that are not 0, its `ct_mark` and `ct_label` from then on. Where the
+    switch is to read in it which further connections belong to it, `alg` is the port of its protocol. Without
+    `table` the packet goes on as it was, behind this action.
     """
 
     zone: int | str

@@ -125,6 +125,28 @@ def _counters(balanced: Balanced, rule: str) -> Any:
     return balanced.cloud.controller.ask(f"/v1/balancers/{rule}/counters")
 
 
+def test_leastconn_gives_less_to_who_has_many_open(balanced: Balanced) -> None:
+    controller, members = balanced.cloud.controller, POOL[:3]
+
+    def opened(rule: str) -> dict[str, int]:
+        return {row["machine"]: row["open"] for row in _counters(balanced, rule)["members"]}
+
+    def share(name: str) -> float:
+        return balanced.asked("fresh", 80, 200)[name] / 200
+
+    with balanced.rule(80, ["web3"], algorithm="leastconn") as rule:
+        steady = balanced.clients("steady", 80, 24)
+        balanced.assign(rule, "web1", "web2")
+        controller.wait(lambda: share("web3") < 0.15, "who has many open to get less", 90)
+        # However many came and went meanwhile, each was counted once.
+        controller.wait(lambda: opened(rule) == {"web1": 0, "web2": 0, "web3": 24}, "all to be counted", 30)
+        assert "open" in controller.command("balancers", "lb80").stdout
+        answered, broken = ended(steady)
+        assert not broken and answered == {"web3": 24}, broken
+        controller.wait(lambda: opened(rule) == dict.fromkeys(members, 0), "all to have ended", 30)
+        controller.wait(lambda: share("web3") > 0.25, "it to get its part again", 90)
+
+
 def test_what_is_established_stays_through_every_change(balanced: Balanced) -> None:
     members = POOL[:4]
     with balanced.rule(80, members) as rule:
@@ -136,12 +158,13 @@ def test_what_is_established_stays_through_every_change(balanced: Balanced) -> N
         balanced.assign(rule, "web5", "web6")
         balanced.weigh(rule, {"web1": 3})
         assert set(balanced.asked("fresh", 80, 300)) == {"web1", "web3", "web4", "web5", "web6"}
-        balanced.tenant.call.updateLoadBalancerRule(id=rule, algorithm="leastconn", name="renamed")
         balanced.assign(rule, "web2")
+        assert "web2" in balanced.asked("fresh", 80, 200)
+        balanced.tenant.call.updateLoadBalancerRule(id=rule, algorithm="leastconn", name="renamed")
         balanced.cloud.controller.kill()
         balanced.cloud.controller.start()
         balanced.cloud.controller.wait(balanced.cloud.in_sync, "the switches to be in sync again", 30)
-        assert "web2" in balanced.asked("fresh", 80, 200)
+        balanced.asked("fresh", 80, 200)
         answered, broken = ended(coming)
         assert not broken and answered.total() > 100
         answered, broken = ended(steady)

@@ -90,6 +90,29 @@ def test_edges_count_what_members_had(tiers: Tiers) -> None:
         assert min(row["bytes_in"], row["bytes_out"]) > 250 * row["connections"] > 0, row
 
 
+def test_edges_count_what_is_open(tiers: Tiers) -> None:
+    call, controller = tiers.tenant.call, tiers.cloud.controller
+    rule = call.createLoadBalancer(
+        algorithm="leastconn", name="least", sourceport=82, instanceport=WEB, scheme="Internal",
+        networkid=tiers.tier, sourceipaddressnetworkid=tiers.tier, sourceipaddress=tiers.address["ipaddress"],
+    )["loadbalancer"]["id"]  # fmt: skip
+
+    def opened() -> int:
+        rows = controller.ask(f"/v1/balancers/{rule}/counters")["members"]
+        return sum(row["open"] for row in rows)
+
+    tiers.assign(rule, *POOL)
+    steady = [tiers.clients("steady", 82, 12, client) for client in ("web1", "web2")]
+    tiers.asked("fresh", 82, 100, "web1")
+    controller.wait(lambda: opened() == 24, "all to be counted", 30)
+    for process in steady:
+        answered, broken = ended(process)
+        assert not broken and answered.total() == 12, broken
+    controller.wait(lambda: opened() == 0, "all to have ended", 30)
+    call.deleteLoadBalancer(id=rule)
+    tiers.cloud.wait_objects()
+
+
 def test_members_are_drained_without_a_broken_connection(tiers: Tiers) -> None:
     steady = tiers.clients("steady", 80, 30, "web1")
     coming = tiers.clients("endless", 80, 2, "web2")

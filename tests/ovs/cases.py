@@ -288,6 +288,15 @@ FLOWS: dict[str, Flow] = {
     ),
     "known as no machine's": Flow(12, 55, Match.of(ct_label=(1 << 48, 1 << 48)), goto=13),
     "known as a member's": Flow(12, 60, Match.of(ct_state=(0x22, 0x22), ct_mark=7), goto=13),
+    "ended": Flow(
+        12,
+        65,
+        Match.of(ct_mark=7, ct_label=1, eth_type=IP, ip_proto=6, tcp_flags=(1, 5)),
+        (Track(5, 22, commit=True, label=2),),
+    ),
+    "marked and labelled": Flow(
+        12, 66, Match.of(eth_type=IP, ct_label=(0, 3)), (Track(5, commit=True, mark=7, label=1 << 90),)
+    ),
     "known as nobody's": Flow(12, 60, Match.of(ct_mark=(0, 0xFFFF), reg3=7, metadata=(7, NETWORK)), goto=13),
     "ports": Flow(
         12, 80, Match.of(eth_type=IP, ip_proto=6), (SetField("tcp_dst", 80), SetField("ip_ecn", 2), Output(1))

@@ -20,7 +20,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.errors import InUse, Invalid, NotFound
 from sdn_orch.intent import balancers
 from sdn_orch.intent.acls import AclItem, AclList
-from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Draining, Member, Stickiness
+from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Draining, Member, Relief, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.health import Failing
@@ -89,7 +89,7 @@ KINDS: tuple[type[Record], ...] = (
     *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
     *(NextHop, RoutedRule, RoutedRule),
     *(AclItem, AclItem, SecurityRule, SecurityRule),
-    *(Balancer, Member, Member, Draining, Stickiness, balancers.HealthCheck, Failing),
+    *(Balancer, Member, Member, Draining, Relief, Stickiness, balancers.HealthCheck, Failing),
 )
 
 
@@ -381,6 +381,15 @@ def _failing(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 
 
 @st.composite
+def _relief(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    balancer_id = draw(st.sampled_from([one.id for one in snapshot.all(Balancer)] or ["none"]))
+    marks = [one.mark for one in snapshot.all(Member)] or [1]
+    moves = draw(st.dictionaries(st.integers(0, 300), st.sampled_from(marks), max_size=4))
+    record = Relief(id=f"relief {balancer_id}", balancer_id=balancer_id, moves=tuple(moves.items()))
+    return _numbered(snapshot, record)
+
+
+@st.composite
 def _draining(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     nics = [one.id for one in snapshot.all(Nic) if one.ipv4 is not None] or ["none"]
     mark = draw(st.integers(1, 6)) * 1000
@@ -499,6 +508,7 @@ _RECORDS = {
     "HealthCheck": _health_check,
     "Failing": _failing,
     "Draining": _draining,
+    "Relief": _relief,
     "AclItem": _acl_item,
     "SecurityRule": _security_rule,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sdn_orch.dataplane.spread import FEW_SEATS, FEW_SLOTS, MANY_SLOTS, spread
+from sdn_orch.dataplane.spread import FEW_SEATS, FEW_SLOTS, MANY_SLOTS, STEP, moved, relieve, spread
 
 SEATS = st.integers(1, 24)
 #: Weights by seat, None where nobody sits.
@@ -57,3 +57,21 @@ def test_the_newest_moves_nobody_else_and_the_same_come_back(count: int, data: s
     without = spread(left, frozenset(range(count)) - {gone})
     assert {new for old, new in zip(everybody, without, strict=True) if old == new} >= set(without)
     assert all(old == gone for old, new in zip(everybody, without, strict=True) if old != new)
+
+
+@given(POOLS, st.data())
+def test_a_relief_moves_few_slots_and_leaves_everybody_some(
+    weights: tuple[int | None, ...], data: st.DataObject
+) -> None:
+    owners = spread(weights, frozenset(seat for seat, weight in enumerate(weights) if weight))
+    anybody = st.integers(-1, 25)
+    moves = data.draw(st.dictionaries(st.integers(0, MANY_SLOTS), anybody, max_size=20))
+    loads = data.draw(st.dictionaries(anybody, st.floats(0, 1e9)))
+    before = moved(owners, moves)
+    after = moved(owners, relieve(owners, moves, loads))
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    assert len(changed) <= STEP * len(owners) // FEW_SLOTS
+    assert set(after) <= set(owners) and set(before) <= set(after)
+    # Who is relieved has a higher load; where there is hardly any, all get their own again.
+    is_little = all(loads.get(owner, 0) <= 2 for owner in owners)
+    assert is_little or all(loads.get(old, 0) > loads.get(new, 0) for old, new in changed)

@@ -11,7 +11,7 @@ from sdn_orch.dataplane.compiler import compile_switch
 from sdn_orch.dataplane.pipeline import BALANCED, Table
 from sdn_orch.dataplane.plan import diff
 from sdn_orch.dataplane.world import World
-from sdn_orch.intent.balancers import Balancer, Draining, Member
+from sdn_orch.intent.balancers import Algorithm, Balancer, Draining, Member
 from sdn_orch.intent.model import Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
@@ -87,6 +87,15 @@ class Cloud:
             if key[0] == table and (field, number, None) in decode_match(key[2]).fields
         ]
         self.switch.count(key, packets, octets)
+
+    def turn(self, mark: int, label: int, *flags: tuple[int, int]) -> None:
+        """A packet of a connection with this label meets those flows that ask for it and for such flags."""
+        for key in self.switch.copy().flows:
+            fields = decode_match(key[2]).fields
+            if {("ct_mark", mark, None), ("ct_label", label, None)} <= {*fields}:
+                assert [(value, mask) for name, value, mask in fields if name == "tcp_flags"]
+                if any(("tcp_flags", *each) in fields for each in flags):
+                    self.switch.count(key, 1, 60)
 
     def had(self, id: str) -> tuple[int, ...]:
         """What a member, or the balancer, had."""
@@ -169,3 +178,35 @@ def test_a_switch_that_is_away_is_not_read(cloud: Cloud) -> None:
     cloud.had("lb")
     cloud.datapath.close()
     assert cloud.had("first") == (3, 3, 180, 0, 0)
+
+
+AGREED, DONE = (0x12, 0x12), (0x01, 0x05)
+
+
+def test_what_is_open_is_what_members_agreed_to_and_did_not_end(cloud: Cloud) -> None:
+    lb = cloud.world.snapshot.need(Balancer, "lb")
+    cloud.change(Put(replace(lb, algorithm=Algorithm.LEAST_CONNECTIONS)))
+    mark = cloud.world.snapshot.need(Member, "first").mark
+
+    def opened() -> int:
+        cloud.tally.read(fresh=0)
+        return round(cloud.tally.open(mark))
+
+    assert opened() == 0
+    for _ in range(3):
+        cloud.turn(mark, 0, AGREED)
+    cloud.turn(mark, 1, DONE)
+    assert opened() == 2 and cloud.tally.open(mark + 1) == 0
+    assert cloud.had("first")[3] == 4, "what opens and ends is counted as answers, too"
+    # A daemon that starts finds the same.
+    again = Tally(lambda: cloud.world, {"leaf1": cloud.datapath}.get)
+    again.read()
+    assert again.open(mark) == 2
+    # Nobody counts any more.
+    cloud.change(Put(lb))
+    assert opened() == 0
+    cloud.change(Put(replace(lb, algorithm=Algorithm.LEAST_CONNECTIONS)))
+    cloud.turn(mark, 0, AGREED)
+    assert opened() == 1
+    cloud.datapath.close()
+    assert opened() == 1, "as it was"

@@ -20,7 +20,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from sdn_orch.dataplane.pipeline import BALANCED, SLOT_BITS, GroupKind, Table, flow, group_number
 from sdn_orch.dataplane.rules import Refused, Said
-from sdn_orch.dataplane.spread import FEW_SLOTS, spread
+from sdn_orch.dataplane.spread import FEW_SLOTS, moved, spread
 from sdn_orch.dataplane.stages.answer import answer_arp
 from sdn_orch.dataplane.stages.connection import INVALID, NEW
 from sdn_orch.dataplane.stages.inward import begun
@@ -51,6 +51,10 @@ _HASHED_BITS = FEW_SLOTS.bit_length() - 1
 #: The first bit of TCP's source port that is not in the slot: from here down clients count.
 _TCP_BITS_END = 12
 _SLOTS = group_number(GroupKind.SLOTS, 0)
+#: Flags of TCP.
+_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+#: Labels of connections that are counted: the member has agreed to it; it is over. Before, it is 0.
+_OPEN, _OVER = 1, 2
 _ALL_SLOTS, _ONES = (1 << SLOT_BITS) - 1, (1 << 32) - 1
 
 
@@ -76,7 +80,8 @@ _INNER_KNOWN = ((Table.INNER, "known", Table.NEXT_HOP), (Table.BACK_STATE, "memb
 class Pool:
     """A balancer with its members by seats: `weights` as `spread` has them, and the marks of the `live` ones.
 
-    `guests` says of every mark whose connections stand where its member is, or was.
+    `guests` says of every mark whose connections stand where its member is, or was. `moves` are slots with
+    marks that they lead to instead; None where nobody counts open connections.
     """
 
     record: Balancer
@@ -84,6 +89,12 @@ class Pool:
     weights: tuple[int | None, ...]
     live: Mapping[int, int]
     guests: Mapping[int, int]
+    moves: Mapping[int, int] | None = None
+
+    def owners(self) -> tuple[int, ...]:
+        """The mark that each slot leads to; none where nobody is live."""
+        seats = spread(self.weights, frozenset(self.live))
+        return moved([self.live[seat] for seat in seats], self.moves or {})
 
 
 #: The tables that count what belongs to connections, by who sent it.
@@ -105,11 +116,28 @@ def edge(dialect: Dialect) -> Iterator[Said]:
         yield flow(Table.BACK_STATE, "other", Match.of(ct_mark=0), goto=Table.TO_GUARD)
 
 
-def standing(pool: Pool) -> Iterator[Said]:
-    """What belongs to connections with its members goes on, and is counted."""
+def standing(pool: Pool, zone: int | None, version: int) -> Iterator[Said]:
+    """What belongs to connections with its members goes on, and is counted; they are known in `zone`."""
     for mark in pool.guests:
         for table, priority, onward in _PUBLIC_KNOWN if pool.record.inner is None else _INNER_KNOWN:
             yield flow(table, priority, Match.of(ct_mark=mark), goto=onward)
+            # OpenFlow 1.3 cannot ask for TCP's flags.
+            if pool.moves is not None and zone is not None and version == OPENFLOW_15:
+                yield from _turns(table, mark, zone, onward)
+
+
+def _turns(table: Table, mark: int, zone: int, onward: Table) -> Iterator[Said]:
+    """A member's connections begin when it agrees, and end when it has no more to say, or either breaks off.
+
+    Each is counted once, however often this is said: from then on its label is another one.
+    """
+    turns = [("ending", _OPEN, (_RST, _RST), _OVER)]
+    if table in FROM_MEMBERS:
+        agrees = _SYN | _ACK
+        turns += [("opening", 0, (agrees, agrees), _OPEN), ("ending", _OPEN, (_FIN, _FIN | _RST), _OVER)]
+    for priority, label, flags, next_label in turns:
+        match = Match.of(ct_mark=mark, ct_label=label, eth_type=IPV4, ip_proto=TCP, tcp_flags=flags)
+        yield flow(table, priority, match, (Track(zone, onward, commit=True, label=next_label),))
 
 
 def public(address: AddressView, pool: Pool, version: int) -> Iterator[Said]:
@@ -145,16 +173,16 @@ def back(network: NetworkView, zone: int) -> Iterator[Said]:
 
 def _balancer(front: Front, pool: Pool, version: int) -> Iterator[Said]:
     """What is for it, and whose each of its slots is."""
-    seats = spread(pool.weights, frozenset(pool.live))
+    owners = pool.owners()
     by_hash = pool.record.protocol != TCP and not pool.by_source
     if by_hash and version != OPENFLOW_15:
         yield Refused("UDP is spread by a hash that only OpenFlow 1.5 can ask for")
-    elif seats:
-        yield from _taken(front, pool, len(seats))
-        yield from _slots(pool, seats)
+    elif owners:
+        yield from _taken(front, pool, len(owners))
+        yield from _slots(pool, owners)
         yield from _members(front, pool)
         if front.table is Table.INNER:
-            yield from _of_members(front, pool, seats)
+            yield from _of_members(front, pool, sorted(set(owners)))
 
 
 def _taken(front: Front, pool: Pool, slots: int) -> Iterator[Said]:
@@ -165,14 +193,13 @@ def _taken(front: Front, pool: Pool, slots: int) -> Iterator[Said]:
         yield flow(front.table, "balancer", match, actions, goto=goto)
 
 
-def _of_members(front: Front, pool: Pool, seats: tuple[int, ...]) -> Iterator[Said]:
-    """A member that asks gets the one after it: from itself it would not take an answer."""
+def _of_members(front: Front, pool: Pool, marks: list[int]) -> Iterator[Said]:
+    """A member that asks gets the one before it: from itself it would not take an answer."""
     record = pool.record
-    order = sorted(set(seats))
-    for at, seat in enumerate(order):
-        guest = IPv4Address(pool.guests[pool.live[seat]])
-        if len(order) > 1 and (not record.sources or any(guest in each for each in record.sources)):
-            chosen = (SetField(BALANCED, pool.live[order[at - 1]]),)
+    for at, mark in enumerate(marks):
+        guest = IPv4Address(pool.guests[mark])
+        if len(marks) > 1 and (not record.sources or any(guest in each for each in record.sources)):
+            chosen = (SetField(BALANCED, marks[at - 1]),)
             for match in port_matches(front.begun, record.protocol, record.ports, (IPv4Network(guest),)):
                 yield flow(front.table, "member", match, chosen, goto=Table.MEMBER)
 
@@ -189,13 +216,13 @@ def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
     return (*by_address, ApplyGroup(_SLOTS))
 
 
-def _slots(pool: Pool, seats: tuple[int, ...]) -> Iterator[Said]:
+def _slots(pool: Pool, owners: tuple[int, ...]) -> Iterator[Said]:
     """Whose each slot is."""
     # One member has all slots.
-    shares = enumerate(seats) if len(set(seats)) > 1 else ((None, seats[0]),)
-    for slot, seat in shares:
+    shares = enumerate(owners) if len(set(owners)) > 1 else ((None, owners[0]),)
+    for slot, mark in shares:
         own = pool.record.number << SLOT_BITS | (slot or 0), _ONES - (_ALL_SLOTS if slot is None else 0)
-        actions = (SetField(BALANCED, pool.live[seat]),)
+        actions = (SetField(BALANCED, mark),)
         yield flow(Table.BALANCE, "slot", Match.of(**{BALANCED: own}), actions, goto=Table.MEMBER)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from sdn_orch.errors import NotFound
 from sdn_orch.intent.balancers import Balancer, Draining, Member
+from sdn_orch.intent.balancing import counts_open
 from sdn_orch.intent.model import Account, Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
@@ -79,11 +80,13 @@ def counters_row(view: View, snapshot: Snapshot, balancer: Balancer) -> JSON:
 def _counters_of(view: View, snapshot: Snapshot, of: Member | Draining, draining: Draining | None) -> JSON:
     nic = snapshot.need(Nic, of.nic_id)
     machine, address = _machine(snapshot, nic), of.address(nic)
+    is_counted = counts_open(snapshot, snapshot.need(Balancer, of.balancer_id))
     return {
         "id": of.id,
         "machine": machine.name if machine else None,
         "address": str(address) if address else None,
         "until": datetime.fromtimestamp(draining.until, UTC) if draining else None,
+        "open": round(view.tally.open(of.mark)) if is_counted else None,
         **_counted(view.tally.member(of.mark)),
     }
 

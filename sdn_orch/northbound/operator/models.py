@@ -254,6 +254,8 @@ class MemberCounters(Counters):
     machine: str | None
     address: str | None
     weight: int
+    open: int | None
+    """Connections that have not ended yet, as far as switches can tell; null unless the algorithm asks."""
     until: datetime | None
     """When its connections are cut: it gets no new ones. Null where it may keep them."""
 

@@ -72,7 +72,7 @@ MODULES: dict[int, tuple[Any, Any]] = {
 DATAPATHS = {version: ProtocolDesc(version) for version in VERSIONS}
 #: Fields that os-ken calls otherwise, and extensions of Open vSwitch that it does not know.
 OS_KEN_NAMES = {"tun_src": "tun_ipv4_src", "tun_dst": "tun_ipv4_dst"}
-UNKNOWN = {"ip_ttl", "ip_frag", "ipv6_nd_reserved", "ipv6_nd_options_type", *OF_CONNECTION}
+UNKNOWN = {"ip_ttl", "ip_frag", "ipv6_nd_reserved", "ipv6_nd_options_type", "tcp_flags", *OF_CONNECTION}
 UNKNOWN |= {f"reg{i}" for i in range(4)}
 ADDRESSES = {name for name, field in FIELDS.items() if field.bits in (48, 128)} | {
     name for name in FIELDS if name.startswith(("ipv4", "arp_spa", "arp_tpa", "tun_"))
