@@ -11,10 +11,13 @@ from uuid import uuid4
 
 from starlette.applications import Starlette
 
+from sdn_orch.intent.model import Network
+from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack import app
 from sdn_orch.northbound.listening import listen_tcp
 from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.sync.reader import Reader
+from sdn_orch.northbound.sync.sync import Outcome, Scope, Sync
 from tests.cloudstack import ISOLATED, Client, Cloud
 
 GATEWAY, FIRST, LAST = "203.0.113.1", "203.0.113.10", "203.0.113.99"
@@ -64,6 +67,30 @@ class Managed:
     def address(self, client: Client | None = None, **arguments: object) -> Any:
         """A public address for a network or a VPC."""
         return (client or self.red).job("associateIpAddress", **arguments)["ipaddress"]
+
+
+class Pair:
+    """A CloudStack and a daemon that syncs with it."""
+
+    def __init__(self, managed: Managed, reader: Reader) -> None:
+        self.managed = managed
+        self.reader = reader
+        self.here = Cloud()
+
+    def sync(self, source: Any = None, **scope: Any) -> Sync:
+        return Sync(self.here.service, source or self.reader, Scope(**scope))
+
+    def compare(self, **scope: Any) -> Outcome:
+        outcome = self.sync(**scope).compare()
+        assert (outcome.faults, outcome.held) == ([], None)
+        return outcome
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.here.snapshot
+
+    def network(self, id: str) -> Network:
+        return self.snapshot.need(Network, id)
 
 
 def message(event: str, at: datetime, **said: str) -> bytes:

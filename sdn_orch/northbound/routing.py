@@ -33,20 +33,25 @@ def create_route(
             raise RuleConflict(
                 f"New static route cidr conflicts with existing route {other.id}: {other.prefix}"
             )
+    return transaction.put(route_by(snapshot, str(uuid4()), vpc, prefix, next_hop))
+
+
+def route_by(
+    snapshot: Snapshot, id: str, vpc: Vpc, prefix: IPv4Network, next_hop: IPv4Address
+) -> StaticRoute:
+    """A route by a neighbour of the VPC's router, wherever that is. Raises Invalid where it is nowhere."""
     side = _side(snapshot, vpc, next_hop)
     if side is None:
         raise Invalid(
             f"{next_hop} is neither in a tier nor behind a private gateway of VPC {vpc.name} ({vpc.id})"
         )
-    return transaction.put(
-        StaticRoute(
-            id=str(uuid4()),
-            vpc_id=vpc.id,
-            prefix=prefix,
-            next_hop=next_hop,
-            gateway_id=side.id if isinstance(side, PrivateGateway) else None,
-            network_id=side.id if isinstance(side, Network) else None,
-        )
+    return StaticRoute(
+        id=id,
+        vpc_id=vpc.id,
+        prefix=prefix,
+        next_hop=next_hop,
+        gateway_id=side.id if isinstance(side, PrivateGateway) else None,
+        network_id=side.id if isinstance(side, Network) else None,
     )
 
 

@@ -50,6 +50,14 @@ class Listed:
         some.egress = [each for each in all_of.egress if each.networkid in ids]
         some.balancers = [each for each in all_of.balancers if each.networkid in ids]
         some.members, some.policies = all_of.members, all_of.policies
+        some.routed = {
+            version: [each for each in found if each.networkid in ids]
+            for version, found in all_of.routed.items()
+        }
+        some.inner_balancers = [each for each in all_of.inner_balancers if each.networkid in ids]
+        some.gateways = [each for each in all_of.gateways if each.vpcid == vpc]
+        some.routes = [each for each in all_of.routes if each.vpcid == vpc]
+        some.security_groups = all_of.security_groups
         return some
 
     def homes(self, command: str, id: str) -> list[str]:
@@ -80,14 +88,90 @@ def clouds(draw: st.DrawFn) -> Rows:
             rows.Network(
                 id=uuid(1, number), name=f"net{number}", type="Isolated", cidr=f"{prefix}.0/24",
                 gateway=f"{prefix}.1", broadcasturi=f"vlan://{vlans[number]}", zoneid=_ZONE, vpcid=vpc,
+                ip6cidr=f"2001:db8:{number}::/64", ip6gateway=f"2001:db8:{number}::1",
+                service=[rows.Service(name="SecurityGroup")] if number == 0 else [],
                 networkofferingid=_OFFERING, aclname=draw(st.sampled_from(["default_allow", "default_deny"])),
                 egressdefaultpolicy=draw(st.booleans()),
             )
         )  # fmt: skip
         _machines(draw, found, number, prefix)
+        for version in draw(st.sets(st.sampled_from([4, 6]))) if vpc is None else ():
+            found.routed.setdefault(version, []).append(
+                rows.RoutedRule(
+                    id=uuid(15, number * 10 + version), networkid=uuid(1, number), protocol="tcp",
+                    startport="80", endport="80", cidrlist={4: "192.0.2.0/24", 6: "::/0"}[version],
+                    traffictype=draw(st.sampled_from(["Ingress", "Egress"])),
+                )
+            )  # fmt: skip
     for number in draw(st.sets(st.integers(10, 15), max_size=4)) if found.networks else ():
         _address(draw, found, number)
+    tiers = [each for each in found.networks if each.vpcid]
+    if has_vpc:
+        _routing(draw, found, bool(tiers))
+    if tiers:
+        _inner(draw, found, tiers)
+    found.security_groups = [_security_group(draw, number) for number in range(3)]
     return found
+
+
+def _security_group(draw: st.DrawFn, number: int) -> rows.SecurityGroup:
+    """One of three that name each other; who is in none is in the default one, the last."""
+    peers = draw(st.sets(st.integers(0, 2), max_size=2))
+    prefixes = draw(st.sets(st.sampled_from(["192.0.2.0/24", "2001:db8::/32", "0.0.0.0/0"])))
+    sides = [{"securitygroupname": f"sg{each}", "account": "red"} for each in sorted(peers)]
+    sides += [{"cidr": each} for each in sorted(prefixes)]
+    packets = {"protocol": "tcp", "startport": 80, "endport": 80}
+    return rows.SecurityGroup.model_validate(
+        {
+            "id": uuid(10, number), "name": f"sg{number}", "account": "red", "domainpath": "ROOT",
+            "ingressrule": [
+                {"ruleid": uuid(11, number * 10 + place)} | packets | side
+                for place, side in enumerate(sides)
+            ],
+            "egressrule": [
+                {"ruleid": uuid(11, number * 10 + 9), "protocol": "all", "cidr": "0.0.0.0/0"}
+            ][: draw(st.integers(0, 1))],
+        }
+    )  # fmt: skip
+
+
+def _routing(draw: st.DrawFn, found: Rows, has_tiers: bool) -> None:
+    """Private gateways and routes over them and into a tier."""
+    vpc = uuid(2, 0)
+    for number in sorted(draw(st.sets(st.integers(1, 2)))):
+        found.gateways.append(
+            rows.PrivateGateway(
+                id=uuid(12, number), vpcid=vpc, ipaddress=f"192.168.{number}.{draw(st.sampled_from([2, 3]))}",
+                gateway=f"192.168.{number}.1", netmask="255.255.255.0", vlan=f"{700 + number}",
+                sourcenatsupported=draw(st.booleans()), aclname=draw(st.sampled_from(["default_allow", ""])),
+            )
+        )  # fmt: skip
+    hops = [f"{each.gateway}" for each in found.gateways]
+    hops += [f"{each.gateway}99" for each in found.networks if each.vpcid] if has_tiers else []
+    for number in sorted(draw(st.sets(st.integers(0, 2)))) if hops else ():
+        given = {"id": uuid(13, number), "vpcid": vpc, "cidr": f"172.{20 + number}.0.0/16"}
+        found.routes.append(rows.StaticRoute.model_validate(given | {"nexthop": draw(st.sampled_from(hops))}))
+
+
+def _inner(draw: st.DrawFn, found: Rows, tiers: list[rows.Network]) -> None:
+    """Balancers inside of tiers, for machines of a tier of the same VPC, some at one address."""
+    for port in sorted(draw(st.sets(st.sampled_from([80, 81, 82])))):
+        home, network = draw(st.sampled_from(tiers)), draw(st.sampled_from(tiers))
+        nics = [(owner, nic) for owner in found.machines for nic in owner.nic if nic.networkid == network.id]
+        chosen = draw(st.lists(st.sampled_from(nics), max_size=2, unique_by=str)) if nics else []
+        found.inner_balancers.append(
+            rows.InnerBalancer.model_validate(
+                {
+                    "id": uuid(14, port), "name": f"inner{port}", "networkid": network.id,
+                    "sourceipaddress": f"{home.gateway}{draw(st.sampled_from([50, 51]))}",
+                    "sourceipaddressnetworkid": home.id,
+                    "loadbalancerrule": [{"sourceport": port, "instanceport": 8080}],
+                    "loadbalancerinstance": [
+                        {"id": owner.id, "ipaddress": nic.ipaddress} for owner, nic in chosen
+                    ],
+                }
+            )
+        )  # fmt: skip
 
 
 def _machines(draw: st.DrawFn, found: Rows, network: int, prefix: str) -> None:
@@ -103,6 +187,8 @@ def _machines(draw: st.DrawFn, found: Rows, network: int, prefix: str) -> None:
             rows.Machine.model_validate(
                 {
                     "id": uuid(4, key), "name": f"vm{key}", "nic": [nic], "serviceofferingid": _OFFERING,
+                    "securitygroup": [{"id": uuid(10, each)} for each in sorted(draw(_GROUPS))],
+                    "userdata": draw(st.sampled_from([None, "dXNlcg==", "ZGF0YQ=="])),
                     "state": draw(st.sampled_from(["Running", "Stopped"])),
                 }
             )
@@ -135,6 +221,7 @@ def _address(draw: st.DrawFn, found: Rows, number: int) -> None:
             )  # fmt: skip
 
 
+_GROUPS = st.sets(st.integers(0, 2), max_size=2)
 _PREFIXES = st.sampled_from(["0.0.0.0/0", "198.51.100.0/24,192.0.2.0/25"])
 
 

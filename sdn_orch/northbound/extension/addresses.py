@@ -187,7 +187,7 @@ def _range(cloud: Cloud, said: PublicFields) -> PublicRange:
     if said.public_gateway is None or said.public_cidr is None:
         raise Invalid("payload: public_gateway, public_cidr: a public address needs both")
     prefix = IPv4Network((said.public_gateway, said.public_cidr.network.prefixlen), strict=False)
-    vlan = _vlan(said.public_vlan)
+    vlan = read_vlan("public_vlan", said.public_vlan)
     for known in snapshot.all(PublicRange):
         if known.first <= address <= known.last:
             wanted = replace(known, ipv4=prefix, gateway=said.public_gateway, vlan=vlan)
@@ -213,11 +213,11 @@ def _range(cloud: Cloud, said: PublicFields) -> PublicRange:
     return cloud.snapshot.need(PublicRange, made.id)
 
 
-def _vlan(said: str) -> int | None:
+def read_vlan(field: str, said: str) -> int | None:
     """`101`, `vlan://101`; `untagged`, `vlan://untagged` or nothing. Raises Invalid."""
     name = said.removeprefix("vlan://").lower()
     if name in ("", "untagged"):
         return None
     if not re.fullmatch(r"\d{1,4}", name, re.ASCII):
-        raise Invalid("payload: public_vlan: it is neither a VLAN nor untagged")
+        raise Invalid(f"payload: {field}: it is neither a VLAN nor untagged")
     return int(name)

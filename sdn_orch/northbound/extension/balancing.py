@@ -13,7 +13,7 @@ from sdn_orch.northbound import balancers
 from sdn_orch.northbound.cloudstack.answers.balancers import ALGORITHMS
 from sdn_orch.northbound.extension import addresses, nics
 from sdn_orch.northbound.extension.cloud import Cloud
-from sdn_orch.northbound.extension.payload import BalancerFields
+from sdn_orch.northbound.extension.payload import Balanced, BalancerFields
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP, "tcp-proxy": TCP}
 
@@ -32,17 +32,30 @@ def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer 
     address = addresses.find(cloud, said.public_ip)
     if address is None:
         raise Invalid(f"payload: lb_rules: publicIp of rule {said.id}: no network has {said.public_ip}")
+    wanted = replace(described(cloud, network, said, known), address_id=address.id)
+    if known is not None and (known.address_id, known.network_id) != (address.id, network.id):
+        balancers.delete_balancer(cloud.transaction, known)
+        known, wanted = None, replace(wanted, number=0)
+    if known is None:
+        addresses.make_room(cloud, address, wanted)
+        balancers.create_balancer(cloud.transaction, wanted)
+    elif wanted != known:
+        balancers.change_balancer(cloud.transaction, wanted)
+    bring_members(cloud, network, wanted, said)
+
+
+def described(cloud: Cloud, network: Network, said: Balanced, known: Balancer | None) -> Balancer:
+    """The balancer as it is said to be, at no address. Raises Invalid for what is not known here."""
     if said.protocol not in _PROTOCOLS or said.algorithm not in ALGORITHMS:
         raise Invalid(f"payload: lb_rules: protocol, algorithm of rule {said.id}: not known")
     if known is not None and known.account_id != cloud.account.id:
         raise Invalid(f"payload: lb_rules: rule {said.id} is not of {cloud.name}")
-    wanted = Balancer(
+    return Balancer(
         id=cloud.id("balancer", said.id),
         number=known.number if known else 0,
         account_id=cloud.account.id,
         network_id=network.id,
         name=said.name or f"balancer-{said.id}",
-        address_id=address.id,
         protocol=_PROTOCOLS[said.protocol],
         ports=(said.public_port, said.public_port),
         guest_ports=(said.private_port, said.private_port),
@@ -52,18 +65,9 @@ def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer 
         drain=known.drain if known else DRAIN,
         fails_open=known.fails_open if known else True,
     )
-    if known is not None and (known.address_id, known.network_id) != (address.id, network.id):
-        balancers.delete_balancer(cloud.transaction, known)
-        known, wanted = None, replace(wanted, number=0)
-    if known is None:
-        addresses.make_room(cloud, address, wanted)
-        balancers.create_balancer(cloud.transaction, wanted)
-    elif wanted != known:
-        balancers.change_balancer(cloud.transaction, wanted)
-    _bring_members(cloud, network, wanted, said)
 
 
-def sources(said: BalancerFields, known: Balancer | None) -> tuple[Prefix, ...]:
+def sources(said: Balanced, known: Balancer | None) -> tuple[Prefix, ...]:
     """Who may connect; where that is not told, who might."""
     if said.sources is None:
         return known.sources if known else ()
@@ -76,7 +80,7 @@ def is_at(balancer: Balancer, address: PublicAddress, said: BalancerFields) -> b
     return (address.address, balancer.protocol, balancer.ports[0]) == wanted
 
 
-def _bring_members(cloud: Cloud, network: Network, balancer: Balancer, said: BalancerFields) -> None:
+def bring_members(cloud: Cloud, network: Network, balancer: Balancer, said: Balanced) -> None:
     """Members are those that are not revoked, and no others."""
     for backend in said.backends:
         if backend.port != said.private_port:

@@ -38,18 +38,19 @@ def _nested(value: object) -> object:
         raise ValueError("it is neither JSON nor JSON in Base64") from None
 
 
-def _lower(value: object) -> object:
+def lower(value: object) -> object:
+    """Texts in lower case."""
     return value.lower() if isinstance(value, str) else value
 
 
 Maybe = Annotated[T | None, BeforeValidator(_nothing)]
 Nested = Annotated[T, BeforeValidator(_nested)]
-Lower = Annotated[str, BeforeValidator(_lower)]
+Lower = Annotated[str, BeforeValidator(lower)]
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-Uuid = Annotated[str, BeforeValidator(_lower), StringConstraints(pattern=f"^{_UUID}$")]
+Uuid = Annotated[str, BeforeValidator(lower), StringConstraints(pattern=f"^{_UUID}$")]
 #: What names an object: a number of CloudStack's database, as commands do, or a UUID of its API.
-Key = Annotated[str, BeforeValidator(_lower), StringConstraints(pattern=f"^([0-9]{{1,20}}|{_UUID})$")]
-Mac = Annotated[str, BeforeValidator(_lower), StringConstraints(pattern=r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
+Key = Annotated[str, BeforeValidator(lower), StringConstraints(pattern=f"^([0-9]{{1,20}}|{_UUID})$")]
+Mac = Annotated[str, BeforeValidator(lower), StringConstraints(pattern=r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
 
 
 class Fields(BaseModel):
@@ -70,7 +71,7 @@ class NetworkFields(Fields):
 
     network_id: Key
     vlan: str = ""
-    guest_type: Annotated[NetworkKind | None, BeforeValidator(_nothing), BeforeValidator(_lower)] = None
+    guest_type: Annotated[NetworkKind | None, BeforeValidator(_nothing), BeforeValidator(lower)] = None
     gateway: Maybe[IPv4Address] = None
     cidr: Maybe[IPv4Interface] = None
     vpc_id: Maybe[Key] = None
@@ -283,20 +284,25 @@ class Backend(Fields):
     revoked: bool = False
 
 
-class BalancerFields(Fields):
-    """A balancer, to be made so or to go."""
+class Balanced(Fields):
+    """What all balancers have, wherever their address is."""
 
     id: Key
     name: str = ""
-    public_ip: IPv4Address = Field(alias="publicIp")
     public_port: int = Field(alias="publicPort")
     private_port: int = Field(alias="privatePort")
     protocol: Lower = "tcp"
     algorithm: Lower = "roundrobin"
-    revoke: bool = False
     backends: list[Backend] = []
     #: Who may connect; None: it is not told.
     sources: list[IPv4Interface | IPv6Interface] | None = None
+
+
+class BalancerFields(Balanced):
+    """A balancer of a public address, to be made so or to go."""
+
+    public_ip: IPv4Address = Field(alias="publicIp")
+    revoke: bool = False
 
 
 class Balancers(NetworkFields):

@@ -44,9 +44,14 @@ def apply_acl(cloud: Cloud, tier: Network, said: list[AclRuleFields]) -> None:
     """The tier has these items and no others, in a list of its own."""
     if tier.acl_id is None:
         raise Invalid(f"payload: vpc_id: network {tier.name} ({tier.id}) is no tier of a VPC")
+    apply_items(cloud, tier.acl_id, said)
+
+
+def apply_items(cloud: Cloud, list_id: str, said: Iterable[AclRuleFields]) -> None:
+    """The list has these items and no others."""
     ordered = sorted(said, key=lambda item: item.number)
-    wanted = [_item(cloud, tier.acl_id, position, item) for position, item in enumerate(ordered, 1)]
-    bring_to(cloud, cloud.snapshot.where(AclItem, "list_id", tier.acl_id), wanted)
+    wanted = [_item(cloud, list_id, position, item) for position, item in enumerate(ordered, 1)]
+    bring_to(cloud, cloud.snapshot.where(AclItem, "list_id", list_id), wanted)
 
 
 def bring_to(cloud: Cloud, before: Iterable[R], wanted: Iterable[R]) -> None:
@@ -66,8 +71,8 @@ def _firewall_rule(cloud: Cloud, said: FirewallRuleFields) -> FirewallRule:
     return FirewallRule(
         id=cloud.id("firewall-rule", said.id),
         address_id=address.id,
-        sources=_prefixes(said.source_cidrs),
-        **_packets(said, is_ipv6=False),
+        sources=prefixes(said.source_cidrs),
+        **packets(said, is_ipv6=False),
     )
 
 
@@ -75,9 +80,9 @@ def _egress_rule(cloud: Cloud, network: Network, said: FirewallRuleFields) -> Eg
     return EgressRule(
         id=cloud.id("firewall-rule", said.id),
         network_id=network.id,
-        sources=_prefixes(said.source_cidrs),
-        destinations=_prefixes(said.destination_cidrs),
-        **_packets(said, is_ipv6=False),
+        sources=prefixes(said.source_cidrs),
+        destinations=prefixes(said.destination_cidrs),
+        **packets(said, is_ipv6=False),
     )
 
 
@@ -87,7 +92,7 @@ def _item(cloud: Cloud, list_id: str, position: int, said: AclRuleFields) -> Acl
         direction, verdict = Direction(said.direction), Verdict(said.action)
     except ValueError as error:
         raise Invalid(f"payload: acl_rules: item {said.number}: {error}") from None
-    prefixes = _prefixes(said.source_cidrs)
+    far_side = prefixes(said.source_cidrs)
     comes_in = direction is Direction.INGRESS
     return AclItem(
         id=cloud.made_id("acl-item", f"{list_id}/{position}"),
@@ -95,13 +100,14 @@ def _item(cloud: Cloud, list_id: str, position: int, said: AclRuleFields) -> Acl
         position=position,
         direction=direction,
         verdict=verdict,
-        sources=prefixes if comes_in else (),
-        destinations=() if comes_in else prefixes,
-        **_packets(said, is_ipv6=any(prefix.version == 6 for prefix in prefixes)),
+        sources=far_side if comes_in else (),
+        destinations=() if comes_in else far_side,
+        **packets(said, is_ipv6=any(prefix.version == 6 for prefix in far_side)),
     )
 
 
-def _packets(said: Packets, *, is_ipv6: bool) -> dict[str, Any]:
+def packets(said: Packets, *, is_ipv6: bool) -> dict[str, Any]:
+    """The fields of a TrafficRule that say which packets it is about. Raises Invalid."""
     first, last = said.port_start, said.port_end
     return {
         "protocol": _protocol(said.protocol, is_ipv6),
@@ -122,11 +128,11 @@ def _protocol(said: str, is_ipv6: bool) -> int | None:
     return ICMPV6 if number == ICMP and is_ipv6 else number
 
 
-def _prefixes(said: list[IPv4Interface | IPv6Interface]) -> tuple[Prefix, ...]:
+def prefixes(said: Iterable[IPv4Interface | IPv6Interface]) -> tuple[Prefix, ...]:
     """As prefixes; none where everything of both versions is meant."""
-    prefixes = tuple(dict.fromkeys(each.network for each in said))
-    both = {prefix.version for prefix in prefixes} == {4, 6}
-    return () if both and not any(prefix.prefixlen for prefix in prefixes) else prefixes
+    found = tuple(dict.fromkeys(each.network for each in said))
+    both = {prefix.version for prefix in found} == {4, 6}
+    return () if both and not any(prefix.prefixlen for prefix in found) else found
 
 
 def _given(value: int | None) -> int | None:

@@ -5,6 +5,7 @@ Of what the extension's commands tell of, only what they cannot say is filled in
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from sdn_orch.errors import Invalid
@@ -12,16 +13,17 @@ from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.public import PublicAddress
-from sdn_orch.northbound import balancers, networks, public
+from sdn_orch.northbound import balancers, machine_data, networks, public
 from sdn_orch.northbound.extension import addresses, balancing, guests, identity, nics, payload, places, rules
 from sdn_orch.northbound.extension.cloud import Cloud
-from sdn_orch.northbound.sync import complete
+from sdn_orch.northbound.sync import beside, complete, security
 from sdn_orch.northbound.sync.groups import Group, NetworkSaid, VpcSaid
 
 
 def bring(cloud: Cloud, group: Group, *, pulls: bool) -> None:
     """Make the group so; without `pulls` only what commands tell of is made whole. Raises what is wrong."""
     found = [(said, _find(cloud, said)) for said in group.networks]
+    before = security.used_by(cloud, _nics_of(cloud, group))
     vpc = _vpc(cloud, group.vpc, [network for _, network in found if network]) if group.vpc else None
     by_commands = vpc is not None and cloud.is_commanded(vpc)
     if group.vpc is not None and vpc is not None and by_commands:
@@ -30,18 +32,34 @@ def bring(cloud: Cloud, group: Group, *, pulls: bool) -> None:
         vpc = complete.name_vpc(cloud, places.make_vpc(cloud, group.vpc.fields), group.vpc)
         _end_tiers(cloud, vpc, group)
         _addresses(cloud, vpc, group.vpc.addresses)
-    for said, network in found:
-        if network is not None and cloud.is_commanded(network):
-            complete.network(cloud, network, said)
-        elif pulls and not by_commands:
-            _make(cloud, said)
+    known = [(said, network) for said, network in found if network and cloud.is_commanded(network)]
+    made = [said for said, network in found if not network or not cloud.is_commanded(network)]
+    made = made if pulls and not by_commands else []
+    if known or made:
+        security.make(cloud, group.security_groups)
+    for said, network in known:
+        complete.network(cloud, network, said)
+    beside.end_balancers(cloud, made)
+    for said in made:
+        _make(cloud, said)
+    for said in made:
+        network = cloud.snapshot.need(Network, cloud.id("network", said.fields.network_id))
+        for each in said.inner_balancers:
+            beside.make_balancer(cloud, network, each)
+        _end_idle(cloud, network)
+    if group.vpc is not None and vpc is not None and pulls and not by_commands:
+        beside.bring_routing(cloud, vpc, group.vpc)
+    security.end_unused(cloud, before - {each.id for each in group.security_groups})
 
 
 def end_network(cloud: Cloud, network: Network) -> None:
     """Delete the network with all that is in it."""
-    for nic in cloud.snapshot.where(Nic, "network_id", network.id):
+    found = cloud.snapshot.where(Nic, "network_id", network.id)
+    groups = security.used_by(cloud, found)
+    for nic in found:
         nics.forget(cloud, nic)
     places.destroy(cloud, network)
+    security.end_unused(cloud, groups)
 
 
 def end_vpc(cloud: Cloud, vpc: Vpc) -> None:
@@ -49,6 +67,12 @@ def end_vpc(cloud: Cloud, vpc: Vpc) -> None:
     for tier in cloud.snapshot.where(Network, "vpc_id", vpc.id):
         end_network(cloud, tier)
     networks.delete_vpc(cloud.transaction, vpc)
+
+
+def _nics_of(cloud: Cloud, group: Group) -> Iterator[Nic]:
+    for said in group.networks:
+        id = cloud.id("network", said.fields.network_id)
+        yield from cloud.snapshot.where(Nic, "network_id", id)
 
 
 def _find(cloud: Cloud, said: NetworkSaid) -> Network | None:
@@ -94,7 +118,7 @@ def _make(cloud: Cloud, said: NetworkSaid) -> None:
         rules.apply_acl(cloud, network, list(said.acl))
     else:
         rules.apply_firewall(cloud, network, said.firewall)
-    _end_idle(cloud, network)
+    complete.routed(cloud, network, said)
 
 
 def _nics(cloud: Cloud, network: Network, said: NetworkSaid) -> None:
@@ -104,7 +128,8 @@ def _nics(cloud: Cloud, network: Network, said: NetworkSaid) -> None:
             nics.forget(cloud, nic)
     for each in told.values():
         nic = nics.make(cloud, network, each.nic, active=each.active)
-        complete.rate(cloud, nic, each)
+        complete.nic(cloud, nic, each)
+        machine_data.set_user_data(cloud.transaction, nics.machine_of(cloud, nic), each.user_data)
 
 
 def _has_address(nic: payload.NicOf) -> bool:
@@ -136,7 +161,7 @@ def _leading(cloud: Cloud, network: Network, said: NetworkSaid) -> None:
             if forward.id not in forwards:
                 public.delete_forward(cloud.transaction, forward)
     for balancer in cloud.snapshot.where(Balancer, "network_id", network.id):
-        if balancer.id not in balanced:
+        if balancer.id not in balanced and balancer.inner is None:
             balancers.delete_balancer(cloud.transaction, balancer)
     for static in said.mapped:
         addresses.map_to_nic(cloud, static, network)

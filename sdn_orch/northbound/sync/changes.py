@@ -8,10 +8,13 @@ from typing import Literal
 
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Member, Stickiness
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.metadata import MachineData
 from sdn_orch.intent.model import Machine, Network, Nic, Record, Vpc
 from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.routing import PrivateGateway, StaticRoute
+from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Difference
 
 Action = Literal["create", "change", "delete"]
@@ -31,9 +34,15 @@ _WORDS: dict[type[Record], str] = {
     Member: "member",
     Stickiness: "stickiness",
     HealthCheck: "health check",
+    RoutedRule: "routed rule",
+    MachineData: "user data",
+    SecurityGroup: "security group",
+    SecurityRule: "security rule",
+    PrivateGateway: "private gateway",
+    StaticRoute: "static route",
 }
 #: What tenants miss when it goes.
-_MISSED = (Vpc, Network, Nic)
+_MISSED = (Vpc, Network, Nic, PrivateGateway)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ def described(differences: Iterable[Difference]) -> list[Change]:
 
 
 def count_missed(differences: Iterable[Difference]) -> int:
-    """How many networks, VPCs and NICs of machines go."""
+    """How many networks, VPCs, private gateways and NICs of machines go."""
     return sum(
         after is None
         and isinstance(before, _MISSED)
@@ -79,12 +88,14 @@ def _changed(before: Record | None, after: Record | None) -> tuple[str, ...]:
 def _name(record: Record) -> str:
     if isinstance(record, Nic):
         return f"{record.ipv4 or record.ipv6 or record.mac}"
-    if isinstance(record, PublicAddress):
+    if isinstance(record, PublicAddress | PrivateGateway):
         return str(record.address)
     if isinstance(record, PublicRange):
         return f"{record.first}-{record.last}"
     if isinstance(record, Forward):
         return f"{record.public[0]} to {record.guest}:{record.private[0]}"
+    if isinstance(record, StaticRoute):
+        return f"{record.prefix} by {record.next_hop}"
     if isinstance(record, AclItem):
         return f"{record.position}"
     return str(getattr(record, "name", record.id))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import IPv4Interface, IPv6Interface
 
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Stickiness
+from sdn_orch.intent.firewall import RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.traffic import Prefix
 from sdn_orch.northbound.cloudstack import stickiness
 from sdn_orch.northbound.cloudstack.faults import ApiFault
 from sdn_orch.northbound.extension import addresses, balancing, nics, payload, rules
 from sdn_orch.northbound.extension.cloud import Cloud
-from sdn_orch.northbound.sync import rows
+from sdn_orch.northbound.sync import rows, security
 from sdn_orch.northbound.sync.groups import BalancerSaid, NetworkSaid, NicSaid, VpcSaid
 
 #: What of a NIC commands tell of.
@@ -25,10 +28,10 @@ def network(cloud: Cloud, found: Network, said: NetworkSaid) -> None:
     """A network that commands tell of, and what is in it as far as they have told."""
     found = facts(cloud, found, said)
     for each in said.nics:
-        nic = cloud.snapshot.get(Nic, each.nic.nic_uuid or "")
-        if nic is not None and nic.network_id == found.id:
+        known = cloud.snapshot.get(Nic, each.nic.nic_uuid or "")
+        if known is not None and known.network_id == found.id:
             further = each.nic.model_copy(update=_AS_IT_IS)
-            rate(cloud, nics.make(cloud, found, further, active=None), each)
+            nic(cloud, nics.make(cloud, found, further, active=None), each)
     for rule in said.forwards:
         forward = cloud.snapshot.get(Forward, addresses.forward_id(cloud, rule))
         if forward is not None and forward.sources != addresses.sources(rule, forward):
@@ -39,6 +42,7 @@ def network(cloud: Cloud, found: Network, said: NetworkSaid) -> None:
             if sources != balancer.sources:
                 cloud.put(replace(balancer, sources=sources))
             policies(cloud, balancer, balanced)
+    routed(cloud, found, said)
 
 
 def facts(cloud: Cloud, found: Network, said: NetworkSaid) -> Network:
@@ -52,11 +56,35 @@ def name_vpc(cloud: Cloud, found: Vpc, said: VpcSaid) -> Vpc:
     return found if said.name == found.name else cloud.put(replace(found, name=said.name))
 
 
-def rate(cloud: Cloud, nic: Nic, said: NicSaid) -> None:
-    """The rate of its machine's offering."""
-    machine = nics.machine_of(cloud, nic)
+def nic(cloud: Cloud, found: Nic, said: NicSaid) -> None:
+    """The security groups that it is in, and the rate of its machine's offering."""
+    security.join(cloud, found, said.groups)
+    machine = nics.machine_of(cloud, found)
     if machine.rate != said.rate:
         cloud.put(replace(machine, rate=said.rate))
+
+
+def routed(cloud: Cloud, found: Network, said: NetworkSaid) -> None:
+    """The rules of what passes between it and the outside without translation: these and no others."""
+    wanted = [
+        RoutedRule(
+            id=each.id,
+            network_id=found.id,
+            direction=each.direction,
+            version=each.version,
+            sources=_side(each.source_cidrs),
+            destinations=_side(each.destination_cidrs),
+            **rules.packets(each, is_ipv6=each.version == 6),
+        )
+        for each in said.routed
+    ]
+    rules.bring_to(cloud, cloud.snapshot.where(RoutedRule, "network_id", found.id), wanted)
+
+
+def _side(said: list[IPv4Interface | IPv6Interface]) -> tuple[Prefix, ...]:
+    """None where everything is meant."""
+    found = rules.prefixes(said)
+    return found if all(prefix.prefixlen for prefix in found) else ()
 
 
 def policies(cloud: Cloud, balancer: Balancer, said: BalancerSaid) -> None:

@@ -6,15 +6,26 @@ that makes no sense is a fault, and keeps nothing of the others from being under
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from sdn_orch.errors import Invalid
 from sdn_orch.northbound.extension import payload
-from sdn_orch.northbound.sync import rows
-from sdn_orch.northbound.sync.groups import BalancerSaid, Group, NetworkSaid, NicSaid, Said, VpcSaid
-from sdn_orch.northbound.sync.rows import Rows
+from sdn_orch.northbound.sync import fields, rows
+from sdn_orch.northbound.sync.groups import (
+    BalancerSaid,
+    GatewaySaid,
+    Group,
+    NetworkSaid,
+    NicSaid,
+    Said,
+    SecurityGroupSaid,
+    VpcSaid,
+)
+from sdn_orch.northbound.sync.rows import Rows, prefixes
+from sdn_orch.northbound.sync.security_said import SecurityGroups
 
 T = TypeVar("T")
 
@@ -52,6 +63,13 @@ class _Grouping:
         self._egress = _by(found.egress, lambda each: each.networkid)
         self._balancers = _by(found.balancers, lambda each: each.networkid)
         self._items = _by(found.acl_items, lambda each: each.aclid)
+        self._routed = {
+            version: _by(each, lambda rule: rule.networkid) for version, each in found.routed.items()
+        }
+        self._inner = _by(found.inner_balancers, lambda each: each.networkid)
+        self._gateways = _by(found.gateways, lambda each: each.vpcid)
+        self._routes = _by(found.routes, lambda each: each.vpcid)
+        self._security = SecurityGroups(found.security_groups)
 
     def said(self) -> Said:
         """See `group`."""
@@ -82,43 +100,89 @@ class _Grouping:
 
     def _add(self, said: Said, vpc: rows.Vpc | None, networks: list[rows.Network]) -> None:
         first = vpc or networks[0]
+        security_groups: tuple[SecurityGroupSaid, ...] = ()
         try:
+            security_groups = self._security.said(id for each in networks for id in self._groups_in(each))
             said.groups[first.id] = Group(
                 first.id,
                 first.name,
                 self._vpc(vpc) if vpc else None,
                 tuple(self._network(each, vpc) for each in networks),
+                security_groups,
             )
         except Invalid as invalid:
             said.faults[first.id] = f"{first.name} ({first.id}): {invalid}"
-        for id in self._ids(vpc, networks):
+        for id in (*self._ids(vpc, networks), *_ids_of(security_groups)):
             said.homes.setdefault(id, set()).add(first.id)
 
+    def _groups_in(self, network: rows.Network) -> Iterable[str]:
+        """The security groups of the network's NICs."""
+        return (id for machine, _ in self._nics[network.id] for id in _memberships(network, machine))
+
     def _ids(self, vpc: rows.Vpc | None, networks: list[rows.Network]) -> Iterable[str]:
-        """Every UUID of what the group is made of."""
+        """Every UUID of what the group is made of, but for security groups."""
         if vpc is not None:
             yield vpc.id
             yield from (each.id for each in self._of_vpc.get(vpc.id, ()))
+            yield from (each.id for each in self._routes.get(vpc.id, ()))
+            for gateway in self._gateways.get(vpc.id, ()):
+                yield gateway.id
+                yield from self._ids_of_list(gateway.aclid)
         for network in networks:
             yield network.id
             for machine, nic in self._nics[network.id]:
                 yield from (machine.id, nic.id)
-            for found in (self._into, self._forwards, self._firewall, self._egress, self._balancers):
+            told: tuple[dict[str | None, list[Any]], ...] = (
+                *(self._into, self._forwards, self._firewall, self._egress, self._balancers, self._inner),
+                *self._routed.values(),
+            )
+            for found in told:
                 yield from (each.id for each in found.get(network.id, ()))
             for balancer in self._balancers.get(network.id, ()):
                 for policies in self._rows.policies.get(balancer.id, ()):
                     yield from (each.id for each in policies.stickinesspolicy)
                     yield from (each.id for each in policies.healthcheckpolicy)
-            if network.aclid:
-                yield network.aclid
-                yield from (each.id for each in self._items.get(network.aclid, ()))
+            yield from self._ids_of_list(network.aclid)
+
+    def _ids_of_list(self, id: str | None) -> Iterable[str]:
+        return (id, *(each.id for each in self._items.get(id, ()))) if id else ()
 
     def _vpc(self, vpc: rows.Vpc) -> VpcSaid:
-        fields = payload.read(payload.VpcFields, {"vpc_id": vpc.id, "vpc_cidr": vpc.cidr})
-        return VpcSaid(vpc.name, fields, self._addresses(self._of_vpc.get(vpc.id, ())))
+        gateways = [each for each in self._gateways.get(vpc.id, ()) if each.is_there]
+        by_gateway = {each.id: each.gateway for each in gateways}
+        return VpcSaid(
+            vpc.name,
+            payload.read(payload.VpcFields, {"vpc_id": vpc.id, "vpc_cidr": vpc.cidr}),
+            self._addresses(self._of_vpc.get(vpc.id, ())),
+            tuple(self._gateway(each) for each in gateways),
+            tuple(
+                payload.read(
+                    fields.StaticRoute,
+                    {
+                        "id": each.id,
+                        "prefix": each.cidr,
+                        "next_hop": each.nexthop or by_gateway.get(each.vpcgatewayid or ""),
+                    },
+                )
+                for each in self._routes.get(vpc.id, ())
+                if each.is_there
+            ),
+        )
+
+    def _gateway(self, gateway: rows.PrivateGateway) -> GatewaySaid:
+        given = {
+            "id": gateway.id,
+            "address": gateway.ipaddress,
+            "gateway": gateway.gateway,
+            "netmask": gateway.netmask,
+            "vlan": gateway.vlan or "",
+            "source_nat": gateway.sourcenatsupported,
+        }
+        acl = self._acl(gateway.aclid, gateway.aclname)
+        return GatewaySaid(payload.read(fields.PrivateGateway, given), acl)
 
     def _network(self, network: rows.Network, vpc: rows.Vpc | None) -> NetworkSaid:
-        fields = {
+        given = {
             "network_id": network.id,
             "vlan": network.broadcasturi or network.vlan or "",
             "guest_type": network.type,
@@ -131,29 +195,47 @@ class _Grouping:
         names = self._names(network, vpc)
         return NetworkSaid(
             name=network.name,
-            fields=payload.read(payload.NetworkFields, fields),
+            fields=payload.read(payload.NetworkFields, given),
             names=payload.read(payload.NameFields, names),
             answers_names=any(service.name == "Dns" for service in network.service),
             mtu=network.privatemtu or 1500,
             rate=self._rate(network.networkofferingid),
-            nics=tuple(self._nic(*each) for each in self._nics[network.id]),
+            nics=tuple(self._nic(network, *each) for each in self._nics[network.id]),
             addresses=self._addresses(self._own.get(network.id, ())),
             mapped=tuple(
-                payload.read(
-                    payload.StaticNat, fields | self._public(each) | {"private_ip": each.vmipaddress}
-                )
+                payload.read(payload.StaticNat, given | self._public(each) | {"private_ip": each.vmipaddress})
                 for each in self._into.get(network.id, ())
                 if each.isstaticnat
             ),
             forwards=tuple(
-                self._forward(fields, each) for each in self._forwards.get(network.id, ()) if each.is_there
+                self._forward(given, each) for each in self._forwards.get(network.id, ()) if each.is_there
             ),
             firewall=self._rules(network),
-            acl=self._acl(network),
+            acl=self._acl(network.aclid, network.aclname),
             balancers=tuple(
                 self._balancer(each)
                 for each in self._balancers.get(network.id, ())
                 if each.is_there and each.protocol.lower() in _BALANCED
+            ),
+            inner_balancers=tuple(
+                self._inner_balancer(each, does)
+                for each in self._inner.get(network.id, ())
+                for does in each.loadbalancerrule[:1]
+            ),
+            routed=tuple(
+                payload.read(
+                    fields.RoutedRule,
+                    rule.packets
+                    | {
+                        "id": rule.id,
+                        "direction": rule.traffictype,
+                        "version": version,
+                        "destCidrs": prefixes(rule.destcidrlist),
+                    },
+                )
+                for version, found in self._routed.items()
+                for rule in found.get(network.id, ())
+                if rule.is_there
             ),
         )
 
@@ -170,7 +252,7 @@ class _Grouping:
         rate = self._rates.get(offering or "")
         return rate if rate is not None and rate > 0 else None
 
-    def _nic(self, machine: rows.Machine, nic: rows.Nic) -> NicSaid:
+    def _nic(self, network: rows.Network, machine: rows.Machine, nic: rows.Nic) -> NicSaid:
         given = {
             "nic_uuid": nic.id,
             "mac": nic.macaddress,
@@ -181,8 +263,13 @@ class _Grouping:
             "machine": machine.id,
             "secondary": [each.ipaddress for each in nic.secondaryip],
         }
-        rate = self._rate(machine.serviceofferingid)
-        return NicSaid(payload.read(payload.NicOf, given), machine.state in _RUNNING, rate)
+        return NicSaid(
+            payload.read(payload.NicOf, given),
+            machine.state in _RUNNING,
+            self._rate(machine.serviceofferingid),
+            _memberships(network, machine),
+            _user_data(machine),
+        )
 
     # --- addresses and rules ------------------------------------------------------------------------
 
@@ -217,7 +304,7 @@ class _Grouping:
             "public_port": _range(rule.publicport, rule.publicendport),
             "private_port": _range(rule.privateport, rule.privateendport),
             "protocol": rule.protocol,
-            "sources": _prefixes(rule.cidrlist),
+            "sources": prefixes(rule.cidrlist),
         }
         return payload.read(payload.PortForward, fields | self._public(address) | given)
 
@@ -230,12 +317,12 @@ class _Grouping:
         found = [("ingress", each) for each in self._firewall.get(network.id, ())]
         found += [("egress", each) for each in self._egress.get(network.id, ())]
         rules = [
-            _packets(rule)
+            rule.packets
             | {
                 "id": rule.id,
                 "type": way,
                 "publicIp": rule.ipaddress if way == "ingress" else None,
-                "destCidrs": _prefixes(rule.destcidrlist),
+                "destCidrs": prefixes(rule.destcidrlist),
             }
             for way, rule in found
             if rule.is_there
@@ -243,8 +330,9 @@ class _Grouping:
         given = {"default_egress_allow": network.egressdefaultpolicy is True, "rules": rules}
         return payload.read(payload.FirewallRules, given)
 
-    def _acl(self, network: rows.Network) -> tuple[payload.AclRuleFields, ...]:
-        action = _BUILT_IN.get(network.aclname or "")
+    def _acl(self, id: str | None, name: str | None) -> tuple[payload.AclRuleFields, ...]:
+        """The items of a list of rules."""
+        action = _BUILT_IN.get(name or "")
         if action is not None:
             given = [
                 {"number": number, "action": action, "trafficType": way, "protocol": "all"}
@@ -252,9 +340,8 @@ class _Grouping:
             ]
         else:
             given = [
-                _packets(item)
-                | {"number": item.number, "action": item.action, "trafficType": item.traffictype}
-                for item in self._items.get(network.aclid or "", ())
+                item.packets | {"number": item.number, "action": item.action, "trafficType": item.traffictype}
+                for item in self._items.get(id or "", ())
                 if item.is_there
             ]
         return tuple(payload.read(payload.AclRuleFields, each) for each in given)
@@ -268,7 +355,7 @@ class _Grouping:
             "privatePort": rule.privateport,
             "protocol": rule.protocol or "tcp",
             "algorithm": rule.algorithm,
-            "sources": _prefixes(rule.cidrlist),
+            "sources": prefixes(rule.cidrlist),
             "backends": [
                 {"ip": address, "port": rule.privateport}
                 for member in self._rows.members.get(rule.id, ())
@@ -283,6 +370,23 @@ class _Grouping:
             next((each for of in policies for each in of.healthcheckpolicy), None),
         )
 
+    def _inner_balancer(self, each: rows.InnerBalancer, does: rows.InnerRule) -> fields.InnerBalancer:
+        given = {
+            "id": each.id,
+            "name": each.name,
+            "home": each.sourceipaddressnetworkid,
+            "address": each.sourceipaddress,
+            "publicPort": does.sourceport,
+            "privatePort": does.instanceport,
+            "algorithm": each.algorithm,
+            "backends": [
+                {"ip": address, "port": does.instanceport}
+                for member in each.loadbalancerinstance
+                for address in filter(None, [member.ipaddress or self._address_of(each.networkid, member.id)])
+            ],
+        }
+        return payload.read(fields.InnerBalancer, given)
+
 
 def _own(address: rows.Address) -> str | None:
     return None if address.vpcid else address.associatednetworkid
@@ -295,19 +399,23 @@ def _by(found: Iterable[T], key: Callable[[T], str | None]) -> dict[str | None, 
     return result
 
 
-def _packets(rule: rows.Packets) -> dict[str, Any]:
-    return {
-        "protocol": rule.protocol,
-        "portStart": rule.startport,
-        "portEnd": rule.endport,
-        "icmpType": rule.icmptype,
-        "icmpCode": rule.icmpcode,
-        "sourceCidrs": _prefixes(rule.cidrlist),
-    }
+def _memberships(network: rows.Network, machine: rows.Machine) -> tuple[str, ...]:
+    """The security groups of a machine's NIC in the network."""
+    if not network.has("SecurityGroup"):
+        return ()
+    return tuple(sorted(each.id for each in machine.securitygroup))
 
 
-def _prefixes(text: str | None) -> list[str]:
-    return [each.strip() for each in (text or "").split(",") if each.strip()]
+def _ids_of(groups: Iterable[SecurityGroupSaid]) -> Iterable[str]:
+    for group in groups:
+        yield from (group.id, *(rule.id for rule in group.rules))
+
+
+def _user_data(machine: rows.Machine) -> bytes:
+    try:
+        return b64decode(machine.userdata or "", validate=True)
+    except ValueError:
+        raise Invalid(f"listVirtualMachines: userdata of {machine.name}: it is not Base64") from None
 
 
 def _range(first: str, last: str | None) -> str:

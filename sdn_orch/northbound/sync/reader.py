@@ -23,6 +23,10 @@ _TIMES = 3
 #: Everybody's, those of projects among it.
 _ALL = {"listall": "true", "projectid": "-1"}
 _ABSENT = 431
+#: Lists of what is not translated: the one for IPv4 is newer.
+_ROUTING_SINCE = (4, 20)
+#: Lists that show what another one lacks.
+_ALSO = {"listLoadBalancerRules": "listLoadBalancers"}
 #: Fields that say where something belongs.
 _HOMES = ("associatednetworkid", "networkid", "vpcid", "aclid", "lbruleid")
 
@@ -36,11 +40,13 @@ class Reader:
         self.calls = 0
         self.url = url
         self._page = page
+        self._version: tuple[int, ...] | None = None
         # The arguments go in the body: texts of errors have the URL, and with it what signs the call.
         self._cs = cs.CloudStack(url, key, secret, timeout=_TIMEOUT, method="post", verify=cafile, retry=1)
 
     def all(self, zone: str | None = None) -> Rows:
         """Everything there is, of the zone with this name or id, or of all. Raises ReadFailed."""
+        self._version = None
         found = self._common(zone)
         place = {"zoneid": found.zones[0].id} if zone else {}
         found.networks = self._list("listNetworks", rows.Network, **_ALL, **place)
@@ -50,6 +56,10 @@ class Reader:
         self._rules(found, _ALL)
         found.acl_items = self._list("listNetworkACLs", rows.AclItem, **_ALL)
         self._balancers(found, _ALL | place)
+        if found.vpcs:
+            self._beside_tiers(found, _ALL)
+            self._inner_balancers(found, _ALL)
+        self._security_groups(found)
         return found
 
     def one(self, id: str, zone: str | None = None) -> Rows:
@@ -62,10 +72,11 @@ class Reader:
         vpc = next((each.vpcid for each in found.networks), id)
         if vpc is not None:
             self._vpc(found, vpc)
-            return found
-        found.machines = self._machines(networkid=id)
-        found.addresses = self._addresses(associatednetworkid=id)
-        self._of_network(found, id)
+        else:
+            found.machines = self._machines(networkid=id)
+            found.addresses = self._addresses(associatednetworkid=id)
+            self._of_network(found, id)
+        self._security_groups(found)
         return found
 
     def homes(self, command: str, id: str) -> list[str]:
@@ -77,6 +88,8 @@ class Reader:
         for row in self._raw(command, **_ALL, id=id):
             for each in (row, *(row.get("nic") or ())):
                 found += [str(each[name]) for name in _HOMES if each.get(name)]
+        if not found and command in _ALSO:
+            return self.homes(_ALSO[command], id)
         return found
 
     def _common(self, zone: str | None) -> Rows:
@@ -97,13 +110,23 @@ class Reader:
         found.networks = self._list("listNetworks", rows.Network, **_ALL, vpcid=id)
         found.machines = self._machines(vpcid=id)
         found.addresses = self._addresses(vpcid=id)
+        self._beside_tiers(found, _ALL | {"vpcid": id})
         for tier in found.networks:
             self._of_network(found, tier.id)
-        for list_id in dict.fromkeys(tier.aclid for tier in found.networks if tier.aclid):
+            self._inner_balancers(found, _ALL | {"networkid": tier.id})
+        lists = [tier.aclid for tier in found.networks] + [gateway.aclid for gateway in found.gateways]
+        for list_id in dict.fromkeys(filter(None, lists)):
             found.acl_items += self._list("listNetworkACLs", rows.AclItem, **_ALL, aclid=list_id)
 
     def _machines(self, **place: str) -> list[rows.Machine]:
-        return self._list("listVirtualMachines", rows.Machine, **_ALL, **place, details="nics,servoff")
+        return self._list(
+            "listVirtualMachines",
+            rows.Machine,
+            **_ALL,
+            **place,
+            details="nics,servoff,secgrp",
+            userdata="true",
+        )
 
     def _addresses(self, **place: str) -> list[rows.Address]:
         return self._list("listPublicIpAddresses", rows.Address, **_ALL, **place)
@@ -116,6 +139,31 @@ class Reader:
         found.forwards += self._list("listPortForwardingRules", rows.Forward, **place)
         found.firewall += self._list("listFirewallRules", rows.Firewall, **place)
         found.egress += self._list("listEgressFirewallRules", rows.Firewall, **place)
+        alone = [each for each in found.networks if each.vpcid is None]
+        if any(each.ip6cidr for each in alone):
+            found.routed[6] = self._list("listIpv6FirewallRules", rows.RoutedRule, **place)
+        if alone and self._has_version(_ROUTING_SINCE):
+            found.routed[4] = self._list("listRoutingFirewallRules", rows.RoutedRule, **place)
+
+    def _has_version(self, wanted: tuple[int, ...]) -> bool:
+        if self._version is None:
+            said = self._ask("listCapabilities", {}).get("capability")
+            text = str(said.get("cloudstackversion")) if isinstance(said, dict) else ""
+            self._version = tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
+        return self._version >= wanted
+
+    def _beside_tiers(self, found: Rows, place: dict[str, str]) -> None:
+        """What VPCs have besides tiers and addresses."""
+        found.gateways = self._list("listPrivateGateways", rows.PrivateGateway, **place)
+        found.routes = self._list("listStaticRoutes", rows.StaticRoute, **place)
+
+    def _inner_balancers(self, found: Rows, place: dict[str, str]) -> None:
+        found.inner_balancers += self._list("listLoadBalancers", rows.InnerBalancer, **place)
+
+    def _security_groups(self, found: Rows) -> None:
+        """All of them, where any is of use: rules name those of others, by account and name."""
+        if any(each.has("SecurityGroup") for each in found.networks):
+            found.security_groups = self._list("listSecurityGroups", rows.SecurityGroup, **_ALL)
 
     def _balancers(self, found: Rows, place: dict[str, str]) -> None:
         new = self._list("listLoadBalancerRules", rows.Balancer, **place)

@@ -5,10 +5,10 @@ Values are texts here: what they mean, and whether they can, is found out for ea
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 Text = str | None
 
@@ -31,7 +31,12 @@ class Owned(Row):
     @property
     def owner(self) -> str:
         """Its owner's place among all, as `ROOT/sales/alice`."""
-        return f"{self.domainpath or ''}/{self.project or self.account or ''}".strip("/")
+        return f"{self.domainpath or ''}/{self.owner_name}".strip("/")
+
+    @property
+    def owner_name(self) -> str:
+        """The name of its account or project."""
+        return self.project or self.account or ""
 
 
 class Named(Owned):
@@ -84,10 +89,9 @@ class Network(Named):
     aclname: Text = None
     service: list[Service] = []
 
-    @property
-    def is_guests(self) -> bool:
-        """Whether machines of tenants are in it."""
-        return self.traffictype == "Guest" and not self.issystem
+    def has(self, service: str) -> bool:
+        """Whether the network has the service."""
+        return any(each.name == service for each in self.service)
 
 
 class Secondary(Row):
@@ -108,14 +112,22 @@ class Nic(Row):
     secondaryip: list[Secondary] = []
 
 
+class Membership(Row):
+    """A security group that a machine is in."""
+
+    id: str
+
+
 class Machine(Row):
-    """A virtual machine."""
+    """A virtual machine; its user data are in Base64."""
 
     id: str
     name: str
     state: str
     serviceofferingid: Text = None
     nic: list[Nic] = []
+    securitygroup: list[Membership] = []
+    userdata: Text = Field(None, repr=False)
 
 
 class Address(Row):
@@ -142,19 +154,24 @@ class Range(Row):
     netmask: Text = None
 
 
-class Rule(Row):
-    """Base of rules; one that is being taken away is none any more."""
+class Lasting(Row):
+    """Base of what may be being taken away; then it is none any more."""
 
     id: str
     state: str = ""
-    networkid: Text = None
-    protocol: str = ""
-    cidrlist: Text = None
 
     @property
     def is_there(self) -> bool:
         """Whether it is to be obeyed."""
         return self.state not in ("Revoke", "Deleting")
+
+
+class Rule(Lasting):
+    """Base of rules."""
+
+    networkid: Text = None
+    protocol: str = ""
+    cidrlist: Text = None
 
 
 class Forward(Rule):
@@ -170,12 +187,24 @@ class Forward(Rule):
 
 
 class Packets(Rule):
-    """A rule about packets."""
+    """A rule about packets; some lists have other names for ports."""
 
-    startport: Text = None
-    endport: Text = None
+    startport: Text = Field(None, validation_alias=AliasChoices("startport", "publicport"))
+    endport: Text = Field(None, validation_alias=AliasChoices("endport", "publicendport"))
     icmptype: int | None = None
     icmpcode: int | None = None
+
+    @property
+    def packets(self) -> dict[str, Any]:
+        """Which packets, in the words of commands."""
+        return {
+            "protocol": self.protocol,
+            "portStart": self.startport,
+            "portEnd": self.endport,
+            "icmpType": self.icmptype,
+            "icmpCode": self.icmpcode,
+            "sourceCidrs": prefixes(self.cidrlist),
+        }
 
 
 class Firewall(Packets):
@@ -183,6 +212,28 @@ class Firewall(Packets):
 
     ipaddress: Text = None
     destcidrlist: Text = None
+
+
+class RoutedRule(Firewall):
+    """A rule of what passes between a network and the outside without translation."""
+
+    traffictype: str = "Ingress"
+
+
+class SecurityRule(Packets):
+    """A rule of a security group: about addresses, or a group of an account."""
+
+    id: str = Field(validation_alias=AliasChoices("ruleid", "id"))
+    cidrlist: Text = Field(None, validation_alias=AliasChoices("cidr", "cidrlist"))
+    securitygroupname: Text = None
+    account: Text = None
+
+
+class SecurityGroup(Owned):
+    """A security group."""
+
+    ingressrule: list[SecurityRule] = []
+    egressrule: list[SecurityRule] = []
 
 
 class AclItem(Packets):
@@ -202,6 +253,56 @@ class Balancer(Rule):
     publicport: str
     privateport: str
     algorithm: str = "roundrobin"
+
+
+class InnerRule(Row):
+    """What a balancer inside of a network does."""
+
+    sourceport: str
+    instanceport: str
+    state: str = ""
+
+
+class InnerMember(Row):
+    """A machine behind a balancer inside of a network."""
+
+    id: str
+    ipaddress: Text = None
+
+
+class InnerBalancer(Row):
+    """A balancer at an address inside of a network."""
+
+    id: str
+    name: str = ""
+    algorithm: str = "roundrobin"
+    networkid: Text = None
+    sourceipaddress: Text = None
+    sourceipaddressnetworkid: Text = None
+    loadbalancerrule: list[InnerRule] = []
+    loadbalancerinstance: list[InnerMember] = []
+
+
+class PrivateGateway(Lasting):
+    """An address of a VPC in a network outside."""
+
+    vpcid: Text = None
+    ipaddress: Text = None
+    gateway: Text = None
+    netmask: Text = None
+    vlan: Text = None
+    sourcenatsupported: bool = False
+    aclid: Text = None
+    aclname: Text = None
+
+
+class StaticRoute(Lasting):
+    """A prefix that a VPC reaches by `nexthop`; older servers only say by which private gateway."""
+
+    vpcid: Text = None
+    cidr: Text = None
+    nexthop: Text = None
+    vpcgatewayid: Text = Field(None, validation_alias=AliasChoices("vpcgatewayid", "gatewayid"))
 
 
 class MemberMachine(Row):
@@ -274,7 +375,14 @@ class Rows:
     members: dict[str, list[Member]] = field(default_factory=dict)
     policies: dict[str, list[Policies]] = field(default_factory=dict)
     offerings: list[Offering] = field(default_factory=list)
+    #: Rules of what passes without translation, by the version of IP.
+    routed: dict[int, list[RoutedRule]] = field(default_factory=dict)
+    security_groups: list[SecurityGroup] = field(default_factory=list)
+    inner_balancers: list[InnerBalancer] = field(default_factory=list)
+    gateways: list[PrivateGateway] = field(default_factory=list)
+    routes: list[StaticRoute] = field(default_factory=list)
 
-    def rules(self) -> Iterable[Rule]:
-        """Every rule that has a network."""
-        return (*self.forwards, *self.firewall, *self.egress, *self.balancers)
+
+def prefixes(text: str | None) -> list[str]:
+    """What stands between commas."""
+    return [each.strip() for each in (text or "").split(",") if each.strip()]

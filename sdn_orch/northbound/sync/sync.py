@@ -32,8 +32,13 @@ from sdn_orch.northbound.sync.groups import Group, Said
 from sdn_orch.northbound.sync.rows import Rows
 
 _NAMED: dict[str, type[Network | Vpc]] = {"network": Network, "vpc": Vpc}
-#: Lists of what belongs to a list of rules or to a balancer, and by that to a network.
-_BY_OTHERS = ("listNetworkACLs", "listLBStickinessPolicies", "listLBHealthCheckPolicies")
+#: Lists of what belongs to a list of rules, a balancer or machines, and by that to a network.
+_BY_OTHERS = (
+    "listNetworkACLs",
+    "listLBStickinessPolicies",
+    "listLBHealthCheckPolicies",
+    "listSecurityGroups",
+)
 
 UseCase = Callable[[Transaction], None]
 
@@ -151,7 +156,7 @@ class Sync:
             for id in event.ids:
                 found |= self._homes.get(id, set())
                 for home in (id,) if event.command is None else self._source.homes(event.command, id):
-                    # A list of rules or a balancer is no group; those that have it are known.
+                    # None of these is a group; those that have it are known.
                     unknown = set() if event.command in _BY_OTHERS else {home}
                     found |= self._homes.get(home, unknown)
             return found
@@ -226,8 +231,8 @@ class Sync:
         missed = sum(step.missed for step in steps)
         if missed > self._scope.most_deleted and not deletes:
             outcome.held = (
-                f"{missed} networks, VPCs and NICs would be deleted, more than most_deleted ="
-                f" {self._scope.most_deleted}: nothing was changed"
+                f"{missed} networks, VPCs, private gateways and NICs would be deleted,"
+                f" more than most_deleted = {self._scope.most_deleted}: nothing was changed"
             )
         seen: set[tuple[type[Record], str]] = set()
         for step in steps:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.balancing import address
 from tests.cloudstack import Client, Cloud
+from tests.managed import Managed, Pair, served
 
 
 @pytest.fixture
@@ -34,3 +37,10 @@ def net(cloud: Cloud, red: Client) -> str:
 def ip(red: Client, net: str) -> str:
     """A public address of it, in a cloud that has some."""
     return address(red, networkid=net)
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    managed = Managed()
+    with served(managed.cloud) as reader:
+        yield Pair(managed, reader)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -15,44 +14,12 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
 from sdn_orch.intent.public import PublicAddress
-from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Verdict
 from sdn_orch.northbound.sync.reader import Reader
 from sdn_orch.northbound.sync.rows import Rows
-from sdn_orch.northbound.sync.sync import Outcome, Scope, Sync
-from tests.cloudstack import L2, Cloud
-from tests.managed import Managed, served
-
-
-class Pair:
-    """A CloudStack and a daemon that syncs with it."""
-
-    def __init__(self, managed: Managed, reader: Reader) -> None:
-        self.managed = managed
-        self.reader = reader
-        self.here = Cloud()
-
-    def sync(self, source: Any = None, **scope: Any) -> Sync:
-        return Sync(self.here.service, source or self.reader, Scope(**scope))
-
-    def compare(self, **scope: Any) -> Outcome:
-        outcome = self.sync(**scope).compare()
-        assert (outcome.faults, outcome.held) == ([], None)
-        return outcome
-
-    @property
-    def snapshot(self) -> Snapshot:
-        return self.here.snapshot
-
-    def network(self, id: str) -> Network:
-        return self.snapshot.need(Network, id)
-
-
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    managed = Managed()
-    with served(managed.cloud) as reader:
-        yield Pair(managed, reader)
+from sdn_orch.northbound.sync.sync import Scope, Sync
+from tests.cloudstack import L2
+from tests.managed import Pair
 
 
 @pytest.fixture
@@ -236,7 +203,10 @@ def test_mass_deletion_stops_until_somebody_says_yes(pair: Pair, web: str) -> No
     sync, before = pair.sync(most_deleted=2), pair.snapshot
     outcome = sync.compare()
     assert outcome.held is not None
-    assert "3 networks, VPCs and NICs would be deleted, more than most_deleted = 2" in outcome.held
+    assert (
+        "3 networks, VPCs, private gateways and NICs would be deleted, more than most_deleted = 2"
+        in outcome.held
+    )
     assert {change.action for _, change in outcome.changes} >= {"create", "delete"}
     assert pair.snapshot is before
     assert sync.refresh([web]).held is not None

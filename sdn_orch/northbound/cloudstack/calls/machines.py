@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
 from sdn_orch.intent.security import SecurityGroup
@@ -14,7 +15,7 @@ from sdn_orch.northbound.cloudstack.answers.machines import machine_details
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
 from sdn_orch.northbound.cloudstack.calls.security_groups import GROUP_NAMES, GROUPS, change_groups
-from sdn_orch.northbound.cloudstack.calls.user_data import REGISTERED, USER_DATA
+from sdn_orch.northbound.cloudstack.calls.user_data import REGISTERED, USER_DATA, in_base64
 from sdn_orch.northbound.cloudstack.calls.user_data import given as given_user_data
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
@@ -27,6 +28,7 @@ from sdn_orch.northbound.cloudstack.parameters import (
     text,
 )
 from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or, owned, visible
+from sdn_orch.northbound.cloudstack.shapes import Scene, Shape, string
 from sdn_orch.northbound.service import Transaction
 
 ID = entity("id", Machine, "the id of the machine")
@@ -38,12 +40,24 @@ STATE = text("state", "Running, Stopped or Present")
 TEMPLATE = entity("templateid", Template, "the template", Access.ANY)
 SIZE = entity("serviceofferingid", ServiceOffering, "the service offering", Access.ANY)
 GROUP = text("group", "the group")
+WITH_USER_DATA = boolean("userdata", "whether user data are shown, too")
 DISPLAY_VM = boolean("displayvm", "whether users see it")
 FORCED = boolean("forced", "stop at once")
 DISPLAY_NAME = text("displayname", "the name shown for the machine")
 EXPUNGE = boolean("expunge", "true: for good; here that is so without it")
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+
+
+def _with_user_data(call: Call) -> tuple[str, Shape[Any]] | None:
+    if not call.get(WITH_USER_DATA):
+        return None
+
+    def encoded(_: Scene, machine: Machine) -> str | None:
+        return in_base64(call, machine) or None
+
+    told = string("userdata", "the user data in Base64", encoded)
+    return SHAPE.key, replace(SHAPE, fields=(*SHAPE.fields, told))
 
 
 @lists(
@@ -61,7 +75,9 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
     TEMPLATE,
     SIZE,
     DISPLAY_VM,
+    WITH_USER_DATA,
     *SCOPE,
+    variant=_with_user_data,
 )
 def list_virtual_machines(call: Call) -> Iterable[Machine]:
     """Machines by owner, by place and by what they are."""

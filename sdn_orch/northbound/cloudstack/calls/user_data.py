@@ -79,6 +79,10 @@ def reset_user_data(call: Call) -> Machine:
 def get_user_data(call: Call) -> dict[str, object]:
     """As they were given, in Base64."""
     machine = call[MACHINE_ID]
+    return USER_DATA_SHAPE.render(call.scene, machine) | {"userdata": in_base64(call, machine)}
+
+
+def in_base64(call: Call, machine: Machine) -> str:
+    """A machine's user data; empty where it has none."""
     sealed = machine_data.data_of(call.snapshot, machine).user_data
-    found = call.vault.unseal(machine.id, "user_data", sealed) if sealed else b""
-    return USER_DATA_SHAPE.render(call.scene, machine) | {"userdata": b64encode(found).decode()}
+    return b64encode(call.vault.unseal(machine.id, "user_data", sealed)).decode() if sealed else ""
