@@ -2,7 +2,8 @@
 
 A radix tree over the keys' hashes, 32 ways a level and without levels that decide nothing, whose leaves
 are small dicts. A change copies one leaf and the few branches above it, so that it costs microseconds at
-any size. The hash of a whole number below 2**60 is the number itself, therefore a table with such keys is
+any size. A table that nobody has changed yet is one dict, whatever its size: at a start there are many, and
+switches wait for them. The hash of a whole number below 2**60 is the number itself, therefore a table with such keys is
 iterated in their order.
 """
 
@@ -42,10 +43,8 @@ class Table(Generic[K, V]):
     __slots__ = ("_root", "_size")
 
     def __init__(self, entries: Mapping[K, V] | None = None) -> None:
-        self._root: dict[K, V] | _Branch[K, V] = {}
-        if entries:
-            self._root = _build(_entries(entries)) if len(entries) > _WIDTH else dict(entries)
-        self._size = len(entries) if entries else 0
+        self._root: dict[K, V] | _Branch[K, V] = dict(entries) if entries else {}
+        self._size = len(self._root)
 
     def __len__(self) -> int:
         return self._size
@@ -62,13 +61,19 @@ class Table(Generic[K, V]):
     def put(self, key: K, value: V) -> Table[K, V]:
         """This table with `key` set to `value`."""
         added = self.get(key) is None
-        return _table(_put(self._root, hash(key) & _PLACES, key, value), self._size + added)
+        return _table(_put(self._branched(), hash(key) & _PLACES, key, value), self._size + added)
 
     def drop(self, key: K) -> Table[K, V]:
         """This table without `key`; itself if it has no such key."""
         if self.get(key) is None:
             return self
-        return _table(_drop(self._root, hash(key) & _PLACES, key), self._size - 1)
+        return _table(_drop(self._branched(), hash(key) & _PLACES, key), self._size - 1)
+
+    def _branched(self) -> dict[K, V] | _Branch[K, V]:
+        """The root, from now on with small leaves."""
+        if not isinstance(self._root, _Branch) and len(self._root) > _WIDTH:
+            self._root = _build(_entries(self._root))
+        return self._root
 
     def __iter__(self) -> Iterator[K]:
         """Every key, in no order."""
