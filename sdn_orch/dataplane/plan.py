@@ -66,12 +66,16 @@ def diff(desired: State, actual: State, version: int, chunk: int = CHUNK) -> Pla
     # In each table what denies comes before what permits, and goes after it.
     puts.sort(key=lambda entry: (-entry.table, bool(entry.instructions), -entry.priority))
     deletes.sort(key=lambda entry: (entry.table, not entry.instructions, entry.priority))
+    # Mostly all groups are right, and need no order.
+    wanted_groups, held_groups = (
+        ({}, {}) if desired.groups == actual.groups else (desired.groups, actual.groups)
+    )
     operations = (
         *_puts(desired.meters, actual.meters, sorted(desired.meters)),
-        *_puts(desired.groups, actual.groups, pointed_at_first(desired.groups)),
+        *_puts(wanted_groups, held_groups, pointed_at_first(wanted_groups)),
         *(Operation(Verb.ADD, entry) for entry in puts),
         *(Operation(Verb.DELETE, entry) for entry in deletes),
-        *_deletes(desired.groups, actual.groups, reversed(pointed_at_first(actual.groups))),
+        *_deletes(wanted_groups, held_groups, reversed(pointed_at_first(held_groups))),
         *_deletes(desired.meters, actual.meters, sorted(actual.meters)),
     )
     return Plan(tuple(operations[at : at + chunk] for at in range(0, len(operations), chunk)))

@@ -3,8 +3,8 @@
 A radix tree over the keys' hashes, 32 ways a level and without levels that decide nothing, whose leaves
 are small dicts. A change copies one leaf and the few branches above it, so that it costs microseconds at
 any size. A table that nobody has changed yet is one dict, whatever its size: at a start there are many, and
-switches wait for them. The hash of a whole number below 2**60 is the number itself, therefore a table with such keys is
-iterated in their order.
+switches wait for them. The hash of a whole number below 2**60 is the number itself, therefore a table with
+such keys is iterated in their order.
 """
 
 from __future__ import annotations
