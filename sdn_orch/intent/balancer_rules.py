@@ -30,7 +30,7 @@ _TIMEOUT, _INTERVAL, _THRESHOLD = (2, 60), (1, 300), (1, 100)
 _OPTIONS = {
     "cookie-name": re.compile(r"[A-Za-z0-9_.-]{1,255}", re.ASCII),
     "domain": re.compile(r"[A-Za-z0-9.-]{1,255}", re.ASCII),
-    "length": re.compile(r"[1-9][0-9]{0,3}", re.ASCII),
+    "length": re.compile(r"[1-9][0-9]{0,2}|10[01][0-9]|102[0-4]", re.ASCII),
 }
 _PATH = re.compile(r"/[\x21-\x7e]*", re.ASCII)
 
@@ -150,6 +150,8 @@ def stickiness(after: Snapshot, record: Stickiness) -> Iterator[str]:
         pattern = _OPTIONS.get(name)
         if pattern is not None and not pattern.fullmatch(value):
             yield f"options: {name}: {value!r} is not one"
+    if "indirect" in dict(record.options) and dict(record.options).get("mode") == "rewrite":
+        yield "options: indirect: in mode rewrite the cookie is the members' own, which they have to see"
 
 
 def health_check(after: Snapshot, record: HealthCheck) -> Iterator[str]:

@@ -62,8 +62,8 @@ def _obstacles(snapshot: Snapshot, balancer: Balancer) -> Iterator[str]:
     if balancer.tls and balancer.certificate_id is None:
         yield "it has no certificate to show to clients"
     for policy in snapshot.where(Stickiness, "balancer_id", balancer.id):
-        if policy.affinity is Affinity.APPLICATION_COOKIE and "prefix" in dict(policy.options):
-            yield "the application's cookie must have its whole name: prefixes are not looked for"
+        if policy.affinity is Affinity.APPLICATION_COOKIE and "cookie-name" not in dict(policy.options):
+            yield "it is not said how the application's cookie is called"
     nic = proxy_of(snapshot, balancer)
     if nic is None:
         yield "its proxy has no address in the network"

@@ -122,15 +122,40 @@ def _cookie(policy: StickinessAnswer, default: str) -> str:
 
 def _application_cookie(policy: StickinessAnswer) -> Iterator[str]:
     """The member that set the cookie gets whoever brings it, also in the URL where that is asked for."""
-    name = _quoted(_one(policy, "cookie-name"))
     yield _table(f"string len {_one(policy, 'length') or _COOKIE}", policy)
-    yield f"  stick {'on' if 'request-learn' in policy.options else 'match'} req.cook({name})"
-    match _one(policy, "mode"):
-        case "path-parameters":
-            yield f"  stick match urlp({name},;)"
-        case "query-string":
-            yield f"  stick match urlp({name})"
-    yield f"  stick store-response res.cook({name})"
+    name, mode = _one(policy, "cookie-name"), _one(policy, "mode")
+    seen = _by_prefix(name) if "prefix" in policy.options else _by_name(_quoted(name))
+    yield f"  stick {'on' if 'request-learn' in policy.options else 'match'} {seen['cookie']}"
+    if mode:
+        yield f"  stick match {seen[mode]}"
+    yield f"  stick store-response {seen['answer']}"
+
+
+def _by_name(name: str) -> dict[str, str]:
+    """Where the value of a cookie is found, in requests, their URLs by mode, and answers."""
+    return {
+        "cookie": f"req.cook({name})",
+        "path-parameters": f"urlp({name},;)",
+        "query-string": f"urlp({name})",
+        "answer": f"res.cook({name})",
+    }
+
+
+def _by_prefix(prefix: str) -> dict[str, str]:
+    """The same for whatever cookie's name begins so: of it the rest of the name, and the value."""
+    name = prefix.replace(".", "[.]")
+    return {
+        "cookie": _part("req.fhdr(cookie)", rf"^(?:.*;)? *{name}([^;=]*=[^;]*).*$"),
+        "path-parameters": _part("path", rf"^[^;]*;(?:.*;)?{name}([^;=]*=[^;]*).*$"),
+        "query-string": _part("query", rf"^(?:.*&)?{name}([^&=]*=[^&]*).*$"),
+        # All lines of the answer at once: it may set several cookies.
+        "answer": _part("res.hdrs", rf"^(?s:.*)\nset-cookie: *{name}([^;=\r\n]*=[^;\r\n]*)(?s:.*)$"),
+    }
+
+
+def _part(whole: str, pattern: str) -> str:
+    """What a pattern has in parentheses, of a text that it fits."""
+    return rf"""'{whole},regsub("{pattern}","\1")' if {{ {whole} -m reg '{pattern}' }}"""
 
 
 def _table(kind: str, policy: StickinessAnswer) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,14 +65,9 @@ class Proxied:
     def served(self, rule: str) -> None:
         """Wait until a rule's proxy is there and the switches lead to it."""
         controller = self.balanced.cloud.controller
-
-        def realised() -> bool:
-            found = controller.ask(f"/v1/balancers/{rule}")
-            return bool(found["condition"] == "realised")
-
-        controller.wait(realised, f"rule {rule} to be served", PATIENCE)
+        controller.wait(lambda: self.state(rule) == "Active", f"rule {rule} to be served", PATIENCE)
         self.balanced.cloud.wait_objects(PATIENCE)
-        assert self.state(rule) == "Active"
+        assert controller.ask(f"/v1/balancers/{rule}")["condition"] == "realised"
 
     @contextmanager
     def rule(
@@ -93,7 +89,7 @@ class Proxied:
     def said(self, path: str = "/", *words: str, scheme: str = "http") -> str:
         """What somebody outside gets; empty if that is nothing."""
         url = f"{scheme}://{self.address}{path}"
-        return str(self.balanced.node(INTERNET).cmd("curl", "-s", "-m", "10", *words, url))
+        return str(self.balanced.node(INTERNET).cmd(shlex.join(["curl", "-s", "-m", "10", *words, url])))
 
     def ask(self, path: str = "/", *words: str, scheme: str = "http") -> Any:
         """What somebody outside is answered."""
@@ -128,10 +124,39 @@ def test_a_cookie_of_the_proxy_brings_a_client_back_to_its_member(proxied: Proxi
             assert len(visits) == 1, visits
             chosen |= set(visits)
         assert chosen == set(POOL)
+        assert "cache-control: private" in proxied.said("/session", "-D", "-").lower()
         # Who brings none is spread.
         assert {proxied.ask()["name"] for _ in range(6)} == set(POOL)
         headers = proxied.ask("/headers", "-b", str(proxied.balanced.cloud.directory / "cookies0"))
         assert headers["x-forwarded-for"] == NEAR and "cookie" not in headers
+
+
+def kept(proxied: Proxied, jar: str, name: str) -> str:
+    """The value of a cookie that a client keeps."""
+    rows = (proxied.balanced.cloud.directory / jar).read_text().splitlines()
+    (value,) = {row.split("\t")[6] for row in rows if name in row.split("\t")}
+    return str(value)
+
+
+def test_a_cookie_that_the_proxy_adds_to_is_made_as_it_is_asked_for(proxied: Proxied) -> None:
+    more = {"cookie-name": "SERVER", "mode": "insert", "postonly": "", "domain": ".shop.example"}
+    with proxied.rule("LbCookie", parameters=more):
+        assert "set-cookie" not in proxied.said("/", "-D", "-")
+        posted = proxied.said("/", "-D", "-", "-d", "")
+        (line,) = [row for row in posted.splitlines() if "set-cookie" in row]
+        assert "SERVER=" in line and "domain=.shop.example" in line
+
+
+@pytest.mark.parametrize("mode", ["rewrite", "prefix"])
+def test_a_cookie_of_the_application_may_carry_the_member(proxied: Proxied, mode: str) -> None:
+    with proxied.rule("LbCookie", parameters={"cookie-name": "SESSION", "mode": mode}):
+        jar = f"{mode}d"
+        (first,) = proxied.visit(jar, "/session", 1)
+        value = kept(proxied, jar, "SESSION")
+        assert len(value) == {"rewrite": 16, "prefix": 16 + 1 + 32}[mode], value
+        assert proxied.visit(jar) == Counter({first: 4})
+        cookies = proxied.ask("/headers", "-b", f"SESSION={value}")["cookie"]
+        assert cookies == f"SESSION={value.partition('~')[2] or value}"
 
 
 def test_a_cookie_of_the_application_does_too(proxied: Proxied) -> None:
@@ -141,6 +166,8 @@ def test_a_cookie_of_the_application_does_too(proxied: Proxied) -> None:
             first = proxied.visit(f"session{number}", "/session", 1)
             assert proxied.visit(f"session{number}", requests=4) == Counter({next(iter(first)): 4})
             chosen |= set(first)
+            token = kept(proxied, f"session{number}", "SESSION")
+            assert proxied.ask(f"/?SESSION={token}")["name"] in first
         assert chosen == set(POOL)
         # The next process is told of them by the one before.
         before = {number: set(proxied.visit(f"session{number}", requests=2)) for number in range(6)}
@@ -151,6 +178,24 @@ def test_a_cookie_of_the_application_does_too(proxied: Proxied) -> None:
             lambda: config.workers() != worker, "another process to serve", PATIENCE
         )
         assert {number: set(proxied.visit(f"session{number}", requests=2)) for number in range(6)} == before
+
+
+def test_cookies_of_which_only_the_beginning_is_known(proxied: Proxied) -> None:
+    more = {"cookie-name": "SESS", "prefix": "", "request-learn": "", "mode": "path-parameters"}
+    with proxied.rule("AppCookie", parameters=more):
+        chosen = set()
+        for number in range(6):
+            (first,) = proxied.visit(f"prefix{number}", "/session", 1)
+            token = kept(proxied, f"prefix{number}", "SESSION")
+            assert proxied.visit(f"prefix{number}") == Counter({first: 4})
+            assert {proxied.ask(f"/;SESSION={token}")["name"] for _ in range(4)} == {first}
+            chosen.add(first)
+        assert chosen == set(POOL)
+        # Nobody has set these: the member that sees one first has it.
+        for number in range(3):
+            brought = ("-b", f"other=1; SESSOWN{number}=x")
+            assert len({proxied.ask("/", *brought)["name"] for _ in range(4)}) == 1
+        assert {proxied.ask("/", "-b", "SES=x")["name"] for _ in range(6)} == set(POOL)
 
 
 def test_what_changes_breaks_no_connection(proxied: Proxied) -> None:

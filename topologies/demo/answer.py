@@ -1,5 +1,5 @@
-"""Answers HTTP and UDP with who it is and who asks, as JSON; by HTTP for /session with a cookie, too, and for
-/headers with those of the request.
+"""Answers HTTP and UDP with who it is and who asks, as JSON; by HTTP for /session with two cookies and
+what may be cached, too, and for /headers with those of the request.
 
 python -m topologies.demo.answer NAME TCP-PORT UDP-PORT
 """
@@ -35,12 +35,17 @@ def main() -> None:
                 HTTPStatus.OK if path in ("/", "/session", "/headers") else HTTPStatus.NOT_FOUND
             )
             if path == "/session":
-                self.send_header("Set-Cookie", f"SESSION={token_hex(16)}")
+                self.send_header("Cache-Control", "max-age=60")
+                for name in ("SESSION", "OTHER"):
+                    self.send_header("Set-Cookie", f"{name}={token_hex(16)}")
             elif path == "/headers":
                 body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, format: str, *args: object) -> None:
             """Nobody reads it."""

@@ -205,6 +205,13 @@ def test_what_is_right_has_no_faults(record: Record) -> None:
         (cookie("cookie-name", "a'\nserver x"), 'options: cookie-name: "a\'\\nserver x" is not one'),
         (cookie("domain", "a;path=/"), "options: domain: 'a;path=/' is not one"),
         (cookie("length", "0"), "options: length: '0' is not one"),
+        (cookie("length", "1025"), "options: length: '1025' is not one"),
+        (
+            replace(
+                STICKY, number=1, affinity=Affinity.COOKIE, options=(("mode", "rewrite"), ("indirect", ""))
+            ),
+            "options: indirect: in mode rewrite",
+        ),
         (proxy(machine_id="vm"), "machine_id: the NIC of a proxy has no machine"),
         (proxy(network_id="blue-net"), "network_id, ipv4: the proxy of balancer web (web) needs"),
         (proxy(ipv4=None), "network_id, ipv4: the proxy of balancer web (web) needs"),

@@ -66,6 +66,13 @@ def test_the_protocol_decides_too(cloud: Cloud, red: Client, ip: str) -> None:
     assert proxy(cloud, lb) is not None
 
 
+def test_a_cookie_of_the_application_has_a_name(cloud: Cloud, red: Client, ip: str) -> None:
+    lb = rule(red, ip)
+    red.job("createLBStickinessPolicy", lbruleid=lb, methodname="AppCookie", name="s")
+    said = obstacle(cloud.snapshot, cloud.snapshot.need(Balancer, lb))
+    assert said == "it is not said how the application's cookie is called"
+
+
 def test_tls_is_ended_where_there_is_a_certificate(cloud: Cloud, red: Client, ip: str) -> None:
     lb = rule(red, ip, protocol="ssl")
 

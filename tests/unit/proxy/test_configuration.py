@@ -64,6 +64,11 @@ def test_who_fails_gets_nothing() -> None:
             sticky(Affinity.APPLICATION_COOKIE, cookie_name="S", request_learn="", mode="path-parameters"),
             "stick match urlp('S',;)",
         ),
+        (
+            sticky(Affinity.APPLICATION_COOKIE, cookie_name="a.b", prefix="", mode="query-string"),
+            r"""stick match 'query,regsub("^(?:.*&)?a[.]b([^&=]*=[^&]*).*$","\1")'"""
+            " if { query -m reg '^(?:.*&)?a[.]b([^&=]*=[^&]*).*$' }",
+        ),
         (sticky(Affinity.SOURCE), "stick on src"),
     ],
 )
