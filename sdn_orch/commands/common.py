@@ -34,6 +34,7 @@ REFUSED, WRONG, NOT_RUNNING = 1, 2, 3
 
 _STYLES = {
     "realised": "green", "in-sync": "green", "right": "green", "up": "green", "delivered": "green",
+    "learnt": "green",
     "pending": "yellow", "syncing": "yellow", "changed": "yellow", "missing": "yellow", "idle": "dim",
     "refused": "red", "failing": "red", "foreign": "red", "down": "red", "dropped": "red",
     "disconnected": "red",

@@ -9,7 +9,15 @@ from sdn_orch.dataplane.stages import balance
 from sdn_orch.dataplane.views import AddressView, NetworkView, Site
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.balancers import Balancer, Member, Relief
-from sdn_orch.intent.balancing import by_source, counts_open, is_balanced_inside, obstacle, standing, takers
+from sdn_orch.intent.balancing import (
+    by_source,
+    counts_open,
+    is_balanced_inside,
+    obstacle,
+    remembered,
+    standing,
+    takers,
+)
 from sdn_orch.intent.gateways import principal, realm_of, router_id
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.proxies import mark_of, proxy_of
@@ -62,7 +70,8 @@ def pool_of(world: World, record: Balancer) -> balance.Pool:
     }
     weights = tuple(found.get(seat) for seat in range(max(found, default=-1) + 1))
     if not counts_open(snapshot, record):
-        return balance.Pool(record, by_source(snapshot, record), weights, live, guests)
+        memory = remembered(snapshot, record)
+        return balance.Pool(record, by_source(snapshot, record), weights, live, guests, memory=memory)
     relief = snapshot.first(Relief, "balancer_id", record.id)
     moves = dict(relief.moves) if relief is not None else {}
     return balance.Pool(record, False, weights, live, guests, moves)

@@ -32,6 +32,8 @@ from sdn_orch.openflow.values import (
     Group,
     GroupType,
     HashSource,
+    Learn,
+    Match,
     Output,
     PopVlan,
     PushVlan,
@@ -115,9 +117,10 @@ def execute(
 ) -> Outcome:
     """Run a packet that comes in on a port through the tables, from table 0.
 
-    `connections` are those that the switch tracks, and learns of here; by default it knows none.
+    `connections` are those that the switch tracks, and learns of here; by default it knows none, nor do its
+    tables learn flows.
     """
-    run = _Run(tables, in_port, packet, tunnel, is_live, choose, connections or Connections())
+    run = _Run(tables, in_port, packet, tunnel, is_live, choose, connections)
     run.lookup(0, 0)
     return run.outcome
 
@@ -137,10 +140,10 @@ class _Run:
         tunnel: Tunnel | None,
         is_live: Callable[[int], bool],
         choose: Choose,
-        connections: Connections,
+        connections: Connections | None,
     ) -> None:
         self.tables, self.is_live, self.choose = tables, is_live, choose
-        self.connections = connections
+        self.connections, self.learns = connections or Connections(), connections is not None
         self.source = packet
         self.fields: dict[str, int] = {**dict.fromkeys(ALWAYS, 0), **dict(packet.fields), "in_port": in_port}
         #: Plain switches are taken not to match on the ports of fragments; Open vSwitch (NX_MATCH) does,
@@ -231,6 +234,8 @@ class _Run:
                     self.track(action, depth)
                 case Untrack():
                     self.fields |= {"ct_state": 0, **dict.fromkeys(OF_CONNECTION, 0)}
+                case Learn():
+                    self.learn(action)
                 case UseMeter():
                     pass  # a rate is not a matter of one packet
                 case Clause() | Foreign():
@@ -284,6 +289,13 @@ class _Run:
             }
             self.lookup(action.table, depth + 1)
             self.fields, self.hidden = before, hidden
+
+    def learn(self, action: Learn) -> None:
+        """How many there may be, and how long, is not a matter of one packet."""
+        if self.learns:
+            own = {name: self.fields[name] for name in action.own}
+            said = {name: value if mask is None else (value, mask) for name, value, mask in action.match}
+            self.tables.learn(Flow(action.table, action.priority, Match.of(**said, **own), action.then))
 
     def decrement_ttl(self, table: int, entry: FlowEntry) -> None:
         ttl = self.fields.get("ip_ttl")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from sdn_orch.dataplane.connections import OF_CONNECTION
 from sdn_orch.openflow.actions import says_clauses
-from sdn_orch.openflow.codec import decode_flow, decode_match
+from sdn_orch.openflow.codec import decode_flow, decode_match, encode_flow
 from sdn_orch.openflow.fields import FIELDS
 from sdn_orch.openflow.values import Clause, Flow, FlowEntry, Group, State
 
@@ -77,6 +77,13 @@ class Tables:
             if decided is not None:
                 return decided
         return found
+
+    def learn(self, flow: Flow) -> None:
+        """Hold a flow besides, or in place of the one with its identity."""
+        learnt = encode_flow(flow, self.version)
+        others = [entry for entry in self._flows.get(flow.table, ()) if entry.key != learnt.key]
+        self._flows[flow.table] = [*others, learnt]
+        self._indexed.pop(flow.table, None)
 
     def decode(self, entry: FlowEntry) -> Flow:
         """The flow that an entry of these tables means."""

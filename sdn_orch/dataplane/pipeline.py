@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
-from sdn_orch.openflow.values import Action, Flow, Match
+from sdn_orch.openflow.values import Action, Flow, FlowKey, Match
 
 
 class Table(IntEnum):
@@ -37,20 +37,22 @@ class Table(IntEnum):
     INGRESS = 18
     INGRESS_RULES = 19
     DESTINATION_NAT = 20
-    BALANCE = 21
-    MEMBER = 22
-    INWARD = 23
-    MTU = 24
-    NEXT_HOP = 25
-    FORWARD = 26
-    TRANSIT = 27
-    BACK = 28
-    BACK_STATE = 29
-    TO_GUARD = 30
-    TO_STATE = 31
-    TO_RULES = 32
-    DELIVER = 33
-    PUNT = 34
+    CLIENTS = 21
+    KEPT = 22
+    BALANCE = 23
+    MEMBER = 24
+    INWARD = 25
+    MTU = 26
+    NEXT_HOP = 27
+    FORWARD = 28
+    TRANSIT = 29
+    BACK = 30
+    BACK_STATE = 31
+    TO_GUARD = 32
+    TO_STATE = 33
+    TO_RULES = 34
+    DELIVER = 35
+    PUNT = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,8 @@ POLICY_JUDGES_ALL = 1 << 31
 #: Which balancer a packet is for, and in its lower bits which of the balancer's slots its connection has;
 #: from MEMBER on the mark of its member, which is that of the connection too.
 BALANCED, SLOT_BITS = "reg3", 10
+#: In KEPT the mark of the member that a client had, 0 for none.
+REMEMBERED = "reg0"
 #: In the label of a connection that a forwarded port gave to a machine.
 FORWARDED = 1 << 48
 
@@ -338,7 +342,7 @@ STAGES: dict[Table, Stage] = {
             "For a balancer inside of a network, at the edge of whoever asks: what belongs to a known "
             "connection goes to its member, what begins one gets a slot; a member that asks gets "
             "another one.",
-            (Table.BALANCE, Table.MEMBER, Table.NEXT_HOP),
+            (Table.CLIENTS, Table.KEPT, Table.BALANCE, Table.MEMBER, Table.NEXT_HOP),
             {"invalid": 800, "ending": 750, "known": 700, "member": 600, "balancer": 500},
         ),
         Stage(
@@ -428,7 +432,7 @@ STAGES: dict[Table, Stage] = {
             "is for a balancer gets one of its slots; a ping of any other address is answered. IPv6 has its "
             "destination already. New connections become known. What belongs to one of a balancer's or of a "
             "forwarded port is as in SOURCE_NAT.",
-            (Table.BALANCE, Table.INWARD),
+            (Table.CLIENTS, Table.KEPT, Table.BALANCE, Table.INWARD),
             {
                 "ending": 660,
                 "balanced": 650,
@@ -443,8 +447,22 @@ STAGES: dict[Table, Stage] = {
             },
         ),
         Stage(
+            Table.CLIENTS,
+            "Which member had the client? Flows that the switch learns in BALANCE, one for each client of a "
+            "balancer that remembers them; they end when the client begins no connection for as long as it "
+            "is to be remembered.",
+            (),
+            {"client": 500, "unknown": 0},
+        ),
+        Stage(
+            Table.KEPT,
+            "Does that member still take connections? Then the client has it again.",
+            (Table.BALANCE, Table.MEMBER),
+            {"member": 500, "other": 0},
+        ),
+        Stage(
             Table.BALANCE,
-            "Which member has the slot?",
+            "Which member has the slot? Where clients are remembered, CLIENTS learns that this one has it.",
             (Table.MEMBER,),
             {"slot": 500},
         ),
@@ -566,6 +584,11 @@ def _placed(table: Table, priority: str | int, goto: Table | None) -> tuple[int,
         raise ValueError(f"{table.name}: no rule has the priority {priority} there")
     level = priority if isinstance(priority, int) else stage.priorities[priority]
     return int(table), level, None if goto is None else int(goto)
+
+
+def is_learnt(key: FlowKey) -> bool:
+    """Whether a flow is one that switches learn by themselves: nobody compiles it, it ends by itself."""
+    return key[:2] == (Table.CLIENTS, STAGES[Table.CLIENTS].priorities["client"])
 
 
 def punt(table: Table, priority: str, match: Match, reason: Punt) -> Flow:

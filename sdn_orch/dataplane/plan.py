@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from sdn_orch.dataplane.pipeline import is_learnt
 from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.values import ApplyGroup, Flow, FlowEntry, FlowKey, Group, Match, Meter, State
@@ -101,7 +102,10 @@ def unlike(
 def pairs(
     desired: Mapping[FlowKey, FlowEntry], actual: Mapping[FlowKey, FlowEntry], version: int
 ) -> Iterator[tuple[FlowEntry | None, FlowEntry | None]]:
-    """Each flow that is wanted with the one that stands in its place; None where there is only the other."""
+    """Each flow that is wanted with the one that stands in its place; None where there is only the other.
+
+    What switches learn by themselves is left out.
+    """
     missing: list[FlowEntry] = []
     for key, wanted in desired.items():
         found = actual.get(key)
@@ -111,7 +115,7 @@ def pairs(
             yield wanted, found
     extra: list[FlowEntry] = []
     if len(desired) - len(missing) < len(actual):
-        extra = [found for key, found in actual.items() if key not in desired]
+        extra = [found for key, found in actual.items() if key not in desired and not is_learnt(key)]
     # A switch may write a match in other bytes than it was sent; then only the values tell.
     by_identity = {_identity(wanted, version): wanted for wanted in missing} if extra else {}
     for found in extra:

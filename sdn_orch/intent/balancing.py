@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-from sdn_orch.intent.balancers import Algorithm, Balancer, Draining, Member, Stickiness
+from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Draining, Member, Stickiness
 from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Nic
 from sdn_orch.intent.proxies import needs_proxy, proxy_obstacle
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import TCP, UDP, translations
 
+#: Clients of a balancer that are remembered at most, and for how many seconds at most: of an idle flow.
+MOST_CLIENTS, LONGEST_MEMORY = 1024, 2**16 - 1
 #: Ports that each lead to another one of the members, of one balancer.
 _SHIFTED_PORTS = 16
 
@@ -22,6 +24,9 @@ def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
         return "balancers inside of networks spread TCP only"
     if needs_proxy(snapshot, balancer):
         return proxy_obstacle(snapshot, balancer)
+    memory = remembered(snapshot, balancer)
+    if memory is not None and memory[0] > LONGEST_MEMORY:
+        return f"clients cannot be remembered for {memory[0]} seconds: {LONGEST_MEMORY} are the most"
     if balancer.protocol not in (TCP, UDP):
         return f"connections of protocol {balancer.protocol} are not translated: TCP and UDP are"
     if len(list(translations(balancer.ports, balancer.guest_ports))) > _SHIFTED_PORTS:
@@ -32,6 +37,17 @@ def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
 def by_source(snapshot: Snapshot, balancer: Balancer) -> bool:
     """Whether a client always comes to the same member, as long as the members are the same."""
     return balancer.is_by_source or snapshot.count_where(Stickiness, "balancer_id", balancer.id) > 0
+
+
+def remembered(snapshot: Snapshot, balancer: Balancer) -> tuple[int, int] | None:
+    """For how many seconds clients are remembered that stay away, and how many of them; None: none is.
+
+    Those that are not come to a member by their address, which is the same one as long as the members are.
+    """
+    found = snapshot.first(Stickiness, "balancer_id", balancer.id)
+    if found is None or found.affinity is not Affinity.SOURCE or found.expire is None:
+        return None
+    return found.expire, min(found.clients or MOST_CLIENTS, MOST_CLIENTS)
 
 
 def counts_open(snapshot: Snapshot, balancer: Balancer) -> bool:

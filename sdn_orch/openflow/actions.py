@@ -23,6 +23,8 @@ from sdn_orch.openflow.values import (
     DecrementTtl,
     Foreign,
     HashSource,
+    Learn,
+    Match,
     Output,
     PopVlan,
     PushVlan,
@@ -39,7 +41,7 @@ _OUTPUT, _PUSH_VLAN, _POP_VLAN, _GROUP, _DECREMENT_TTL, _SET_FIELD = 0, 17, 18, 
 _COPY_FIELD, _METER, _EXPERIMENTER = 28, 29, 0xFFFF
 NICIRA = 0x00002320
 _REG_MOVE, _MULTIPATH, _RESUBMIT_TABLE, _REG_LOAD2, _CT, _NAT, _CT_CLEAR = 6, 10, 14, 33, 35, 36, 43
-_CONJUNCTION, _CHECK_PKT_LARGER = 34, 49
+_CONJUNCTION, _CHECK_PKT_LARGER, _LEARN_WITH_LIMIT = 34, 49, 45
 #: OFPP_IN_PORT in the 16 bits that NX resubmit has for a port.
 _IN_PORT_16 = 0xFFF8
 
@@ -53,6 +55,10 @@ _PUT_COPY = Struct("!HHHHH2x4s4s4x").pack
 _PUT_MOVE = Struct("!HHIHHHH4s4s").pack
 _PUT_RESUBMIT = Struct("!HHIHHB3x").pack
 _PUT_LARGER = Struct("!HHIHHH4s6x").pack
+_LEARN_HEAD = Struct("!HHIHHHHQHBxHHIHH")
+#: What a learnt flow is to have: bits of a field, as the packet has them or of a value; to match or to set.
+_SPECIFIED, _FIELD_AT = Struct("!H"), Struct("!4sH")
+_VALUE, _SET, _BITS = 1 << 13, 1 << 11, (1 << 11) - 1
 _CT_HEAD = Struct("!HHIHHIHB3xH")
 _CLAUSE_BYTES = Struct("!HHIHBBI")
 _CLAUSE_MARK = Struct("!IH").pack(NICIRA, _CONJUNCTION)
@@ -181,6 +187,27 @@ def _hash_source(action: HashSource) -> bytes:
     return _MULTIPATH_BYTES.pack(*head, last, 0, bits, nxm_header(action.field))
 
 
+def _learn(action: Learn) -> bytes:
+    parts = [_specified(0, name, value, mask) for name, value, mask in action.match]
+    for name in action.own:
+        field = _FIELD_AT.pack(nxm_header(name), 0)
+        parts.append(_SPECIFIED.pack(FIELDS[name].bits) + field + field)
+    parts += [_specified(_SET, each.field, each.value, each.mask) for each in action.then]
+    specified = b"".join(parts)
+    length = (_LEARN_HEAD.size + len(specified) + 7) & ~7
+    place = (action.idle_timeout, 0, action.priority, action.cookie, 0, action.table, 0, 0)
+    head = (_EXPERIMENTER, length, NICIRA, _LEARN_WITH_LIMIT, *place, action.limit, 0, 0)
+    return (_LEARN_HEAD.pack(*head) + specified).ljust(length, b"\0")
+
+
+def _specified(kind: int, name: str, value: int, mask: int | None) -> bytes:
+    """A value of some bits of a field, which are side by side."""
+    bits = FIELDS[name].bits if mask is None else mask.bit_count()
+    offset = 0 if mask is None else mask.bit_length() - bits
+    said = (value >> offset).to_bytes(-(-bits // 16) * 2, "big")
+    return _SPECIFIED.pack(_VALUE | kind | bits) + said + _FIELD_AT.pack(nxm_header(name), offset)
+
+
 def _track(action: Track) -> bytes:
     nested = _nat(action.to) if action.translated or action.to is not None else b""
     for (before, width, after), known_by in ((_MARK, action.mark), (_LABEL, action.label)):
@@ -231,6 +258,7 @@ _COMMON: _Encoders = {
     Resubmit: _resubmit,
     CheckPacketLarger: _check_packet_larger,
     HashSource: _hash_source,
+    Learn: _learn,
     Track: _track,
     Untrack: lambda _: _UNTRACK_BYTES,
     Clause: _clause,
@@ -327,6 +355,8 @@ def _decode_nicira(body: bytes) -> Action:
                 return _decode_track(body)
             case 43 if body == _UNTRACK_BYTES:
                 return Untrack()
+            case 45:
+                return _decode_learn(body)
             case 49:
                 length, bit = Struct("!10xHH10x").unpack(body)
                 return CheckPacketLarger(length, field_of(body, 14).name, bit)
@@ -338,6 +368,37 @@ def _decode_hash(body: bytes) -> Action:
     action = HashSource(field_of(body, 28).name, bits)
     # What sdn-orch never writes does not come out as it went in.
     return action if _hash_source(action) == body else Foreign(body)
+
+
+def _decode_learn(body: bytes) -> Action:
+    head = _LEARN_HEAD.unpack_from(body)
+    idle_timeout, _, priority, cookie, _, table, _, _, limit, _, _ = head[4:]
+    match: list[tuple[str, int, int | None]] = []
+    own: list[str] = []
+    then: list[SetField] = []
+    at = _LEARN_HEAD.size
+    while at + _SPECIFIED.size <= len(body) and (kind := _SPECIFIED.unpack_from(body, at)[0]):
+        at += _SPECIFIED.size
+        bits, value = kind & _BITS, 0
+        if not kind & _VALUE:
+            own.append(field_of(body, at).name)
+            at += _FIELD_AT.size
+        else:
+            size = -(-bits // 16) * 2
+            value = int.from_bytes(body[at : at + size], "big")
+            at += size
+        field, offset = field_of(body, at), _FIELD_AT.unpack_from(body, at)[1]
+        at += _FIELD_AT.size
+        if kind & _VALUE:
+            mask = None if bits == field.bits else ((1 << bits) - 1) << offset
+            if kind & _SET:
+                then.append(SetField(field.name, value << offset, mask))
+            else:
+                match.append((field.name, value << offset, mask))
+    said = Match(tuple(match))
+    action = Learn(table, priority, cookie, idle_timeout, limit, said, tuple(own), tuple(then))
+    # What sdn-orch never writes does not come out as it went in.
+    return action if _learn(action) == body else Foreign(body)
 
 
 def _decode_track(body: bytes) -> Action:

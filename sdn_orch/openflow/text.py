@@ -28,6 +28,7 @@ from sdn_orch.openflow.values import (
     Group,
     GroupType,
     HashSource,
+    Learn,
     Match,
     Meter,
     Output,
@@ -182,6 +183,8 @@ def format_action(action: Action, table_name: TableName = str) -> str:
             return f"check_pkt_larger({length})->{_subfield(field, bit, 1)}"
         case HashSource(field, bits):
             return f"multipath(nw_src,0,modulo_n,{1 << bits},0,{_subfield(field, 0, bits)})"
+        case Learn():
+            return _format_learn(action, table_name)
         case Track():
             return _format_track(action, table_name)
         case Untrack():
@@ -190,6 +193,17 @@ def format_action(action: Action, table_name: TableName = str) -> str:
             return f"conjunction({conjunction},{clause}/{clauses})"
         case Foreign(data):
             return f"foreign({data.hex()})"
+
+
+def _format_learn(action: Learn, table_name: TableName) -> str:
+    parts = [f"table={table_name(action.table)}", f"idle_timeout={action.idle_timeout}"]
+    parts += [f"priority={action.priority}", f"cookie={action.cookie:#x}", f"limit={action.limit}"]
+    parts += [
+        format_match(action.match),
+        *(f"{_subfield(name, 0, FIELDS[name].bits)}" for name in action.own),
+    ]
+    parts += [format_action(each) for each in action.then]
+    return f"learn({','.join(parts)})"
 
 
 def _format_track(action: Track, table_name: TableName) -> str:

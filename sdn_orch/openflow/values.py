@@ -179,6 +179,24 @@ class HashSource:
     bits: int
 
 
+@value
+class Learn:
+    """Have a table learn a flow, unless there are `limit` with its cookie, which is not 0 (Open vSwitch).
+
+    It matches those that have the `own` fields of this packet, and what `match` says besides; it does `then`.
+    It ends when no packet has met it for `idle_timeout` seconds.
+    """
+
+    table: int
+    priority: int
+    cookie: int
+    idle_timeout: int
+    limit: int
+    match: Match
+    own: tuple[str, ...]
+    then: tuple[SetField, ...]
+
+
 class ConnectionState(IntFlag):
     """Bits of `ct_state` (ovs-fields(7)). A connection is NEW until it was answered, committed or not."""
 
@@ -266,6 +284,7 @@ Action = (
     | Resubmit
     | CheckPacketLarger
     | HashSource
+    | Learn
     | Track
     | Untrack
     | Clause

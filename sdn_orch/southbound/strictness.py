@@ -25,6 +25,7 @@ from sdn_orch.openflow.values import (
     Group,
     GroupType,
     HashSource,
+    Learn,
     Meter,
     Output,
     PopVlan,
@@ -152,7 +153,9 @@ def _refuse_extension(action: Action, capabilities: Capabilities) -> str | None:
     if capabilities.open_vswitch:
         return None
     match action:
-        case Resubmit() | CheckPacketLarger() | HashSource() | Track() | Untrack() | Clause() | Foreign():
+        case Resubmit() | CheckPacketLarger() | HashSource() | Learn():
+            return "BAD_ACTION: BAD_EXPERIMENTER"
+        case Track() | Untrack() | Clause() | Foreign():
             return "BAD_ACTION: BAD_EXPERIMENTER"
         case CopyField() if capabilities.version == OPENFLOW_13:
             return "BAD_ACTION: BAD_EXPERIMENTER"
@@ -180,6 +183,8 @@ def _refuse_action(action: Action, known: Known, groups: Iterable[int], meters: 
         case SetField(field) if not _met(field, known):
             return "BAD_ACTION: MATCH_INCONSISTENT"
         case CopyField(source, target) if not (_met(source, known) and _met(target, known)):
+            return "BAD_ACTION: MATCH_INCONSISTENT"
+        case Learn(own=own) if not all(_met(name, known) for name in own):
             return "BAD_ACTION: MATCH_INCONSISTENT"
         case DecrementTtl() | Track() if not _ip(known):
             return "BAD_ACTION: MATCH_INCONSISTENT"

@@ -71,6 +71,58 @@ def test_by_source_a_client_always_comes_to_the_same(balanced: Balanced) -> None
         assert len(set(chosen.values())) >= len(POOL) - 2, chosen
 
 
+def test_clients_are_remembered_while_the_pool_changes_until_they_stay_away(balanced: Balanced) -> None:
+    internet, address, call = balanced.node(INTERNET), balanced.address["ipaddress"], balanced.tenant.call
+    early, late = ([f"192.0.2.{host}" for host in range(*hosts)] for hosts in ((130, 142), (142, 144)))
+    for source in (*early, *late):
+        internet.cmd(f"ip address add {source}/32 dev lo")
+
+    def asked(sources: list[str]) -> dict[str, str]:
+        return {each: json.loads(get(internet, address, 80, "--interface", each))["name"] for each in sources}
+
+    def remembered() -> set[str]:
+        rows = balanced.cloud.controller.ask(f"/v1/switches/{balanced.cloud.home(address)}/flows")["flows"]
+        learnt = [row["match"] for row in rows if row["state"] == "learnt"]
+        return {source for source in (*early, *late) if any(source in match for match in learnt)}
+
+    def remember(rule: str, **given: str) -> str:
+        parameters: dict[str, str] = {}
+        for at, (name, value) in enumerate(given.items()):
+            parameters |= {f"param[{at}].name": name, f"param[{at}].value": value}
+        made = call.createLBStickinessPolicy(lbruleid=rule, methodname="SourceBased", name="s", **parameters)
+        balanced.cloud.wait_objects()
+        policy: str = made["stickinesspolicies"]["stickinesspolicy"][0]["id"]
+        return policy
+
+    with balanced.rule(80, POOL[:2]) as rule:
+        policy = remember(rule, expire="10m", tablesize="11")
+        asked(early)
+        early = sorted(remembered())
+        assert len(early) == 11, "and one more was not"
+        before = asked(early)
+        balanced.assign(rule, *POOL[2:])
+        assert asked(early) == before
+        # What a switch learnt is nothing to repair, nor does a restart forget it.
+        balanced.cloud.controller.kill()
+        balanced.cloud.controller.start()
+        balanced.cloud.controller.wait(balanced.cloud.in_sync, "the switches to be in sync again", 30)
+        assert asked(early) == before
+        # Who is drained gets nobody new, not even those that it had.
+        balanced.remove(rule, "web1")
+        after = asked(early)
+        assert "web1" not in after.values()
+        assert {each: name for each, name in after.items() if before[each] != "web1"} == {
+            each: name for each, name in before.items() if name != "web1"
+        }
+        call.deleteLBStickinessPolicy(id=policy)
+        balanced.cloud.wait_objects()
+        remember(rule, expire="8s")
+        asked(late)
+        assert remembered() == {*early, *late}
+        balanced.cloud.controller.wait(lambda: not remembered() & set(late), "clients to be forgotten", 60)
+        assert remembered() == set(early), "they were to be remembered longer"
+
+
 def test_only_the_sources_named_may_connect(balanced: Balanced) -> None:
     with balanced.rule(80, POOL[:1], cidrlist=f"{FAR}/32"):
         internet, address = balanced.node(INTERNET), balanced.address["ipaddress"]

@@ -18,6 +18,7 @@ from sdn_orch.openflow.values import (
     Group,
     GroupType,
     HashSource,
+    Learn,
     Match,
     Meter,
     Output,
@@ -217,6 +218,25 @@ FLOWS: dict[str, Flow] = {
         80,
         Match.of(eth_type=IP, ip_proto=6),
         (SetField("reg3", 5 << 10), HashSource("reg3", 10), CopyField("tcp_src", "reg3", 8, 4)),
+    ),
+    "client": Flow(
+        7,
+        70,
+        Match.of(eth_type=IP, reg3=5 << 10),
+        (
+            Learn(
+                8,
+                500,
+                cookie=5,
+                idle_timeout=1800,
+                limit=1024,
+                match=Match.of(eth_type=IP, reg3=(5 << 10, 0xFFFFFC00)),
+                own=("ipv4_src",),
+                then=(SetField("reg0", 7),),
+            ),
+            SetField("reg3", 7),
+        ),
+        goto=9,
     ),
     "next hop": Flow(
         8,

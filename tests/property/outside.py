@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from sdn_orch.intent.acls import AclItem, AclList
-from sdn_orch.intent.balancers import Algorithm, Balancer, HealthCheck, Member
+from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, HealthCheck, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import networks_of, principal, router_id
@@ -208,6 +208,16 @@ def _balancer(
             yield Failing(id=f"{id} fails", member_id=id)
     if random.random() < 0.7:
         yield HealthCheck(id=f"{record.id} check", balancer_id=record.id)
+    yield from _sticky(random, record)
+
+
+def _sticky(random: Random, balancer: Balancer) -> Iterator[Record]:
+    """Some balancers remember clients."""
+    if random.random() < 0.4:
+        id = f"{balancer.id} sticky"
+        yield Stickiness(
+            id=id, balancer_id=balancer.id, name="sticky", affinity=Affinity.SOURCE, expire=60, clients=9
+        )
 
 
 def _proxy(random: Random, balancer: Balancer, member: Nic, edges: list[str]) -> Iterator[Record]:
@@ -248,6 +258,7 @@ def _inner(random: Random, cloud: Cloud, owner: Network | Vpc, number: int) -> I
         yield record
         for seat, nic in enumerate(random.sample(nics, random.randint(0, len(nics)))):
             yield Member(id=f"{record.id}/{seat}", balancer_id=record.id, nic_id=nic.id, seat=seat)
+        yield from _sticky(random, record)
 
 
 _MAPPINGS: tuple[tuple[Ports, Ports], ...] = (

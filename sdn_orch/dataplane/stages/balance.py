@@ -1,4 +1,4 @@
-"""DESTINATION_NAT, INNER, BALANCE, MEMBER and BACK: from a balancer's ports to one of its members.
+"""DESTINATION_NAT, INNER, CLIENTS, KEPT, BALANCE, MEMBER, BACK: from balancers' ports to their members.
 
 For public addresses at their gateway; inside of networks at the edge of whoever asks, where the answers of
 members become the balancer's again.
@@ -7,6 +7,7 @@ A connection has a slot (see `spread`). TCP's is the middle of its source port: 
 connections go round more evenly than by chance, and every gateway finds the same member. UDP's clients may
 all have one port: its slot is a hash that the datapath makes of addresses and ports. `source` takes one of
 the address. None of them looks at more of a packet than it must, so that few flows are cached for all.
+Where clients are to be remembered, the switch learns who has which member, and asks that first.
 
 A connection has the mark of its member, which nobody else ever has, and goes on only by a flow of that mark,
 which counts what belongs to it. Slots may change hands meanwhile.
@@ -18,7 +19,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from sdn_orch.dataplane.pipeline import BALANCED, SLOT_BITS, GroupKind, Table, flow, group_number
+from sdn_orch.dataplane.pipeline import (
+    BALANCED,
+    REMEMBERED,
+    SLOT_BITS,
+    STAGES,
+    GroupKind,
+    Table,
+    flow,
+    group_number,
+)
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.spread import FEW_SLOTS, moved, spread
 from sdn_orch.dataplane.stages.answer import answer_arp
@@ -38,6 +48,7 @@ from sdn_orch.openflow.values import (
     Group,
     GroupType,
     HashSource,
+    Learn,
     Match,
     Resubmit,
     SetField,
@@ -81,7 +92,8 @@ class Pool:
     """A balancer with its members by seats: `weights` as `spread` has them, and the marks of the `live` ones.
 
     `guests` says of every mark whose connections stand where its member is, or was. `moves` are slots with
-    marks that they lead to instead; None where nobody counts open connections.
+    marks that they lead to instead; None where nobody counts open connections. `memory`: for how many seconds
+    clients are remembered that stay away, and how many of them; None: none is.
     """
 
     record: Balancer
@@ -90,6 +102,7 @@ class Pool:
     live: Mapping[int, int]
     guests: Mapping[int, int]
     moves: Mapping[int, int] | None = None
+    memory: tuple[int, int] | None = None
 
     def owners(self) -> tuple[int, ...]:
         """The mark that each slot leads to; none where nobody is live."""
@@ -112,6 +125,8 @@ def edge(dialect: Dialect) -> Iterator[Said]:
     """Inside of networks: what belongs to a connection that is known, and what no balancer has to do with."""
     yield flow(Table.BACK, "other", Match.of(), goto=Table.TO_GUARD)
     if dialect.open_vswitch:
+        yield flow(Table.CLIENTS, "unknown", Match.of(), (SetField(REMEMBERED, 0),))
+        yield flow(Table.KEPT, "other", Match.of(), goto=Table.BALANCE)
         yield flow(Table.INNER, "invalid", Match.of(ct_state=INVALID))
         yield flow(Table.BACK_STATE, "other", Match.of(ct_mark=0), goto=Table.TO_GUARD)
 
@@ -180,6 +195,8 @@ def _balancer(front: Front, pool: Pool, version: int) -> Iterator[Said]:
     elif owners:
         yield from _taken(front, pool, len(owners))
         yield from _slots(pool, owners)
+        if pool.memory is not None:
+            yield from _kept(pool)
         yield from _members(front, pool)
         if front.table is Table.INNER:
             yield from _of_members(front, pool, sorted(set(owners)))
@@ -189,6 +206,8 @@ def _taken(front: Front, pool: Pool, slots: int) -> Iterator[Said]:
     record = pool.record
     actions = (SetField(BALANCED, record.number << SLOT_BITS), *_chosen(pool, slots))
     goto = None if isinstance(actions[-1], ApplyGroup) else Table.BALANCE
+    if pool.memory is not None:
+        actions, goto = (*actions, Resubmit(Table.CLIENTS)), Table.KEPT
     for match in port_matches(front.begun, record.protocol, record.ports, record.sources or (None,)):
         yield flow(front.table, "balancer", match, actions, goto=goto)
 
@@ -222,8 +241,32 @@ def _slots(pool: Pool, owners: tuple[int, ...]) -> Iterator[Said]:
     shares = enumerate(owners) if len(set(owners)) > 1 else ((None, owners[0]),)
     for slot, mark in shares:
         own = pool.record.number << SLOT_BITS | (slot or 0), _ONES - (_ALL_SLOTS if slot is None else 0)
-        actions = (SetField(BALANCED, mark),)
-        yield flow(Table.BALANCE, "slot", Match.of(**{BALANCED: own}), actions, goto=Table.MEMBER)
+        here: Fields = {BALANCED: own}
+        actions: tuple[Action, ...] = (SetField(BALANCED, mark),)
+        if pool.memory is not None:
+            here, actions = {**here, "eth_type": IPV4}, (_remember(pool, mark), *actions)
+        yield flow(Table.BALANCE, "slot", Match.of(**here), actions, goto=Table.MEMBER)
+
+
+def _of_balancer(pool: Pool) -> tuple[int, int]:
+    return pool.record.number << SLOT_BITS, _ONES - _ALL_SLOTS
+
+
+def _remember(pool: Pool, mark: int) -> Learn:
+    """That the client has this member."""
+    idle_timeout, limit = pool.memory or (0, 0)
+    client = Match.of(eth_type=IPV4, **{BALANCED: _of_balancer(pool)})
+    priority = STAGES[Table.CLIENTS].priorities["client"]
+    then = (SetField(REMEMBERED, mark),)
+    cookie = pool.record.number
+    return Learn(Table.CLIENTS, priority, cookie, idle_timeout, limit, client, ("ipv4_src",), then)
+
+
+def _kept(pool: Pool) -> Iterator[Said]:
+    """Members that clients may come back to."""
+    for mark in pool.live.values():
+        here: Fields = {BALANCED: _of_balancer(pool), REMEMBERED: mark}
+        yield flow(Table.KEPT, "member", Match.of(**here), (SetField(BALANCED, mark),), goto=Table.MEMBER)
 
 
 def _members(front: Front, pool: Pool) -> Iterator[Said]:

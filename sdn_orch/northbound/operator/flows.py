@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sdn_orch.dataplane.pipeline import Table
+from sdn_orch.dataplane.pipeline import Table, is_learnt
 from sdn_orch.dataplane.plan import pairs, same
 from sdn_orch.dataplane.rules import Owner, OwnerKind
 from sdn_orch.errors import Disconnected, NotFound
@@ -37,8 +38,8 @@ from sdn_orch.openflow.values import FlowEntry, Group, Meter
 def flows(view: View, text: str) -> JSON:
     """What a switch holds, read now, beside what it should hold.
 
-    The state of a flow is right, changed, foreign or missing. A switch that is not connected shows what it
-    should hold, all of it missing.
+    The state of a flow is right, changed, foreign, missing or learnt: by the switch itself. A switch that is
+    not connected shows what it should hold, all of it missing.
     """
     snapshot = view.world().snapshot
     switch = find_switch(snapshot, text)
@@ -48,7 +49,9 @@ def flows(view: View, text: str) -> JSON:
     counters = datapath.counters() if datapath else {}
     version = switch.capabilities.version
     rows = []
-    for wanted, found in pairs(desired.flows, actual.flows if actual else {}, version):
+    held = actual.flows if actual else {}
+    learnt = ((None, found) for key, found in held.items() if is_learnt(key))
+    for wanted, found in chain(pairs(desired.flows, held, version), learnt):
         shown = found or wanted
         if shown is None:
             continue
@@ -166,7 +169,7 @@ def _compare(wanted: FlowEntry | None, found: FlowEntry | None, version: int) ->
     if found is None:
         return "missing"
     if wanted is None:
-        return "foreign"
+        return "learnt" if is_learnt(found.key) else "foreign"
     return "right" if same(wanted, found, version) else "changed"
 
 

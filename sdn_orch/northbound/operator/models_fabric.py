@@ -140,7 +140,7 @@ class HeldFlow(OwnedFlow):
     """A flow of a switch."""
 
     state: str
-    """right, changed, foreign or missing."""
+    """right, changed, foreign, missing, or learnt: by the switch itself."""
     packets: int
     bytes: int
     seconds: float

@@ -148,7 +148,7 @@ def test_a_switch_with_too_few_tables_is_no_edge() -> None:
     home = network("home")
     small = Switch(id="leaf1", dpid=1, name="leaf1", capabilities=Capabilities(tables=1))
     compiled = compile_switch(world(home, small, *on(home, 1)), "leaf1")
-    assert [reason for _, reason in refusals(compiled)] == ["an edge needs 35 tables, it has 1"]
+    assert [reason for _, reason in refusals(compiled)] == ["an edge needs 37 tables, it has 1"]
     assert not compiled.state.flows
 
 

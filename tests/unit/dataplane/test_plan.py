@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sdn_orch.dataplane.pipeline import STAGES, Table
 from sdn_orch.dataplane.plan import CHUNK, Operation, Verb, diff, pointed_at_first
 from sdn_orch.openflow.codec import encode_flow
 from sdn_orch.openflow.oxm import encode_field
@@ -86,6 +87,14 @@ def test_foreign_flows_are_deleted_also_where_they_cannot_be_read() -> None:
     assert steps(state(wanted), state(foreign)) == [
         Operation(Verb.ADD, wanted),
         Operation(Verb.DELETE, foreign),
+    ]
+
+
+def test_what_switches_learn_by_themselves_is_left_alone() -> None:
+    learnt = flow(Table.CLIENTS, STAGES[Table.CLIENTS].priorities["client"], eth_type=0x0800, ipv4_src=7)
+    beside = flow(Table.CLIENTS, 7, eth_type=0x0800, ipv4_src=8)
+    assert steps(state(), state(learnt, beside)) == [
+        Operation(Verb.DELETE, encode_flow(beside, OPENFLOW_13)),
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from sdn_orch.intent.address_use import conflicts, uses
 from sdn_orch.intent.balancers import Affinity, Balancer, Certificate, HealthCheck, Member, Stickiness
+from sdn_orch.intent.balancing import obstacle, remembered
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Domain, Machine, Network, NetworkKind, Nic, Record, Vpc
 from sdn_orch.intent.public import PublicAddress, PublicRange
@@ -282,3 +283,17 @@ def test_rules_of_one_address_meet_across_kinds_and_protocols_do_not() -> None:
 
 def test_the_private_key_is_not_printed() -> None:
     assert "secret" not in repr(CERTIFICATE)
+
+
+def test_clients_are_remembered_for_no_longer_and_no_more_of_them_than_a_switch_can() -> None:
+    def sticky(expire: int = 60, clients: int | None = None) -> Snapshot:
+        return CLOUD.change([Put(replace(STICKY, number=1, expire=expire, clients=clients))])
+
+    assert remembered(CLOUD, INNER) is None, "nobody asks for it"
+    assert remembered(sticky(), BALANCER) == (60, 1024)
+    assert remembered(sticky(clients=10), BALANCER) == (60, 10)
+    assert remembered(sticky(clients=200_000), BALANCER) == (60, 1024)
+    assert obstacle(sticky(expire=65_535), BALANCER) is None
+    assert obstacle(sticky(expire=65_536), BALANCER) == (
+        "clients cannot be remembered for 65536 seconds: 65535 are the most"
+    )

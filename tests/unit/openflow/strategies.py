@@ -20,6 +20,7 @@ from sdn_orch.openflow.values import (
     Group,
     GroupType,
     HashSource,
+    Learn,
     Match,
     Meter,
     Output,
@@ -99,6 +100,20 @@ simple_actions: st.SearchStrategy[Action] = st.one_of(
         st.integers(0, 0xFFFF),
         st.sampled_from(("reg0", "reg1", "reg2", "reg3")),
         st.integers(0, 31),
+    ),
+    st.builds(
+        Learn,
+        table=st.integers(0, 254),
+        priority=st.integers(0, 0xFFFF),
+        cookie=st.integers(1, 2**64 - 1),
+        idle_timeout=st.integers(0, 0xFFFF),
+        limit=numbers,
+        match=st.builds(
+            lambda number: Match.of(eth_type=0x0800, reg3=(number << 10, 0xFFFFFC00)),
+            st.integers(0, 2**22 - 1),
+        ),
+        own=st.sampled_from(((), ("ipv4_src",), ("ipv4_src", "ipv4_dst"))),
+        then=st.sampled_from(((), (SetField("reg0", 7),), (SetField("reg1", 0xA0, 0xF0),))),
     ),
     st.builds(HashSource, st.sampled_from(("reg0", "reg1", "reg2", "reg3")), st.integers(1, 16)),
     st.builds(
