@@ -146,7 +146,6 @@ def _switch_here(site: Site, id: str) -> Iterator[Said]:
         yield from inward.switch(port)
         yield from to_controller.spent(port, site.dialect)
         yield from routed.switch(site, port)
-        yield from balance.switch()
 
 
 def _port(site: Site, id: str) -> Rules:

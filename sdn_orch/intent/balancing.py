@@ -20,8 +20,6 @@ _SHIFTED_PORTS = 16
 
 def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
     """What it asks for that neither switches nor a proxy can do; None if all of it can be done."""
-    if balancer.inner is not None and balancer.protocol != TCP:
-        return "balancers inside of networks spread TCP only"
     if needs_proxy(snapshot, balancer):
         return proxy_obstacle(snapshot, balancer)
     memory = remembered(snapshot, balancer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,9 +14,9 @@ from tests.e2e.answers import get
 from topologies.balancing import Balanced, ended
 from topologies.cloud import Cloud
 from topologies.demo.machines import bring_up
-from topologies.demo.outside import WEB, answering
+from topologies.demo.outside import DATAGRAMS, WEB, answering
 from topologies.demo.tenants import TIER, begin_outside
-from topologies.leaf_spine import LeafSpine
+from topologies.leaf_spine import INTERNET, LeafSpine
 
 pytestmark = pytest.mark.mininet
 
@@ -126,6 +126,41 @@ def test_members_are_drained_without_a_broken_connection(tiers: Tiers) -> None:
     for process, count in ((steady, 30), (coming, 50)):
         answered, broken = ended(process)
         assert not broken and answered.total() >= count, broken[:3]
+
+
+def test_datagrams_are_spread_too(tiers: Tiers) -> None:
+    call, controller = tiers.tenant.call, tiers.cloud.controller
+    made = call.createLoadBalancer(
+        algorithm="roundrobin", name="names", sourceport=53, instanceport=DATAGRAMS, scheme="Internal",
+        networkid=tiers.tier, sourceipaddressnetworkid=tiers.tier,
+        sourceipaddress=tiers.address["ipaddress"],
+    )["loadbalancer"]  # fmt: skip
+    # CloudStack has no word for it.
+    controller.put(f"/v1/balancers/{made['id']}", {"protocol": "udp"})
+    tiers.assign(made["id"], *POOL)
+    for client in ("web1", "web2"):
+        answered = tiers.asked("datagrams", 53, 300, client)
+        assert set(answered) == set(POOL) and max(answered.values()) < 200, (client, answered)
+    for client in POOL:
+        answered = tiers.asked("datagrams", 53, 20, client)
+        assert client not in answered and set(answered) <= set(POOL), (client, answered)
+    call.deleteLoadBalancer(id=made["id"])
+    tiers.cloud.wait_objects()
+
+
+def test_datagrams_from_outside_are_spread_in_a_tier(tiers: Tiers) -> None:
+    call = tiers.tenant.call
+    address = call.associateIpAddress(vpcid=call.listVPCs()["vpc"][0]["id"])["ipaddress"]
+    outside, pool = replace(tiers, address=address), ["web1", "web2"]
+    web = next(row["id"] for row in call.listNetworks()["network"] if row["name"] == "web")
+    more = {"protocol": "udp", "privateport": DATAGRAMS, "networkid": web, "openfirewall": False}
+    with outside.rule(53, pool, **more):
+        # From outside, and by the public address from another tier.
+        for client in (INTERNET, "app1"):
+            answered = outside.asked("datagrams", 53, 300, client)
+            assert set(answered) == set(pool) and max(answered.values()) < 220, (client, answered)
+    call.disassociateIpAddress(id=address["id"])
+    tiers.cloud.wait_objects()
 
 
 def test_the_tiers_lists_judge_what_goes_to_members(tiers: Tiers) -> None:

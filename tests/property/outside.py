@@ -250,7 +250,7 @@ def _inner(random: Random, cloud: Cloud, owner: Network | Vpc, number: int) -> I
             inner_network_id=home.id,
             inner=None if home.ipv4 is None else home.ipv4[200],
             name="inner",
-            protocol=TCP,
+            protocol=random.choice((TCP, TCP, UDP)),
             ports=(80 + at, 80 + at),
             guest_ports=(guest, guest),
             algorithm=random.choice(list(Algorithm)),
@@ -358,9 +358,14 @@ class Peers:
         if near and self._random.random() < 0.4:
             balancer, mac = self._random.choice(near), mac_number(network.gateway_mac)
             packet = self._packet(
-                mac_number(nic.mac), mac, int(nic.ipv4 or 0), int(balancer.inner or 0), wanted=TCP
+                mac_number(nic.mac),
+                mac,
+                int(nic.ipv4 or 0),
+                int(balancer.inner or 0),
+                wanted=balancer.protocol,
             )
-            return packet.replace(tcp_dst=balancer.ports[0])
+            name = "tcp_dst" if balancer.protocol == TCP else "udp_dst"
+            return packet.replace(**{name: balancer.ports[0]})
         return self._packet(mac_number(nic.mac), mac, int(nic.ipv4 or 0), to)
 
     def inward(self) -> Packet:

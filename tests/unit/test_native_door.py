@@ -279,6 +279,8 @@ def test_members_without_weight_are_drained(world: World) -> None:
     refused(world.ask("PUT", "/v1/balancers/other", json={"drain": 5}), 404, "not-found")
     for wrong in ({"drain": -1}, {"drain": 86_401}, {"drain": "5"}, {"drained": 5}, {"fails_open": 0}):
         refused(world.ask("PUT", path, json=wrong), 400, "malformed")
+    said = refused(world.ask("PUT", path, json={"protocol": "udp"}), 400, "malformed")
+    assert said["detail"] == "balancer lb has a public address: CloudStack says its protocol"
     refused(world.ask("PUT", path, Scope.READ, json={"drain": 5}), 403, "scope")
     closed = world.ask("PUT", path, json={"drain": 60, "fails_open": False}).json()
     assert (closed["drain"], closed["fails_open"]) == (60, False)

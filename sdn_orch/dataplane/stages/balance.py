@@ -115,18 +115,16 @@ FROM_CLIENTS = (Table.DESTINATION_NAT, Table.INNER)
 FROM_MEMBERS = (Table.SOURCE_NAT, Table.BACK_STATE)
 
 
-def switch() -> Iterator[Said]:
-    """The slots that a hash spreads connections over."""
-    slots = ((SetField(BALANCED, slot, FEW_SLOTS - 1), Resubmit(Table.BALANCE)) for slot in range(FEW_SLOTS))
-    yield Group(_SLOTS, GroupType.SELECT, tuple(Bucket(actions) for actions in slots))
-
-
 def edge(dialect: Dialect) -> Iterator[Said]:
-    """Inside of networks: what belongs to a connection that is known, and what no balancer has to do with."""
+    """The slots that a hash spreads connections over, and inside of networks what is no balancer's."""
     yield flow(Table.BACK, "other", Match.of(), goto=Table.TO_GUARD)
     if dialect.open_vswitch:
         yield flow(Table.CLIENTS, "unknown", Match.of(), (SetField(REMEMBERED, 0),))
         yield flow(Table.KEPT, "other", Match.of(), goto=Table.BALANCE)
+        several = (
+            (SetField(BALANCED, slot, FEW_SLOTS - 1), Resubmit(Table.BALANCE)) for slot in range(FEW_SLOTS)
+        )
+        yield Group(_SLOTS, GroupType.SELECT, tuple(Bucket(actions) for actions in several))
         yield flow(Table.INNER, "invalid", Match.of(ct_state=INVALID))
         yield flow(Table.BACK_STATE, "other", Match.of(ct_mark=0), goto=Table.TO_GUARD)
 

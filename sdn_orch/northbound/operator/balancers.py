@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 from sdn_orch.errors import NotFound
 from sdn_orch.intent.balancers import Balancer, Draining, Member
@@ -11,14 +12,18 @@ from sdn_orch.intent.balancing import counts_open
 from sdn_orch.intent.model import Account, Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import TCP, UDP
 from sdn_orch.northbound.balancers import change_balancer, weigh_member
 from sdn_orch.northbound.operator.declare import Asked
 from sdn_orch.northbound.operator.lists import JSON
 from sdn_orch.northbound.operator.models import BalancerAnswer, MemberAnswer, ObjectKind
 from sdn_orch.northbound.operator.objects import standing
+from sdn_orch.northbound.operator.problems import Refusal
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Transaction
 from sdn_orch.tally import Counted
+
+_PROTOCOLS = {"tcp": TCP, "udp": UDP}
 
 
 def find_balancer(snapshot: Snapshot, id: str) -> Balancer:
@@ -142,6 +147,15 @@ def set_options(asked: Asked) -> BalancerAnswer:
         balancer = find_balancer(transaction.snapshot, asked.path["balancer"])
         asked.check_match(_answer(asked.view, transaction.snapshot, balancer))
         options = dict(asked.body)
+        if (protocol := options.pop("protocol")) is not None:
+            if balancer.inner is None:
+                raise Refusal(
+                    HTTPStatus.BAD_REQUEST,
+                    "malformed",
+                    f"balancer {balancer.id} has a public address: CloudStack says its protocol",
+                    (("request", "body.protocol", "it is that of a load balancer inside of a network"),),
+                )
+            options["protocol"] = _PROTOCOLS[protocol]
         return change_balancer(transaction, dataclasses.replace(balancer, **options))
 
     changed = asked.service.write(use_case)

@@ -282,6 +282,8 @@ class BalancerOptions(Model):
     have gone already it stays what it was."""
     fails_open: StrictBool = True
     """Whether all members are tried where none answers its checks; else nobody gets connections then."""
+    protocol: Literal["tcp", "udp"] | None = None
+    """What a load balancer inside of a network spreads, TCP where nothing is said; None: it stays."""
 
 
 class Weight(Model):
