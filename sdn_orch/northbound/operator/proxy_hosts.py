@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from sdn_orch.intent.model import Switch
 
 #: Seconds for which an agent that asks no more still counts. They ask every second; one that starts many
-#: proxies at once, every few.
-PATIENCE = 10.0
+#: proxies at once, every few. One that is killed and started again must be back by then, however busy its
+#: host is: what it runs goes on meanwhile, and would be cut by moving.
+PATIENCE = 15.0
 
 
 class ProxyHosts:
