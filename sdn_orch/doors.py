@@ -18,6 +18,7 @@ from sdn_orch.northbound.operator.proxy_hosts import ProxyHosts
 from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
 from sdn_orch.northbound.sync.sync import Scope, Sync
+from sdn_orch.northbound.sync.syncing import Syncing
 from sdn_orch.northbound.sync.webhook import Webhook
 from sdn_orch.northbound.sync.worker import Worker as SyncWorker
 from sdn_orch.parts import begin
@@ -43,7 +44,7 @@ def open_doors(
     begin(running, *servers(config, service, reconciler, sockets, sync))
 
 
-def syncing(named: Cloudstack, service: Service) -> SyncWorker:
+def syncing(named: Cloudstack, service: Service) -> Syncing:
     """What syncs with the CloudStack that the configuration names."""
     # Its client takes a while to import, and without sync nothing of it is needed.
     from sdn_orch.northbound.sync.reader import Reader
@@ -54,7 +55,8 @@ def syncing(named: Cloudstack, service: Service) -> SyncWorker:
         reader,
         Scope(named.cloud, named.zone, named.owners, pulls=named.pull, most_deleted=named.most_deleted),
     )
-    return SyncWorker(sync, named.interval)
+    worker, secret = SyncWorker(sync, named.interval), named.webhook_secret
+    return Syncing(worker, Webhook(secret, worker.heed, lambda: service.now) if secret else None)
 
 
 def servers(
@@ -62,12 +64,11 @@ def servers(
     service: Service,
     reconciler: Reconciler,
     sockets: tuple[socket.socket, socket.socket],
-    sync: SyncWorker | None,
+    sync: Syncing | None,
 ) -> tuple[Server, Server]:
     """CloudStack's API with the operator's door beside it, and that door alone on the unix socket."""
     tls, hosts = config.api.tls, ProxyHosts()
-    secret = config.cloudstack.webhook_secret if config.cloudstack else None
-    hooks = [Webhook(secret, sync.heed, lambda: service.now).route()] if sync and secret else []
+    hooks = [sync.webhook.route()] if sync and sync.webhook else []
     api = Server(
         Starlette(
             routes=[

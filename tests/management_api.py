@@ -15,7 +15,10 @@ from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl
 
+import httpx
+
 from sdn_orch.northbound.cloudstack.signing import is_signed
+from sdn_orch.northbound.sync import events
 
 JSON = dict[str, Any]
 KEY, SECRET = "key", "s3cret"
@@ -33,7 +36,7 @@ class CloudStack:
         self.rows: dict[str, list[JSON]] = {
             "physicalnetwork": [{"id": "pn-1", "name": "Physical 1"}],
             "extension": [], "networkserviceprovider": [], "extensioncustomaction": [], "networkoffering": [],
-            "vpcoffering": [], "network": [], "vpc": [], "virtualmachine": [],
+            "vpcoffering": [], "network": [], "vpc": [], "virtualmachine": [], "webhook": [],
         }  # fmt: skip
         self.registered: dict[str, JSON] = {}
         self.jobs: dict[str, JSON] = {}
@@ -64,6 +67,7 @@ class CloudStack:
             "listCustomActions": "extensioncustomaction", "listNetworkOfferings": "networkoffering",
             "listVPCOfferings": "vpcoffering", "listPhysicalNetworks": "physicalnetwork",
             "listNetworks": "network", "listVPCs": "vpc", "listVirtualMachines": "virtualmachine",
+            "listWebhooks": "webhook",
         }[command]  # fmt: skip
         chosen = {
             name: value for name, value in given.items()
@@ -147,6 +151,28 @@ class CloudStack:
 
     def _deleteCustomAction(self, given: dict[str, str]) -> JSON:  # noqa: N802
         return self._remove("extensioncustomaction", given["id"])
+
+    def _createWebhook(self, given: dict[str, str]) -> JSON:  # noqa: N802
+        names = ("name", "payloadurl", "secretkey", "scope", "state")
+        return self._make("webhook", **{name: given[name] for name in names})
+
+    def _updateWebhook(self, given: dict[str, str]) -> JSON:  # noqa: N802
+        self._find("webhook", given["id"])["state"] = given["state"]
+        return {}
+
+    def _deleteWebhook(self, given: dict[str, str]) -> JSON:  # noqa: N802
+        return self._remove("webhook", given["id"])
+
+    def _executeWebhookDelivery(self, given: dict[str, str]) -> JSON:  # noqa: N802
+        """Sends the payload as it sends events, and tells what became of that."""
+        row, body = self._find("webhook", given["webhookid"]), given["payload"].encode()
+        headers = {"X-CS-Event-ID": str(next(self._numbers))}
+        headers["X-CS-Signature"] = events.signature(row["secretkey"], body)
+        try:
+            answer = httpx.post(row["payloadurl"], content=body, headers=headers)
+        except httpx.HTTPError as error:
+            return {"webhookdelivery": {"success": False, "response": str(error)}}
+        return {"webhookdelivery": {"success": answer.status_code == 200, "response": answer.text}}
 
     def _createNetworkOffering(self, given: dict[str, str]) -> JSON:  # noqa: N802
         return self._offer("networkoffering", given)

@@ -80,6 +80,10 @@ SegmentsOption = Annotated[
     ),
 ]
 
+WithoutExtensionOption = Annotated[
+    bool,
+    typer.Option("--without-extension", help="Only sync: for a CloudStack from 4.18 to 4.22."),
+]
 PlanOption = Annotated[bool, typer.Option("--plan", help="Only show what would be done.")]
 DeleteOption = Annotated[
     bool, typer.Option("--delete", help="Delete however much is to go, more than most_deleted, too.")
@@ -135,7 +139,7 @@ def install(
 @app.command()
 def doctor(
     url: UrlOption,
-    physical_network: NetworkOption,
+    physical_network: NetworkOption = "",
     endpoint: EndpointOption = None,
     key: KeyOption = "",
     secret: SecretOption = "",
@@ -144,11 +148,14 @@ def doctor(
     cafile: CafileOption = "",
     cloud: CloudOption = "",
     no_vlans: SegmentsOption = False,
+    without_extension: WithoutExtensionOption = False,
 ) -> None:
-    """Look at every step of an installation: what is wrong, and how to mend it."""
+    """Look at every step of an installation, and at sync: what is wrong, and how to mend it."""
     from sdn_orch.provider.doctor import examine
     from sdn_orch.provider.wanted import Wanted
 
+    if not physical_network and not without_extension:
+        fail(WRONG, "give --physical-network, or --without-extension")
     wanted = Wanted(
         name=name,
         physical_network=physical_network,
@@ -160,7 +167,7 @@ def doctor(
     )
     is_well = True
     with _installation(wanted, endpoint, key, secret) as found:
-        for finding in examine(found):
+        for finding in examine(found, is_extended=not without_extension):
             mark = {True: "✓", False: "✗", None: "–"}[finding.is_right]
             console().print(f"{mark} {finding.what}")
             if not finding.is_right and finding.mend:

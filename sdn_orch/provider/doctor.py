@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from sdn_orch.provider import sync_doctor
 from sdn_orch.provider.api import JSON, CallRefused
+from sdn_orch.provider.findings import Finding
 from sdn_orch.provider.installation import Installation
 from sdn_orch.provider.script import place_file
 from sdn_orch.provider.wanted import ENABLED, Step
@@ -21,25 +22,20 @@ FIRST_VERSION = (4, 23)
 _TIMEOUT = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `is_right` None: it could not be. `mend` says what to do."""
-
-    is_right: bool | None
-    what: str
-    mend: str = ""
+def examine(installation: Installation, *, is_extended: bool = True) -> Iterator[Finding]:
+    """From CloudStack to the switches; without the extension where it is not `is_extended`."""
+    yield from _cloudstack(installation, is_extended=is_extended)
+    yield from _daemon(installation, is_extended=is_extended)
 
 
-def examine(installation: Installation) -> Iterator[Finding]:
-    """From CloudStack to the switches."""
-    yield from _cloudstack(installation)
-    yield from _daemon(installation)
-
-
-def _cloudstack(installation: Installation) -> Iterator[Finding]:
+def _cloudstack(installation: Installation, *, is_extended: bool) -> Iterator[Finding]:
     try:
         said = installation.api.call("listCapabilities").get("capability", {})
-        yield _version(str(said.get("cloudstackversion", "")))
+        version = str(said.get("cloudstackversion", ""))
+        if not is_extended:
+            yield Finding(True, f"CloudStack {version}")
+            return
+        yield _version(version)
         installation.find_network()
         for step in installation.wanted.steps():
             row = installation.find(step)
@@ -120,7 +116,7 @@ def _file(path: Path, name: str) -> Finding:
     return Finding(True, str(path))
 
 
-def _daemon(installation: Installation) -> Iterator[Finding]:
+def _daemon(installation: Installation, *, is_extended: bool) -> Iterator[Finding]:
     wanted = installation.wanted
     if not wanted.token:
         yield Finding(None, f"{wanted.url}: no token to ask the daemon with", "give --token")
@@ -145,7 +141,18 @@ def _daemon(installation: Installation) -> Iterator[Finding]:
     else:
         yield Finding(True, f"the daemon at {wanted.url}")
         yield from _switches(answer.json()["switches"])
-        yield from _machines(installation)
+        if is_extended:
+            yield from _machines(installation)
+        yield from _sync(installation)
+
+
+def _sync(installation: Installation) -> Iterator[Finding]:
+    try:
+        yield from sync_doctor.examine(
+            installation.api, lambda path: _ask(installation, path), installation.wanted.url
+        )
+    except httpx.HTTPError as error:
+        yield Finding(None, f"sync: {error}", "look again")
 
 
 def _switches(rows: list[dict[str, Any]]) -> Iterator[Finding]:

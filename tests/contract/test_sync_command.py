@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +17,9 @@ import pytest
 
 from sdn_orch.northbound.sync import events
 from sdn_orch.northbound.sync.webhook import PATH
+from sdn_orch.provider.api import Api
 from tests.managed import message
+from tests.management_api import KEY, SECRET, CloudStack, serving
 from topologies.controller import Controller
 from topologies.demo.tenants import ISOLATED, Cloudstack
 
@@ -33,7 +39,7 @@ class Site:
         secret.write_text(f"{self.secret}\n")
         hook = directory / "hook"
         hook.write_text(f"{HOOK}\n")
-        self.web = ""
+        self.web = self.token = ""
         self.section = {
             "url": f"http://127.0.0.1:{self.there.api_port}/client/api",
             "key": self.cloud.admin.call.key,
@@ -55,6 +61,20 @@ class Site:
 
     def names(self) -> set[str]:
         return {str(each["name"]) for each in self.here.ask_all("/v1/networks")}
+
+    def examine(self, endpoint: str) -> subprocess.CompletedProcess[str]:
+        """What `doctor` says of the daemon, beside what stands for CloudStack's API."""
+        if not self.token:
+            self.token = self.here.command("token", "create", "doctor", "--scope", "operate").stdout.strip()
+        environment = {"CLOUDSTACK_ENDPOINT": endpoint, "CLOUDSTACK_KEY": KEY, "CLOUDSTACK_SECRET": SECRET}
+        words = [sys.executable, "-m", "sdn_orch.cli", "cloudstack", "doctor", "--without-extension", "--url"]
+        return subprocess.run(
+            [*words, f"http://127.0.0.1:{self.here.api_port}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | environment | {"SDN_ORCH_TOKEN": self.token, "COLUMNS": "250"},
+        )
 
     def sync(self, *words: str) -> tuple[int, Any]:
         done = self.here.command("cloudstack", "sync", "--json", *words)
@@ -124,6 +144,51 @@ def test_an_event_is_heard_and_nobody_elses_message(site: Site) -> None:
     assert "unheard" not in site.names()
 
 
+def test_the_doctor_looks_at_sync_and_tries_the_webhook(site: Site) -> None:
+    url = f"http://127.0.0.1:{site.here.api_port}"
+    assert site.sync()[0] == 0
+    with serving(CloudStack("4.22.1.0")) as endpoint:
+        examined = site.examine(endpoint)
+        assert examined.returncode == 1
+        for line in (
+            "✓ CloudStack 4.22.1.0", f"✓ the daemon at {url}", f"✗ webhook: none delivers to {url}{PATH}",
+            f"    cmk createWebhook name=sdn-orch payloadurl={url}{PATH}",
+        ):  # fmt: skip
+            assert line in examined.stdout
+        compared = r"✓ sync: \d+ networks and VPCs of http://127.0.0.1:\d+/client/api, compared \d+ s ago"
+        assert re.search(compared, examined.stdout)
+        for payload, secret, wanted in (
+            (f"{url}{PATH}", "another", "✗ webhook sdn-orch: the signature is not that of the message\n"),
+            (f"http://127.0.0.1:1{PATH}", HOOK, "✗ webhook sdn-orch: [Errno 111] Connection refused\n"),
+            (f"{url}{PATH}", HOOK, "✓ webhook sdn-orch: reaches the daemon, and is verified\n"),
+        ):
+            with Api(endpoint, KEY, SECRET) as api:
+                made = api.call(
+                    "createWebhook", name="sdn-orch", payloadurl=payload, secretkey=secret, scope="Global",
+                    state="Enabled",
+                )["webhook"]["id"]  # fmt: skip
+                assert wanted in site.examine(endpoint).stdout
+                api.call("updateWebhook", id=made, state="Disabled")
+                assert f"cmk updateWebhook id={made} state=Enabled" in site.examine(endpoint).stdout
+                api.call("deleteWebhook", id=made)
+
+
+def test_the_doctor_says_what_is_held_back(site: Site) -> None:
+    network = site.network("doomed", 3)
+    assert site.sync()[0] == 0
+    for machine in site.red.call.listVirtualMachines(networkid=network)["virtualmachine"]:
+        site.red.call.destroyVirtualMachine(id=machine["id"], expunge=True)
+    assert site.sync()[0] == 1
+    with serving(CloudStack()) as endpoint:
+        assert "✗ sync: held back: 3 networks, VPCs, private gateways and NICs would be deleted" in (
+            site.examine(endpoint).stdout
+        )
+        assert site.sync("--plan", "--delete")[0] == 0
+        assert "held back" in site.examine(endpoint).stdout
+        assert site.sync("--delete")[0] == 0
+        assert "held back" not in site.examine(endpoint).stdout
+
+
 def test_what_a_command_does_not_say_follows_it(site: Site) -> None:
     """The extension's command tells of a network that sync has brought; its name there has changed."""
     network = site.network("before", 1)
@@ -150,6 +215,10 @@ def test_a_cloudstack_that_is_away_changes_nothing(site: Site) -> None:
     site.there.stop()
     done = site.here.command("cloudstack", "sync")
     assert done.returncode == 1
+    with serving(CloudStack()) as endpoint:
+        examined = site.examine(endpoint).stdout
+    assert f"✗ sync: {site.section['url']} does not answer listZones" in examined
+    assert "see url and cafile of [cloudstack]" in examined
     assert f"{site.section['url']} does not answer listZones" in done.stderr
     assert site.here.ask_all("/v1/networks") == before
 

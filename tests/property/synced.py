@@ -21,6 +21,8 @@ def uuid(kind: int, number: int) -> str:
 class Listed:
     """Answers what it was given last, as the reader does."""
 
+    url = "http://cloudstack.example"
+
     def __init__(self, found: Rows) -> None:
         self.found = found
         self.calls = 0

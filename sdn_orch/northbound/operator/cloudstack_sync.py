@@ -1,4 +1,4 @@
-"""A comparison with CloudStack that an operator asks for."""
+"""Comparisons with CloudStack: one that an operator asks for, and how far the daemon's own have come."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from dataclasses import asdict
 from http import HTTPStatus
 
 from sdn_orch.northbound.operator.declare import Asked
-from sdn_orch.northbound.operator.models import SyncAnswer, SyncChange
+from sdn_orch.northbound.operator.models_cloudstack import SyncAnswer, SyncChange, SyncState, WebhookState
 from sdn_orch.northbound.operator.problems import Refusal
+from sdn_orch.northbound.sync.syncing import Syncing
 
 
 def run(asked: Asked) -> SyncAnswer:
     """Compare. Raises a refusal where the configuration names no CloudStack, and ReadFailed."""
-    if asked.sync is None:
-        raise Refusal(HTTPStatus.CONFLICT, "no-cloudstack", "the daemon's configuration has no [cloudstack]")
-    outcome = asked.sync.sync.compare(plan=asked.body.plan, deletes=asked.body.deletes)
+    outcome = _syncing(asked).worker.compare(plan=asked.body.plan, deletes=asked.body.deletes)
     return SyncAnswer(
         changes=[
             SyncChange(group=group, **asdict(change) | {"fields": list(change.fields)})
@@ -26,3 +25,24 @@ def run(asked: Asked) -> SyncAnswer:
         calls=outcome.calls,
         seconds=outcome.seconds,
     )
+
+
+def state(asked: Asked) -> SyncState:
+    """How far comparisons have come. Raises a refusal where the configuration names no CloudStack."""
+    syncing = _syncing(asked)
+    worker, now = syncing.worker, asked.service.now
+    return SyncState(
+        url=worker.sync.url,
+        cloud=worker.sync.cloud,
+        pulls=worker.sync.pulls,
+        interval=worker.interval,
+        now=now,
+        **asdict(worker.state),
+        webhook=WebhookState(**asdict(syncing.webhook.hearing)) if syncing.webhook else None,
+    )
+
+
+def _syncing(asked: Asked) -> Syncing:
+    if asked.sync is None:
+        raise Refusal(HTTPStatus.CONFLICT, "no-cloudstack", "the daemon's configuration has no [cloudstack]")
+    return asked.sync

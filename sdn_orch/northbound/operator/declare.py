@@ -18,7 +18,7 @@ from sdn_orch.northbound.operator.proxy_hosts import ProxyHosts
 from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
-from sdn_orch.northbound.sync.worker import Worker
+from sdn_orch.northbound.sync.syncing import Syncing
 
 #: Bytes of a request's body, where its declaration says nothing else.
 LARGEST_BODY = 64 * 1024
@@ -34,7 +34,7 @@ class Asked:
     view: View
     service: Service
     #: With the CloudStack that the configuration names, if it names one.
-    sync: Worker | None
+    sync: Syncing | None
     hosts: ProxyHosts
     path: Mapping[str, str]
     #: Instances of the declared models.

@@ -35,7 +35,7 @@ from sdn_orch.northbound.operator.proxy_hosts import ProxyHosts
 from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
-from sdn_orch.northbound.sync.worker import Worker
+from sdn_orch.northbound.sync.syncing import Syncing
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Door:
         self,
         view: View,
         service: Service,
-        sync: Worker | None = None,
+        sync: Syncing | None = None,
         hosts: ProxyHosts | None = None,
         *,
         is_trusted: bool,
@@ -141,7 +141,7 @@ class Door:
 
 
 def application(
-    view: View, service: Service, sync: Worker | None = None, hosts: ProxyHosts | None = None
+    view: View, service: Service, sync: Syncing | None = None, hosts: ProxyHosts | None = None
 ) -> Starlette:
     """The door for a unix socket."""
     return Starlette(routes=Door(view, service, sync, hosts, is_trusted=True).routes())

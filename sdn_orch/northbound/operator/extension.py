@@ -28,12 +28,13 @@ def run(asked: Asked) -> str:
 
 def _complete(asked: Asked, said: ExtensionCommand) -> None:
     """Have filled in what commands do not say; a restart has taken it away."""
-    if asked.sync is None or said.cloud != asked.sync.sync.cloud:
+    worker = asked.sync.worker if asked.sync is not None else None
+    if worker is None or said.cloud != worker.sync.cloud:
         return
     for kind in ("network", "vpc"):
         name = str(said.payload.get(f"{kind}_id") or "")
         if name.isdigit():
-            asked.sync.read_again(asked.sync.sync.groups_named(kind, name), after=_COMPLETED_AFTER)
+            worker.read_again(worker.sync.groups_named(kind, name), after=_COMPLETED_AFTER)
 
 
 def _segment(asked: Asked, said: ExtensionCommand) -> str:

@@ -311,41 +311,6 @@ class ExtensionAnswer(Model):
     """For the command's standard output; empty: nothing."""
 
 
-class SyncWanted(Model):
-    """How the daemon's networks are compared with CloudStack's."""
-
-    plan: StrictBool = False
-    """Only say what would be done."""
-    deletes: StrictBool = False
-    """Delete however much is to go, more than `most_deleted`, too."""
-
-
-class SyncChange(Model):
-    """Something that differs."""
-
-    group: str
-    """The VPC or network that it belongs to."""
-    action: Literal["create", "change", "delete"]
-    kind: str
-    name: str
-    fields: list[str]
-    """What changes of it."""
-
-
-class SyncAnswer(Model):
-    """What a comparison came to."""
-
-    changes: list[SyncChange]
-    faults: list[str]
-    """What is wrong with those VPCs and networks that were left as they are."""
-    held: str | None
-    """Why nothing was done."""
-    groups: int
-    """How many VPCs and networks CloudStack lists."""
-    calls: int
-    seconds: float
-
-
 class TokenWanted(Model):
     """A new token."""
 

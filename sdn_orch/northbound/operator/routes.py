@@ -37,13 +37,12 @@ from sdn_orch.northbound.operator.models import (
     ObjectsQuery,
     Page,
     Paged,
-    SyncAnswer,
-    SyncWanted,
     TokenAnswer,
     TokenMade,
     TokenWanted,
     Weight,
 )
+from sdn_orch.northbound.operator.models_cloudstack import SyncAnswer, SyncState, SyncWanted
 from sdn_orch.northbound.operator.models_fabric import (
     CookieExplained,
     FlowsAnswer,
@@ -303,6 +302,12 @@ def run_extension_command(asked: Asked) -> Any:
 def sync_with_cloudstack(asked: Asked) -> Any:
     """Everything, and bring here what differs; or only say what would be done."""
     return cloudstack_sync.run(asked)
+
+
+@reads("/v1/cloudstack/sync", SyncState, "How far comparisons with CloudStack have come")
+def show_cloudstack_sync(asked: Asked) -> Any:
+    """When everything was last compared, what was left undone then, and what was heard of events."""
+    return cloudstack_sync.state(asked)
 
 
 @reads("/v1/tokens", Page[TokenAnswer], "Tokens", query=Paged)

@@ -41,8 +41,9 @@ def _make_gateway(cloud: Cloud, vpc: Vpc, said: GatewaySaid) -> None:
     """The gateway, with a list of rules of its own."""
     given = said.gateway
     list_id = cloud.made_id("acl", given.id)
-    if cloud.snapshot.get(AclList, list_id) is None:
-        cloud.put(AclList(id=list_id, name=f"private gateway {given.address}", vpc_id=vpc.id))
+    acl = AclList(id=list_id, name=f"private gateway {given.address}", vpc_id=vpc.id)
+    before = cloud.snapshot.get(AclList, list_id)
+    rules.bring_to(cloud, [before] if before else [], [acl])
     wanted = PrivateGateway(
         id=given.id,
         vpc_id=vpc.id,
@@ -79,6 +80,9 @@ def make_balancer(cloud: Cloud, network: Network, said: fields.InnerBalancer) ->
     wanted = replace(
         balancing.described(cloud, network, said, known), inner_network_id=home.id, inner=said.address
     )
+    if known is not None:
+        # CloudStack has no word for it: whoever said it here has the last word.
+        wanted = replace(wanted, protocol=known.protocol)
     if known is None:
         if not any(uses(cloud.snapshot, place)):
             give_ipv4(cloud.transaction, home, said.address)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from sdn_orch.errors import ReadFailed, SdnOrchError
@@ -45,6 +46,11 @@ UseCase = Callable[[Transaction], None]
 
 class Source(Protocol):
     """What is read from; see `Reader`."""
+
+    @property
+    def url(self) -> str:
+        """Where CloudStack's API is."""
+        ...
 
     @property
     def calls(self) -> int:
@@ -121,6 +127,21 @@ class Sync:
     def cloud(self) -> str:
         """What the owner of all that is synced is called here."""
         return self._scope.cloud
+
+    @property
+    def pulls(self) -> bool:
+        """Whether networks are taken from the API."""
+        return self._scope.pulls
+
+    @property
+    def url(self) -> str:
+        """Where CloudStack's API is."""
+        return self._source.url
+
+    @property
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return self._service.now
 
     def compare(self, *, plan: bool = False, deletes: bool = False) -> Outcome:
         """Everything. `plan`: only say what would be done; `deletes`: however much is to be deleted.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from threading import Lock
@@ -28,8 +29,17 @@ _LARGEST, _OLDEST, _REMEMBERED = 64 * 1024, timedelta(minutes=10), 10_000
 _TELL = timedelta(minutes=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """When a message was last verified, and when one was last refused, with the reason."""
+
+    heard: datetime | None = None
+    refused: datetime | None = None
+    reason: str | None = None
+
+
 class Webhook:
-    """The route; `heed` gets each event once."""
+    """The route; `heed` gets each event once. `hearing` is replaced whole: any thread may read it."""
 
     def __init__(
         self, secret: str, heed: Callable[[events.Event], None], now: Callable[[], datetime]
@@ -39,6 +49,7 @@ class Webhook:
         self._now = now
         self._lock = Lock()
         self._told: datetime | None = None
+        self.hearing = Hearing()
         self._seen: OrderedDict[tuple[str, str], datetime] = OrderedDict()
 
     def route(self) -> Route:
@@ -58,6 +69,7 @@ class Webhook:
         """One delivery."""
         if not events.is_signed(self._secret, body, signature):
             return self._refuse(HTTPStatus.UNAUTHORIZED, "the signature is not that of the message")
+        self.hearing = replace(self.hearing, heard=self._now())
         try:
             event = events.read(body)
         except ValueError:
@@ -87,6 +99,7 @@ class Webhook:
     def _refuse(self, status: HTTPStatus, reason: str) -> Response:
         """Refuse a message; the log has one a minute, however many anybody sends."""
         now = self._now()
+        self.hearing = replace(self.hearing, refused=now, reason=reason)
         if self._told is None or now - self._told > _TELL:
             self._told = now
             log.warning("a message to %s was refused: %s", PATH, reason)

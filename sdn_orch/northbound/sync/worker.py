@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sdn_orch.errors import ReadFailed
 from sdn_orch.northbound.sync.events import Event
@@ -20,13 +22,32 @@ _RETRY = 10.0
 _GATHER, _REST = 0.05, 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far comparisons have come.
+
+    `compared` is when everything was last read to the end, and `groups` how many networks and VPCs that were.
+    `problem` says why the newest reading failed, `held` why what it found was not done, and `faults` what is
+    wrong with groups that are left as they are.
+    """
+
+    compared: datetime | None = None
+    groups: int = 0
+    problem: str | None = None
+    held: str | None = None
+    faults: tuple[str, ...] = ()
+
+
 class Worker:
-    """Compares every `interval` seconds, and when it hears of something."""
+    """Compares every `interval` seconds, and when it hears of something.
+
+    `state` is replaced whole, and may be read from any thread.
+    """
 
     def __init__(self, sync: Sync, interval: float) -> None:
         self.sync = sync
-        self._interval = interval
-        self._told: tuple[str | None, tuple[str, ...]] = (None, ())
+        self.interval = interval
+        self.state = State()
         self._changed = threading.Condition()
         #: Guarded by it: what was heard, and groups that are to be read again, each when.
         self._events: list[Event] = []
@@ -60,6 +81,17 @@ class Worker:
                 self._groups.setdefault(id, time.monotonic() + after)
             self._changed.notify()
 
+    def compare(self, *, plan: bool, deletes: bool) -> Outcome:
+        """Everything, now and in this thread. Raises ReadFailed. See `Sync.compare`."""
+        try:
+            outcome = self.sync.compare(plan=plan, deletes=deletes)
+        except ReadFailed as failed:
+            self._tell(replace(self.state, problem=str(failed)))
+            raise
+        if not plan:
+            self._done(outcome, is_whole=True)
+        return outcome
+
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -73,11 +105,11 @@ class Worker:
             try:
                 self._turn()
             except ReadFailed as failed:
-                self._tell(str(failed), ())
-                self._due = time.monotonic() + min(self._interval, _RETRY)
+                self._tell(replace(self.state, problem=str(failed)))
+                self._due = time.monotonic() + min(self.interval, _RETRY)
             except Exception:
                 log.exception("a comparison with CloudStack failed; it is made again")
-                self._due = time.monotonic() + min(self._interval, _RETRY)
+                self._due = time.monotonic() + min(self.interval, _RETRY)
 
     def _is_woken(self) -> bool:
         return self._stopped or bool(self._events) or self._pause() <= 0
@@ -105,22 +137,30 @@ class Worker:
             self._done(self.sync.refresh(sorted(ids)))
 
     def _compare(self) -> None:
-        self._due = time.monotonic() + self._interval
-        self._done(self.sync.compare())
+        self._due = time.monotonic() + self.interval
+        self._done(self.sync.compare(), is_whole=True)
         self._compared = time.monotonic()
 
-    def _done(self, outcome: Outcome) -> None:
-        self._tell(outcome.held, tuple(outcome.faults))
+    def _done(self, outcome: Outcome, *, is_whole: bool = False) -> None:
+        """Tell of it. What was held back or at fault stays so until everything is compared again."""
+        state = replace(self.state, problem=None, held=outcome.held or self.state.held)
+        if is_whole:
+            state = State(self.sync.now, outcome.groups, None, outcome.held, tuple(outcome.faults))
+        elif outcome.faults:
+            state = replace(state, faults=tuple(dict.fromkeys((*state.faults, *outcome.faults))))
+        self._tell(state)
         if outcome.held is None and outcome.changes:
             log.info("%s", summary(outcome))
 
-    def _tell(self, problem: str | None, faults: tuple[str, ...]) -> None:
+    def _tell(self, state: State) -> None:
         """Log what is wrong, once for as long as it is the same."""
-        before, self._told = self._told, (problem, faults)
-        if problem is not None and problem != before[0]:
-            log.error("CloudStack: %s", problem)
-        for fault in faults:
-            if fault not in before[1]:
+        before, self.state = self.state, state
+        for name in ("problem", "held"):
+            said = getattr(state, name)
+            if said is not None and said != getattr(before, name):
+                log.error("CloudStack: %s", said)
+        for fault in state.faults:
+            if fault not in before.faults:
                 log.warning("CloudStack: left as it is: %s", fault)
 
 

@@ -11,7 +11,7 @@ from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
-from sdn_orch.intent.traffic import Verdict
+from sdn_orch.intent.traffic import UDP, Verdict
 from tests.balancing import inner, internal_tier
 from tests.managed import Pair
 from tests.unit.northbound.test_sync_policies import heard
@@ -148,6 +148,10 @@ def test_balancers_inside_of_networks(pair: Pair, site: Site) -> None:
     site.same(Balancer, other["loadbalancer"]["id"], account_id="")
     (member,) = pair.snapshot.all(Member)
     assert (member.balancer_id, member.nic_id) == (one, machine["nic"][0]["id"])
+    assert sync.compare().changes == []
+    # CloudStack's are of TCP; that one is of UDP is said here.
+    udp = replace(pair.snapshot.need(Balancer, one), protocol=UDP)
+    pair.here.service.write(lambda transaction: transaction.put(udp))
     assert sync.compare().changes == []
     third = red.job("createLoadBalancer", **(inner(tier) | {"name": "third"}))["loadbalancer"]["id"]
     heard(pair, sync, "LB.CREATE", third)
