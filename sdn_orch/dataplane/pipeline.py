@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
-from sdn_orch.openflow.values import Action, Flow, FlowKey, Match
+from sdn_orch.openflow.values import Action, Flow, FlowEntry, Match
 
 
 class Table(IntEnum):
@@ -153,6 +153,7 @@ POLICY_JUDGES_ALL = 1 << 31
 #: Which balancer a packet is for, and in its lower bits which of the balancer's slots its connection has;
 #: from MEMBER on the mark of its member, which is that of the connection too.
 BALANCED, SLOT_BITS = "reg3", 10
+_NUMBERS = range(1, 1 << (32 - SLOT_BITS))
 #: In KEPT the mark of the member that a client had, 0 for none.
 REMEMBERED = "reg0"
 #: In the label of a connection that a forwarded port gave to a machine.
@@ -586,9 +587,13 @@ def _placed(table: Table, priority: str | int, goto: Table | None) -> tuple[int,
     return int(table), level, None if goto is None else int(goto)
 
 
-def is_learnt(key: FlowKey) -> bool:
-    """Whether a flow is one that switches learn by themselves: nobody compiles it, it ends by itself."""
-    return key[:2] == (Table.CLIENTS, STAGES[Table.CLIENTS].priorities["client"])
+def is_learnt(entry: FlowEntry) -> bool:
+    """Whether a flow is one that switches learn by themselves: nobody compiles it, it ends by itself.
+
+    Its cookie is the number of its balancer, which the hashes of compiled flows are not.
+    """
+    place = (entry.table, entry.priority)
+    return place == (Table.CLIENTS, STAGES[Table.CLIENTS].priorities["client"]) and entry.cookie in _NUMBERS
 
 
 def punt(table: Table, priority: str, match: Match, reason: Punt) -> Flow:

@@ -115,7 +115,7 @@ def pairs(
             yield wanted, found
     extra: list[FlowEntry] = []
     if len(desired) - len(missing) < len(actual):
-        extra = [found for key, found in actual.items() if key not in desired and not is_learnt(key)]
+        extra = [found for key, found in actual.items() if key not in desired and not is_learnt(found)]
     # A switch may write a match in other bytes than it was sent; then only the values tell.
     by_identity = {_identity(wanted, version): wanted for wanted in missing} if extra else {}
     for found in extra:

@@ -50,7 +50,7 @@ def flows(view: View, text: str) -> JSON:
     version = switch.capabilities.version
     rows = []
     held = actual.flows if actual else {}
-    learnt = ((None, found) for key, found in held.items() if is_learnt(key))
+    learnt = ((None, found) for found in held.values() if is_learnt(found))
     for wanted, found in chain(pairs(desired.flows, held, version), learnt):
         shown = found or wanted
         if shown is None:
@@ -169,7 +169,7 @@ def _compare(wanted: FlowEntry | None, found: FlowEntry | None, version: int) ->
     if found is None:
         return "missing"
     if wanted is None:
-        return "learnt" if is_learnt(found.key) else "foreign"
+        return "learnt" if is_learnt(found) else "foreign"
     return "right" if same(wanted, found, version) else "changed"
 
 
