@@ -193,6 +193,8 @@ def test_leastconn_gives_less_to_who_has_many_open(balanced: Balanced) -> None:
         # However many came and went meanwhile, each was counted once.
         controller.wait(lambda: opened(rule) == {"web1": 0, "web2": 0, "web3": 24}, "all to be counted", 30)
         assert "open" in controller.command("balancers", "lb80").stdout
+        (told,) = [line for line in controller.metrics().splitlines() if "open" in line and "web3" in line]
+        assert told.startswith("sdn_orch_balancer_open_connections{") and told.endswith("} 24")
         answered, broken = ended(steady)
         assert not broken and answered == {"web3": 24}, broken
         controller.wait(lambda: opened(rule) == dict.fromkeys(members, 0), "all to have ended", 30)

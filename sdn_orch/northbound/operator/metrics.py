@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from sdn_orch.intent.balancers import Balancer, Member
+from sdn_orch.intent.balancing import counts_open
 from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Switch
 from sdn_orch.intent.snapshot import Snapshot
@@ -23,6 +24,7 @@ _METRICS = {
     "sdn_orch_switch_repaired_total": ("counter", "Messages that audits found to be needed."),
     "sdn_orch_balancer_member_up": ("gauge", "Whether a member answers its checks; 1 without any."),
     "sdn_orch_balancer_connections_total": ("counter", "Connections that members were given."),
+    "sdn_orch_balancer_open_connections": ("gauge", "Connections that have not ended, of leastconn."),
     "sdn_orch_balancer_packets_total": ("counter", "Packets to members (in) and from them (out)."),
     "sdn_orch_balancer_bytes_total": ("counter", "Bytes to members (in) and from them (out)."),
 }
@@ -70,6 +72,8 @@ def _balancers(view: View, snapshot: Snapshot) -> Iterator[_Sample]:
             labels |= {"machine": row.machine or "", "address": row.address or ""}
             yield "sdn_orch_balancer_member_up", labels, int(not is_failing(snapshot, member))
             yield "sdn_orch_balancer_connections_total", labels, counted.connections
+            if counts_open(snapshot, balancer):
+                yield "sdn_orch_balancer_open_connections", labels, round(view.tally.open(member.mark))
             for way, packets, octets in (
                 ("in", counted.packets_in, counted.bytes_in),
                 ("out", counted.packets_out, counted.bytes_out),
