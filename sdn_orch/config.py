@@ -24,6 +24,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -182,6 +183,50 @@ def _readable(path: Path) -> Path:
     return path
 
 
+class Rabbitmq(_Section):
+    """CloudStack's event bus. `cafile`: whose certificates to trust; without, the system's authorities."""
+
+    host: str = Field(min_length=1, max_length=255)
+    port: int | None = Field(default=None, ge=1, le=65535)
+    username: str = Field(min_length=1)
+    #: One of both; the password itself should only come from the environment.
+    password_file: Annotated[Path | None, AfterValidator(lambda path: path and _readable(path))] = None
+    password: SecretStr | None = None
+    virtual_host: str = Field(default="/", min_length=1)
+    exchange: str = Field(default="cloudstack-events", min_length=1, max_length=255)
+    tls: bool = False
+    cafile: Annotated[Path | None, AfterValidator(lambda path: path and _readable(path))] = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Rabbitmq:
+        if (self.password_file is None) == (self.password is None):
+            raise ValueError("say either password_file, or password in the environment")
+        if self.cafile is not None and not self.tls:
+            raise ValueError("cafile is for tls = true")
+        try:
+            _ = self.context
+        except ssl.SSLError as fault:
+            raise ValueError(f"cafile has no certificates: {fault}") from None
+        return self
+
+    @property
+    def tcp_port(self) -> int:
+        """Where nothing else is said, AMQP's own."""
+        return self.port or (5671 if self.tls else 5672)
+
+    @property
+    def secret(self) -> str:
+        """The password. Raises OSError."""
+        if self.password is not None:
+            return self.password.get_secret_value()
+        return self.password_file.read_text().strip() if self.password_file else ""
+
+    @property
+    def context(self) -> ssl.SSLContext | None:
+        """For TLS; None: without. Raises OSError (ssl.SSLError)."""
+        return ssl.create_default_context(cafile=self.cafile) if self.tls else None
+
+
 class Cloudstack(_Section):
     """A CloudStack to sync with, as a root administrator; see `sdn_orch.northbound.sync`."""
 
@@ -204,6 +249,8 @@ class Cloudstack(_Section):
     most_deleted: int = Field(default=20, ge=0)
     #: The secret key of the webhook that delivers events.
     webhook_secret_file: Annotated[Path | None, AfterValidator(lambda path: path and _readable(path))] = None
+    #: Where events are heard of, beside the webhook or instead of it.
+    rabbitmq: Rabbitmq | None = None
 
     @property
     def secret(self) -> str:

@@ -56,7 +56,22 @@ def syncing(named: Cloudstack, service: Service) -> Syncing:
         Scope(named.cloud, named.zone, named.owners, pulls=named.pull, most_deleted=named.most_deleted),
     )
     worker, secret = SyncWorker(sync, named.interval), named.webhook_secret
-    return Syncing(worker, Webhook(secret, worker.heed, lambda: service.now) if secret else None)
+    webhook = Webhook(secret, worker.heed, lambda: service.now) if secret else None
+    if named.rabbitmq is None:
+        return Syncing(worker, webhook)
+    from sdn_orch.northbound.sync.bus import Broker, Bus
+
+    given = named.rabbitmq
+    broker = Broker(
+        host=given.host,
+        port=given.tcp_port,
+        username=given.username,
+        password=given.secret,
+        virtual_host=given.virtual_host,
+        exchange=given.exchange,
+        tls=given.context,
+    )
+    return Syncing(worker, webhook, Bus(broker, worker.heed, worker.read_all, lambda: service.now))
 
 
 def servers(

@@ -168,5 +168,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def _pairs(section: Mapping[str, Any]) -> list[str]:
+    return [f"{key} = {_toml(value)}" for key, value in section.items()]
+
+
+def _toml(value: Any) -> str:
     # JSON's spelling of texts, numbers, truths and lists is TOML's too.
-    return [f"{key} = {json.dumps(value)}" for key, value in section.items()]
+    return f"{{ {', '.join(_pairs(value))} }}" if isinstance(value, Mapping) else json.dumps(value)

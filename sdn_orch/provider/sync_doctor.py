@@ -33,11 +33,13 @@ def examine(api: Api, ask: Callable[[str], httpx.Response], url: str) -> Iterato
     yield from _comparisons(state)
     if state["webhook"] is not None:
         yield from _webhook(api, state["webhook"], url)
-    else:
+    if state["bus"] is not None:
+        yield _bus(state["bus"])
+    elif state["webhook"] is None:
         yield Finding(
             None,
             f"no events: changes come over every {state['interval']:g} s",
-            f"give {_SECTION} a webhook_secret_file, and make the webhook",
+            f"give {_SECTION} a webhook_secret_file and make the webhook, or give it the event bus",
         )
 
 
@@ -77,6 +79,21 @@ def _way_to_read(problem: str) -> str:
     if "credentials" in problem or "signature" in problem:
         return f"give {_SECTION} the key and secret_file of a root administrator: cmk registerUserKeys id=…"
     return "the key must be a root administrator's; CloudStack's management-server.log says more"
+
+
+def _bus(state: JSON) -> Finding:
+    name, problem = f"event bus at {state['broker']}", state["problem"]
+    if state["connected"] is not None:
+        return Finding(True, f"{name}: last heard {state['heard'] or 'never since the daemon began'}")
+    if problem is None:
+        return Finding(None, f"{name}: is not listened to yet", "wait")
+    if "NOT_FOUND" in problem:
+        mend = "CloudStack makes its exchange when its event bus is configured, and it is started again"
+    elif "ACCESS_REFUSED" in problem or "NOT_ALLOWED" in problem:
+        mend = "see username, password and virtual_host; the user needs configure, write and read permissions"
+    else:
+        mend = "see host, port and tls of [cloudstack.rabbitmq], and whether the daemon's host reaches it"
+    return Finding(False, f"{name}: {problem}", mend)
 
 
 def _webhook(api: Api, known: JSON, url: str) -> Iterator[Finding]:

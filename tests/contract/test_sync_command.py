@@ -29,7 +29,8 @@ HOOK = "the webhook's secret"
 class Site:
     """Both, and a tenant of the first."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **more: Any) -> None:
+        """`more` is of the configuration's section."""
         self.there = _controller(directory / "there", {})
         self.there.start(patience=120)
         self.cloud = Cloudstack(self.there, vlan="100-199")
@@ -40,14 +41,14 @@ class Site:
         hook = directory / "hook"
         hook.write_text(f"{HOOK}\n")
         self.web = self.token = ""
-        self.section = {
+        self.section: dict[str, Any] = {
             "url": f"http://127.0.0.1:{self.there.api_port}/client/api",
             "key": self.cloud.admin.call.key,
             "secret_file": str(secret),
             "webhook_secret_file": str(hook),
             "most_deleted": 2,
             "interval": 3600,
-        }
+        } | more
         self.here = _controller(directory / "here", {"cloudstack": self.section})
 
     def network(self, name: str, machines: int) -> str:

@@ -215,3 +215,47 @@ def test_databases_share_their_tls_files_and_have_them_exactly_with_tls(tmp_path
         "x.toml:1: ovsdb[1]",
         "x.toml:3: ovsdb[2]",
     ]
+
+
+_BUS = '[cloudstack.rabbitmq]\nhost = "broker"\nusername = "sdn-orch"\n'
+
+
+def _cloudstack(tmp_path: Path, bus: str) -> str:
+    (tmp_path / "secret").write_text("s3cret\n")
+    given = f'url = "https://cloudstack/client/api"\nkey = "k"\nsecret_file = "{tmp_path}/secret"\n'
+    return f"[cloudstack]\n{given}{bus}"
+
+
+def test_the_event_bus_s_password_is_in_a_file_or_in_the_environment_and_never_shown(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(_cloudstack(tmp_path, _BUS))
+    config = load(path, {"SDN_ORCH__CLOUDSTACK__RABBITMQ__PASSWORD": "pa55word"})
+    assert config.cloudstack is not None
+    bus = config.cloudstack.rabbitmq
+    assert bus is not None
+    assert (bus.secret, bus.tcp_port, bus.exchange, bus.context) == (
+        "pa55word",
+        5672,
+        "cloudstack-events",
+        None,
+    )
+    assert "pa55word" not in repr(config)
+    path.write_text(_cloudstack(tmp_path, f'{_BUS}tls = true\npassword_file = "{tmp_path}/secret"\n'))
+    config = load(path, {})
+    assert config.cloudstack is not None and config.cloudstack.rabbitmq is not None
+    assert (config.cloudstack.rabbitmq.secret, config.cloudstack.rabbitmq.tcp_port) == ("s3cret", 5671)
+
+
+def test_faults_of_the_event_bus(tmp_path: Path) -> None:
+    both = f'password_file = "{tmp_path}/secret"\n'
+    for text, environment, wanted in (
+        ("", {}, "say either password_file, or password in the environment"),
+        (both, {"SDN_ORCH__CLOUDSTACK__RABBITMQ__PASSWORD": "pa55word"}, "say either password_file"),
+        (f'{both}cafile = "{tmp_path}/secret"\n', {}, "cafile is for tls = true"),
+        (f'{both}tls = true\ncafile = "{tmp_path}/secret"\n', {}, "cafile has no certificates"),
+        (f"{both}port = 70000\n", {}, "port"),
+        (f'{both}exchnge = "x"\n', {}, "did you mean exchange?"),
+    ):
+        told = "\n".join(faults(tmp_path, _cloudstack(tmp_path, _BUS + text), **environment))
+        assert wanted in told
+        assert "pa55word" not in told

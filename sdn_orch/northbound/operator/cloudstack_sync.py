@@ -6,7 +6,13 @@ from dataclasses import asdict
 from http import HTTPStatus
 
 from sdn_orch.northbound.operator.declare import Asked
-from sdn_orch.northbound.operator.models_cloudstack import SyncAnswer, SyncChange, SyncState, WebhookState
+from sdn_orch.northbound.operator.models_cloudstack import (
+    BusState,
+    SyncAnswer,
+    SyncChange,
+    SyncState,
+    WebhookState,
+)
 from sdn_orch.northbound.operator.problems import Refusal
 from sdn_orch.northbound.sync.syncing import Syncing
 
@@ -30,7 +36,7 @@ def run(asked: Asked) -> SyncAnswer:
 def state(asked: Asked) -> SyncState:
     """How far comparisons have come. Raises a refusal where the configuration names no CloudStack."""
     syncing = _syncing(asked)
-    worker, now = syncing.worker, asked.service.now
+    worker, now, bus = syncing.worker, asked.service.now, syncing.bus
     return SyncState(
         url=worker.sync.url,
         cloud=worker.sync.cloud,
@@ -39,6 +45,7 @@ def state(asked: Asked) -> SyncState:
         now=now,
         **asdict(worker.state),
         webhook=WebhookState(**asdict(syncing.webhook.hearing)) if syncing.webhook else None,
+        bus=BusState(broker=str(bus.broker), **asdict(bus.state)) if bus else None,
     )
 
 

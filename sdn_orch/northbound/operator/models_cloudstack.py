@@ -56,6 +56,18 @@ class WebhookState(Model):
     """Why."""
 
 
+class BusState(Model):
+    """How the event bus on RabbitMQ is listened to."""
+
+    broker: str
+    connected: datetime | None
+    """Since when; null: it is not."""
+    heard: datetime | None
+    """When an event was last heard."""
+    problem: str | None
+    """Why it is not listened to."""
+
+
 class SyncState(Model):
     """How far comparisons with CloudStack have come since the daemon's start."""
 
@@ -78,3 +90,5 @@ class SyncState(Model):
     """What is wrong with those VPCs and networks that are left as they are."""
     webhook: WebhookState | None
     """Null where the configuration has no `webhook_secret_file`."""
+    bus: BusState | None
+    """Null where the configuration has no `[cloudstack.rabbitmq]`."""

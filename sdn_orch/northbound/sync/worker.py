@@ -20,6 +20,8 @@ _RETRY = 10.0
 #: Seconds for which events are gathered, as they come several at a time, and between two comparisons of
 #: everything that events ask for.
 _GATHER, _REST = 0.05, 10.0
+#: Events that wait; when there are more, everything is read instead.
+_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,16 @@ class Worker:
     def heed(self, event: Event) -> None:
         """What the event is about is read again soon. May be called from any thread."""
         with self._changed:
-            self._events.append(event)
+            if len(self._events) < _MOST:
+                self._events.append(event)
+                self._changed.notify()
+                return
+        self.read_all()
+
+    def read_all(self) -> None:
+        """Everything is read again soon, though not again and again. May be called from any thread."""
+        with self._changed:
+            self._due = min(self._due, max(time.monotonic(), self._compared + _REST))
             self._changed.notify()
 
     def read_again(self, ids: Collection[str], after: float) -> None:
@@ -130,8 +141,8 @@ class Worker:
         for event in heard:
             found = self.sync.groups_of(event)
             if not found:
-                # Nobody knows where it belongs: everything is read, though not again and again.
-                self._due = min(self._due, max(now, self._compared + _REST))
+                # Nobody knows where it belongs.
+                self.read_all()
             ids |= found
         if ids:
             self._done(self.sync.refresh(sorted(ids)))
