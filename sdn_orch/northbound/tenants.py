@@ -15,15 +15,20 @@ def root(snapshot: Snapshot) -> Domain:
     return snapshot.where(Domain, "path", "/")[0]
 
 
-def create_domain(transaction: Transaction, name: str, parent: Domain) -> Domain:
-    """A new domain below the parent."""
+def create_domain(transaction: Transaction, name: str, parent: Domain, *, id: str = "") -> Domain:
+    """A new domain below the parent; without an id, it gets one."""
     path = f"{parent.path.rstrip('/')}/{name}"
-    return transaction.put(Domain(id=str(uuid4()), name=name, path=path, parent_id=parent.id))
+    return transaction.put(Domain(id=id or str(uuid4()), name=name, path=path, parent_id=parent.id))
 
 
-def create_account(transaction: Transaction, name: str, domain: Domain, role: Role) -> Account:
-    """A new tenant in the domain, with the security group of machines that are given none."""
-    account = transaction.put(Account(id=str(uuid4()), name=name, domain_id=domain.id, role=role))
+def create_account(
+    transaction: Transaction, name: str, domain: Domain, role: Role, *, id: str = ""
+) -> Account:
+    """A new tenant in the domain, with the security group of machines that are given none.
+
+    Without an id, it gets one.
+    """
+    account = transaction.put(Account(id=id or str(uuid4()), name=name, domain_id=domain.id, role=role))
     default_group(transaction, account)
     return account
 

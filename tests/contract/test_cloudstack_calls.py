@@ -63,6 +63,7 @@ def sample(cloud: Cloud, command: Command, parameter: Parameter[Any]) -> str:
         "ip6cidr": "2001:db8::/64",
         "resourcetype": "UserVm",
         "role": "Admin",
+        "sortby": "Usage",
         "roletype": "Admin",
         "macaddress": "02:00:00:00:00:01",
         "networktype": "Advanced",

@@ -24,6 +24,7 @@ from sdn_orch.northbound.cloudstack.parameters import (
     Parameter,
     Request,
     WrongValue,
+    boolean,
     integer,
     mapping,
     text,
@@ -54,6 +55,7 @@ def _read_page_size(request: Request) -> int | None:
 
 PAGE_SIZE = dataclasses.replace(_ANY_SIZE, read=_read_page_size)
 TAGS = mapping("tags", "list by tags, all of which an object must have: key and value of each")
+COUNT_ONLY = boolean("retrieveonlyresourcecount", "true: how many there are, and not which")
 LIST_PARAMETERS: tuple[Parameter[Any], ...] = (KEYWORD, PAGE, PAGE_SIZE)
 INJECTED_JOB_ID = uuid_of_choice("injectedjobid", "the UUID that the job shall have")
 

@@ -16,6 +16,7 @@ from sdn_orch.northbound.cloudstack.callers import STRANGER, Caller, is_enabled
 from sdn_orch.northbound.cloudstack.calls import COMMANDS
 from sdn_orch.northbound.cloudstack.calls.sessions import USERNAME, login, logout, named_domain
 from sdn_orch.northbound.cloudstack.declare import (
+    COUNT_ONLY,
     INJECTED_JOB_ID,
     KEYWORD,
     PAGE,
@@ -35,6 +36,7 @@ from sdn_orch.northbound.cloudstack.faults import (
     translate,
     unauthorized,
 )
+from sdn_orch.northbound.cloudstack.filters import narrow
 from sdn_orch.northbound.cloudstack.model import Event, Job, User
 from sdn_orch.northbound.cloudstack.parameters import Gone, Request
 from sdn_orch.northbound.cloudstack.serialise import to_json, to_xml
@@ -274,7 +276,10 @@ def _page(call: Call, found: Iterable[object]) -> dict[str, object]:
         found = (record for record in found if shape.matches(scene, record, keyword))
     if (tags := _tags(call)) is not None:
         found = (record for record in found if has_tags(scene, cast("Record", record), tags))
+    found = narrow(call, found)
     records = found if isinstance(found, Sequence) else list(found)
+    if call.get(COUNT_ONLY):
+        return {"count": len(records)}
     length = size or settings.PAGE_SIZE.number(call.snapshot)
     if length < 0:
         shown = records if page in (None, 1) else []

@@ -68,6 +68,8 @@ class Zone(Record):
     guest_cidr: str = "10.1.1.0/24"
     allocation_state: Enabled = Enabled.DISABLED
     local_storage: bool = False
+    #: Its place in lists, the lowest first.
+    sort_key: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,7 @@ class NetworkOffering(Record):
     #: Megabits per second; None or 0: no limit.
     network_rate: int | None = None
     max_connections: int | None = None
+    #: Its place in lists, the lowest first.
     sort_key: int = 0
     tags: str = ""
     for_vpc: bool = False
@@ -181,6 +184,8 @@ class VpcOffering(Record):
     capabilities: Chosen = ()
     state: Enabled = Enabled.DISABLED
     internet_protocol: InternetProtocol = InternetProtocol.IPV4
+    #: Its place in lists, the lowest first.
+    sort_key: int = 0
     is_default: bool = False
 
 

@@ -31,6 +31,8 @@ class TrafficType(Record):
     kvm_label: str = ""
     vmware_label: str = ""
     xen_label: str = ""
+    hyperv_label: str = ""
+    ovm3_label: str = ""
 
 
 class ProviderState(StrEnum):

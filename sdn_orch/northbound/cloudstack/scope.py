@@ -90,6 +90,19 @@ def named_account(call: Call, name: str, domain: Domain | None) -> Account:
     return found[0]
 
 
+def check_owner(call: Call, account_id: str) -> None:
+    """Raises a fault if the call names an account, a domain or a project that the object is not of."""
+    name, domain, project = call.get(ACCOUNT), call.get(DOMAIN), call.get(IN_PROJECT)
+    named = project.account_id if project is not None else account_id
+    if name is not None:
+        named = named_account(call, name, domain).id
+    owner = call.snapshot.need(Account, account_id)
+    if named != owner.id or (domain is not None and owner.domain_id != domain.id):
+        raise bad(
+            f"It belongs to account {owner.name} in domain {owner.domain_id}, not to the one that is named"
+        )
+
+
 def owned(call: Call, kind: type[R]) -> Iterable[R]:
     """The records of a kind with `account_id` that the caller may see, by account, domain and listall."""
     account = only_account(call)

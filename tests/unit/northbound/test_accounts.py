@@ -89,7 +89,7 @@ def test_accounts_and_domains_that_are_seen(cloud: Cloud) -> None:
     assert names(cloud.admin.call("listAccounts", listall="true")) == everyone
     assert names(clients["boss"].call("listAccounts", listall="true")) == everyone[2:]
     assert names(clients["seller"].call("listAccounts", listall="true")) == ["seller"]
-    assert names(clients["boss"].call("listDomains")) == ["sales", "inner"]
+    assert names(clients["boss"].call("listDomains", listall="true")) == ["sales", "inner"]
     assert names(cloud.admin.call("listDomains", level=0)) == ["ROOT"]
     users = cloud.admin.call("listUsers", listall="true")["user"]
     assert [user["username"] for user in users] == everyone

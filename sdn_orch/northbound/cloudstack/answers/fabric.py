@@ -28,6 +28,8 @@ TRAFFIC_TYPE: Shape[TrafficType] = Shape(
         string("kvmnetworklabel", "the bridge of KVM hosts", lambda _, each: each.kvm_label or None),
         string("vmwarenetworklabel", "the switch of VMware", lambda _, each: each.vmware_label or None),
         string("xennetworklabel", "the network of Xen hosts", lambda _, each: each.xen_label or None),
+        string("hypervnetworklabel", "the switch of Hyper-V", lambda _, each: each.hyperv_label or None),
+        string("ovm3networklabel", "the network of OVM3 hosts", lambda _, each: each.ovm3_label or None),
     ),
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from uuid import uuid4
 
 from sdn_orch.intent.model import Account, Domain, Role
 from sdn_orch.intent.snapshot import Snapshot
@@ -11,12 +10,13 @@ from sdn_orch.northbound import tenants
 from sdn_orch.northbound.cloudstack.answers.accounts import ACCOUNT as SHAPE
 from sdn_orch.northbound.cloudstack.answers.accounts import ACCOUNT_TYPES, ROLE_IDS
 from sdn_orch.northbound.cloudstack.calls.belongings import drop_belongings
-from sdn_orch.northbound.cloudstack.calls.common import NAME, NETWORK_DOMAIN
+from sdn_orch.northbound.cloudstack.calls.common import NAME, NETWORK_DOMAIN, new_id
 from sdn_orch.northbound.cloudstack.declare import ADMINS, Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad, denied, no_entity
+from sdn_orch.northbound.cloudstack.filters import all_have
 from sdn_orch.northbound.cloudstack.model import AccountDetails, User
 from sdn_orch.northbound.cloudstack.model_tenancy import ProjectMember, ProjectRole
-from sdn_orch.northbound.cloudstack.parameters import entity, integer, required, text
+from sdn_orch.northbound.cloudstack.parameters import boolean, entity, integer, required, text, uuid_of_choice
 from sdn_orch.northbound.cloudstack.passwords import scrypt
 from sdn_orch.northbound.cloudstack.scope import (
     DOMAIN,
@@ -41,11 +41,31 @@ EMAIL = text("email", "the address")
 TIMEZONE = text("timezone", "the time zone")
 STATE = text("state", "enabled, disabled or locked")
 
+API_KEY_ACCESS = all_have(text("apikeyaccess", "Enabled, Disabled or Inherit, which all are"), "inherit")
+CLEANUP_REQUIRED = all_have(
+    boolean("iscleanuprequired", "true: only those that are deleted halfway; none is"), False
+)
+NEW_ID = uuid_of_choice("accountid", "the id that the account shall have")
+NEW_USER_ID = uuid_of_choice("userid", "the id that its user shall have")
+
 _ROLES = {number: role for role, number in ACCOUNT_TYPES.items()}
 PERSON = (required(USERNAME), required(PASSWORD), required(EMAIL), required(FIRST_NAME), required(LAST_NAME))
 
 
-@lists("listAccounts", SHAPE, "Lists accounts", ID, NAME, ACCOUNT_TYPE, STATE, DOMAIN, IS_RECURSIVE, LIST_ALL)
+@lists(
+    "listAccounts",
+    SHAPE,
+    "Lists accounts",
+    ID,
+    NAME,
+    ACCOUNT_TYPE,
+    STATE,
+    API_KEY_ACCESS,
+    CLEANUP_REQUIRED,
+    DOMAIN,
+    IS_RECURSIVE,
+    LIST_ALL,
+)
 def list_accounts(call: Call) -> Iterable[Account]:
     """The accounts that the caller may see."""
     kind, state = call.get(ACCOUNT_TYPE), call.get(STATE)
@@ -76,6 +96,8 @@ def hashed_password(call: Call) -> str:
     DOMAIN,
     NETWORK_DOMAIN,
     TIMEZONE,
+    NEW_ID,
+    NEW_USER_ID,
     roles=ADMINS,
     event="ACCOUNT.CREATE",
     ahead=hashed_password,
@@ -91,7 +113,7 @@ def create_account(call: Call) -> Account:
         raise bad("Root administrators can be created in the root domain only")
     if any(other.domain_id == domain.id for other in call.snapshot.where(Account, "name", name)):
         raise bad(f"The specified account: {name} already exists")
-    account = tenants.create_account(call.transaction, name, domain, role)
+    account = tenants.create_account(call.transaction, name, domain, role, id=new_id(call, NEW_ID))
     call.transaction.put(
         AccountDetails(id=account.id, created=call.now, network_domain=call.get(NETWORK_DOMAIN) or "")
     )
@@ -118,7 +140,7 @@ def new_user(call: Call, account: Account) -> User:
     check_username(call.snapshot, call[USERNAME], account)
     return call.transaction.put(
         User(
-            id=str(uuid4()),
+            id=new_id(call, NEW_USER_ID),
             account_id=account.id,
             username=call[USERNAME],
             created=call.now,

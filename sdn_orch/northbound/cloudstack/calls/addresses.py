@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.model import Account, Network, NetworkKind, Vpc
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.northbound import public
@@ -18,9 +19,10 @@ from sdn_orch.northbound.cloudstack.answers.addresses import (
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import ZONE
 from sdn_orch.northbound.cloudstack.calls.network_creation import check_zone
-from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
+from sdn_orch.northbound.cloudstack.declare import COUNT_ONLY, Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.display import FOR_DISPLAY, is_shown, show
 from sdn_orch.northbound.cloudstack.faults import bad, denied, invalid_value, missing_parameter, no_entity
+from sdn_orch.northbound.cloudstack.filters import all_have, of_none, where
 from sdn_orch.northbound.cloudstack.model import PhysicalNetwork, Zone
 from sdn_orch.northbound.cloudstack.model_public import PublicRangeDetails
 from sdn_orch.northbound.cloudstack.parameters import (
@@ -70,6 +72,14 @@ STATE = text("state", "Allocated, Reserved or Free")
     FOR_VIRTUAL,
     FOR_DISPLAY,
     STATE,
+    where(
+        boolean("forloadbalancing", "addresses with load balancer rules, or others"),
+        lambda scene, each: scene.snapshot.count_where(Balancer, "address_id", each.id) > 0,
+    ),
+    all_have(boolean("forsystemvms", "addresses for system machines, or others"), False),
+    all_have(boolean("forprovider", "addresses that a provider manages, or others"), False),
+    of_none("networkid", Network, "addresses from the range of the network"),
+    COUNT_ONLY,
     *SCOPE,
     key="publicipaddress",
 )

@@ -30,7 +30,16 @@ from sdn_orch.northbound.cloudstack.parameters import (
     text,
     words,
 )
-from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or, owned, visible
+from sdn_orch.northbound.cloudstack.scope import (
+    ACCOUNT,
+    DOMAIN,
+    SCOPE,
+    check_owner,
+    chosen,
+    one_or,
+    owned,
+    visible,
+)
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 
 ID = entity("id", Balancer, "the id of the load balancer rule")
@@ -116,6 +125,9 @@ def _seen(call: Call) -> Iterable[Balancer]:
     DESCRIPTION,
     OPEN_FIREWALL,
     FOR_DISPLAY,
+    ZONE,
+    ACCOUNT,
+    DOMAIN,
     mode=Mode.ASYNC_CREATE,
     event="LB.CREATE",
 )
@@ -125,6 +137,7 @@ def create_load_balancer_rule(call: Call) -> Balancer:
     if address is None:
         raise bad("Unable to create load balancer rule: publicipid must be given, none is taken for a rule")
     network = _network(call, address)
+    _check_place(call, address, network)
     if address.vpc_id is not None and call.get(OPEN_FIREWALL):
         raise bad("Can't have openFirewall=true when IP address belongs to VPC")
     public_port, private_port = port(call, PUBLIC_PORT), port(call, PRIVATE_PORT)
@@ -253,6 +266,14 @@ def check_offers(call: Call, network: Network, scheme: str) -> None:
     offered = {each.strip().lower() for each in schemes.split(",")}
     if scheme.lower() not in offered and not (scheme == "Internal" and "InternalLbVm" in providers):
         raise bad(f"LB scheme {scheme} is not supported in the network id={network.id}")
+
+
+def _check_place(call: Call, address: PublicAddress, network: Network) -> None:
+    """Raises a fault if the zone or the account that the call names is not the address's."""
+    zone = call.get(ZONE)
+    if zone is not None and network_details(call.snapshot, network).zone_id != zone.id:
+        raise bad(f"Ip address {address.address} is not in zone {zone.id}")
+    check_owner(call, address.account_id)
 
 
 def _network(call: Call, address: PublicAddress) -> Network:

@@ -9,8 +9,10 @@ from sdn_orch.northbound.cloudstack.answers.infrastructure import TEMPLATE
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, lists
+from sdn_orch.northbound.cloudstack.filters import all_have, by, everywhere, nowhere, of_none
 from sdn_orch.northbound.cloudstack.model import Template
 from sdn_orch.northbound.cloudstack.parameters import (
+    boolean,
     choice,
     entities,
     entity,
@@ -55,7 +57,17 @@ SUPPORTED_SERVICE: Shape[NetworkService] = Shape(
     TEMPLATE_IDS,
     NAME,
     HYPERVISOR,
-    ZONE,
+    everywhere(ZONE),
+    everywhere(text("arch", "templates for this architecture; all are for any")),
+    by(TEMPLATE, boolean("isready", "templates that can be used, which all can, or others")),
+    by(TEMPLATE, text("templatetype", "the type, which is USER")),
+    all_have(boolean("forcks", "templates of clusters of Kubernetes, or others"), False),
+    all_have(boolean("isvnf", "templates of network appliances, or others"), False),
+    of_none("parenttemplateid", Template, "templates made from another"),
+    nowhere("extensionid", "the extension"),
+    nowhere("imagestoreid", "the image store"),
+    nowhere("oscategoryid", "the category of operating systems"),
+    nowhere("storageid", "the storage pool"),
     *SCOPE,
 )
 def list_templates(call: Call) -> Iterable[Template]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
+from sdn_orch.intent.model import Role
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.declare import Call
+from sdn_orch.northbound.cloudstack.faults import bad, denied
 from sdn_orch.northbound.cloudstack.model import Enabled, Zone
 from sdn_orch.northbound.cloudstack.parameters import (
+    Parameter,
     choice,
     entity,
     integer,
@@ -13,6 +18,7 @@ from sdn_orch.northbound.cloudstack.parameters import (
     ipv6,
     text,
 )
+from sdn_orch.store.codec import kinds
 
 NAME = text("name", "the name")
 DISPLAY_TEXT = text("displaytext", "the text shown for it; the name by default", length=4096)
@@ -27,6 +33,19 @@ DNS = (
 )
 PUBLIC_MTU = integer("publicmtu", "the MTU of the public side, bytes", 576, 9216)
 PRIVATE_MTU = integer("privatemtu", "the MTU of guests, bytes", 576, 9216)
+
+
+def new_id(call: Call, parameter: Parameter[str]) -> str:
+    """The id that an administrator wants for a new object, or one of our own; raises faults."""
+    wanted = call.get(parameter)
+    if wanted is None:
+        return str(uuid4())
+    if call.caller.account.role is Role.USER:
+        raise denied(f"Only administrators may choose ids: {parameter.name}")
+    # Tags and details know what they are of by its id alone.
+    if any(call.snapshot.get(kind, wanted) is not None for kind in kinds().values()):
+        raise bad(f"Invalid value {wanted} for parameter {parameter.name}: that id is taken")
+    return wanted
 
 
 def guest_mtu(call: Call, otherwise: int) -> int:

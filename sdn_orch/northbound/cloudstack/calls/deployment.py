@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from uuid import uuid4
 
 from sdn_orch.intent.metadata import MachineData
 from sdn_orch.intent.model import Account, Machine, Network, NetworkKind
@@ -11,7 +10,7 @@ from sdn_orch.northbound import machine_data, machines
 from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import details
 from sdn_orch.northbound.cloudstack.callers import Access, may_use
-from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
+from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE, new_id
 from sdn_orch.northbound.cloudstack.calls.key_pairs import PAIR, PAIRS, public_keys
 from sdn_orch.northbound.cloudstack.calls.machine_passwords import PASSWORD
 from sdn_orch.northbound.cloudstack.calls.machine_passwords import given as given_password
@@ -45,6 +44,7 @@ from sdn_orch.northbound.cloudstack.parameters import (
     mapping,
     required,
     text,
+    uuid_of_choice,
 )
 from sdn_orch.northbound.cloudstack.scope import OWNER, new_owner
 from sdn_orch.northbound.machines import Wish
@@ -61,6 +61,7 @@ ENTRY_IP = ipv4("ip", "the IPv4 address")
 ENTRY_IP6 = ipv6("ipv6", "the IPv6 address")
 ENTRY_MAC = mac("mac", "the MAC address")
 START = boolean("startvm", "false: registered, but stopped")
+NEW_ID = uuid_of_choice("customid", "the id that the machine shall have")
 HYPERVISOR = text("hypervisor", "the hypervisor")
 
 
@@ -89,6 +90,7 @@ HYPERVISOR = text("hypervisor", "the hypervisor")
     PASSWORD,
     PAIR,
     PAIRS,
+    NEW_ID,
     *OWNER,
     mode=Mode.ASYNC_CREATE,
     event="VM.CREATE",
@@ -98,7 +100,7 @@ def deploy_virtual_machine(call: Call) -> Machine:
     owner, zone = new_owner(call), call[ZONE]
     check_zone(call, zone)
     wishes = _wishes(call, owner)
-    id = str(uuid4())
+    id = new_id(call, NEW_ID)
     name = call.get(NAME) or f"VM-{id}"
     check_host_name(name)
     size, template = call[SIZE], call[TEMPLATE]

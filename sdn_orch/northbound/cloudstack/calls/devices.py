@@ -11,12 +11,11 @@ from typing import Any
 from sdn_orch.northbound.cloudstack.answers.networks import NETWORK
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.declare import ADMINS, ROOT, Call, Command, Mode, changes, lists
-from sdn_orch.northbound.cloudstack.faults import bad, no_entity
+from sdn_orch.northbound.cloudstack.faults import bad
+from sdn_orch.northbound.cloudstack.filters import nowhere
 from sdn_orch.northbound.cloudstack.model import PhysicalNetwork, ServiceOffering
 from sdn_orch.northbound.cloudstack.parameters import (
     Parameter,
-    Request,
-    WrongValue,
     boolean,
     entity,
     integer,
@@ -27,19 +26,6 @@ from sdn_orch.northbound.cloudstack.parameters import (
 )
 from sdn_orch.northbound.cloudstack.scope import SCOPE
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS, Shape, always, string
-
-
-def nowhere(name: str, what: str) -> Parameter[str]:
-    """The id of something of which there is nothing: every id is unknown."""
-
-    def read(request: Request) -> str | None:
-        value = request.given.get(name, "")
-        if value in ("", "None"):
-            return None
-        shown = value if len(value) <= 255 and value.isprintable() else "(unprintable)"
-        raise WrongValue(no_entity(name, shown))
-
-    return Parameter(name=name, type_name="uuid", description=f"the id of {what}", read=read)
 
 
 def _shape(key: str, resource: str, id: str = "id") -> Shape[None]:
@@ -179,9 +165,11 @@ def _router(name: str, does: str, event: str, *parameters: Parameter[Any], **mor
     return _refused(name, _ROUTER, does, event, NO_ROUTERS, *given, **({"roles": ADMINS} | more))
 
 
+FORCED = boolean("forced", "at once")
+
 START_ROUTER = _router("startRouter", "Starts a router machine", "ROUTER.START", **_LB)
-STOP_ROUTER = _router("stopRouter", "Stops a router machine", "ROUTER.STOP", **_LB)
-REBOOT_ROUTER = _router("rebootRouter", "Reboots a router machine", "ROUTER.REBOOT", **_LB)
+STOP_ROUTER = _router("stopRouter", "Stops a router machine", "ROUTER.STOP", FORCED, **_LB)
+REBOOT_ROUTER = _router("rebootRouter", "Reboots a router machine", "ROUTER.REBOOT", FORCED, **_LB)
 DESTROY_ROUTER = _router("destroyRouter", "Destroys a router machine", "ROUTER.DESTROY", **_LB)
 CHANGE_ROUTER = _router(
     "changeServiceForRouter",

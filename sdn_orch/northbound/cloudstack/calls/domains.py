@@ -12,12 +12,12 @@ from sdn_orch.northbound import tenants
 from sdn_orch.northbound.cloudstack.answers.accounts import DOMAIN as SHAPE
 from sdn_orch.northbound.cloudstack.callers import project_of
 from sdn_orch.northbound.cloudstack.calls.accounts import drop_account
-from sdn_orch.northbound.cloudstack.calls.common import NAME, NETWORK_DOMAIN
+from sdn_orch.northbound.cloudstack.calls.common import NAME, NETWORK_DOMAIN, new_id
 from sdn_orch.northbound.cloudstack.calls.projects import drop_project
 from sdn_orch.northbound.cloudstack.declare import ADMINS, ROOT, Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad, denied
 from sdn_orch.northbound.cloudstack.model import DomainDetails
-from sdn_orch.northbound.cloudstack.parameters import boolean, entity, integer, required
+from sdn_orch.northbound.cloudstack.parameters import boolean, entity, integer, required, uuid_of_choice
 from sdn_orch.northbound.cloudstack.scope import IS_RECURSIVE, LIST_ALL, chosen, one_or
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 from sdn_orch.northbound.service import Transaction
@@ -28,14 +28,22 @@ PARENT_ID = entity("id", Domain, "the id of the domain above; the caller's by de
 CLEANUP = boolean("cleanup", "true: with all accounts and domains in it")
 LEVEL = integer("level", "domains so deep in the tree; the root is 0")
 
+NEW_ID = uuid_of_choice("domainid", "the id that the domain shall have")
+
 
 @lists("listDomains", SHAPE, "Lists domains", ID, NAME, LEVEL, LIST_ALL, roles=ADMINS)
 def list_domains(call: Call) -> Iterable[Domain]:
-    """The domains that the caller may see."""
+    """The caller's domain; with `listall`, and for root administrators, also those below it."""
     snapshot = call.snapshot
     own = snapshot.need(Domain, call.caller.account.domain_id)
+
+    def seen() -> Iterable[Domain]:
+        if call.get(LIST_ALL) or call.caller.is_root_admin:
+            return (each for each in snapshot.all(Domain) if tenants.lies_in(snapshot, each.id, own))
+        return (own,)
+
     return chosen(
-        one_or(call, ID, lambda: (d for d in snapshot.all(Domain) if tenants.lies_in(snapshot, d.id, own))),
+        one_or(call, ID, seen),
         (call.get(NAME), lambda domain: domain.name),
         (call.get(LEVEL), lambda domain: len([part for part in domain.path.split("/") if part])),
     )
@@ -48,6 +56,7 @@ def list_domains(call: Call) -> Iterable[Domain]:
     required(NAME),
     PARENT,
     NETWORK_DOMAIN,
+    NEW_ID,
     roles=ROOT,
     event="DOMAIN.CREATE",
 )
@@ -55,7 +64,7 @@ def create_domain(call: Call) -> Domain:
     """A domain with a name of its own below its parent."""
     parent = call.get(PARENT) or tenants.root(call.snapshot)
     _check_name(call, call[NAME], parent)
-    domain = tenants.create_domain(call.transaction, call[NAME], parent)
+    domain = tenants.create_domain(call.transaction, call[NAME], parent, id=new_id(call, NEW_ID))
     call.transaction.put(
         DomainDetails(id=domain.id, created=call.now, network_domain=call.get(NETWORK_DOMAIN) or "")
     )
@@ -80,9 +89,10 @@ def _check_name(call: Call, name: str, parent: Domain) -> None:
     roles=ADMINS,
 )
 def list_domain_children(call: Call) -> Iterable[Domain]:
-    """The domains right below it, by default the caller's, or all below it."""
-    top = call.get(PARENT_ID) or call.snapshot.need(Domain, call.caller.account.domain_id)
-    found = _below(call.snapshot, top) if call.get(IS_RECURSIVE) else _children(call.snapshot, top)
+    """The domains right below it; with `isrecursive`, or `listall` and no id, all that are below it."""
+    parent, own = call.get(PARENT_ID), call.snapshot.need(Domain, call.caller.account.domain_id)
+    is_deep = call.get(IS_RECURSIVE) or (parent is None and call.get(LIST_ALL))
+    found = _below(call.snapshot, parent or own) if is_deep else _children(call.snapshot, parent or own)
     return chosen(found, (call.get(NAME), lambda domain: domain.name))
 
 

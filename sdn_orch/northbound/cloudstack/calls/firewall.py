@@ -16,6 +16,7 @@ from sdn_orch.northbound.cloudstack.calls.forwarding import ADDRESS_ID
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.display import FOR_DISPLAY, is_shown, show
 from sdn_orch.northbound.cloudstack.faults import bad, conflict
+from sdn_orch.northbound.cloudstack.filters import of_none
 from sdn_orch.northbound.cloudstack.packets import (
     BASIC,
     BASIC_AND_ALL,
@@ -233,6 +234,7 @@ def delete_egress_firewall_rule(call: Call) -> None:
     "Lists egress firewall rules",
     EGRESS_ID,
     NETWORK,
+    of_none("ipaddressid", PublicAddress, "rules of the public address"),
     FOR_DISPLAY,
     *SCOPE,
 )

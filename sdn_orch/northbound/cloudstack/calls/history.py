@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from sdn_orch.northbound.cloudstack import jobs
 from sdn_orch.northbound.cloudstack.answers.history import EVENT, JOB
+from sdn_orch.northbound.cloudstack.calls.installation import THIS_SERVER
 from sdn_orch.northbound.cloudstack.declare import Call, lists, shows
+from sdn_orch.northbound.cloudstack.filters import all_have
 from sdn_orch.northbound.cloudstack.model import Event, Job
 from sdn_orch.northbound.cloudstack.parameters import date, entity, required, text
 from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or, visible
@@ -20,6 +22,7 @@ RESOURCE_TYPE = text("resourcetype", "the kind of what it is about")
 TYPE = text("type", "the type of the event")
 LEVEL = text("level", "INFO, WARN or ERROR")
 STATE = text("state", "the state: Completed")
+SERVER = all_have(text("managementserverid", "the management server that did it"), THIS_SERVER.id)
 START_ID = entity("startid", Event, "from this event on")
 
 
@@ -29,7 +32,7 @@ def query_async_job_result(call: Call) -> dict[str, object]:
     return JOB.render(call.scene, call[JOB_ID]) | {"jobresult": jobs.result_of(call[JOB_ID], call.vault)}
 
 
-@lists("listAsyncJobs", JOB, "Lists jobs", START_DATE, RESOURCE_ID, RESOURCE_TYPE, *SCOPE)
+@lists("listAsyncJobs", JOB, "Lists jobs", START_DATE, RESOURCE_ID, RESOURCE_TYPE, SERVER, *SCOPE)
 def list_async_jobs(call: Call) -> Iterable[Job]:
     """Jobs by owner and time."""
     start = call.get(START_DATE)

@@ -17,7 +17,7 @@ from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model_guests import KeyPair
 from sdn_orch.northbound.cloudstack.parameters import entity, required, text, words
-from sdn_orch.northbound.cloudstack.scope import OWNER, SCOPE, chosen, new_owner, one_or, owned
+from sdn_orch.northbound.cloudstack.scope import OWNER, SCOPE, check_owner, chosen, new_owner, one_or, owned
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 
 PAIR_ID = entity("id", KeyPair, "the id of the key pair")
@@ -106,6 +106,7 @@ def delete_key_pair(call: Call) -> None:
 def reset_key(call: Call) -> Machine:
     """The machine reads these when it next starts."""
     machine = call[ID]
+    check_owner(call, machine.account_id)
     must_be_stopped(machine, "SSH Key reset")
     keys = public_keys(call, call.snapshot.need(Account, machine.account_id))
     if not keys:

@@ -9,6 +9,7 @@ from sdn_orch.intent.model import Account, Domain, Role
 from sdn_orch.northbound.cloudstack.answers.resources import RESOURCE_COUNT, RESOURCE_LIMIT, Held
 from sdn_orch.northbound.cloudstack.declare import ADMINS, Call, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad, denied
+from sdn_orch.northbound.cloudstack.filters import all_have
 from sdn_orch.northbound.cloudstack.limits import RESOURCE_TYPES, UNLIMITED, Holder, limit, limit_id
 from sdn_orch.northbound.cloudstack.model_tenancy import ResourceLimit
 from sdn_orch.northbound.cloudstack.parameters import integer, required, text
@@ -31,6 +32,8 @@ MAX = integer("max", "how much there may be; -1, any number, by default", UNLIMI
     "Lists what an account, a project or a domain may have",
     TYPE,
     TYPE_NAME,
+    all_have(integer("id", "the number of a limit; none has one"), None),
+    all_have(text("tag", "limits of what has this tag; there are none"), None),
     ACCOUNT,
     DOMAIN,
     IN_PROJECT,

@@ -7,19 +7,23 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from sdn_orch.intent.model import Machine, Network, Nic, Vpc
+from sdn_orch.intent.metadata import MachineData
+from sdn_orch.intent.model import Machine, Network, NetworkKind, Nic, Vpc
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.northbound import machine_data, machines
 from sdn_orch.northbound.cloudstack.answers.machines import MACHINE as SHAPE
-from sdn_orch.northbound.cloudstack.answers.machines import machine_details
+from sdn_orch.northbound.cloudstack.answers.machines import machine_details, nics
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
 from sdn_orch.northbound.cloudstack.calls.security_groups import GROUP_NAMES, GROUPS, change_groups
 from sdn_orch.northbound.cloudstack.calls.user_data import REGISTERED, USER_DATA, in_base64
 from sdn_orch.northbound.cloudstack.calls.user_data import given as given_user_data
-from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
+from sdn_orch.northbound.cloudstack.declare import COUNT_ONLY, Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
-from sdn_orch.northbound.cloudstack.model import SecondaryAddress, ServiceOffering, Template
+from sdn_orch.northbound.cloudstack.filters import all_have, by, matching, nowhere, of_none, where
+from sdn_orch.northbound.cloudstack.model import SecondaryAddress, ServiceOffering, Template, User
+from sdn_orch.northbound.cloudstack.model_guests import KeyPair
+from sdn_orch.northbound.cloudstack.model_places import Pod
 from sdn_orch.northbound.cloudstack.parameters import (
     boolean,
     entities,
@@ -45,6 +49,44 @@ DISPLAY_VM = boolean("displayvm", "whether users see it")
 FORCED = boolean("forced", "stop at once")
 DISPLAY_NAME = text("displayname", "the name shown for the machine")
 EXPUNGE = boolean("expunge", "true: for good; here that is so without it")
+
+
+def _is_isolated(scene: Scene, machine: Machine) -> bool:
+    found = nics(scene.snapshot, machine.id)
+    return any(scene.snapshot.need(Network, nic.network_id).kind is NetworkKind.ISOLATED for nic in found)
+
+
+def _has_key_of(scene: Scene, machine: Machine, name: str) -> bool:
+    data = scene.snapshot.get(MachineData, machine.id)
+    pairs = scene.snapshot.where(KeyPair, "name", name)
+    return data is not None and any(
+        pair.account_id == machine.account_id and pair.public_key in data.public_keys for pair in pairs
+    )
+
+
+FILTERS = (
+    by(SHAPE, text("hypervisor", "the hypervisor")),
+    by(SHAPE, boolean("haenable", "machines that are highly available, which none is, or others")),
+    by(SHAPE, entity("userid", User, "machines that the user deployed")),
+    where(
+        boolean("forvirtualnetwork", "machines with a NIC in an isolated network, or others"), _is_isolated
+    ),
+    matching(text("keypair", "machines with the public key of the pair of this name"), _has_key_of),
+    all_have(boolean("gpuenabled", "machines with a GPU, or others"), False),
+    all_have(boolean("isvnf", "machines that are network appliances, or others"), False),
+    all_have(boolean("leased", "machines that are leased for a time, or others"), False),
+    all_have(text("arch", "machines of this architecture; of none it is known"), None),
+    of_none("podid", Pod, "machines in the pod"),
+    nowhere("affinitygroupid", "the affinity group"),
+    nowhere("autoscalevmgroupid", "the group that grows and shrinks"),
+    nowhere("backupofferingid", "the backup offering"),
+    nowhere("clusterid", "the cluster"),
+    nowhere("extensionid", "the extension"),
+    nowhere("groupid", "the group of machines"),
+    nowhere("hostid", "the host"),
+    nowhere("isoid", "the ISO image"),
+    nowhere("storageid", "the storage pool"),
+)
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
@@ -76,6 +118,8 @@ def _with_user_data(call: Call) -> tuple[str, Shape[Any]] | None:
     SIZE,
     DISPLAY_VM,
     WITH_USER_DATA,
+    *FILTERS,
+    COUNT_ONLY,
     *SCOPE,
     variant=_with_user_data,
 )

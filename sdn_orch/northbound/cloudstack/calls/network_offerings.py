@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from enum import StrEnum
 from uuid import uuid4
 
-from sdn_orch.intent.model import Network, NetworkKind
+from sdn_orch.intent.model import Domain, Network, NetworkKind
 from sdn_orch.intent.rates import LARGEST_RATE
 from sdn_orch.northbound.cloudstack.answers.offerings import NETWORK_OFFERING as SHAPE
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import DISPLAY_TEXT, NAME, STATE
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
+from sdn_orch.northbound.cloudstack.filters import all_have, by, everywhere
 from sdn_orch.northbound.cloudstack.model import (
     Availability,
     Enabled,
@@ -21,6 +22,7 @@ from sdn_orch.northbound.cloudstack.model import (
     NetworkDetails,
     NetworkOffering,
     ServiceOffering,
+    Zone,
 )
 from sdn_orch.northbound.cloudstack.parameters import (
     boolean,
@@ -82,6 +84,13 @@ SOURCE_NAT = boolean("sourcenatsupported", "true: only those with source NAT, fa
 NETWORK = entity("networkid", Network, "offerings that the network can be changed to")
 
 
+#: Offerings are for all domains and zones.
+EVERYWHERE = (
+    everywhere(entity("domainid", Domain, "offerings for the domain; all are", Access.ANY)),
+    everywhere(entity("zoneid", Zone, "offerings for the zone; all are", Access.ANY)),
+)
+
+
 @lists(
     "listNetworkOfferings",
     SHAPE,
@@ -91,7 +100,7 @@ NETWORK = entity("networkid", Network, "offerings that the network can be change
     DISPLAY_TEXT,
     STATE,
     GUEST_TYPE,
-    TRAFFIC_TYPE,
+    by(SHAPE, TRAFFIC_TYPE),
     AVAILABILITY,
     FOR_VPC,
     IS_DEFAULT,
@@ -102,6 +111,8 @@ NETWORK = entity("networkid", Network, "offerings that the network can be change
     SERVICES,
     TAGS,
     NETWORK,
+    *EVERYWHERE,
+    all_have(text("routingmode", "offerings of networks that are routed so; none is"), None),
 )
 def list_network_offerings(call: Call) -> Iterable[NetworkOffering]:
     """Offerings by what they are."""
@@ -109,7 +120,7 @@ def list_network_offerings(call: Call) -> Iterable[NetworkOffering]:
     wanted = {service(name).name for name in call.get(SERVICES) or ()}
     network = call.get(NETWORK)
     return chosen(
-        found,
+        sorted(found, key=lambda offering: offering.sort_key),
         (call.get(NAME), lambda offering: offering.name),
         (call.get(DISPLAY_TEXT), lambda offering: offering.display_text),
         (call.get(STATE), lambda offering: offering.state),

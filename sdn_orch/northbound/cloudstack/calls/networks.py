@@ -24,8 +24,9 @@ from sdn_orch.northbound.cloudstack.calls.common import (
     guest_mtu,
 )
 from sdn_orch.northbound.cloudstack.calls.network_offerings import TRAFFIC_TYPE
-from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
+from sdn_orch.northbound.cloudstack.declare import COUNT_ONLY, Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
+from sdn_orch.northbound.cloudstack.filters import by, of_none
 from sdn_orch.northbound.cloudstack.model import (
     AclType,
     Enabled,
@@ -98,13 +99,16 @@ CLEANUP = boolean("cleanup", "true: also what is left of former rules; here that
     FOR_VPC,
     ACL_TYPE,
     FILTER,
-    TRAFFIC_TYPE,
+    by(SHAPE, TRAFFIC_TYPE),
     SERVICES,
     VLAN,
     RESTART_REQUIRED,
     CAN_USE,
     IS_SYSTEM,
     DISPLAY_NETWORK,
+    by(SHAPE, boolean("specifyipranges", "networks whose range of addresses is given, or others")),
+    of_none("associatednetworkid", Network, "networks that are bound to the network"),
+    COUNT_ONLY,
     *SCOPE,
 )
 def list_networks(call: Call) -> Iterable[Network]:

@@ -21,8 +21,9 @@ from sdn_orch.northbound.cloudstack.calls.deployment import MAC_ADDRESS, check_n
 from sdn_orch.northbound.cloudstack.calls.security_groups import groups_for
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import INTERNAL, ApiFault, bad
+from sdn_orch.northbound.cloudstack.filters import all_have
 from sdn_orch.northbound.cloudstack.model import SecondaryAddress
-from sdn_orch.northbound.cloudstack.parameters import address, entity, ipv4, required
+from sdn_orch.northbound.cloudstack.parameters import address, boolean, entity, ipv4, required
 from sdn_orch.northbound.cloudstack.scope import chosen
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 from sdn_orch.northbound.machines import Wish
@@ -32,10 +33,11 @@ NIC_ID = entity("nicid", Nic, "the id of the NIC")
 NETWORK = entity("networkid", Network, "the network", Access.USE)
 IPV4 = ipv4("ipaddress", "the IPv4 address; by default the next free one")
 ADDRESS = address("ipaddress", "the address; by default the next free IPv4 one")
+SHOWN = all_have(boolean("fordisplay", "NICs that users see, which all are, or others"), True)
 SECONDARY = entity("id", SecondaryAddress, "the id of the secondary address")
 
 
-@lists("listNics", NIC, "Lists the NICs of a machine", required(MACHINE_ID), NIC_ID, NETWORK)
+@lists("listNics", NIC, "Lists the NICs of a machine", required(MACHINE_ID), NIC_ID, NETWORK, SHOWN)
 def list_nics(call: Call) -> Iterable[Nic]:
     """The machine's NICs, the default one first."""
     nic, network = call.get(NIC_ID), call.get(NETWORK)

@@ -13,9 +13,10 @@ from sdn_orch.northbound.cloudstack.calls.common import NAME, ZONE
 from sdn_orch.northbound.cloudstack.calls.network_creation import prefix_of
 from sdn_orch.northbound.cloudstack.declare import ADMINS, ROOT, Call, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
+from sdn_orch.northbound.cloudstack.filters import all_have
 from sdn_orch.northbound.cloudstack.model import Enabled
 from sdn_orch.northbound.cloudstack.model_places import Pod
-from sdn_orch.northbound.cloudstack.parameters import choice, entity, ipv4, required
+from sdn_orch.northbound.cloudstack.parameters import choice, entity, ipv4, required, text
 from sdn_orch.northbound.cloudstack.scope import chosen, one_or
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 
@@ -24,10 +25,11 @@ GATEWAY = ipv4("gateway", "the gateway of the machinery's network")
 NETMASK = ipv4("netmask", "its netmask")
 START_IP = ipv4("startip", "the first address for machinery")
 END_IP = ipv4("endip", "the last address for machinery; the first by default")
+STORAGE = all_have(text("storageaccessgroup", "what has access to this storage; nothing has"), None)
 ALLOCATION_STATE = choice("allocationstate", "Enabled or Disabled", Enabled)
 
 
-@lists("listPods", SHAPE, "Lists pods", ID, NAME, ZONE, ALLOCATION_STATE, roles=ADMINS)
+@lists("listPods", SHAPE, "Lists pods", ID, NAME, ZONE, ALLOCATION_STATE, STORAGE, roles=ADMINS)
 def list_pods(call: Call) -> Iterable[Pod]:
     """Pods by name and zone."""
     zone = call.get(ZONE)

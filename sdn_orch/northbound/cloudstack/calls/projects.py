@@ -18,6 +18,7 @@ from sdn_orch.northbound.cloudstack.calls.belongings import drop_belongings, own
 from sdn_orch.northbound.cloudstack.calls.common import DISPLAY_TEXT, NAME
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad, denied
+from sdn_orch.northbound.cloudstack.filters import matching
 from sdn_orch.northbound.cloudstack.model import AccountDetails, User
 from sdn_orch.northbound.cloudstack.model_tenancy import Project, ProjectMember, ProjectRole, ProjectState
 from sdn_orch.northbound.cloudstack.parameters import boolean, choice, entity, required, text
@@ -38,6 +39,14 @@ ID = entity("id", Project, "the id of the project")
 OWNER_ID = entity("accountid", Account, "the id of the account that administers it, instead of its name")
 OWNER_USER = entity("userid", User, "the only user of that account that administers it")
 STATE = choice("state", "Active or Suspended", ProjectState)
+USERNAME = matching(
+    text("username", "projects that a user of this name may act in"),
+    lambda scene, project, name: any(
+        user.username == name and member.user_id in (None, user.id)
+        for member in scene.snapshot.where(ProjectMember, "project_id", project.id)
+        for user in scene.snapshot.where(User, "account_id", member.account_id)
+    ),
+)
 CLEANUP = boolean("cleanup", "true: with everything that belongs to it; else only a project without anything")
 NEW_OWNER = text("account", "the member that administers it from now on")
 SWAP_OWNER = boolean("swapowner", "false: those who administer it go on to do so")
@@ -52,6 +61,7 @@ ROLE = choice("roletype", "Admin or Regular", ProjectRole)
     NAME,
     DISPLAY_TEXT,
     STATE,
+    USERNAME,
     ACCOUNT,
     DOMAIN,
     LIST_ALL,

@@ -12,7 +12,7 @@ from sdn_orch.northbound.cloudstack.declare import Call, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
 from sdn_orch.northbound.cloudstack.model_guests import RegisteredUserData
 from sdn_orch.northbound.cloudstack.parameters import entity, required
-from sdn_orch.northbound.cloudstack.scope import OWNER, SCOPE, chosen, new_owner, one_or, owned
+from sdn_orch.northbound.cloudstack.scope import OWNER, SCOPE, check_owner, chosen, new_owner, one_or, owned
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 
 ID = entity("id", RegisteredUserData, "the id of the user data")
@@ -62,4 +62,5 @@ def list_user_data(call: Call) -> Iterable[RegisteredUserData]:
 )
 def delete_user_data(call: Call) -> None:
     """Machines that were given them keep them."""
+    check_owner(call, call[ID].account_id)
     call.transaction.delete(call[ID])

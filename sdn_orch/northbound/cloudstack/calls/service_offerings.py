@@ -6,14 +6,17 @@ import dataclasses
 from collections.abc import Iterable
 from uuid import uuid4
 
+from sdn_orch.intent.model import Machine
 from sdn_orch.intent.rates import LARGEST_RATE
 from sdn_orch.northbound.cloudstack.answers.infrastructure import SERVICE_OFFERING as SHAPE
+from sdn_orch.northbound.cloudstack.answers.machines import machine_details
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import DISPLAY_TEXT, NAME, ZONE
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad, denied
-from sdn_orch.northbound.cloudstack.model import ServiceOffering
-from sdn_orch.northbound.cloudstack.parameters import boolean, entity, integer, required
+from sdn_orch.northbound.cloudstack.filters import all_have, by, everywhere, matching, nowhere
+from sdn_orch.northbound.cloudstack.model import ServiceOffering, Template
+from sdn_orch.northbound.cloudstack.parameters import boolean, entity, integer, required, text
 from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 
@@ -40,7 +43,18 @@ CUSTOMIZED = boolean("customized", "true is refused: every machine of an offerin
     CPU_NUMBER,
     CPU_SPEED,
     MEMORY,
-    ZONE,
+    everywhere(ZONE),
+    everywhere(entity("templateid", Template, "offerings for the template; all are", Access.ANY)),
+    matching(
+        entity("virtualmachineid", Machine, "offerings that the machine can get instead of its own"),
+        lambda scene, each, machine: machine_details(scene.snapshot, machine).service_offering_id != each.id,
+    ),
+    by(SHAPE, text("state", "Active or Inactive; all are Active")),
+    by(SHAPE, text("storagetype", "shared or local; all are shared")),
+    all_have(boolean("encryptroot", "offerings with an encrypted root disk, or others"), False),
+    all_have(boolean("gpuenabled", "offerings with a GPU, or others"), False),
+    nowhere("vgpuprofileid", "the profile of GPUs"),
+    all_have(text("systemvmtype", "offerings for this sort of system machines; none is"), None),
     *SCOPE,
 )
 def list_service_offerings(call: Call) -> Iterable[ServiceOffering]:

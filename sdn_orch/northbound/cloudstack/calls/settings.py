@@ -10,11 +10,16 @@ from sdn_orch.northbound.cloudstack.answers.settings import SETTING
 from sdn_orch.northbound.cloudstack.calls.common import NAME
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
+from sdn_orch.northbound.cloudstack.filters import all_have
 from sdn_orch.northbound.cloudstack.model_tenancy import SettingValue
 from sdn_orch.northbound.cloudstack.parameters import required, text
 from sdn_orch.northbound.cloudstack.settings import PAGE_SIZE, SETTINGS, Setting
 
 CATEGORY = text("category", "the category")
+GROUPS = tuple(
+    all_have(text(name, f"settings in this {what}; none is"), None)
+    for name, what in (("group", "group"), ("subgroup", "part of a group"), ("parent", "other setting"))
+)
 VALUE = text("value", "the value")
 #: Nothing can be set for a part of the installation only.
 SCOPES = tuple(
@@ -30,7 +35,7 @@ SCOPES = tuple(
 )
 
 
-@lists("listConfigurations", SETTING, "Lists settings", NAME, CATEGORY, *SCOPES, roles=ROOT)
+@lists("listConfigurations", SETTING, "Lists settings", NAME, CATEGORY, *GROUPS, *SCOPES, roles=ROOT)
 def list_configurations(call: Call) -> Iterable[Setting]:
     """Settings with the values in force; none of one account, zone and so on."""
     if any(call.get(scope) is not None for scope in SCOPES):

@@ -35,6 +35,8 @@ TRAFFIC = choice("traffictype", "Guest, Public, Management or Storage", Traffic)
 KVM = text("kvmnetworklabel", "the bridge of KVM hosts")
 VMWARE = text("vmwarenetworklabel", "the switch of VMware")
 XEN = text("xennetworklabel", "the network of Xen hosts")
+HYPERV = text("hypervnetworklabel", "the switch of Hyper-V")
+OVM3 = text("ovm3networklabel", "the network of OVM3 hosts")
 KEPT = entity("id", KeptVlans, "the id of the range", Access.ANY)
 VLANS = text("vlanrange", "the VLANs or VNIs, as 500-599")
 LISTED_VLANS = text("guestvlanrange", "the VLANs or VNIs, as 500-599")
@@ -57,6 +59,8 @@ def list_traffic_types(call: Call) -> Iterable[TrafficType]:
     KVM,
     VMWARE,
     XEN,
+    HYPERV,
+    OVM3,
     roles=ROOT,
     mode=Mode.ASYNC_CREATE,
     event="TRAFFIC.TYPE.CREATE",
@@ -77,6 +81,8 @@ def add_traffic_type(call: Call) -> TrafficType:
             kvm_label=call.get(KVM) or "",
             vmware_label=call.get(VMWARE) or "",
             xen_label=call.get(XEN) or "",
+            hyperv_label=call.get(HYPERV) or "",
+            ovm3_label=call.get(OVM3) or "",
         )
     )
 
@@ -89,6 +95,8 @@ def add_traffic_type(call: Call) -> TrafficType:
     KVM,
     VMWARE,
     XEN,
+    HYPERV,
+    OVM3,
     roles=ROOT,
     mode=Mode.ASYNC,
     event="TRAFFIC.TYPE.UPDATE",
@@ -102,6 +110,8 @@ def update_traffic_type(call: Call) -> TrafficType:
             kvm_label=call.get(KVM) or old.kvm_label,
             vmware_label=call.get(VMWARE) or old.vmware_label,
             xen_label=call.get(XEN) or old.xen_label,
+            hyperv_label=call.get(HYPERV) or old.hyperv_label,
+            ovm3_label=call.get(OVM3) or old.ovm3_label,
         )
     )
 
@@ -218,6 +228,7 @@ def list_dedicated_guest_vlan_ranges(call: Call) -> Iterable[KeptVlans]:
     """Ranges by account and place."""
     physical, zone = call.get(PHYSICAL), call.get(ZONE)
     account = new_owner(call) if call.get(ACCOUNT) or call.get(IN_PROJECT) else None
+    domain = call.get(DOMAIN)
     return chosen(
         one_or(call, KEPT, lambda: call.snapshot.all(KeptVlans)),
         (physical.id if physical else None, lambda each: each.physical_network_id),
@@ -227,4 +238,5 @@ def list_dedicated_guest_vlan_ranges(call: Call) -> Iterable[KeptVlans]:
         ),
         (call.get(LISTED_VLANS), lambda each: f"{each.first}-{each.last}"),
         (account.id if account else None, lambda each: each.account_id),
+        (domain.id if domain else None, lambda each: call.snapshot.need(Account, each.account_id).domain_id),
     )

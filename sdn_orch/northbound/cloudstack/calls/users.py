@@ -9,6 +9,7 @@ from sdn_orch.northbound.cloudstack.answers.accounts import USER, USER_KEYS
 from sdn_orch.northbound.cloudstack.callers import Access, check_access
 from sdn_orch.northbound.cloudstack.calls.accounts import (
     ACCOUNT_NAME,
+    API_KEY_ACCESS,
     PERSON,
     STATE,
     TIMEZONE,
@@ -18,8 +19,9 @@ from sdn_orch.northbound.cloudstack.calls.accounts import (
 )
 from sdn_orch.northbound.cloudstack.declare import ADMINS, EVERYBODY, Call, changes, lists, shows
 from sdn_orch.northbound.cloudstack.faults import bad, denied
+from sdn_orch.northbound.cloudstack.filters import by
 from sdn_orch.northbound.cloudstack.model import User
-from sdn_orch.northbound.cloudstack.parameters import entity, required, text
+from sdn_orch.northbound.cloudstack.parameters import entity, integer, required, text
 from sdn_orch.northbound.cloudstack.scope import (
     ACCOUNT,
     DOMAIN,
@@ -43,6 +45,9 @@ API_KEY = text("userapikey", "the API key of the user")
     ID,
     USERNAME,
     STATE,
+    by(USER, integer("accounttype", "0 user, 1 root admin, 2 domain admin", 0, 2)),
+    by(USER, text("usersource", "where users are from: native")),
+    API_KEY_ACCESS,
     ACCOUNT,
     DOMAIN,
     IS_RECURSIVE,

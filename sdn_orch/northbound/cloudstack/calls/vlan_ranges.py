@@ -32,7 +32,9 @@ from sdn_orch.northbound.cloudstack.calls.network_creation import (
 )
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad, no_entity
+from sdn_orch.northbound.cloudstack.filters import of_none
 from sdn_orch.northbound.cloudstack.model import Enabled, PhysicalNetwork, Zone
+from sdn_orch.northbound.cloudstack.model_places import Pod
 from sdn_orch.northbound.cloudstack.model_public import GuestRange, PublicRangeDetails
 from sdn_orch.northbound.cloudstack.parameters import (
     Parameter,
@@ -95,6 +97,7 @@ ID: Parameter[Range] = Parameter(
     PHYSICAL,
     FOR_VIRTUAL,
     VLAN,
+    of_none("podid", Pod, "ranges of the pod"),
     ACCOUNT,
     DOMAIN,
     IN_PROJECT,

@@ -13,11 +13,13 @@ from sdn_orch.northbound.cloudstack.calls.common import DISPLAY_TEXT, NAME, STAT
 from sdn_orch.northbound.cloudstack.calls.network_offerings import (
     CAPABILITIES,
     ENABLE,
+    EVERYWHERE,
     IS_DEFAULT,
     PROTOCOL,
     PROVIDERS,
     SERVICE_OFFERING,
     SERVICES,
+    SORT_KEY,
     router_offering,
 )
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, Mode, changes, lists
@@ -36,12 +38,25 @@ from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 ID = entity("id", VpcOffering, "the id of the VPC offering", Access.ANY)
 
 
-@lists("listVPCOfferings", SHAPE, "Lists VPC offerings", ID, NAME, DISPLAY_TEXT, STATE, IS_DEFAULT, SERVICES)
+@lists(
+    "listVPCOfferings",
+    SHAPE,
+    "Lists VPC offerings",
+    ID,
+    NAME,
+    DISPLAY_TEXT,
+    STATE,
+    IS_DEFAULT,
+    SERVICES,
+    *EVERYWHERE,
+)
 def list_vpc_offerings(call: Call) -> Iterable[VpcOffering]:
     """Offerings by what they are."""
     wanted = {service(name).name for name in call.get(SERVICES) or ()}
     return chosen(
-        one_or(call, ID, lambda: call.snapshot.all(VpcOffering)),
+        sorted(
+            one_or(call, ID, lambda: call.snapshot.all(VpcOffering)), key=lambda offering: offering.sort_key
+        ),
         (call.get(NAME), lambda offering: offering.name),
         (call.get(DISPLAY_TEXT), lambda offering: offering.display_text),
         (call.get(STATE), lambda offering: offering.state),
@@ -95,13 +110,14 @@ def create_vpc_offering(call: Call) -> VpcOffering:
     NAME,
     DISPLAY_TEXT,
     STATE,
+    SORT_KEY,
     roles=ROOT,
     mode=Mode.ASYNC,
     event="VPC.OFFERING.UPDATE",
 )
 def update_vpc_offering(call: Call) -> VpcOffering:
     """What can change; services are fixed when the offering is created."""
-    offering, name = call[ID], call.get(NAME)
+    offering, name, sort_key = call[ID], call.get(NAME), call.get(SORT_KEY)
     if name and any(other.id != offering.id for other in call.snapshot.where(VpcOffering, "name", name)):
         raise bad(f"A VPC offering with name {name} already exists")
     return call.transaction.put(
@@ -110,6 +126,7 @@ def update_vpc_offering(call: Call) -> VpcOffering:
             name=name or offering.name,
             display_text=call.get(DISPLAY_TEXT) or offering.display_text,
             state=call.get(STATE) or offering.state,
+            sort_key=offering.sort_key if sort_key is None else sort_key,
         )
     )
 

@@ -30,15 +30,18 @@ from sdn_orch.northbound.cloudstack.calls.networks import (
 )
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
+from sdn_orch.northbound.cloudstack.filters import by
 from sdn_orch.northbound.cloudstack.model import Enabled, VpcDetails, VpcOffering
-from sdn_orch.northbound.cloudstack.parameters import boolean, cidr4, entity, ipv4, required, text
+from sdn_orch.northbound.cloudstack.parameters import boolean, cidr4, entity, ipv4, required, text, words
 from sdn_orch.northbound.cloudstack.scope import OWNER, SCOPE, chosen, new_owner, one_or, owned
+from sdn_orch.northbound.cloudstack.services import service
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 from sdn_orch.northbound.service import Transaction
 
 ID = entity("id", Vpc, "the id of the VPC")
 OFFERING = entity("vpcofferingid", VpcOffering, "the VPC offering", Access.ANY)
 CIDR = cidr4("cidr", "the prefix that tiers lie in")
+SERVICES = words("supportedservices", "VPCs with these services")
 LISTED_CIDR = text("cidr", "the prefix that tiers lie in")
 STATE = text("state", "the state: Enabled")
 FOR_DISPLAY = boolean("fordisplay", "whether users see it")
@@ -57,13 +60,20 @@ START = boolean("start", "whether to start it at once; VPCs need no start")
     STATE,
     ZONE,
     OFFERING,
+    SERVICES,
+    by(SHAPE, boolean("restartrequired", "VPCs that must be restarted, which none must, or others")),
     FOR_DISPLAY,
     *SCOPE,
 )
 def list_vpcs(call: Call) -> Iterable[Vpc]:
     """VPCs by owner and by what they are."""
     snapshot, zone, offering = call.snapshot, call.get(ZONE), call.get(OFFERING)
-    state = call.get(STATE)
+    state, wanted = call.get(STATE), {service(name).name for name in call.get(SERVICES) or ()}
+
+    def serves(vpc: Vpc) -> bool:
+        offered = snapshot.need(VpcOffering, vpc_details(snapshot, vpc).offering_id).services
+        return wanted <= dict(offered).keys()
+
     return chosen(
         one_or(call, ID, lambda: owned(call, Vpc)),
         (call.get(NAME), lambda vpc: vpc.name),
@@ -73,6 +83,7 @@ def list_vpcs(call: Call) -> Iterable[Vpc]:
         (call.get(FOR_DISPLAY), lambda vpc: vpc_details(snapshot, vpc).for_display),
         (zone.id if zone else None, lambda vpc: vpc_details(snapshot, vpc).zone_id),
         (offering.id if offering else None, lambda vpc: vpc_details(snapshot, vpc).offering_id),
+        (True if wanted else None, serves),
     )
 
 

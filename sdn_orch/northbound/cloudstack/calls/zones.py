@@ -8,11 +8,14 @@ from enum import StrEnum
 from uuid import uuid4
 
 from sdn_orch.errors import InUse
+from sdn_orch.intent.model import Domain
 from sdn_orch.northbound.cloudstack.answers.infrastructure import ZONE as SHAPE
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import NAME
+from sdn_orch.northbound.cloudstack.calls.pods import STORAGE
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
+from sdn_orch.northbound.cloudstack.filters import by, of_none
 from sdn_orch.northbound.cloudstack.model import Enabled, PhysicalNetwork, Zone
 from sdn_orch.northbound.cloudstack.model_places import Pod
 from sdn_orch.northbound.cloudstack.parameters import (
@@ -21,6 +24,7 @@ from sdn_orch.northbound.cloudstack.parameters import (
     cidr4,
     entities,
     entity,
+    integer,
     ipv4,
     ipv6,
     required,
@@ -51,6 +55,9 @@ GUEST_CIDR = cidr4("guestcidraddress", "the prefix of isolated networks, 10.1.1.
 ALLOCATION_STATE = choice("allocationstate", "Enabled: users may use it; Disabled by default", Enabled)
 LOCAL_STORAGE = boolean("localstorageenabled", "whether local storage is enabled")
 
+SORT_KEY = integer("sortkey", "the place in lists", -(2**31))
+PRIVATE = of_none("domainid", Domain, "zones that are for the domain alone")
+
 _SETTINGS = (
     DNS1,
     DNS2,
@@ -65,13 +72,15 @@ _SETTINGS = (
 )
 
 
-@lists("listZones", SHAPE, "Lists zones", ID, IDS, NAME, NETWORK_TYPE, AVAILABLE)
+@lists("listZones", SHAPE, "Lists zones", ID, IDS, NAME, by(SHAPE, NETWORK_TYPE), AVAILABLE, PRIVATE, STORAGE)
 def list_zones(call: Call) -> Iterable[Zone]:
     """Zones, those that are disabled too unless `available` is true."""
     zones = call.get(IDS) or one_or(call, ID, lambda: call.snapshot.all(Zone))
     wanted = Enabled.ENABLED if call.get(AVAILABLE) else None
     return chosen(
-        zones, (call.get(NAME), lambda zone: zone.name), (wanted, lambda zone: zone.allocation_state)
+        sorted(zones, key=lambda zone: zone.sort_key),
+        (call.get(NAME), lambda zone: zone.name),
+        (wanted, lambda zone: zone.allocation_state),
     )
 
 
@@ -95,13 +104,25 @@ def create_zone(call: Call) -> Zone:
     return call.transaction.put(_with_settings(call, Zone(id=str(uuid4()), name=call[NAME])))
 
 
-@changes("updateZone", SHAPE, "Updates a zone", required(ID), NAME, *_SETTINGS, roles=ROOT, event="ZONE.EDIT")
+@changes(
+    "updateZone",
+    SHAPE,
+    "Updates a zone",
+    required(ID),
+    NAME,
+    SORT_KEY,
+    *_SETTINGS,
+    roles=ROOT,
+    event="ZONE.EDIT",
+)
 def update_zone(call: Call) -> Zone:
     """The zone changed; networks that exist keep the DNS servers that they have."""
-    zone, name = call[ID], call.get(NAME)
+    zone, name, sort_key = call[ID], call.get(NAME), call.get(SORT_KEY)
     if name is not None and any(other.id != zone.id for other in call.snapshot.where(Zone, "name", name)):
         raise bad(f"A zone with that name already exists. Please specify another zone name: {name}")
-    return call.transaction.put(_with_settings(call, dataclasses.replace(zone, name=name or zone.name)))
+    sort_key = zone.sort_key if sort_key is None else sort_key
+    changed = dataclasses.replace(zone, name=name or zone.name, sort_key=sort_key)
+    return call.transaction.put(_with_settings(call, changed))
 
 
 @changes("deleteZone", SUCCESS, "Deletes a zone", required(ID), roles=ROOT, event="ZONE.DELETE")
