@@ -109,7 +109,7 @@ def install(
     """Register the extension, its actions and its offerings, or print the commands that do.
 
     What is there already stays. The secret of the API key is read from CLOUDSTACK_SECRET, a token of the
-    daemon from SDN_ORCH_TOKEN; without one, a new token is made.
+    daemon from SDN_ORCH_TOKEN; without one, a new token is made for a new registration.
     """
     from sdn_orch.provider import script
     from sdn_orch.provider.wanted import Wanted
@@ -127,10 +127,10 @@ def install(
 
     if endpoint is None:
         return print("\n".join(script.install(wanted("hidden"))))
-    if token is None:
-        body = {"name": "cloudstack", "scope": "operate", "days": None}
-        token = str(ask(config, "/v1/tokens", method="POST", body=body)["token"])
-    with _installation(wanted(token), endpoint, key, secret) as found:
+    with _installation(wanted(token or ""), endpoint, key, secret) as found:
+        if token is None and not found.is_registered():
+            body = {"name": "cloudstack", "scope": "operate", "days": None}
+            found.wanted = wanted(str(ask(config, "/v1/tokens", method="POST", body=body)["token"]))
         found.install(print)
         print(f"now, on every management server: {script.place_file(name)}")
     return None

@@ -119,7 +119,8 @@ def _file(path: Path, name: str) -> Finding:
 def _daemon(installation: Installation, *, is_extended: bool) -> Iterator[Finding]:
     wanted = installation.wanted
     if not wanted.token:
-        yield Finding(None, f"{wanted.url}: no token to ask the daemon with", "give --token")
+        mend = "export SDN_ORCH_TOKEN=$(sdn-orch token create doctor --scope read)"
+        yield Finding(None, f"{wanted.url}: no token to ask the daemon with", mend)
         return
     try:
         answer = _ask(installation, "/v1/status")
@@ -134,7 +135,7 @@ def _daemon(installation: Installation, *, is_extended: bool) -> Iterator[Findin
         yield Finding(
             False,
             f"{wanted.url}: does not accept the token",
-            "sdn-orch token create cloudstack --scope operate",
+            "export SDN_ORCH_TOKEN=$(sdn-orch token create doctor --scope read)",
         )
     elif answer.status_code != httpx.codes.OK:
         yield Finding(False, f"{wanted.url}: answers {answer.status_code}", "see the daemon's log")

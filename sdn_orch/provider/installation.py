@@ -36,6 +36,12 @@ class Installation:
             if step.update and row.get("state") != ENABLED:
                 self.api.call(step.update, id=row["id"], state=ENABLED)
 
+    def is_registered(self) -> bool:
+        """Whether the registration is there, and with it a token. Raises CallRefused."""
+        self.find_network()
+        rows = {step.make: self.find(step) for step in self.wanted.steps()}
+        return rows["registerExtension"] is not None
+
     def uninstall(self, tell: Tell) -> None:
         """Take everything away, last things first. Raises CallRefused while networks are of its offerings."""
         self.find_network()

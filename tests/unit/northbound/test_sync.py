@@ -256,6 +256,18 @@ def test_only_some_owners(pair: Pair, web: str) -> None:
     assert pair.snapshot.count(Network) == 2
 
 
+def test_who_owns_nothing_takes_all_along_that_was_brought(pair: Pair, web: str) -> None:
+    """The way out, as docs/cloudstack.md has it."""
+    _lead_to(pair, web)
+    pair.managed.cloud.vpc(pair.managed.red)
+    before = pair.snapshot
+    pair.compare()
+    outcome = pair.sync(owners=("nobody",), most_deleted=0).compare(deletes=True)
+    assert (outcome.faults, outcome.held) == ([], None)
+    for kind in (Network, Vpc, Nic, Machine, PublicAddress, Balancer):
+        assert pair.snapshot.count(kind) == before.count(kind) == 0
+
+
 def test_only_one_zone(pair: Pair, web: str) -> None:
     pair.compare(zone="zone")
     assert pair.snapshot.count(Network) == 1

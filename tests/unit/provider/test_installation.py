@@ -73,6 +73,17 @@ def test_installed_once_and_again_and_taken_away(cloudstack: CloudStack, endpoin
     assert run(endpoint, "uninstall").exit_code == 0
 
 
+def test_a_token_is_made_for_a_registration_alone(cloudstack: CloudStack, endpoint: str) -> None:
+    """Here no daemon can be asked for one."""
+    environment = {"CLOUDSTACK_ENDPOINT": endpoint, "CLOUDSTACK_KEY": KEY, "CLOUDSTACK_SECRET": SECRET}
+    words = ["cloudstack", "install", *COMMON, "--url", DAEMON]
+    assert CliRunner().invoke(app, words, env=environment).exit_code != 0
+    assert cloudstack.rows["extension"] == []
+    assert run(endpoint, "install").exit_code == 0
+    again = CliRunner().invoke(app, words, env=environment)
+    assert again.exit_code == 0, again.output
+
+
 def test_half_an_installation_is_completed(cloudstack: CloudStack, endpoint: str) -> None:
     assert run(endpoint, "install").exit_code == 0
     cloudstack.rows["networkoffering"].pop()
