@@ -124,7 +124,7 @@ class Homes:
             return
         vlan = snapshot.need(PublicRange, address.range_id).vlan
         yield (address.id, 4), Home(place.switch_id, address.address, place.mac, vlan)
-        uplink = uplink_of(snapshot, router) if address.id == place.first else None
+        uplink = uplink_of(snapshot, router, 6) if address.id == place.first else None
         if uplink is not None:
             yield (address.id, 6), Home(place.switch_id, uplink.address, place.mac, vlan)
 

@@ -17,6 +17,8 @@ from sdn_orch.store.memory import MemoryStore
 ISOLATED = "DefaultIsolatedNetworkOfferingWithSourceNatService"
 TIER = "DefaultIsolatedNetworkOfferingForVpcNetworks"
 SHARED = "DefaultSharedNetworkOffering"
+#: One of the tests: see `Cloud.routed`.
+ROUTED = "Routed"
 L2 = "DefaultL2NetworkOffering"
 
 
@@ -157,6 +159,21 @@ class Cloud:
             "endip": "198.51.100.12",
         }
         return self.network(self.admin, "shared", SHARED, **(given | more))
+
+    def routed(self, client: Client, name: str, gateway: str = "172.30.1.1", **more: object) -> Any:
+        """A new network whose IPv4 is routed."""
+        if ROUTED not in self.offerings:
+            made = self.admin.call(
+                "createNetworkOffering",
+                name=ROUTED,
+                guestiptype="Isolated",
+                traffictype="GUEST",
+                networkmode="ROUTED",
+                supportedservices="Dhcp,Dns,UserData,Firewall",
+                enable=True,
+            )["networkoffering"]
+            self.offerings[ROUTED] = made["id"]
+        return self.network(client, name, ROUTED, gateway=gateway, netmask="255.255.255.0", **more)
 
     def vpc(self, client: Client, cidr: str = "10.20.0.0/16", **more: object) -> Any:
         """A new VPC."""

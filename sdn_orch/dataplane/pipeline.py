@@ -397,7 +397,7 @@ STAGES: dict[Table, Stage] = {
             "address of this switch turns round. IPv6 goes to that of the router's first address. By a "
             "private gateway to the next hop for the destination.",
             (Table.ENTER,),
-            {"neighbours": 800, "route": 700, "turn": 600, "address": 500},
+            {"neighbours": 800, "route": 700, "turn": 600, "address": 500, "routed": 400},
         ),
         Stage(
             Table.ENTER,
@@ -407,7 +407,7 @@ STAGES: dict[Table, Stage] = {
             "networks; it does not come from inside. What is for the MAC address of a private gateway is for "
             "its VPC, and does not come from there either. Spent TTLs are reported.",
             (Table.INGRESS, Table.INWARD, Table.PUNT),
-            {"spent": 600, "forged": 560, "private": 550, "address": 500},
+            {"spent": 600, "forged": 560, "private": 550, "address": 500, "routed": 400},
         ),
         Stage(
             Table.INGRESS,

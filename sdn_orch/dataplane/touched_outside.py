@@ -67,7 +67,7 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
                 found |= _private(world, one.id)
             case NextHop():
                 inside = world.snapshot.where(PublicAddress, "range_id", one.range_id)
-                found |= _uplinks(world, inside) if one.version == 6 else _addresses(world, inside)
+                found |= _uplinks(world, inside) | (set() if one.version == 6 else _addresses(world, inside))
             case PublicRange():
                 inside = world.snapshot.where(PublicAddress, "range_id", one.id)
                 found |= _addresses(world, inside) | _gateway_switches(world)
@@ -91,8 +91,10 @@ def _cuts(record: Record | None) -> str | None:
 
 
 def _leads_to(record: Record | None) -> object:
-    """Where IPv6 goes by a public range."""
-    return (record.ipv6, record.gateway6, record.vlan) if isinstance(record, PublicRange) else None
+    """Where what is routed goes by a public range."""
+    if not isinstance(record, PublicRange):
+        return None
+    return record.gateway, record.ipv6, record.gateway6, record.vlan
 
 
 def _of_router(world: World, address: PublicAddress) -> set[Unit]:

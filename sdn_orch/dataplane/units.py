@@ -197,17 +197,19 @@ def _network_at_gateway(site: Site, network: NetworkView) -> Iterator[Said]:
     yield from inward.network(network)
     if not site.dialect.open_vswitch:
         return
-    if first is not None:
+    if first is not None and not network.record.routed4:
         yield from outward.network(network, first.number)
-    if (uplink := _uplink(site, router)) is not None:
-        yield from routed.network(network, uplink)
+    for version in (4, 6):
+        if (uplink := _uplink(site, router, version)) is not None:
+            yield from routed.network(network, uplink)
 
 
 def _network_here(site: Site, network: NetworkView) -> Iterator[Said]:
     router = router_id(network.record)
     gateway = site.world.gateway_of(router)
     if gateway is not None:
-        is_routed = network.record.ipv6 is not None and uplink_of(site.world.snapshot, router) is not None
+        uplink = uplink_of(site.world.snapshot, router, 6)
+        is_routed = network.record.ipv6 is not None and uplink is not None
         versions = (IPV4, IPV6) if is_routed else (IPV4,)
         is_here = gateway.id == site.switch.id
         yield from forward.way_out(network, gateway, site.dialect, versions, is_here=is_here)
@@ -226,10 +228,10 @@ def _network_everywhere(network: NetworkView, dialect: Dialect) -> Iterator[Said
     yield from deliver.flood(network)
 
 
-def _uplink(site: Site, router: str) -> UplinkView | None:
-    """How a router's IPv6 goes outside by this switch."""
+def _uplink(site: Site, router: str, version: int) -> UplinkView | None:
+    """How what a router routes of a version of IP goes outside by this switch."""
     port = site.switch.public_port
-    return None if port is None else UplinkView.of(site.world.snapshot, router, port)
+    return None if port is None else UplinkView.of(site.world.snapshot, router, version, port)
 
 
 def _address_here(site: Site, id: str) -> AddressView | None:
@@ -255,7 +257,7 @@ def _address(site: Site, id: str) -> Rules:
         said = (Refused(f"public address {other.address} does that already"),)
     elif site.dialect.open_vswitch:
         said = (*inward.address(address), *outward.address(address))
-        uplink = _uplink(site, str(address.record.router_id))
+        uplink = _uplink(site, str(address.record.router_id), 6)
         if uplink is not None and uplink.zone == address.record.number:
             said = (*said, *routed.router(uplink))
     elif reason := needs_state(site.world.snapshot, address.record):
@@ -273,12 +275,13 @@ def _rule(site: Site, id: str) -> Rules:
     match record := rule_of(snapshot, id):
         case EgressRule():
             network = snapshot.need(Network, record.network_id)
-            if network.vpc_id is None and site.world.is_gateway(site.switch.id, (network,)):
+            is_here = site.world.is_gateway(site.switch.id, (network,))
+            if network.vpc_id is None and not network.routed4 and is_here:
                 view = NetworkView.of(site.world, network)
                 said = outward.rule(view, record, _older(snapshot, record))
         case RoutedRule():
             network = snapshot.need(Network, record.network_id)
-            uplink = _uplink(site, router_id(network))
+            uplink = _uplink(site, router_id(network), record.version)
             is_here = network.vpc_id is None and site.world.is_gateway(site.switch.id, (network,))
             if is_here and uplink is not None and routed_obstacle(snapshot, record) is None:
                 view = NetworkView.of(site.world, network)

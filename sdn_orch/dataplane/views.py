@@ -213,7 +213,7 @@ class AddressView:
 
 @dataclass(frozen=True, slots=True)
 class UplinkView:
-    """How a router's IPv6 goes outside, at its gateway; `address` is the router's own there.
+    """How what a router routes goes outside, at its gateway; `address` is the router's own there.
 
     The other fields are those of an `AddressView`.
     """
@@ -226,17 +226,17 @@ class UplinkView:
     mac: int
     port: int
     tag: tuple[Action, ...]
-    upstream: IPv6Address
+    upstream: IPv4Address | IPv6Address
     next_hop: int | None
 
     @classmethod
-    def of(cls, snapshot: Snapshot, router: str, port: int) -> UplinkView | None:
-        """The view of a router at a gateway's public port; None if its IPv6 ends there."""
-        uplink = uplink_of(snapshot, router)
+    def of(cls, snapshot: Snapshot, router: str, version: int, port: int) -> UplinkView | None:
+        """The view of a router at a gateway's public port; None if that version of IP is not routed there."""
+        uplink = uplink_of(snapshot, router, version)
         if uplink is None:
             return None
         home = uplink.range
-        hop = next_hop(snapshot, home.id, 6)
+        hop = next_hop(snapshot, home.id, version)
         of_router = ROUTER.of(router_number(snapshot, router))
         return cls(
             int(uplink.address),

@@ -18,10 +18,12 @@ from sdn_orch.intent.model import Switch, Vpc
 from sdn_orch.intent.outside import address_of, public_mac
 from sdn_orch.intent.private import private_gateway_at
 from sdn_orch.intent.public import PublicRange
-from sdn_orch.intent.routed import router_at, uplink_of
+from sdn_orch.intent.routed import prefix_of, router_at, uplink_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.values import Output
 from sdn_orch.southbound.base import PacketIn, PacketOut
+
+_Address = IPv4Address | IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +60,32 @@ def _speaker4(snapshot: Snapshot, vlan: int | None, mac: int, ip: Ip) -> _Speake
             return None
         return _Speaker(private.vpc_id, private.address.packed, mac_number(private.router_mac))
     address = address_of(snapshot, IPv4Address(ip.destination))
+    if address is None:
+        return _router(snapshot, vlan, mac, IPv4Address(ip.source), IPv4Address(ip.destination))
     first = None if address is None else principal(snapshot, str(address.router_id))
-    if address is None or first is None or snapshot.need(PublicRange, address.range_id).vlan != vlan:
+    if first is None or snapshot.need(PublicRange, address.range_id).vlan != vlan:
         return None
     return _Speaker(str(address.router_id), address.address.packed, public_mac(first))
 
 
 def _speaker6(snapshot: Snapshot, vlan: int | None, mac: int, ip: Ip) -> _Speaker | None:
+    source = IPv6Address(ip.source)
+    if source.is_link_local:
+        return None
+    return _router(snapshot, vlan, mac, source, IPv6Address(ip.destination))
+
+
+def _router(
+    snapshot: Snapshot, vlan: int | None, mac: int, source: _Address, to: _Address
+) -> _Speaker | None:
+    """The router with a MAC address, for a destination in a prefix that it routes to."""
     router = router_at(snapshot, mac)
-    uplink = None if router is None else uplink_of(snapshot, router)
+    uplink = None if router is None else uplink_of(snapshot, router, to.version)
     if router is None or uplink is None or uplink.range.vlan != vlan:
         return None
-    source, destination = IPv6Address(ip.source), IPv6Address(ip.destination)
-    inside = [network.ipv6 for network in networks_of(snapshot, router) if network.ipv6 is not None]
-    if source.is_link_local or any(source in prefix for prefix in inside):
+    found = (prefix_of(network, to.version) for network in networks_of(snapshot, router))
+    inside = [prefix for prefix in found if prefix is not None]
+    if any(source in prefix for prefix in inside):
         return None
-    is_inside = any(destination in prefix for prefix in inside)
+    is_inside = any(to in prefix for prefix in inside)
     return _Speaker(router, uplink.address.packed, mac) if is_inside else None

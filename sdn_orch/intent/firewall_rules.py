@@ -29,6 +29,8 @@ def egress_rule(after: Snapshot, record: EgressRule) -> Iterator[str]:
     network = after.need(Network, record.network_id)
     if network.kind is not NetworkKind.ISOLATED or network.vpc_id is not None:
         yield f"network_id: {network.name} ({network.id}) is not an isolated network outside of VPCs"
+    if network.routed4:
+        yield f"network_id: {network.name} ({network.id}) is routed, and has rules for what is routed"
     for source in record.sources:
         inside = isinstance(source, IPv4Network) and network.ipv4 and source.subnet_of(network.ipv4)
         if not inside and source.prefixlen:

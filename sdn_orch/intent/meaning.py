@@ -126,14 +126,14 @@ def arrives(
     if packet["ip_ttl"] <= 1:
         return Verdict(answer=Answer(Service.TIME_EXCEEDED))
     if version == 6:
-        return _enter6(snapshot, packet, _reach(snapshot, connected), memory)
+        return _enter_routed(snapshot, packet, _reach(snapshot, connected), memory)
     private = private_gateway_at(snapshot, vlan, packet["eth_dst"])
     if private is not None:
         arrived = enters_privately(snapshot, private, plain, memory)
         return _inward(snapshot, private.vpc_id, arrived, _reach(snapshot, connected), memory)
     address = address_of(snapshot, IPv4Address(plain["ipv4_dst"]))
     if address is None:
-        return Verdict(reason="nobody has the address")
+        return _enter_routed(snapshot, packet, _reach(snapshot, connected), memory)
     if snapshot.need(PublicRange, address.range_id).vlan != vlan:
         return Verdict(reason="the address is in another public network")
     if (reply := echo(snapshot, address, plain, memory)) is not None:
@@ -279,7 +279,7 @@ def _towards(
     return tier, route.next_hop
 
 
-def _enter6(snapshot: Snapshot, packet: Packet, reach: _Reach, memory: Conversations) -> Verdict:
+def _enter_routed(snapshot: Snapshot, packet: Packet, reach: _Reach, memory: Conversations) -> Verdict:
     """From a public network to a machine of the router that has the MAC address."""
     router = router_at(snapshot, packet["eth_dst"])
     gateway = None if router is None else gateway_of(snapshot, router)
@@ -289,7 +289,7 @@ def _enter6(snapshot: Snapshot, packet: Packet, reach: _Reach, memory: Conversat
     if isinstance(target, str):
         return Verdict(reason=target)
     plain = packet.without("vlan_vid", "vlan_pcp")
-    return _hand_to(snapshot, gateway.id, target, IPv6Address(plain["ipv6_dst"]), plain, reach, memory)
+    return _hand_to(snapshot, gateway.id, target, _destination(plain), plain, reach, memory)
 
 
 def _hand_to(

@@ -134,6 +134,8 @@ class Network(Record):
     acl_id: str | None = None
     #: Whether what no egress rule is about may leave towards the outside; then the rules say what may not.
     egress_open: bool = False
+    #: Whether its IPv4 goes outside as it is, as IPv6 does, under `RoutedRule`s and without translation.
+    routed4: bool = False
     #: Whether connections end as soon as nothing would let them begin; else they may go on.
     cuts_connections: bool = False
     #: Whether its gateway answers DNS.

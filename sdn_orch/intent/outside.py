@@ -13,7 +13,7 @@ from operator import itemgetter
 
 from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.balancing import obstacle, takers
-from sdn_orch.intent.firewall import EgressRule, FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import cuts_connections, gateway_of, next_hop, principal, rival
 from sdn_orch.intent.mac import mac_number
@@ -153,11 +153,11 @@ def goes_out(
     if not _may_leave(snapshot, network, packet):
         return "the network's egress rules let nothing of the kind out"
     known = memory.of(router_id)
-    public = _public_side(snapshot, router_id, words, known)
+    public = words.source if network.routed4 else _public_side(snapshot, router_id, words, known)
     if public is None:
         return "there is no address to go out under"
     begun = Conversation(words.protocol, words.source, public, words.destination, Direction.EGRESS, packet)
-    begun.is_translated = not _is_alone(snapshot, public)
+    begun.is_translated = not network.routed4 and not _is_alone(snapshot, public)
     known.append(begun)
     return under(packet, public, "src")
 
@@ -191,7 +191,10 @@ def comes_in(
 def uplink(snapshot: Snapshot, router_id: str, packet: Packet) -> Packet | str:
     """A packet with a public source as it leaves for the next router, with the tag of its public network."""
     address = address_of(snapshot, IPv4Address(packet["ipv4_src"]))
-    first = principal(snapshot, router_id)
+    first, network = principal(snapshot, router_id), snapshot.get(Network, router_id)
+    if network is not None and network.routed4 and (address is None or address.router_id != router_id):
+        # By way of the address that its router has outside.
+        address = first
     hop = None if address is None else next_hop(snapshot, address.range_id, 4)
     if address is None or first is None or hop is None:
         return "the next router is not known"
@@ -319,6 +322,9 @@ def _goes_on(snapshot: Snapshot, router_id: str, conversation: Conversation, dir
         network = snapshot.get(Network, router_id)
         return network is None or _may_leave(snapshot, network, conversation.first)
     first, words = conversation.first, words_of(conversation.first)
+    network = snapshot.get(Network, router_id)
+    if network is not None and network.routed4 and conversation.inside == conversation.public:
+        return is_routed(snapshot, network, Direction.INGRESS, first)
     address = address_of(snapshot, IPv4Address(first["ipv4_dst"]))
     if address is None or words is None or not _may_enter(snapshot, address, first):
         return False
@@ -329,13 +335,27 @@ def _may_leave(snapshot: Snapshot, network: Network, packet: Packet) -> bool:
     # A later fragment does not tell its ports; without the first one nobody can do anything with it.
     if network.vpc_id is not None or packet["ip_frag"] == LATER_FRAGMENT:
         return True
+    if network.routed4:
+        return is_routed(snapshot, network, Direction.EGRESS, packet) != network.egress_open
     rules = snapshot.where(EgressRule, "network_id", network.id)
     return any(is_about(rule, packet) for rule in rules) != network.egress_open
+
+
+def is_routed(snapshot: Snapshot, network: Network, direction: Direction, packet: Packet) -> bool:
+    """Whether a rule of what is routed between a network and the outside is about a packet."""
+    version = 4 if "ipv4_src" in packet else 6
+    rules = snapshot.where(RoutedRule, "network_id", network.id)
+    return any(
+        rule.version == version and rule.direction is direction and is_about(rule, packet) for rule in rules
+    )
 
 
 def _may_enter(snapshot: Snapshot, address: PublicAddress, packet: Packet) -> bool:
     """Whether the firewall of an address lets a packet in; a VPC's has none."""
     if address.vpc_id is not None:
+        return True
+    network = snapshot.get(Network, address.network_id or "")
+    if network is not None and network.routed4 and is_routed(snapshot, network, Direction.INGRESS, packet):
         return True
     rules = snapshot.where(FirewallRule, "address_id", address.id)
     return any(is_about(rule, packet) for rule in rules)

@@ -61,6 +61,8 @@ def public_address(after: Snapshot, record: PublicAddress) -> Iterator[str]:
     network = after.get(Network, record.network_id) if record.network_id else None
     if network is not None and network.account_id != record.account_id:
         yield f"network_id: network {network.name} ({network.id}) belongs to another account"
+    if network is not None and network.routed4 and (record.is_source_nat or record.nic_id is not None):
+        yield f"network_id: {network.name} ({network.id}) is routed without translation"
     vpc = after.get(Vpc, record.vpc_id) if record.vpc_id else None
     if vpc is not None and vpc.account_id != record.account_id:
         yield f"vpc_id: VPC {vpc.name} ({vpc.id}) belongs to another account"

@@ -1,13 +1,14 @@
-"""IPv6 between tenants' networks and the outside, for one packet: routed, never translated.
+"""What is routed between tenants' networks and the outside, for one packet, and never translated.
 
-A part of `meaning`, like `outside`. A router has an address of its own in the public network of its first
-public address; who is outside sends what is for the prefixes of its networks to the MAC address there.
+That is IPv6, and IPv4 of networks that say so. A part of `meaning`, like `outside`. A router has an address
+of its own in the public network of its first public address, of IPv4 that one itself; who is outside sends
+what is for the prefixes of its networks to the MAC address there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from sdn_orch.intent.firewall import RoutedRule
 from sdn_orch.intent.gateways import (
@@ -25,7 +26,7 @@ from sdn_orch.intent.outside import (
     PUBLIC_MAC,
     Conversation,
     Conversations,
-    is_about,
+    is_routed,
     passed_on,
     public_mac,
     words_of,
@@ -38,20 +39,32 @@ from sdn_orch.intent.traffic import Direction
 
 @dataclass(frozen=True, slots=True)
 class Uplink:
-    """How a router's IPv6 goes outside: by `upstream`, through the public network of its address `first`."""
+    """How what is routed goes outside: by `upstream`, through the public network of its address `first`."""
 
     first: PublicAddress
     range: PublicRange
-    upstream: IPv6Address
+    upstream: IPv4Address | IPv6Address
     #: The router's own.
-    address: IPv6Address
+    address: IPv4Address | IPv6Address
 
 
-def uplink_of(snapshot: Snapshot, router: str) -> Uplink | None:
-    """That of a router; None if it has no public address, or one in a range without IPv6."""
+def prefix_of(network: Network, version: int) -> IPv4Network | IPv6Network | None:
+    """The prefix of a network that is routed to the outside, if there is one of this version of IP."""
+    if version == 6:
+        return network.ipv6
+    return network.ipv4 if network.routed4 else None
+
+
+def uplink_of(snapshot: Snapshot, router: str, version: int) -> Uplink | None:
+    """That of a router; None if it has no public address, none in a range with IPv6, or no routed IPv4."""
     first = principal(snapshot, router)
     home = None if first is None else snapshot.need(PublicRange, first.range_id)
-    if first is None or home is None or home.ipv6 is None or home.gateway6 is None:
+    if first is None or home is None:
+        return None
+    if version == 4:
+        has_routed = any(network.routed4 for network in networks_of(snapshot, router))
+        return Uplink(first, home, home.gateway, first.address) if has_routed else None
+    if home.ipv6 is None or home.gateway6 is None:
         return None
     # Made from the router's number, so that it stays while its public IPv4 addresses come and go.
     own = interface_identifier(PUBLIC_MAC | router_number(snapshot, router))
@@ -61,10 +74,11 @@ def uplink_of(snapshot: Snapshot, router: str) -> Uplink | None:
 
 def obstacle(snapshot: Snapshot, rule: RoutedRule) -> str | None:
     """Why no gateway can carry out a rule; None if one can."""
-    if rule.version == 4:
-        return "IPv4 without NAT: the data plane has no tables for this kind yet"
-    if uplink_of(snapshot, router_id(snapshot.need(Network, rule.network_id))) is None:
-        return "its router has no public address in a range with IPv6"
+    network = snapshot.need(Network, rule.network_id)
+    if rule.version == 4 and not network.routed4:
+        return "the network's IPv4 is translated, not routed: other rules are about it"
+    if uplink_of(snapshot, router_id(network), rule.version) is None:
+        return f"its router has no public address{' in a range with IPv6' if rule.version == 6 else ''}"
     return None
 
 
@@ -81,8 +95,8 @@ def router_at(snapshot: Snapshot, mac: int) -> str | None:
 def routes_out(
     snapshot: Snapshot, network: Network, router: str, packet: Packet, memory: Conversations
 ) -> Packet | str:
-    """A packet from inside as it leaves for the next router; or why it does not."""
-    uplink = uplink_of(snapshot, router)
+    """An IPv6 packet from inside as it leaves for the next router; or why it does not."""
+    uplink = uplink_of(snapshot, router, 6)
     if uplink is None:
         return "the public network has no IPv6"
     words = words_of(packet)
@@ -109,15 +123,21 @@ def routes_in(snapshot: Snapshot, router: str, packet: Packet, memory: Conversat
 
     `packet` has the tag of its public network, if it has one.
     """
-    uplink = uplink_of(snapshot, router)
+    version = 4 if "ipv4_dst" in packet else 6
+    uplink = uplink_of(snapshot, router, version)
     vlan = None if uplink is None else uplink.range.vlan
     if uplink is None or packet.get("vlan_vid") != (None if vlan is None else TAGGED | vlan):
-        return "the router has no IPv6 in that public network"
-    source, destination = IPv6Address(packet["ipv6_src"]), IPv6Address(packet["ipv6_dst"])
-    networks = [network for network in networks_of(snapshot, router) if network.ipv6 is not None]
-    if source.is_link_local or any(one.ipv6 is not None and source in one.ipv6 for one in networks):
+        return f"the router routes no IPv{version} in that public network"
+    address = IPv4Address if version == 4 else IPv6Address
+    source, destination = (address(packet[f"ipv{version}_{end}"]) for end in ("src", "dst"))
+    is_ours = source.version == 6 and source.is_link_local
+    target: Network | None = None
+    for network in networks_of(snapshot, router):
+        prefix = prefix_of(network, version)
+        is_ours = is_ours or (prefix is not None and source in prefix)
+        target = network if target is None and prefix is not None and destination in prefix else target
+    if is_ours:
         return "who is outside has no such address"
-    target = next((one for one in networks if one.ipv6 is not None and destination in one.ipv6), None)
     if target is None:
         return "the router has no network with this address"
     words = words_of(packet)
@@ -144,10 +164,7 @@ def _may_begin(snapshot: Snapshot, network: Network, direction: Direction, packe
     """Whether the network's rules let a packet begin a conversation; a tier's are at its machines' edges."""
     if network.vpc_id is not None:
         return True
-    rules = snapshot.where(RoutedRule, "network_id", network.id)
-    is_said = any(
-        rule.version == 6 and rule.direction is direction and is_about(rule, packet) for rule in rules
-    )
+    is_said = is_routed(snapshot, network, direction, packet)
     if direction is Direction.INGRESS:
         return is_said
     return packet["ip_frag"] == LATER_FRAGMENT or is_said != network.egress_open

@@ -69,6 +69,8 @@ def network(after: Snapshot, record: Network) -> Iterator[str]:
     yield from _served(record.domain_name, record.dns)
     yield from _transports(after, record)
     yield from _rate(record.rate)
+    if record.routed4 and (record.kind is not NetworkKind.ISOLATED or record.vpc_id or record.ipv4 is None):
+        yield "routed4: only isolated networks outside of VPCs with an IPv4 prefix can be"
     if record.cuts_connections and record.kind is NetworkKind.L2:
         yield "cuts_connections: L2 networks have no rules that could let them begin"
     smallest = _SMALLEST_MTU6 if record.ipv6 is not None else _SMALLEST_MTU4

@@ -118,7 +118,8 @@ def _firewall(cloud: Cloud, network: str, address: str) -> None:
     web = {"protocol": "tcp", "startport": 443, "cidrlist": "192.0.2.0/24"}
     job("createFirewallRule", ipaddressid=address, **web)
     job("createEgressFirewallRule", networkid=network, **(web | {"cidrlist": "10.1.1.0/24"}))
-    job("createRoutingFirewallRule", networkid=network, **web)
+    routed = cloud.routed(cloud.admin, "routed")["id"]
+    job("createRoutingFirewallRule", networkid=routed, **web)
     dual = cloud.network(cloud.admin, "dual", ip6cidr="2001:db8:5::/64")["id"]
     group = cloud.admin.call("createSecurityGroup", name="group")["securitygroup"]["id"]
     job("authorizeSecurityGroupIngress", securitygroupid=group, **web)

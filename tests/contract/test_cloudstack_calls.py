@@ -67,6 +67,8 @@ def sample(cloud: Cloud, command: Command, parameter: Parameter[Any]) -> str:
         "roletype": "Admin",
         "macaddress": "02:00:00:00:00:01",
         "networktype": "Advanced",
+        "networkmode": "NATTED",
+        "routingmode": "Static",
         "templatefilter": "featured",
         "traffictype": "Guest",
         "supportedservices": "Dhcp",

@@ -57,21 +57,28 @@ def with_outside(random: Random, cloud: Cloud) -> Cloud:
         if network.vpc_id is None and network.kind is not NetworkKind.L2
     ]
     owners += snapshot.all(Vpc)
+    routed = {owner.id for owner in owners if _can_be_routed(owner) and random.random() < 0.3}
     for owner in owners:
-        if random.random() < 0.8:
+        if owner.id in routed:
+            records += _routed_by(owner, sum(isinstance(r, PublicAddress) for r in records))
+        elif random.random() < 0.8:
             records += _addresses(random, cloud, owner, sum(isinstance(r, PublicAddress) for r in records))
             records += _inner(random, cloud, owner, len(records))
     for network in snapshot.all(Network):
         if network.kind is NetworkKind.L2:
             continue
-        is_open = network.vpc_id is None and random.random() < 0.5
-        records.append(replace(network, egress_open=is_open, cuts_connections=random.random() < 0.5))
+        is_open, routed4 = network.vpc_id is None and random.random() < 0.5, network.id in routed
+        cuts = random.random() < 0.5
+        records.append(replace(network, egress_open=is_open, cuts_connections=cuts, routed4=routed4))
         if network.vpc_id is not None:
             continue
         if network.kind is NetworkKind.ISOLATED:
-            records += (_egress(random, network, index) for index in range(random.choice((0, 1, 2))))
+            if routed4:
+                records += (_routed(random, network, 4, index) for index in range(random.choice((0, 1, 3))))
+            else:
+                records += (_egress(random, network, index) for index in range(random.choice((0, 1, 2))))
             if network.ipv6 is not None:
-                records += (_routed(random, network, index) for index in range(random.choice((0, 1, 3))))
+                records += (_routed(random, network, 6, index) for index in range(random.choice((0, 1, 3))))
     for number, vpc in enumerate(snapshot.all(Vpc)):
         if random.random() < 0.6:
             records += _private(random, vpc, number)
@@ -112,6 +119,21 @@ def _private(random: Random, vpc: Vpc, number: int) -> Iterator[Record]:
         if random.random() < 0.9:
             mac = f"52:54:00:00:01:{int(hop) & 255:02x}"
             yield PrivateHop(id=f"{gateway.id}/{hop}", gateway_id=gateway.id, address=hop, mac=mac)
+
+
+def _can_be_routed(owner: Network | Vpc) -> bool:
+    return isinstance(owner, Network) and owner.kind is NetworkKind.ISOLATED and owner.ipv4 is not None
+
+
+def _routed_by(owner: Network | Vpc, taken: int) -> Iterator[Record]:
+    """The address of a router that translates nothing."""
+    yield PublicAddress(
+        id=f"{owner.id}/router",
+        range_id="range",
+        account_id=owner.account_id,
+        address=_PREFIX[10 + taken],
+        network_id=owner.id,
+    )
 
 
 def _addresses(random: Random, cloud: Cloud, owner: Network | Vpc, taken: int) -> list[Record]:
@@ -286,17 +308,17 @@ def _egress(random: Random, network: Network, number: int) -> EgressRule:
     )
 
 
-def _routed(random: Random, network: Network, number: int) -> RoutedRule:
+def _routed(random: Random, network: Network, version: int, number: int) -> RoutedRule:
     direction = random.choice(list(Direction))
-    far = random.choice(_SOURCES6)
+    far = random.choice(_SOURCES6) if version == 6 else random.choice(_SOURCES)
     return RoutedRule(
-        id=f"{network.id}/routed{number}",
+        id=f"{network.id}/routed{version}-{number}",
         network_id=network.id,
         direction=direction,
-        version=6,
+        version=version,
         sources=far if direction is Direction.INGRESS else (),
         destinations=far if direction is Direction.EGRESS else (),
-        **_packets(random, 6),
+        **_packets(random, version),
     )
 
 
@@ -332,6 +354,12 @@ class Peers:
         ]
         self._machines6 = [nic for nic in cloud.snapshot.all(Nic) if nic.ipv6 is not None]
         self.inner = [each for each in cloud.snapshot.all(Balancer) if each.inner is not None]
+        self.routed = [
+            nic
+            for network in cloud.snapshot.all(Network)
+            for nic in cloud.snapshot.where(Nic, "network_id", network.id)
+            if network.routed4 and nic.ipv4 is not None
+        ]
         self.vlan = next(iter(cloud.snapshot.all(PublicRange))).vlan
         self.private = list(cloud.snapshot.all(PrivateGateway))
 
@@ -369,7 +397,17 @@ class Peers:
         return self._packet(mac_number(nic.mac), mac, int(nic.ipv4 or 0), to)
 
     def inward(self) -> Packet:
-        """A peer's first word, or one more, to a public address."""
+        """A peer's first word, or one more, to a public address or to a machine that is routed to."""
+        if self.routed and self._random.random() < 0.4:
+            target = self._random.choice(self.routed)
+            router = target.network_id
+            if self._random.random() < 0.2:
+                router = self._random.choice(list(self._cloud.snapshot.all(Network))).id
+            first = principal(self._cloud.snapshot, router)
+            source = self._random.choice((*PEERS, *PEERS, int(target.ipv4 or 0) ^ 1))
+            mac = 0x0E5D02000001 if first is None else public_mac(first)
+            upstream = int(UPSTREAM.replace(":", ""), 16)
+            return self.tagged(self._packet(upstream, mac, source, int(target.ipv4 or 0)), self.vlan)
         packet = self._packet(
             int(UPSTREAM.replace(":", ""), 16),
             0x0E5D02000001,

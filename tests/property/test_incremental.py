@@ -149,6 +149,8 @@ def _network(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         record = dataclasses.replace(record, vpc_id=draw(st.sampled_from((None, "vpc"))))
     if record.ipv4 is not None:
         record = dataclasses.replace(record, cuts_connections=draw(st.booleans()))
+    if record.ipv4 is not None and record.vpc_id is None:
+        record = dataclasses.replace(record, routed4=draw(st.booleans()))
     if record.ipv4 is not None:
         record = dataclasses.replace(record, acl_id=draw(st.sampled_from((None, None, *LISTS))))
     return _numbered(snapshot, record)

@@ -119,7 +119,9 @@ def _gateway(snapshot: Snapshot, packet: Packet) -> str:
         assert home is not None
         return home.id
     address = address_of(snapshot, IPv4Address(packet["ipv4_dst"]))
-    gateway = None if address is None else gateway_at(snapshot, address)
+    router = router_at(snapshot, packet["eth_dst"]) if address is None else None
+    gateway = gateway_at(snapshot, address) if address is not None else None
+    gateway = gateway_of(snapshot, router) if router is not None else gateway
     return gateway.id if gateway is not None else snapshot.where(Switch, "is_gateway", True)[0].id
 
 

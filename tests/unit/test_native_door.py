@@ -349,7 +349,7 @@ def test_every_object_says_how_far_it_has_come(world: World) -> None:
     assert {kind for kind, _ in found} == kinds
     each = found["routed-rule", "unrouted"]
     assert (each["condition"], each["realised"], each["refusals"]) == ("pending", [], [])
-    assert each["note"] == "IPv4 without NAT: the data plane has no tables for this kind yet"
+    assert each["note"] == "the network's IPv4 is translated, not routed: other rules are about it"
     assert each["account"] == "tenant"
     # Nothing of the network is plugged in anywhere, and there is no gateway.
     assert found["public-address", "ip"]["condition"] == "idle"

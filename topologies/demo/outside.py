@@ -47,9 +47,9 @@ def open_outside(cloud: Cloud) -> None:
 
 
 def add_routes(cloud: Cloud, call: Any) -> None:
-    """The host sends what is for tenants' IPv6 prefixes to their routers, as CloudStack's calls say."""
+    """The host sends what is for tenants' prefixes to their routers, as CloudStack's calls say."""
     for network in call.listNetworks(listall=True)["network"]:
-        for route in network["ip6routes"]:
+        for route in (*network["ip4routes"], *network["ip6routes"]):
             cloud.node(INTERNET).cmd(f"ip route replace {route['subnet']} via {route['gateway']}")
 
 

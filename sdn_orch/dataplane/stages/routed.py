@@ -1,4 +1,6 @@
-"""LEAVE to INWARD for IPv6: at a gateway, between tenants' prefixes and the outside, without translation."""
+"""LEAVE to INWARD for IPv6, and IPv4 of networks that are routed: at a gateway, between tenants' prefixes and
+the outside, without translation.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from sdn_orch.dataplane.stages.inward import spent
 from sdn_orch.dataplane.stages.outward import by_next_hop
 from sdn_orch.dataplane.stages.protocols import (
     ICMPV6,
+    IPV4,
     IPV6,
     LATER_FRAGMENT,
     NEIGHBOUR_ADVERTISEMENT,
@@ -25,9 +28,11 @@ from sdn_orch.dataplane.traffic import own_matches, prefix_fields
 from sdn_orch.dataplane.views import Fields, NetworkView, Site, UplinkView, tagging
 from sdn_orch.intent.firewall import RoutedRule
 from sdn_orch.intent.public import PublicRange
+from sdn_orch.intent.routed import prefix_of
 from sdn_orch.intent.traffic import Direction, TrafficRule
 from sdn_orch.openflow.values import IN_PORT, Action, Match, Output, PopVlan, SetField, Track
 
+_ETH_TYPES = {4: IPV4, 6: IPV6}
 _ADVERTISEMENT: Fields = {
     "eth_type": IPV6,
     "ip_proto": ICMPV6,
@@ -68,16 +73,18 @@ def router(uplink: UplinkView) -> Iterator[Said]:
 
 def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
     """What may leave the network and come into it without a rule, and the ways of all that does."""
-    if network.record.ipv6 is None:
+    version = uplink.upstream.version
+    prefix = prefix_of(network.record, version)
+    if prefix is None:
         return
-    is_tier = network.record.vpc_id is not None
-    here: Fields = {"metadata": network.local, "eth_type": IPV6}
+    is_tier, eth_type = network.record.vpc_id is not None, _ETH_TYPES[version]
+    here: Fields = {"metadata": network.local, "eth_type": eth_type}
     new: Fields = {**here, "ct_state": NEW}
     track = Track(uplink.zone, Table.EGRESS)
     yield flow(Table.LEAVE, "network", Match.of(**here), (*network.judging, track))
     is_open = network.record.egress_open or is_tier
     if network.judged:
-        yield from judged.default(network, IPV6, lets=is_open)
+        yield from judged.default(network, eth_type, lets=is_open)
     else:
         yield flow(Table.EGRESS, "default", Match.of(**new), goto=Table.SOURCE_NAT if is_open else None)
     commit = (Track(uplink.zone, commit=True),)
@@ -86,19 +93,21 @@ def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
         yield Refused(f"the way out: {uplink.upstream}, the gateway of its range, has not answered yet")
     else:
         actions = by_next_hop(uplink.mac, uplink.next_hop, uplink.tag, uplink.port)
-        yield flow(Table.UPLINK, "address", Match.of(**here), actions)
-    outside: Fields = {"metadata": uplink.public, "eth_type": IPV6, "eth_dst": uplink.mac}
-    yield flow(Table.ENTER, "forged", Match.of(**prefix_fields("src", network.record.ipv6), **outside))
-    within = prefix_fields("dst", network.record.ipv6)
+        yield flow(Table.UPLINK, "routed", Match.of(**here), actions)
+    outside: Fields = {"metadata": uplink.public, "eth_type": eth_type, "eth_dst": uplink.mac}
+    within = prefix_fields("dst", prefix)
+    # What is for a public IPv4 address stands under that one's rules, whoever says that he sends it.
+    forged = {**prefix_fields("src", prefix), **(within if version == 4 else {})}
+    yield flow(Table.ENTER, "forged", Match.of(**forged, **outside))
     enter = (SetField("metadata", *uplink.entry), Track(uplink.zone, Table.INGRESS))
-    yield flow(Table.ENTER, "address", Match.of(**within, **outside), enter)
-    if is_tier:
-        match = Match.of(**within, **_begun(uplink))
-        yield flow(Table.INGRESS, "vpc", match, goto=Table.DESTINATION_NAT)
+    yield flow(Table.ENTER, "routed", Match.of(**within, **outside), enter)
     match = Match.of(**within, **_begun(uplink))
+    if is_tier:
+        yield flow(Table.INGRESS, "vpc", match, goto=Table.DESTINATION_NAT)
     yield flow(Table.DESTINATION_NAT, "routed", match, commit, goto=Table.INWARD)
-    match = Match.of(metadata=network.routed, eth_type=IPV6, **within)
-    yield flow(Table.INWARD, "prefix", match, metadata=network.local, goto=Table.NEXT_HOP)
+    if version == 6:
+        match = Match.of(metadata=network.routed, eth_type=IPV6, **within)
+        yield flow(Table.INWARD, "prefix", match, metadata=network.local, goto=Table.NEXT_HOP)
 
 
 def rule(
@@ -108,7 +117,7 @@ def rule(
     is_ingress = rule.direction is Direction.INGRESS
     lets = is_ingress or not network.record.egress_open
     if network.judged:
-        here: Fields = {"metadata": network.routed, "eth_type": IPV6}
+        here: Fields = {"metadata": network.routed, "eth_type": _ETH_TYPES[rule.version]}
         begun_in = Table.INGRESS if is_ingress else Table.EGRESS
         yield from judged.rule(rule, rule.slot, said, here, begun_in, lets=lets)
         return
@@ -116,7 +125,7 @@ def rule(
         for match in own_matches(rule, said, _begun(uplink)):
             yield flow(Table.INGRESS, RULES[rule.slot], match, goto=Table.DESTINATION_NAT)
         return
-    new: Fields = {"metadata": network.local, "eth_type": IPV6, "ct_state": NEW}
+    new: Fields = {"metadata": network.local, "eth_type": _ETH_TYPES[rule.version], "ct_state": NEW}
     goto = Table.SOURCE_NAT if lets else None
     for match in own_matches(rule, said, new):
         yield flow(Table.EGRESS, RULES[rule.slot], match, goto=goto)
@@ -124,4 +133,4 @@ def rule(
 
 def _begun(uplink: UplinkView) -> Fields:
     """What begins a connection with a machine of the router."""
-    return {"metadata": uplink.router, "eth_type": IPV6, "ct_state": NEW}
+    return {"metadata": uplink.router, "eth_type": _ETH_TYPES[uplink.upstream.version], "ct_state": NEW}

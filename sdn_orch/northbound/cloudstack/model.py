@@ -47,6 +47,20 @@ class Availability(StrEnum):
     OPTIONAL = "Optional"
 
 
+class NetworkMode(StrEnum):
+    """Whether the IPv4 addresses of networks are translated towards the outside, or routed as they are."""
+
+    NATTED = "NATTED"
+    ROUTED = "ROUTED"
+
+
+class RoutingMode(StrEnum):
+    """How who is outside learns of a routed network: routes are written there, or by BGP."""
+
+    STATIC = "Static"
+    DYNAMIC = "Dynamic"
+
+
 class InternetProtocol(StrEnum):
     """Which IP versions networks have."""
 
@@ -162,6 +176,17 @@ class NetworkOffering(Record):
     conserve_mode: bool = True
     egress_default_allow: bool = False
     keep_alive: bool = False
+    network_mode: NetworkMode = NetworkMode.NATTED
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether IPv4 of its networks is routed, not translated."""
+        return self.network_mode is NetworkMode.ROUTED
+
+    @property
+    def routing_mode(self) -> RoutingMode | None:
+        """How who is outside learns of its networks, if they are routed."""
+        return RoutingMode.STATIC if self.is_routed else None
 
     @property
     def answers_names(self) -> bool:

@@ -1,4 +1,4 @@
-"""The address under which a network or a VPC goes out: taken when it is first needed.
+"""The address under which a network or a VPC goes out, or its router has: taken when it is first needed.
 
 Networks need it when they are implemented (see `implementing`), VPCs at once. Where a zone has no public
 addresses at all, networks work without.
@@ -93,7 +93,8 @@ def lacks_source_nat(snapshot: Snapshot, owner: Network | Vpc) -> bool:
 def ensure(transaction: Transaction, owner: Network | Vpc, wanted: IPv4Address | None = None) -> None:
     """Take the address if it is lacking and the zone has any. Raises Exhausted when all are taken."""
     snapshot = transaction.snapshot
-    if not lacks_source_nat(snapshot, owner):
+    is_source_nat = lacks_source_nat(snapshot, owner)
+    if not is_source_nat and not _lacks_router(snapshot, owner):
         return
     zone_id, _ = zone_and_services(snapshot, owner)
     if wanted is None and not any(ranges_of(snapshot, zone_id)):
@@ -105,5 +106,11 @@ def ensure(transaction: Transaction, owner: Network | Vpc, wanted: IPv4Address |
         wanted=wanted,
         network=owner if isinstance(owner, Network) else None,
         vpc=owner if isinstance(owner, Vpc) else None,
-        is_source_nat=True,
+        is_source_nat=is_source_nat,
     )
+
+
+def _lacks_router(snapshot: Snapshot, owner: Network | Vpc) -> bool:
+    """Whether a network is routed, and its router has no address outside by which it could be."""
+    is_routed = isinstance(owner, Network) and owner.routed4
+    return is_routed and not snapshot.count_where(PublicAddress, "router_id", owner.id)

@@ -20,8 +20,6 @@ _ROUTED: Final = {"asnumber": "", "bgppeerids": "", "cidrsize": ""}
 _RANGE6: Final = {"startipv6": "", "endipv6": ""}
 #: For some domains and zones alone; through other controllers; how hypervisors treat ports.
 _OFFERING: Final = {
-    "networkmode": "natted",
-    "routingmode": "static",
     "specifyasnumber": "false",
     "domainid": "",
     "zoneid": "",
@@ -63,7 +61,7 @@ UNSERVED: Final[Mapping[str, Mapping[str, str]]] = {
         **_OFFERING,
     },
     "createPhysicalNetwork": {"domainid": ""},
-    "createVPCOffering": _OFFERING,
+    "createVPCOffering": {**_OFFERING, "networkmode": "natted", "routingmode": "static"},
     "createVPC": {"userouteripresolver": "false", **_ROUTED},
     "createPrivateGateway": {"networkofferingid": "", "associatednetworkid": ""},
     "createIpForwardingRule": {"cidrlist": ""},

@@ -30,7 +30,8 @@ def check(snapshot: Snapshot, network: Network, new: NetworkOffering) -> None:
 
 def _sort(offering: NetworkOffering) -> tuple[object, ...]:
     """What networks are made by, and so cannot become otherwise."""
-    return offering.guest_type, offering.for_vpc, offering.specify_vlan, offering.specify_ip_ranges
+    given = (offering.specify_vlan, offering.specify_ip_ranges)
+    return (offering.guest_type, offering.for_vpc, offering.network_mode, *given)
 
 
 def _used(snapshot: Snapshot, network: Network) -> Iterator[str]:

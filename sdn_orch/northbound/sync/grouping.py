@@ -53,6 +53,7 @@ class _Grouping:
             for nic in machine.nic:
                 self._nics[nic.networkid].append((machine, nic))
         self._rates = {each.id: each.networkrate for each in found.offerings}
+        self._routing = {each.id for each in found.offerings if each.networkmode == "ROUTED"}
         self._ranges = {each.id: each for each in found.ranges}
         self._zones = {each.id: each for each in found.zones}
         self._by_address = {each.ipaddress: each for each in found.addresses}
@@ -193,6 +194,7 @@ class _Grouping:
             "network_ip6_cidr": network.ip6cidr,
         }
         names = self._names(network, vpc)
+        routed4 = network.vpcid is None and network.networkofferingid in self._routing
         return NetworkSaid(
             name=network.name,
             fields=payload.read(payload.NetworkFields, given),
@@ -200,8 +202,9 @@ class _Grouping:
             answers_names=any(service.name == "Dns" for service in network.service),
             mtu=network.privatemtu or 1500,
             rate=self._rate(network.networkofferingid),
+            routed4=routed4,
             nics=tuple(self._nic(network, *each) for each in self._nics[network.id]),
-            addresses=self._addresses(self._own.get(network.id, ())),
+            addresses=self._addresses(self._own.get(network.id, ()), routed4=routed4),
             mapped=tuple(
                 payload.read(payload.StaticNat, given | self._public(each) | {"private_ip": each.vmipaddress})
                 for each in self._into.get(network.id, ())
@@ -273,9 +276,17 @@ class _Grouping:
 
     # --- addresses and rules ------------------------------------------------------------------------
 
-    def _addresses(self, addresses: Iterable[rows.Address]) -> tuple[payload.PublicFields, ...]:
+    def _addresses(
+        self, addresses: Iterable[rows.Address], *, routed4: bool = False
+    ) -> tuple[payload.PublicFields, ...]:
+        """Not those of the system, but for that of a router which routes and translates nothing."""
         return tuple(
-            payload.read(payload.PublicFields, self._public(each)) for each in addresses if not each.issystem
+            payload.read(
+                payload.PublicFields,
+                self._public(each) | ({"source_nat": False} if routed4 else {}),
+            )
+            for each in addresses
+            if routed4 or not each.issystem
         )
 
     def _public(self, address: rows.Address) -> dict[str, Any]:

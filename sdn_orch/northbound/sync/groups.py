@@ -57,6 +57,7 @@ class NetworkSaid:
     answers_names: bool
     mtu: int
     rate: int | None
+    routed4: bool
     nics: tuple[NicSaid, ...]
     addresses: tuple[payload.PublicFields, ...]
     mapped: tuple[payload.StaticNat, ...]

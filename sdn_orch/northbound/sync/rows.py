@@ -350,6 +350,7 @@ class Offering(Row):
 
     id: str
     networkrate: int | None = None
+    networkmode: Text = None
 
 
 class Zone(Named):

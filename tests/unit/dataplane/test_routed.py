@@ -33,8 +33,8 @@ def snapshot(vlan: int | None) -> Snapshot:
 
 
 def router_address(here: Snapshot) -> IPv6Address:
-    found = uplink_of(here, "blue")
-    assert found is not None
+    found = uplink_of(here, "blue", 6)
+    assert found is not None and isinstance(found.address, IPv6Address)
     return found.address
 
 
@@ -121,7 +121,7 @@ def test_the_address_of_a_router_stays_while_its_public_addresses_come_and_go() 
     old = before.need(PublicAddress, "source")
     new = dataclasses.replace(old, id="new", number=0, address=old.address + 1)
     after = before.change([Put(dataclasses.replace(old, is_source_nat=False)), Put(new)])
-    first, second = uplink_of(before, "blue"), uplink_of(after, "blue")
+    first, second = uplink_of(before, "blue", 6), uplink_of(after, "blue", 6)
     assert first is not None and second is not None
     assert (first.first.id, second.first.id) == ("source", "new")
     assert first.address == second.address == IPv6Address("2001:db8:ff:0:c5d:2ff:fe00:1")

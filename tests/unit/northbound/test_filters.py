@@ -50,7 +50,7 @@ FILTERS = [
     ("listRoles", "state", "enabled", "disabled"),
     ("listServiceOfferings", "state", "Active", "Inactive"),
     ("listServiceOfferings", "storagetype", "SHARED", "local"),
-    ("listNetworkOfferings", "routingmode", None, "Static"),
+    ("listNetworkOfferings", "routingmode", None, "Dynamic"),
     ("listPods", "storageaccessgroup", None, "a"),
     ("listConfigurations", "group", None, "Network"),
 ]

@@ -12,6 +12,7 @@ import pytest
 from sdn_orch.intent.firewall import RoutedRule
 from sdn_orch.intent.metadata import MachineData
 from sdn_orch.intent.model import Nic
+from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.northbound.security import DEFAULT
 from sdn_orch.northbound.sync import events
@@ -189,7 +190,9 @@ def test_a_group_that_is_not_listed_leaves_its_network_alone(pair: Pair, guarded
 
 
 def test_rules_of_routed_networks(pair: Pair) -> None:
-    network, red = pair.managed.network("dual", ip6cidr="2001:db8:5::/64"), pair.managed.red
+    red = pair.managed.red
+    network = pair.managed.cloud.routed(red, "dual", ip6cidr="2001:db8:5::/64")["id"]
+    pair.managed.machine("vm", network)
     packets = {"networkid": network, "protocol": "tcp", "startport": 443, "endport": 444}
     made = red.job("createIpv6FirewallRule", **packets, cidrlist="2001:db8::/32")["firewallrule"]["id"]
     red.job(
@@ -208,6 +211,10 @@ def test_rules_of_routed_networks(pair: Pair) -> None:
     )
     assert len(here) == 3
     assert there == here
+    (address,) = pair.snapshot.all(PublicAddress)
+    assert (pair.network(network).routed4, address.is_source_nat) == (True, False)
+    (shown,) = red.call("listPublicIpAddresses")["publicipaddress"]
+    assert str(address.address) == shown["ipaddress"]
     assert sync.compare().changes == []
     red.job("updateIpv6FirewallRule", id=made, protocol="udp", startport=53, cidrlist="2001:db8::/32")
     heard(pair, sync, "IPV6.FIREWALL.RULE.UPDATE", made)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.gateways import router_id
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Vpc
-from sdn_orch.intent.routed import uplink_of
+from sdn_orch.intent.routed import prefix_of, uplink_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.cloudstack.answers.offerings import GUEST_TYPES
 from sdn_orch.northbound.cloudstack.answers.owners import owner, place
@@ -81,21 +81,25 @@ def _acl_name(scene: Scene, network: Network) -> str | None:
     return scene.snapshot.need(AclList, network.acl_id).name if network.acl_id else None
 
 
-def _routes(snapshot: Snapshot, *networks: Network) -> list[tuple[IPv6Network, IPv6Address]]:
-    """The IPv6 prefixes of networks that are reached from outside, each with its router's address there."""
+_Route = tuple[IPv4Network | IPv6Network, IPv4Address | IPv6Address]
+
+
+def _routes(snapshot: Snapshot, version: int, *networks: Network) -> list[_Route]:
+    """The prefixes of networks that are routed from outside, each with its router's address there."""
     found = []
     for network in networks:
-        uplink = uplink_of(snapshot, router_id(network))
-        if network.ipv6 is not None and uplink is not None:
-            found.append((network.ipv6, uplink.address))
+        uplink = uplink_of(snapshot, router_id(network), version)
+        prefix = prefix_of(network, version)
+        if prefix is not None and uplink is not None:
+            found.append((prefix, uplink.address))
     return found
 
 
-def _routing(snapshot: Snapshot, network: Network) -> str | None:
-    return "Static" if _routes(snapshot, network) else None
+def _routing(snapshot: Snapshot, version: int, network: Network) -> str | None:
+    return "Static" if _routes(snapshot, version, network) else None
 
 
-_ROUTE_FIELDS: tuple[Field[tuple[IPv6Network, IPv6Address]], ...] = (
+_ROUTE_FIELDS: tuple[Field[_Route], ...] = (
     string("subnet", "the prefix", lambda _, route: route[0]),
     string("gateway", "who leads there", lambda _, route: route[1]),
 )
@@ -116,11 +120,18 @@ NETWORK: Shape[Network] = Shape(
         string("netmask", "the netmask", lambda _, n: n.ipv4.netmask if n.ipv4 else None),
         string("ip6cidr", "the IPv6 prefix", lambda _, network: network.ipv6),
         string("ip6gateway", "the IPv6 gateway", lambda _, network: network.gateway6),
-        string("ip6routing", "Static, where its IPv6 leads outside", lambda s, n: _routing(s.snapshot, n)),
+        string("ip4routing", "Static, where its IPv4 is routed", lambda s, n: _routing(s.snapshot, 4, n)),
+        string("ip6routing", "Static, where its IPv6 leads outside", lambda s, n: _routing(s.snapshot, 6, n)),
+        items(
+            "ip4routes",
+            "the routes that the router outside needs",
+            lambda scene, network: _routes(scene.snapshot, 4, network),
+            _ROUTE_FIELDS,
+        ),
         items(
             "ip6routes",
             "the routes that the router outside needs",
-            lambda scene, network: _routes(scene.snapshot, network),
+            lambda scene, network: _routes(scene.snapshot, 6, network),
             _ROUTE_FIELDS,
         ),
         string("networkdomain", "the network domain", lambda _, network: network.domain_name or None),
@@ -240,7 +251,7 @@ VPC: Shape[Vpc] = Shape(
         items(
             "ip6routes",
             "the routes that the router outside needs",
-            lambda s, v: _routes(s.snapshot, *s.snapshot.where(Network, "vpc_id", v.id)),
+            lambda s, v: _routes(s.snapshot, 6, *s.snapshot.where(Network, "vpc_id", v.id)),
             _ROUTE_FIELDS,
         ),
         number("publicmtu", "the MTU of the public side", lambda s, v: vpc_details(s.snapshot, v).public_mtu),

@@ -43,6 +43,8 @@ NETWORK_OFFERING: Shape[NetworkOffering] = Shape(
             lambda _, offering: offering.egress_default_allow,
         ),
         string("internetprotocol", "ipv4 or dualstack", lambda _, offering: offering.internet_protocol),
+        string("networkmode", "NATTED or ROUTED", lambda _, offering: offering.network_mode),
+        string("routingmode", "Static, where networks are routed", lambda _, o: o.routing_mode),
         number("networkrate", "the rate in megabits a second", lambda _, offering: offering.network_rate),
         number("maxconnections", "connections of a balancer", lambda _, offering: offering.max_connections),
         string("tags", "the tags", lambda _, offering: offering.tags or None),

@@ -203,7 +203,7 @@ def _shown(call: Call, address: PublicAddress) -> PublicAddress:
     event="NET.IPRELEASE",
 )
 def disassociate_ip_address(call: Call) -> None:
-    """Not the address of source NAT: it goes with its network or VPC."""
+    """Not the address of source NAT, or of a router: it goes with its network or VPC."""
     address = call.get(ID)
     if address is None:
         wanted = call.get(ADDRESS)
@@ -215,6 +215,9 @@ def disassociate_ip_address(call: Call) -> None:
         address = found[0]
     if address.is_source_nat:
         raise bad("The IP address is used for source nat purposes and can not be disassociated")
+    network = call.snapshot.get(Network, address.network_id or "")
+    if network is not None and network.routed4:
+        raise bad("The IP address is that of the network's router and can not be disassociated")
     public.release_address(call.transaction, address)
 
 

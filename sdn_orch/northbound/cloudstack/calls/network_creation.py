@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Role, Vpc
+from sdn_orch.intent.public import PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import networks, pool
 from sdn_orch.northbound.cloudstack import providers, segments, source_nat
@@ -117,6 +118,8 @@ def create_network(call: Call) -> Network:
     _check_offering(call, offering, zone, vpc)
     owner = call.snapshot.need(Account, vpc.account_id) if vpc else new_owner(call)
     addressing = _addressing(call, offering, zone)
+    if offering.is_routed:
+        _check_routed(call, addressing.ipv4)
     physical = _physical_network(call, zone)
     providers.check(call.snapshot, offering, physical)
     network = Network(
@@ -134,6 +137,7 @@ def create_network(call: Call) -> Network:
         mtu=guest_mtu(call, call.transaction.fabric_mtu),
         acl_id=_acl_list(call, offering, vpc),
         egress_open=offering.egress_default_allow,
+        routed4=offering.is_routed,
         answers_names=offering.answers_names,
         rate=offering.network_rate or None,
     )
@@ -249,6 +253,16 @@ def _addressing(call: Call, offering: NetworkOffering, zone: Zone) -> Addressing
         ipv6=prefix6,
         gateway6=gateway6 or (prefix6[1] if prefix6 else None),
     )
+
+
+def _check_routed(call: Call, prefix: IPv4Network | None) -> None:
+    """Raises faults for a prefix that who is outside could not know, or could take for another one."""
+    if call.get(GATEWAY) is None or prefix is None:
+        raise bad("gateway and netmask are required: networks of mode ROUTED are known outside by theirs")
+    routed = (network.ipv4 for network in call.snapshot.all(Network) if network.routed4)
+    public = (known.ipv4 for known in call.snapshot.all(PublicRange))
+    if any(other is not None and prefix.overlaps(other) for other in (*routed, *public)):
+        raise bad(f"{prefix} overlaps the prefix of another routed network or of a public range")
 
 
 def prefix_of(gateway: IPv4Address, netmask: IPv4Address) -> IPv4Network:

@@ -14,13 +14,15 @@ from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.calls.common import DISPLAY_TEXT, NAME, STATE
 from sdn_orch.northbound.cloudstack.declare import ROOT, Call, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
-from sdn_orch.northbound.cloudstack.filters import all_have, by, everywhere
+from sdn_orch.northbound.cloudstack.filters import by, everywhere
 from sdn_orch.northbound.cloudstack.model import (
     Availability,
     Enabled,
     InternetProtocol,
     NetworkDetails,
+    NetworkMode,
     NetworkOffering,
+    RoutingMode,
     ServiceOffering,
     Zone,
 )
@@ -44,6 +46,9 @@ from sdn_orch.northbound.cloudstack.services import (
 )
 from sdn_orch.northbound.cloudstack.shapes import SUCCESS
 
+#: What networks can have whose IPv4 is routed.
+_ROUTED_SERVICES = frozenset(("Dhcp", "Dns", "UserData", "Firewall", "Connectivity", "Gateway"))
+
 
 class TrafficType(StrEnum):
     """The only one that offerings are created for."""
@@ -61,6 +66,8 @@ CAPABILITIES = mapping(
 )
 AVAILABILITY = choice("availability", "Required or Optional, the default", Availability)
 PROTOCOL = choice("internetprotocol", "ipv4, the default, or dualstack", InternetProtocol)
+NETWORK_MODE = choice("networkmode", "NATTED, the default, or ROUTED: IPv4 without NAT", NetworkMode)
+ROUTING_MODE = choice("routingmode", "Static, the default, where networks are routed", RoutingMode)
 FOR_VPC = boolean("forvpc", "whether it is for tiers of VPCs")
 SPECIFY_VLAN = boolean("specifyvlan", "whether the VLAN is given when a network is created")
 SPECIFY_RANGES = boolean("specifyipranges", "whether the range of addresses is given")
@@ -112,7 +119,7 @@ EVERYWHERE = (
     TAGS,
     NETWORK,
     *EVERYWHERE,
-    all_have(text("routingmode", "offerings of networks that are routed so; none is"), None),
+    ROUTING_MODE,
 )
 def list_network_offerings(call: Call) -> Iterable[NetworkOffering]:
     """Offerings by what they are."""
@@ -133,6 +140,7 @@ def list_network_offerings(call: Call) -> Iterable[NetworkOffering]:
         (call.get(SPECIFY_VLAN), lambda offering: offering.specify_vlan),
         (call.get(SPECIFY_RANGES), lambda offering: offering.specify_ip_ranges),
         (call.get(TAGS), lambda offering: offering.tags),
+        (call.get(ROUTING_MODE), lambda offering: offering.routing_mode),
         (True if wanted else None, lambda offering: wanted <= dict(offering.services).keys()),
         (True if network else None, lambda offering: network is not None and fits(offering, network)),
     )
@@ -140,7 +148,8 @@ def list_network_offerings(call: Call) -> Iterable[NetworkOffering]:
 
 def fits(offering: NetworkOffering, network: Network) -> bool:
     """Whether a network could have been made from the offering."""
-    return offering.guest_type is network.kind and offering.for_vpc == (network.vpc_id is not None)
+    is_alike = offering.guest_type is network.kind and offering.is_routed == network.routed4
+    return is_alike and offering.for_vpc == (network.vpc_id is not None)
 
 
 @changes(
@@ -156,6 +165,8 @@ def fits(offering: NetworkOffering, network: Network) -> bool:
     CAPABILITIES,
     AVAILABILITY,
     PROTOCOL,
+    NETWORK_MODE,
+    ROUTING_MODE,
     FOR_VPC,
     SPECIFY_VLAN,
     SPECIFY_RANGES,
@@ -182,6 +193,7 @@ def create_network_offering(call: Call) -> NetworkOffering:
     if kind is NetworkKind.L2 and {service(name).name for name in names} - {"Connectivity", "UserData"}:
         raise bad("L2 network offerings serve nothing but Connectivity and UserData")
     services = read_services(names, call.get(PROVIDERS) or (), VPC_ROUTER if for_vpc else ROUTER)
+    mode = _mode(call, {name for name, _ in services})
     size = call.get(SERVICE_OFFERING)
     offering = NetworkOffering(
         id=str(uuid4()),
@@ -205,8 +217,23 @@ def create_network_offering(call: Call) -> NetworkOffering:
         conserve_mode=call.get(CONSERVE) is not False,
         egress_default_allow=call.get(EGRESS) or False,
         keep_alive=call.get(KEEP_ALIVE) or False,
+        network_mode=mode,
     )
     return call.transaction.put(offering)
+
+
+def _mode(call: Call, services: set[str]) -> NetworkMode:
+    """Raises parameter faults for what networks that are routed cannot be, and how none is routed here."""
+    mode = call.get(NETWORK_MODE) or NetworkMode.NATTED
+    if call.get(ROUTING_MODE) is RoutingMode.DYNAMIC:
+        raise bad("routingmode Dynamic is not served here: routes are not told by BGP")
+    if mode is NetworkMode.NATTED:
+        return mode
+    if call[GUEST_TYPE] is not NetworkKind.ISOLATED or call.get(FOR_VPC):
+        raise bad("networkmode ROUTED is served for Isolated networks outside of VPCs only")
+    if strange := sorted(services - _ROUTED_SERVICES):
+        raise bad(f"Networks of mode ROUTED have no {', '.join(strange)}: nothing is translated there")
+    return mode
 
 
 def router_offering(call: Call) -> ServiceOffering:

@@ -37,6 +37,8 @@ def _create(call: Call, version: int) -> RoutedRule:
         raise bad("Such firewall rules are for networks of type Isolated outside of VPCs")
     if (network.ipv4 if version == 4 else network.ipv6) is None:
         raise bad(f"Network {network.id} has no IPv{version} prefix")
+    if version == 4 and not network.routed4:
+        raise bad(f"Network {network.id} is not of mode ROUTED: its IPv4 has firewall and egress rules")
     check_served(call, network, "Firewall")
     rule = RoutedRule(
         id=str(uuid4()),
