@@ -390,6 +390,8 @@ def _decode_learn(body: bytes) -> Action:
         field, offset = field_of(body, at), _FIELD_AT.unpack_from(body, at)[1]
         at += _FIELD_AT.size
         if kind & _VALUE:
+            if value >> bits or offset + bits > field.bits:
+                return Foreign(body)
             mask = None if bits == field.bits else ((1 << bits) - 1) << offset
             if kind & _SET:
                 then.append(SetField(field.name, value << offset, mask))

@@ -26,7 +26,7 @@ from sdn_orch.openflow.multipart import (
 )
 from sdn_orch.openflow.oxm import decode_match, encode_match
 from sdn_orch.openflow.ports import parse_port_status, parse_ports
-from sdn_orch.openflow.values import FlowEntry, Match
+from sdn_orch.openflow.values import Flow, FlowEntry, Foreign, Learn, Match
 from sdn_orch.southbound.framing import Framing
 from tests.effort import examples
 from tests.unit.openflow.strategies import VERSIONS, flows, groups, matches
@@ -187,3 +187,13 @@ def test_instructions_that_no_controller_of_ours_wrote(instructions: str) -> Non
 def test_flow_descriptions_with_a_wrong_length(version: int, body: str) -> None:
     with pytest.raises(MalformedMessage):
         list(parse_flows(bytes.fromhex(body), version))
+
+
+def test_a_learned_value_with_more_bits_than_it_says_is_not_taken_for_ours() -> None:
+    learn = Learn(0, 0, 1, 0, 0, Match.of(eth_type=0x0800), (), ())
+    entry = encode_flow(Flow(0, 0, Match.of(), (learn,)), 0x06)
+    said, wrong = ((0x2000 | width).to_bytes(2, "big") for width in (16, 8))
+    assert entry.instructions.count(said) == 1
+    changed = FlowEntry(0, 0, entry.match, entry.instructions.replace(said, wrong), 1)
+    (action,) = decode_flow(changed, 0x06).actions
+    assert isinstance(action, Foreign)
