@@ -25,9 +25,11 @@ def calls(name: NameArgument = "", markdown: MarkdownOption = False, as_json: Js
     found = [row for row in overview.rows() if name.lower() in row.name.lower()]
     if as_json:
         return show_json([asdict(row) for row in found])
-    table = Table("call", "", "for", "what it does", "parameters", box=None, pad_edge=False)
+    table = Table("call", "", "for", "what it does", "parameters", "refused", box=None, pad_edge=False)
     for row in found:
         given = Text(" ".join(row.required), "bold").append(Text(" " + " ".join(row.optional), "dim"))
-        table.add_row(Text(row.name), row.mode, row.callers, Text(row.description), given)
+        table.add_row(
+            Text(row.name), row.mode, row.callers, Text(row.description), given, " ".join(row.refused)
+        )
     console().print(table)
     return None
