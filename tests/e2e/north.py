@@ -48,6 +48,18 @@ class North(Tenanted):
         found: dict[str, Any] = self.call(name).associateIpAddress(networkid=network)["ipaddress"]
         return found
 
+    @contextmanager
+    def cutting(self, name: str) -> Iterator[None]:
+        """A machine's network cuts connections meanwhile."""
+        path = f"/v1/networks/{self.networks[self.machines[name].network]}"
+        self.cloud.controller.put(path, {"cuts_connections": True})
+        self.cloud.wait_objects()
+        try:
+            yield
+        finally:
+            self.cloud.controller.put(path, {"cuts_connections": False})
+            self.cloud.wait_objects()
+
 
 @contextmanager
 def north_cloud(hosts: Mapping[str, str]) -> Iterator[North]:

@@ -243,7 +243,18 @@ def test_files_are_fetched_both_ways_whoever_opens_the_connection_for_them(
     with serving_files(served, "red2", tmp_path):
         for mode in ("passive", "active"):
             assert fetch(internet, address["ipaddress"], mode) == "red2", mode
+        # Where connections are cut, they are by the rule that let the session begin.
+        with served.cutting("red2"):
+            for mode in ("passive", "active"):
+                assert fetch(internet, address["ipaddress"], mode) == "red2", mode
     call.disassociateIpAddress(id=address["id"])
+    rule = call.createEgressFirewallRule(
+        networkid=served.networks["red-net"], protocol="tcp", startport=21, endport=21
+    )["firewallrule"]["id"]  # fmt: skip
+    with serving_files(served, INTERNET, tmp_path), served.cutting("red2"):
+        for mode in ("passive", "active"):
+            assert fetch(served.node("red2"), FAR, mode) == INTERNET, mode
+    call.deleteEgressFirewallRule(id=rule)
 
 
 def test_sessions_outlive_their_gateway(served: North) -> None:
