@@ -243,6 +243,7 @@ def test_the_doctor_asks_the_daemon(world: World) -> None:
     assert right[1:] == [
         (True, f"the daemon at {world.details['url']}"),
         (False, "the daemon has no switches"),
+        (None, "the daemon does not sync with CloudStack"),
     ]
     assert found("sdn-orch-x")[-1] == (False, f"{world.details['url']}: does not accept the token")
     assert found("")[-1][0] is None
