@@ -198,12 +198,28 @@ def format_action(action: Action, table_name: TableName = str) -> str:
 def _format_learn(action: Learn, table_name: TableName) -> str:
     parts = [f"table={table_name(action.table)}", f"idle_timeout={action.idle_timeout}"]
     parts += [f"priority={action.priority}", f"cookie={action.cookie:#x}", f"limit={action.limit}"]
-    parts += [
-        format_match(action.match),
-        *(f"{_subfield(name, 0, FIELDS[name].bits)}" for name in action.own),
-    ]
-    parts += [format_action(each) for each in action.then]
+    parts += [_learnt(name, value, mask) for name, value, mask in action.match]
+    parts += [_subfield(name, 0, FIELDS[name].bits) for name in action.own]
+    for each in action.then:
+        value, bits = _bits(each.field, each.value, each.mask)
+        parts.append(f"load:{value:#x}->{bits}")
     return f"learn({','.join(parts)})"
+
+
+def _learnt(name: str, value: int, mask: int | None) -> str:
+    """A field of a learnt flow's match; Open vSwitch reads some bits of one as it does in actions."""
+    if mask is None:
+        return f"{_NAMES.get(name, name)}={_format_masked(name, value, None)}"
+    value, bits = _bits(name, value, mask)
+    return f"{bits}={value:#x}"
+
+
+def _bits(name: str, value: int, mask: int | None) -> tuple[int, str]:
+    """The value of some bits of a field, which are side by side, and which they are."""
+    if mask is None:
+        return value, _subfield(name, 0, FIELDS[name].bits)
+    offset = mask.bit_length() - mask.bit_count()
+    return value >> offset, _subfield(name, offset, mask.bit_count())
 
 
 def _format_track(action: Track, table_name: TableName) -> str:

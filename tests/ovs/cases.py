@@ -41,6 +41,8 @@ NETWORK, ROUTER = 0xFFFFFF, 0xFFFFF << 24
 TO_CONTROLLER = Output(CONTROLLER, NO_BUFFER)
 ARP, IP, IP6, LLDP = 0x0806, 0x0800, 0x86DD, 0x88CC
 
+#: The flows that OpenFlow 1.3 has no words for.
+ONLY_IN_15 = ("ended",)
 FLOWS: dict[str, Flow] = {
     "lldp": Flow(0, 900, Match.of(eth_type=LLDP), (TO_CONTROLLER,)),
     "access port": Flow(0, 500, Match.of(in_port=1), metadata=(7 | 3 << 24, NETWORK | ROUTER), goto=1),

@@ -49,7 +49,7 @@ from sdn_orch.openflow.values import (
     Output,
     SetField,
 )
-from tests.ovs.cases import FLOWS, GROUPS, METERS
+from tests.ovs.cases import FLOWS, GROUPS, METERS, ONLY_IN_15
 from tests.ovs.openflow_session import Session, bridge, run
 
 pytestmark = pytest.mark.ovs
@@ -76,7 +76,16 @@ def _add_groups_and_meters(session: Session) -> None:
         session.tell(group_mod(group, Change.ADD, session.version, session.xid()))
 
 
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize(
+    ("session", "name"),
+    [
+        pytest.param(version, name, id=f"{said}-{name}")
+        for version, said in ((OPENFLOW_13, "1.3"), (OPENFLOW_15, "1.5"))
+        for name in FLOWS
+        if version == OPENFLOW_15 or name not in ONLY_IN_15
+    ],
+    indirect=["session"],
+)
 def test_a_dump_shows_a_flow_as_it_was_sent(session: Session, name: str) -> None:
     _add_groups_and_meters(session)
     entry = encode_flow(FLOWS[name], session.version)
