@@ -56,10 +56,10 @@ from sdn_orch.intent.stateless import needs_state
 
 def policies_at(world: World, switch_id: str) -> Iterator[Owner]:
     """The lists and security groups that NICs on a switch stand under, some of them several times."""
-    of_tiers = (chosen.id for chosen in _lists_at(world, switch_id))
-    lists = (*of_tiers, *sorted(route_units.lists_at(world, switch_id)))
+    lists = (*_standing(world, switch_id, _lists_at), *sorted(route_units.lists_at(world, switch_id)))
     yield from (Owner(OwnerKind.LIST, list_id) for list_id in lists)
-    yield from (Owner(OwnerKind.GROUP, chosen.id) for chosen in _groups_at(world, switch_id))
+    groups = _standing(world, switch_id, _groups_at)
+    yield from (Owner(OwnerKind.GROUP, group_id) for group_id in groups)
 
 
 def rules_of(snapshot: Snapshot, home: PublicAddress | Network) -> Iterator[Owner]:
@@ -72,6 +72,20 @@ def rules_of(snapshot: Snapshot, home: PublicAddress | Network) -> Iterator[Owne
         kinds = (FirewallRule, Forward, Balancer)
         found = (record for kind in kinds for record in snapshot.where(kind, "address_id", home.id))
     return (Owner(OwnerKind.RULE, record.id) for record in found)
+
+
+def _standing(
+    world: World, switch_id: str, found: Callable[[World, str], Iterator[Policy]]
+) -> dict[str, tuple[Policy, ...]]:
+    """What is found on a switch by the ids of its lists or groups, looked for once in a world."""
+    key = (found, switch_id)
+    known = world.recall(key, dict)
+    if known is not None:
+        return known
+    by_id: dict[str, tuple[Policy, ...]] = {}
+    for chosen in dict.fromkeys(found(world, switch_id)):
+        by_id[chosen.id] = (*by_id.get(chosen.id, ()), chosen)
+    return world.remember(key, by_id)
 
 
 def _lists_at(world: World, switch_id: str) -> Iterator[Policy]:
@@ -358,8 +372,7 @@ def _list(site: Site, id: str) -> Rules:
 
 def _ways_at(site: Site, record: AclList) -> Iterator[tuple[Policy, policy.Ways]]:
     """How on a switch a list is in force: for NICs of tiers, for private gateways."""
-    under = (chosen for chosen in _lists_at(site.world, site.switch.id) if chosen.id == record.id)
-    for chosen in dict.fromkeys(under):
+    for chosen in _standing(site.world, site.switch.id, _lists_at).get(record.id, ()):
         yield chosen, policy.at_nics(chosen)
     if route_units.is_list_at(site.world, site.switch.id, record.id):
         yield list_policy(record), policy.AT_GATEWAY
@@ -383,8 +396,7 @@ def _group(site: Site, id: str) -> Rules:
     found = NO_RULES
     if not site.dialect.open_vswitch:
         return found
-    under = (chosen for chosen in _groups_at(site.world, site.switch.id) if chosen.id == id)
-    for chosen in dict.fromkeys(under):
+    for chosen in _standing(site.world, site.switch.id, _groups_at).get(id, ()):
         found += _alike(site, chosen, partial(_of_groups, site.world.snapshot, chosen))
     return found
 
