@@ -34,19 +34,26 @@ def shared(work: Callable[[int], T], pieces: int, between: Callable[[], None] = 
     """What `work` gives for each piece, by its number; if they are many, with the other processors' help.
 
     `work` must give the same for a piece wherever and in whatever order it is done, and what can be pickled.
-    `between` is called here before each piece. Raises what they raise, and ValueError for more pieces than
-    MOST_PIECES.
+    `between` is called here before each piece. Raises what they raise, OSError where there is no pipe to be
+    had for many pieces, and ValueError for more than MOST_PIECES.
     """
+    if pieces > MOST_PIECES:
+        raise ValueError(f"{pieces} pieces are not in range({MOST_PIECES + 1})")
     spare = len(os.sched_getaffinity(0)) - 1
-    if pieces < _WORTH_HELP or spare < 1 or not _helped.acquire(blocking=False):
-        return _share(work, pieces, between, 0)
-    try:
-        return _share(work, pieces, between, min(spare, _MOST_HELPERS))
-    finally:
-        _helped.release()
+    if pieces >= _WORTH_HELP and spare and _helped.acquire(blocking=False):
+        try:
+            return _with_help(work, pieces, between, min(spare, _MOST_HELPERS))
+        finally:
+            _helped.release()
+    return [_do(work, piece, between) for piece in range(pieces)]
 
 
-def _share(work: Callable[[int], T], pieces: int, between: Callable[[], None], helpers: int) -> list[T]:
+def _do(work: Callable[[int], T], piece: int, between: Callable[[], None]) -> T:
+    between()
+    return work(piece)
+
+
+def _with_help(work: Callable[[int], T], pieces: int, between: Callable[[], None], helpers: int) -> list[T]:
     began = time.monotonic()
     queue = _queue(pieces)
     helping: list[_Helper[T]] = []
@@ -56,9 +63,7 @@ def _share(work: Callable[[int], T], pieces: int, between: Callable[[], None], h
         with suppress(OSError):
             for _ in range(helpers):
                 helping.append(_Helper(work, queue))
-        for piece in _taken(queue):
-            between()
-            found[piece] = work(piece)
+        found.update((piece, _do(work, piece, between)) for piece in _taken(queue))
         deadline = time.monotonic() + max(_PATIENCE * (time.monotonic() - began), _LEAST_PATIENCE)
         for helper in helping:
             found.update(helper.found(deadline))
