@@ -11,7 +11,7 @@ from functools import partial
 from uuid import uuid4
 
 from sdn_orch.dataplane.balancer_units import pool_of
-from sdn_orch.dataplane.spread import relieve, spread
+from sdn_orch.dataplane.spread import relieve
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.balancers import Balancer, Member, Relief
 from sdn_orch.intent.balancing import counts_open
@@ -57,10 +57,9 @@ class LeastConnections:
 
     def _moves(self, world: World, balancer: Balancer) -> Moves:
         pool = pool_of(world, balancer)
-        owners = [pool.live[seat] for seat in spread(pool.weights, frozenset(pool.live))]
         members = world.snapshot.where(Member, "balancer_id", balancer.id)
         loads = {each.mark: self._open[each.mark] / each.weight for each in members if each.weight}
-        return tuple(sorted(relieve(owners, pool.moves or {}, loads).items()))
+        return tuple(sorted(relieve(pool.spread(), pool.moves or {}, loads).items()))
 
 
 def _note(transaction: Transaction, balancer_id: str, moves: Moves) -> None:

@@ -202,8 +202,7 @@ def _learn(action: Learn) -> bytes:
 
 def _specified(kind: int, name: str, value: int, mask: int | None) -> bytes:
     """A value of some bits of a field, which are side by side."""
-    bits = FIELDS[name].bits if mask is None else mask.bit_count()
-    offset = 0 if mask is None else mask.bit_length() - bits
+    offset, bits = FIELDS[name].bits_of(mask)
     said = (value >> offset).to_bytes(-(-bits // 16) * 2, "big")
     return _SPECIFIED.pack(_VALUE | kind | bits) + said + _FIELD_AT.pack(nxm_header(name), offset)
 

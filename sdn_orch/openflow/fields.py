@@ -32,6 +32,13 @@ class Field:
         """Bytes that a value takes on the wire."""
         return (self.bits + 7) // 8
 
+    def bits_of(self, mask: int | None) -> tuple[int, int]:
+        """From which bit on a mask has how many, which are side by side; None has all of them."""
+        if mask is None:
+            return 0, self.bits
+        count = mask.bit_count()
+        return mask.bit_length() - count, count
+
 
 #: In the order in which Open vSwitch writes them back, so that what we send is what a dump shows.
 _ROWS: tuple[tuple[str, int, int, int, bool], ...] = (

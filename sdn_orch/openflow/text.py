@@ -216,10 +216,8 @@ def _learnt(name: str, value: int, mask: int | None) -> str:
 
 def _bits(name: str, value: int, mask: int | None) -> tuple[int, str]:
     """The value of some bits of a field, which are side by side, and which they are."""
-    if mask is None:
-        return value, _subfield(name, 0, FIELDS[name].bits)
-    offset = mask.bit_length() - mask.bit_count()
-    return value >> offset, _subfield(name, offset, mask.bit_count())
+    offset, bits = FIELDS[name].bits_of(mask)
+    return value >> offset, _subfield(name, offset, bits)
 
 
 def _format_track(action: Track, table_name: TableName) -> str:

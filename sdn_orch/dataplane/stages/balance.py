@@ -104,10 +104,13 @@ class Pool:
     moves: Mapping[int, int] | None = None
     memory: tuple[int, int] | None = None
 
+    def spread(self) -> tuple[int, ...]:
+        """The mark that each slot leads to by weights alone; none where nobody is live."""
+        return tuple(self.live[seat] for seat in spread(self.weights, frozenset(self.live)))
+
     def owners(self) -> tuple[int, ...]:
-        """The mark that each slot leads to; none where nobody is live."""
-        seats = spread(self.weights, frozenset(self.live))
-        return moved([self.live[seat] for seat in seats], self.moves or {})
+        """The mark that each slot leads to."""
+        return moved(self.spread(), self.moves or {})
 
 
 #: The tables that count what belongs to connections, by who sent it.
