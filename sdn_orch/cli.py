@@ -6,6 +6,7 @@ import typer
 
 from sdn_orch.uncollected import uncollected
 
+# What is imported stays: collecting would find nothing, for a twentieth of a second at each start.
 with uncollected():
     from sdn_orch.commands import (
         balancers,

@@ -62,7 +62,7 @@ def _speaker4(snapshot: Snapshot, vlan: int | None, mac: int, ip: Ip) -> _Speake
     address = address_of(snapshot, IPv4Address(ip.destination))
     if address is None:
         return _router(snapshot, vlan, mac, IPv4Address(ip.source), IPv4Address(ip.destination))
-    first = None if address is None else principal(snapshot, str(address.router_id))
+    first = principal(snapshot, str(address.router_id))
     if first is None or snapshot.need(PublicRange, address.range_id).vlan != vlan:
         return None
     return _Speaker(str(address.router_id), address.address.packed, public_mac(first))

@@ -130,14 +130,11 @@ def routes_in(snapshot: Snapshot, router: str, packet: Packet, memory: Conversat
         return f"the router routes no IPv{version} in that public network"
     address = IPv4Address if version == 4 else IPv6Address
     source, destination = (address(packet[f"ipv{version}_{end}"]) for end in ("src", "dst"))
-    is_ours = source.version == 6 and source.is_link_local
-    target: Network | None = None
-    for network in networks_of(snapshot, router):
-        prefix = prefix_of(network, version)
-        is_ours = is_ours or (prefix is not None and source in prefix)
-        target = network if target is None and prefix is not None and destination in prefix else target
-    if is_ours:
+    found = ((network, prefix_of(network, version)) for network in networks_of(snapshot, router))
+    inside = [(network, prefix) for network, prefix in found if prefix is not None]
+    if (version == 6 and source.is_link_local) or any(source in prefix for _, prefix in inside):
         return "who is outside has no such address"
+    target = next((network for network, prefix in inside if destination in prefix), None)
     if target is None:
         return "the router has no network with this address"
     words = words_of(packet)

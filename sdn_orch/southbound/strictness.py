@@ -153,9 +153,16 @@ def _refuse_extension(action: Action, capabilities: Capabilities) -> str | None:
     if capabilities.open_vswitch:
         return None
     match action:
-        case Resubmit() | CheckPacketLarger() | HashSource() | Learn():
-            return "BAD_ACTION: BAD_EXPERIMENTER"
-        case Track() | Untrack() | Clause() | Foreign():
+        case (
+            Resubmit()
+            | CheckPacketLarger()
+            | HashSource()
+            | Learn()
+            | Track()
+            | Untrack()
+            | Clause()
+            | Foreign()
+        ):
             return "BAD_ACTION: BAD_EXPERIMENTER"
         case CopyField() if capabilities.version == OPENFLOW_13:
             return "BAD_ACTION: BAD_EXPERIMENTER"
