@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
@@ -17,12 +18,11 @@ from sdn_orch.northbound.operator import door as operator
 from sdn_orch.northbound.operator.proxy_hosts import ProxyHosts
 from sdn_orch.northbound.server import Server
 from sdn_orch.northbound.service import Service
-from sdn_orch.northbound.sync.sync import Scope, Sync
-from sdn_orch.northbound.sync.syncing import Syncing
-from sdn_orch.northbound.sync.webhook import Webhook
-from sdn_orch.northbound.sync.worker import Worker as SyncWorker
 from sdn_orch.parts import begin
 from sdn_orch.reconcile import Reconciler
+
+if TYPE_CHECKING:
+    from sdn_orch.northbound.sync.syncing import Syncing
 
 
 def open_doors(
@@ -46,8 +46,12 @@ def open_doors(
 
 def syncing(named: Cloudstack, service: Service) -> Syncing:
     """What syncs with the CloudStack that the configuration names."""
-    # Its client takes a while to import, and without sync nothing of it is needed.
+    # All this takes a while to import, and without sync nothing of it is needed.
     from sdn_orch.northbound.sync.reader import Reader
+    from sdn_orch.northbound.sync.sync import Scope, Sync
+    from sdn_orch.northbound.sync.syncing import Syncing
+    from sdn_orch.northbound.sync.webhook import Webhook
+    from sdn_orch.northbound.sync.worker import Worker
 
     reader = Reader(named.url, named.key, named.secret, cafile=str(named.cafile) if named.cafile else None)
     sync = Sync(
@@ -55,7 +59,7 @@ def syncing(named: Cloudstack, service: Service) -> Syncing:
         reader,
         Scope(named.cloud, named.zone, named.owners, pulls=named.pull, most_deleted=named.most_deleted),
     )
-    worker, secret = SyncWorker(sync, named.interval), named.webhook_secret
+    worker, secret = Worker(sync, named.interval), named.webhook_secret
     webhook = Webhook(secret, worker.heed, lambda: service.now) if secret else None
     if named.rabbitmq is None:
         return Syncing(worker, webhook)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 
-def test_nothing_is_imported_that_a_daemon_without_applications_does_not_need() -> None:
+def test_nothing_is_imported_that_a_daemon_without_applications_and_sync_does_not_need() -> None:
     """Most take a tenth of a second or more; the first two may come once switches can connect, the doors'
     once these are in sync."""
     program = (
@@ -15,7 +15,10 @@ def test_nothing_is_imported_that_a_daemon_without_applications_does_not_need() 
         "import sdn_orch.assembly\n"
         "doors = {'starlette', 'uvicorn', 'sdn_orch.northbound.cloudstack.door'}\n"
         "others = {'eventlet', 'os_ken', 'httpx', 'cryptography'}\n"
-        "print(*listening, *((doors | others) & sys.modules.keys()))\n"
+        "starting = (doors | others) & sys.modules.keys()\n"
+        "import sdn_orch.doors\n"
+        "syncing = {'sdn_orch.northbound.sync.sync', 'cs', 'pika'} & sys.modules.keys()\n"
+        "print(*listening, *starting, *syncing)\n"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning", "-c", program],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from sdn_orch.northbound.operator.declare import Asked
 from sdn_orch.northbound.operator.models_cloudstack import (
@@ -14,7 +15,10 @@ from sdn_orch.northbound.operator.models_cloudstack import (
     WebhookState,
 )
 from sdn_orch.northbound.operator.problems import Refusal
-from sdn_orch.northbound.sync.syncing import Syncing
+
+if TYPE_CHECKING:
+    # It is imported only where there is a CloudStack to sync with.
+    from sdn_orch.northbound.sync.syncing import Syncing
 
 
 def run(asked: Asked) -> SyncAnswer:

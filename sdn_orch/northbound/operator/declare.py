@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -18,7 +18,10 @@ from sdn_orch.northbound.operator.proxy_hosts import ProxyHosts
 from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
-from sdn_orch.northbound.sync.syncing import Syncing
+
+if TYPE_CHECKING:
+    # It is imported only where there is a CloudStack to sync with.
+    from sdn_orch.northbound.sync.syncing import Syncing
 
 #: Bytes of a request's body, where its declaration says nothing else.
 LARGEST_BODY = 64 * 1024

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -35,7 +35,10 @@ from sdn_orch.northbound.operator.proxy_hosts import ProxyHosts
 from sdn_orch.northbound.operator.tokens import Scope
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.northbound.service import Service
-from sdn_orch.northbound.sync.syncing import Syncing
+
+if TYPE_CHECKING:
+    # It is imported only where there is a CloudStack to sync with.
+    from sdn_orch.northbound.sync.syncing import Syncing
 
 log = logging.getLogger(__name__)
 
