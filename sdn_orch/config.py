@@ -183,6 +183,9 @@ def _readable(path: Path) -> Path:
     return path
 
 
+_ReadableFile = Annotated[Path, AfterValidator(_readable)]
+
+
 class Rabbitmq(_Section):
     """CloudStack's event bus. `cafile`: whose certificates to trust; without, the system's authorities."""
 
@@ -190,18 +193,21 @@ class Rabbitmq(_Section):
     port: int | None = Field(default=None, ge=1, le=65535)
     username: str = Field(min_length=1)
     #: One of both; the password itself should only come from the environment.
-    password_file: Annotated[Path | None, AfterValidator(lambda path: path and _readable(path))] = None
+    password_file: _ReadableFile | None = None
     password: SecretStr | None = None
     virtual_host: str = Field(default="/", min_length=1)
     exchange: str = Field(default="cloudstack-events", min_length=1, max_length=255)
     tls: bool = False
-    cafile: Annotated[Path | None, AfterValidator(lambda path: path and _readable(path))] = None
+    cafile: _ReadableFile | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Rabbitmq:
         if (self.password_file is None) == (self.password is None):
             raise ValueError("say either password_file, or password in the environment")
-        if self.cafile is not None and not self.tls:
+        if self.cafile is None:
+            # The system's authorities take a while to load, which every command would wait for.
+            return self
+        if not self.tls:
             raise ValueError("cafile is for tls = true")
         try:
             _ = self.context
@@ -232,9 +238,9 @@ class Cloudstack(_Section):
 
     url: str = Field(pattern=r"^https?://\S+$")
     key: str = Field(min_length=1)
-    secret_file: Annotated[Path, AfterValidator(_readable)]
+    secret_file: _ReadableFile
     #: Whose certificates to trust.
-    cafile: Annotated[Path | None, AfterValidator(lambda path: path and _readable(path))] = None
+    cafile: _ReadableFile | None = None
     #: What the owner of its objects is called here, as with the extension.
     cloud: str = Field(default="cloudstack", min_length=1, max_length=255)
     #: False: networks are the extension's commands alone; what these cannot say is filled in.
@@ -245,10 +251,10 @@ class Cloudstack(_Section):
     owners: tuple[str, ...] = ()
     #: Seconds between two comparisons of everything.
     interval: float = Field(default=300.0, ge=1, le=86400)
-    #: Networks, VPCs and NICs that may be deleted at once without anybody being asked.
+    #: Networks, VPCs, private gateways and NICs that may be deleted at once without anybody being asked.
     most_deleted: int = Field(default=20, ge=0)
     #: The secret key of the webhook that delivers events.
-    webhook_secret_file: Annotated[Path | None, AfterValidator(lambda path: path and _readable(path))] = None
+    webhook_secret_file: _ReadableFile | None = None
     #: Where events are heard of, beside the webhook or instead of it.
     rabbitmq: Rabbitmq | None = None
 
