@@ -25,16 +25,16 @@ def bring(cloud: Cloud, group: Group, *, pulls: bool) -> None:
     found = [(said, _find(cloud, said)) for said in group.networks]
     before = security.used_by(cloud, _nics_of(cloud, group))
     vpc = _vpc(cloud, group.vpc, [network for _, network in found if network]) if group.vpc else None
-    by_commands = vpc is not None and cloud.is_commanded(vpc)
-    if group.vpc is not None and vpc is not None and by_commands:
+    if group.vpc is not None and vpc is not None and cloud.is_commanded(vpc):
+        # All of it is the commands': what they have not told of yet they will.
+        pulls = False
         complete.name_vpc(cloud, vpc, group.vpc)
     elif group.vpc is not None and pulls:
         vpc = complete.name_vpc(cloud, places.make_vpc(cloud, group.vpc.fields), group.vpc)
         _end_tiers(cloud, vpc, group)
         _addresses(cloud, vpc, group.vpc.addresses)
     known = [(said, network) for said, network in found if network and cloud.is_commanded(network)]
-    made = [said for said, network in found if not network or not cloud.is_commanded(network)]
-    made = made if pulls and not by_commands else []
+    made = [said for said, network in found if pulls and not (network and cloud.is_commanded(network))]
     if known or made:
         security.make(cloud, group.security_groups)
     for said, network in known:
@@ -47,7 +47,7 @@ def bring(cloud: Cloud, group: Group, *, pulls: bool) -> None:
         for each in said.inner_balancers:
             beside.make_balancer(cloud, network, each)
         _end_idle(cloud, network)
-    if group.vpc is not None and vpc is not None and pulls and not by_commands:
+    if group.vpc is not None and vpc is not None and pulls:
         beside.bring_routing(cloud, vpc, group.vpc)
     security.end_unused(cloud, before - {each.id for each in group.security_groups})
 

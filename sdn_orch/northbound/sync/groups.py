@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field as made
+from dataclasses import dataclass, field
 
 from sdn_orch.northbound.extension import payload
 from sdn_orch.northbound.sync import fields as said
@@ -18,7 +17,7 @@ class NicSaid:
     active: bool
     rate: int | None
     groups: tuple[str, ...]
-    user_data: bytes = made(repr=False)
+    user_data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +97,10 @@ class Group:
 class Said:
     """Everything that was listed: groups and what is wrong with others, both by id, and whose all is."""
 
-    groups: dict[str, Group] = made(default_factory=dict)
-    faults: dict[str, str] = made(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
     #: The groups that a UUID has to do with.
-    homes: dict[str, set[str]] = made(default_factory=dict)
+    homes: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def ids(self) -> set[str]:

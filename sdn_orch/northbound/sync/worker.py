@@ -154,12 +154,9 @@ class Worker:
 
     def _done(self, outcome: Outcome, *, is_whole: bool = False) -> None:
         """Tell of it. What was held back or at fault stays so until everything is compared again."""
-        state = replace(self.state, problem=None, held=outcome.held or self.state.held)
-        if is_whole:
-            state = State(self.sync.now, outcome.groups, None, outcome.held, tuple(outcome.faults))
-        elif outcome.faults:
-            state = replace(state, faults=tuple(dict.fromkeys((*state.faults, *outcome.faults))))
-        self._tell(state)
+        state = State(self.sync.now, outcome.groups) if is_whole else replace(self.state, problem=None)
+        faults = tuple(dict.fromkeys((*state.faults, *outcome.faults)))
+        self._tell(replace(state, held=outcome.held or state.held, faults=faults))
         if outcome.held is None and outcome.changes:
             log.info("%s", summary(outcome))
 
