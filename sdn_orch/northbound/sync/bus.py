@@ -21,8 +21,8 @@ from sdn_orch.northbound.sync import events
 
 log = logging.getLogger(__name__)
 
-#: Messages that wait in the queue at most, and bytes of one.
-_WAITING, _LARGEST = 10_000, 64 * 1024
+#: Messages that wait in the queue at most.
+_WAITING = 10_000
 #: Seconds for an answer of the broker, between two looks at whether it is over, and between two attempts.
 _TIMEOUT, _LOOK, _FIRST, _LONGEST = 10.0, 1.0, 1.0, 30.0
 #: Characters of what is told of a failure.
@@ -135,7 +135,7 @@ class Bus:
 
     def _take(self, body: bytes) -> None:
         """Pass an event on; all sorts of things are said on the bus."""
-        if len(body) > _LARGEST:
+        if len(body) > events.LARGEST:
             return
         try:
             event = events.read(body)

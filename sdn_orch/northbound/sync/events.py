@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+#: Bytes of a message at most, wherever it comes from.
+LARGEST = 64 * 1024
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 #: What is not looked up: who did it.
 _WHO = ("user", "account", "project", "domain")

@@ -23,8 +23,8 @@ from sdn_orch.northbound.sync import events
 log = logging.getLogger(__name__)
 
 PATH = "/cloudstack/events"
-#: Bytes of a message, how old its event may be, and how many deliveries are remembered at most.
-_LARGEST, _OLDEST, _REMEMBERED = 64 * 1024, timedelta(minutes=10), 10_000
+#: How old an event may be, and how many deliveries are remembered at most.
+_OLDEST, _REMEMBERED = timedelta(minutes=10), 10_000
 #: How long after a refusal no other one is logged.
 _TELL = timedelta(minutes=1)
 
@@ -60,7 +60,7 @@ class Webhook:
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
-            if len(body) > _LARGEST:
+            if len(body) > events.LARGEST:
                 return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the message is too large")
         headers = request.headers
         return self.receive(bytes(body), headers.get("x-cs-signature", ""), headers.get("x-cs-event-id", ""))
