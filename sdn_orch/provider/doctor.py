@@ -20,6 +20,7 @@ from sdn_orch.provider.wanted import ENABLED, Step
 #: The first version that gives networks to extensions.
 FIRST_VERSION = (4, 23)
 _TIMEOUT = 10.0
+_LET_IN = "export SDN_ORCH_TOKEN=$(sdn-orch token create doctor --scope read)"
 
 
 def examine(installation: Installation, *, is_extended: bool = True) -> Iterator[Finding]:
@@ -119,8 +120,7 @@ def _file(path: Path, name: str) -> Finding:
 def _daemon(installation: Installation, *, is_extended: bool) -> Iterator[Finding]:
     wanted = installation.wanted
     if not wanted.token:
-        mend = "export SDN_ORCH_TOKEN=$(sdn-orch token create doctor --scope read)"
-        yield Finding(None, f"{wanted.url}: no token to ask the daemon with", mend)
+        yield Finding(None, f"{wanted.url}: no token to ask the daemon with", _LET_IN)
         return
     try:
         answer = _ask(installation, "/v1/status")
@@ -132,11 +132,7 @@ def _daemon(installation: Installation, *, is_extended: bool) -> Iterator[Findin
         )
         return
     if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        yield Finding(
-            False,
-            f"{wanted.url}: does not accept the token",
-            "export SDN_ORCH_TOKEN=$(sdn-orch token create doctor --scope read)",
-        )
+        yield Finding(False, f"{wanted.url}: does not accept the token", _LET_IN)
     elif answer.status_code != httpx.codes.OK:
         yield Finding(False, f"{wanted.url}: answers {answer.status_code}", "see the daemon's log")
     else:

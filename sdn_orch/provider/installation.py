@@ -39,8 +39,8 @@ class Installation:
     def is_registered(self) -> bool:
         """Whether the registration is there, and with it a token. Raises CallRefused."""
         self.find_network()
-        rows = {step.make: self.find(step) for step in self.wanted.steps()}
-        return rows["registerExtension"] is not None
+        step = next(step for step in self.wanted.steps() if step.make == "registerExtension")
+        return self.find(step) is not None
 
     def uninstall(self, tell: Tell) -> None:
         """Take everything away, last things first. Raises CallRefused while networks are of its offerings."""
