@@ -86,13 +86,13 @@ _Route = tuple[IPv4Network | IPv6Network, IPv4Address | IPv6Address]
 
 def _routes(snapshot: Snapshot, version: int, *networks: Network) -> list[_Route]:
     """The prefixes of networks that are routed from outside, each with its router's address there."""
-    found = []
-    for network in networks:
-        uplink = uplink_of(snapshot, router_id(network), version)
-        prefix = prefix_of(network, version)
-        if prefix is not None and uplink is not None:
-            found.append((prefix, uplink.address))
-    return found
+    # Looked for first, since most networks have none of a version; how a router leads outside costs more.
+    return [
+        (prefix, uplink.address)
+        for network in networks
+        if (prefix := prefix_of(network, version)) is not None
+        and (uplink := uplink_of(snapshot, router_id(network), version)) is not None
+    ]
 
 
 def _routing(snapshot: Snapshot, version: int, network: Network) -> str | None:
