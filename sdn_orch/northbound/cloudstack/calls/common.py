@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from sdn_orch.intent.model import Role
+from sdn_orch.intent.model import Record, Role
 from sdn_orch.northbound.cloudstack.callers import Access
 from sdn_orch.northbound.cloudstack.declare import Call
 from sdn_orch.northbound.cloudstack.faults import bad, denied
@@ -18,7 +18,6 @@ from sdn_orch.northbound.cloudstack.parameters import (
     ipv6,
     text,
 )
-from sdn_orch.store.codec import kinds
 
 NAME = text("name", "the name")
 DISPLAY_TEXT = text("displaytext", "the text shown for it; the name by default", length=4096)
@@ -43,7 +42,7 @@ def new_id(call: Call, parameter: Parameter[str]) -> str:
     if call.caller.account.role is Role.USER:
         raise denied(f"Only administrators may choose ids: {parameter.name}")
     # Tags and details know what they are of by its id alone.
-    if any(call.snapshot.get(kind, wanted) is not None for kind in kinds().values()):
+    if any(call.snapshot.get(kind, wanted) is not None for kind in call.snapshot.kinds(Record)):
         raise bad(f"Invalid value {wanted} for parameter {parameter.name}: that id is taken")
     return wanted
 
