@@ -48,6 +48,12 @@ def zone_and_services(snapshot: Snapshot, owner: Network | Vpc) -> tuple[str, Se
     return known.zone_id, snapshot.need(VpcOffering, known.offering_id).services
 
 
+def serves(snapshot: Snapshot, owner: Network | Vpc, *names: str) -> bool:
+    """Whether the offering of a network or VPC has all of these services."""
+    _, services = zone_and_services(snapshot, owner)
+    return dict(services).keys() >= set(names)
+
+
 def take(
     transaction: Transaction,
     zone_id: str,
@@ -86,8 +92,7 @@ def lacks_source_nat(snapshot: Snapshot, owner: Network | Vpc) -> bool:
     """Whether its offering serves source NAT and it has no address for it; tiers go out by their VPC's."""
     if isinstance(owner, Network) and owner.vpc_id is not None:
         return False
-    _, services = zone_and_services(snapshot, owner)
-    return SOURCE_NAT in dict(services) and public.source_nat_of(snapshot, owner) is None
+    return serves(snapshot, owner, SOURCE_NAT) and public.source_nat_of(snapshot, owner) is None
 
 
 def ensure(transaction: Transaction, owner: Network | Vpc, wanted: IPv4Address | None = None) -> None:

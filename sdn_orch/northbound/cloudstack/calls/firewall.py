@@ -39,8 +39,7 @@ NETWORK = entity("networkid", Network, "the network")
 
 def check_served(call: Call, network: Network, service: str) -> None:
     """Raises a parameter fault if the network's offering has no such service."""
-    _, services = source_nat.zone_and_services(call.snapshot, network)
-    if service not in dict(services):
+    if not source_nat.serves(call.snapshot, network, service):
         raise bad(f"Network {network.id} has no service {service}")
 
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from sdn_orch.intent.model import Network, NetworkKind, Vpc
 from sdn_orch.northbound import networks, pool
-from sdn_orch.northbound.cloudstack import upgrades
+from sdn_orch.northbound.cloudstack import source_nat, upgrades
 from sdn_orch.northbound.cloudstack.answers.networks import NETWORK as SHAPE
 from sdn_orch.northbound.cloudstack.answers.networks import details, state
 from sdn_orch.northbound.cloudstack.callers import Access, may_use
@@ -119,10 +119,6 @@ def list_networks(call: Call) -> Iterable[Network]:
     zone, offering, physical = call.get(ZONE), call.get(OFFERING), call.get(PHYSICAL)
     wanted = {service(name).name for name in call.get(SERVICES) or ()}
 
-    def serves(network: Network) -> bool:
-        offered = snapshot.need(NetworkOffering, details(snapshot, network).offering_id).services
-        return wanted <= dict(offered).keys()
-
     return chosen(
         one_or(call, ID_TO_SEE, lambda: _seen(call)),
         (call.get(NAME), lambda network: network.name),
@@ -135,7 +131,7 @@ def list_networks(call: Call) -> Iterable[Network]:
         (call.get(ACL_TYPE), lambda network: details(snapshot, network).acl_type),
         (call.get(DISPLAY_NETWORK), lambda network: details(snapshot, network).display_network),
         (call.get(VLAN), lambda network: str(network.vlan or network.vni)),
-        (True if wanted else None, serves),
+        (True if wanted else None, lambda network: source_nat.serves(snapshot, network, *wanted)),
     )
 
 

@@ -107,8 +107,7 @@ def by_name(call: Call, account: Account, name: str) -> SecurityGroup:
 
 def serves_groups(snapshot: Snapshot, network: Network) -> bool:
     """Whether NICs in the network are in security groups."""
-    _, services = source_nat.zone_and_services(snapshot, network)
-    return "SecurityGroup" in dict(services)
+    return source_nat.serves(snapshot, network, "SecurityGroup")
 
 
 def chosen_groups(call: Call, owner: Account) -> tuple[SecurityGroup, ...]:

@@ -70,10 +70,6 @@ def list_vpcs(call: Call) -> Iterable[Vpc]:
     snapshot, zone, offering = call.snapshot, call.get(ZONE), call.get(OFFERING)
     state, wanted = call.get(STATE), {service(name).name for name in call.get(SERVICES) or ()}
 
-    def serves(vpc: Vpc) -> bool:
-        offered = snapshot.need(VpcOffering, vpc_details(snapshot, vpc).offering_id).services
-        return wanted <= dict(offered).keys()
-
     return chosen(
         one_or(call, ID, lambda: owned(call, Vpc)),
         (call.get(NAME), lambda vpc: vpc.name),
@@ -83,7 +79,7 @@ def list_vpcs(call: Call) -> Iterable[Vpc]:
         (call.get(FOR_DISPLAY), lambda vpc: vpc_details(snapshot, vpc).for_display),
         (zone.id if zone else None, lambda vpc: vpc_details(snapshot, vpc).zone_id),
         (offering.id if offering else None, lambda vpc: vpc_details(snapshot, vpc).offering_id),
-        (True if wanted else None, serves),
+        (True if wanted else None, lambda vpc: source_nat.serves(snapshot, vpc, *wanted)),
     )
 
 
