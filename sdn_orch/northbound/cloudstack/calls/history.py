@@ -8,7 +8,7 @@ from sdn_orch.northbound.cloudstack import jobs
 from sdn_orch.northbound.cloudstack.answers.history import EVENT, JOB
 from sdn_orch.northbound.cloudstack.calls.installation import THIS_SERVER
 from sdn_orch.northbound.cloudstack.declare import Call, lists, shows
-from sdn_orch.northbound.cloudstack.filters import all_have
+from sdn_orch.northbound.cloudstack.filters import all_have, by
 from sdn_orch.northbound.cloudstack.model import Event, Job
 from sdn_orch.northbound.cloudstack.parameters import date, entity, required, text
 from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or, visible
@@ -21,7 +21,7 @@ RESOURCE_ID = text("resourceid", "the id of what it is about")
 RESOURCE_TYPE = text("resourcetype", "the kind of what it is about")
 TYPE = text("type", "the type of the event")
 LEVEL = text("level", "INFO, WARN or ERROR")
-STATE = text("state", "the state: Completed")
+STATE = by(EVENT, text("state", "the state: Completed"))
 SERVER = all_have(text("managementserverid", "the management server that did it"), THIS_SERVER.id)
 START_ID = entity("startid", Event, "from this event on")
 
@@ -62,13 +62,12 @@ def list_async_jobs(call: Call) -> Iterable[Job]:
 def list_events(call: Call) -> Iterable[Event]:
     """Events by owner, time and kind."""
     start, end, first = call.get(START_DATE), call.get(END_DATE), call.get(START_ID)
-    level, state = call.get(LEVEL), call.get(STATE)
+    level = call.get(LEVEL)
     found = one_or(call, EVENT_ID, lambda: visible(call, call.snapshot.all(Event)))
     events = chosen(
         found,
         (call.get(TYPE), lambda event: event.type),
         (level.upper() if level else None, lambda event: event.level),
-        (state.lower() if state else None, lambda _: "completed"),
         (True if start else None, lambda event: start is not None and event.created >= start),
         (True if end else None, lambda event: end is not None and event.created <= end),
         (True if first else None, lambda event: first is not None and event.number >= first.number),

@@ -24,6 +24,7 @@ from sdn_orch.northbound.cloudstack.calls.balancers import (
 from sdn_orch.northbound.cloudstack.calls.common import NAME
 from sdn_orch.northbound.cloudstack.declare import Call, Mode, changes, lists
 from sdn_orch.northbound.cloudstack.faults import bad
+from sdn_orch.northbound.cloudstack.filters import all_have
 from sdn_orch.northbound.cloudstack.model_balancers import BalancerDetails
 from sdn_orch.northbound.cloudstack.parameters import entity, integer, ipv4, required, text
 from sdn_orch.northbound.cloudstack.scope import SCOPE, chosen, one_or, owned, visible
@@ -142,7 +143,7 @@ def delete_load_balancer(call: Call) -> None:
     ID,
     NAME,
     NETWORK,
-    SCHEME,
+    all_have(SCHEME, _INTERNAL),
     SOURCE_ADDRESS,
     SOURCE_NETWORK,
     FOR_DISPLAY,
@@ -151,11 +152,10 @@ def delete_load_balancer(call: Call) -> None:
 )
 def list_load_balancers(call: Call) -> Iterable[Balancer]:
     """Internal load balancers by owner and by what they are."""
-    network, home, scheme = call.get(NETWORK), call.get(SOURCE_NETWORK), call.get(SCHEME)
+    network, home = call.get(NETWORK), call.get(SOURCE_NETWORK)
     return chosen(
         (each for each in one_or(call, ID, lambda: _seen(call)) if each.inner is not None),
         (call.get(NAME), lambda balancer: balancer.name),
-        (scheme.lower() if scheme else None, lambda _: _INTERNAL.lower()),
         (network.id if network else None, lambda balancer: balancer.network_id),
         (home.id if home else None, lambda balancer: balancer.inner_network_id),
         (call.get(SOURCE_ADDRESS), lambda balancer: balancer.inner),

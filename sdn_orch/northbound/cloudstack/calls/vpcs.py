@@ -43,7 +43,7 @@ OFFERING = entity("vpcofferingid", VpcOffering, "the VPC offering", Access.ANY)
 CIDR = cidr4("cidr", "the prefix that tiers lie in")
 SERVICES = words("supportedservices", "VPCs with these services")
 LISTED_CIDR = text("cidr", "the prefix that tiers lie in")
-STATE = text("state", "the state: Enabled")
+STATE = by(SHAPE, text("state", "the state: Enabled"))
 FOR_DISPLAY = boolean("fordisplay", "whether users see it")
 SOURCE_NAT_ADDRESS = ipv4("sourcenatipaddress", "the public address under which its tiers shall go out")
 START = boolean("start", "whether to start it at once; VPCs need no start")
@@ -68,13 +68,12 @@ START = boolean("start", "whether to start it at once; VPCs need no start")
 def list_vpcs(call: Call) -> Iterable[Vpc]:
     """VPCs by owner and by what they are."""
     snapshot, zone, offering = call.snapshot, call.get(ZONE), call.get(OFFERING)
-    state, wanted = call.get(STATE), {service(name).name for name in call.get(SERVICES) or ()}
+    wanted = {service(name).name for name in call.get(SERVICES) or ()}
 
     return chosen(
         one_or(call, ID, lambda: owned(call, Vpc)),
         (call.get(NAME), lambda vpc: vpc.name),
         (call.get(LISTED_CIDR), lambda vpc: str(vpc.ipv4)),
-        (state.lower() if state else None, lambda _: "enabled"),
         (call.get(DISPLAY_TEXT), lambda vpc: vpc_details(snapshot, vpc).display_text),
         (call.get(FOR_DISPLAY), lambda vpc: vpc_details(snapshot, vpc).for_display),
         (zone.id if zone else None, lambda vpc: vpc_details(snapshot, vpc).zone_id),
