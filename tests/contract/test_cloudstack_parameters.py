@@ -28,7 +28,7 @@ from sdn_orch.northbound.cloudstack.faults import ApiFault
 from sdn_orch.northbound.cloudstack.filters import Filter
 from sdn_orch.northbound.cloudstack.model import User
 from sdn_orch.northbound.cloudstack.parameters import Parameter, Request
-from sdn_orch.northbound.cloudstack.unserved import UNSERVED, WITHOUT_EFFECT, without_effect
+from sdn_orch.northbound.cloudstack.unserved import UNSERVED, WITHOUT_EFFECT
 from tests.cloudstack import Cloud
 from tests.contract.everything import furnish
 from tests.contract.test_cloudstack_calls import NOTHING, enough, is_nowhere, sample
@@ -49,6 +49,11 @@ def cloud() -> Cloud:
     cloud = Cloud()
     furnish(cloud)
     return cloud
+
+
+def without_effect(command: str) -> frozenset[str]:
+    """The parameters of the command that are accepted without effect."""
+    return frozenset().union(*(each.parameters for each in WITHOUT_EFFECT if command in each.calls))
 
 
 @known_command

@@ -210,11 +210,6 @@ WITHOUT_EFFECT: Final = (
 )
 
 
-def without_effect(command: str) -> frozenset[str]:
-    """The parameters of the command that are accepted without effect."""
-    return frozenset().union(*(each.parameters for each in WITHOUT_EFFECT if command in each.calls))
-
-
 def refuse_unserved(command: str, given: Mapping[str, str]) -> None:
     """Raises a parameter fault for what would have no effect; `given` has lower-case names."""
     known = UNSERVED.get(command)
