@@ -112,6 +112,16 @@ class Controller:
         with self._client() as client:
             return client.put(path, json=content).raise_for_status().json()
 
+    def post(self, path: str, content: Any) -> Any:
+        """The operator's door: the JSON answer to `POST path`. Raises httpx.HTTPError."""
+        with self._client() as client:
+            return client.post(path, json=content).raise_for_status().json()
+
+    def delete(self, path: str) -> None:
+        """The operator's door: `DELETE path`. Raises httpx.HTTPError."""
+        with self._client() as client:
+            client.delete(path).raise_for_status()
+
     def metrics(self) -> str:
         """What monitoring reads."""
         with self._client() as client:

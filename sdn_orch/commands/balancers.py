@@ -79,7 +79,8 @@ def _aligned(rows: Table) -> Table:
 def _place(row: Any) -> str:
     first, last = row["ports"]
     ports = f"{first}" if first == last else f"{first}-{last}"
-    return f"{row['address']}:{ports}/{_PROTOCOLS.get(row['protocol'], row['protocol'])}"
+    address = f"[{row['address']}]" if ":" in row["address"] else row["address"]
+    return f"{address}:{ports}/{_PROTOCOLS.get(row['protocol'], row['protocol'])}"
 
 
 def _counted(row: Any) -> tuple[str | Text, ...]:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages import balance
-from sdn_orch.dataplane.views import AddressView, NetworkView, Site
+from sdn_orch.dataplane.views import AddressView, NetworkView, Site, UplinkView
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.balancers import Balancer, Member, Relief
 from sdn_orch.intent.balancing import (
+    balanced_inside,
     by_source,
     counts_open,
-    is_balanced_inside,
     obstacle,
     remembered,
     standing,
@@ -33,21 +33,26 @@ def public(site: Site, address: AddressView, record: Balancer) -> Iterator[Said]
         yield from balance.public(address, pool, site.dialect.version)
 
 
-def inner(site: Site, record: Balancer, home: Network) -> Iterator[Said]:
-    """One at an address inside of a network, on a switch that the network's router reaches."""
+def inner(site: Site, record: Balancer, home: Network, uplink: UplinkView | None) -> Iterator[Said]:
+    """One at an address inside of a network, on a switch that the network's router reaches.
+
+    Where what is routed goes outside by this switch, `uplink`, who is outside asks here for an IPv6 address.
+    """
     snapshot, pool = site.world.snapshot, pool_of(site.world, record)
     view, first = NetworkView.of(site.world, home), principal(snapshot, router_id(home))
     yield from balance.standing(pool, first.number if first else None, site.dialect.version)
     # Several balancers may share an address; whoever was there first tells of it.
     if snapshot.where(Balancer, "place", record.place)[0].id == record.id:
-        yield balance.announced(view, int(record.inner or 0))
+        yield balance.announced(view, record)
+        if uplink is not None:
+            yield balance.closed(uplink, record)
     if reason := _obstacle(site.world, record):
         yield Refused(reason)
     elif first is None:
         yield Refused("its router has no public address, in whose zone its connections could be known")
     else:
         into = NetworkView.of(site.world, snapshot.need(Network, record.network_id))
-        yield from balance.inner(view, into, first.number, pool, site.dialect.version)
+        yield from balance.inner(view, into, uplink, first.number, pool, site.dialect.version)
 
 
 def _obstacle(world: World, record: Balancer) -> str | None:
@@ -81,7 +86,9 @@ def network(site: Site, network: NetworkView) -> Iterator[Said]:
     """What members of balancers inside of networks answer, wherever somebody may have asked them."""
     snapshot, record = site.world.snapshot, network.record
     first = principal(snapshot, router_id(record))
-    if first is None or not site.dialect.open_vswitch or not is_balanced_inside(snapshot, record.id):
+    versions = balanced_inside(snapshot, record.id)
+    if first is None or not site.dialect.open_vswitch or not versions:
         return
     if site.world.in_realm(site.switch.id, realm_of(snapshot, record)):
-        yield from balance.back(network, first.number)
+        for version in versions:
+            yield from balance.back(network, first.number, version)

@@ -229,7 +229,8 @@ class _Run:
                     self.set(name, (self.packet().length > length) << bit, 1 << bit)
                 case HashSource(name, bits):
                     mask = (1 << bits) - 1
-                    self.set(name, hash_address(self.fields["ipv4_src"]), mask)
+                    version = 4 if "ipv4_src" in self.fields else 6
+                    self.set(name, hash_address(self.fields[f"ipv{version}_src"], version), mask)
                 case Track():
                     self.track(action, depth)
                 case Untrack():

@@ -349,8 +349,9 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.LEAVE,
             "At the gateway, from inside: the packet's connection is looked up in the router's zone, or in "
-            "that of the private gateway to its destination, and the source of a known one translated; not "
-            "that of IPv6, which is routed as it is. On plain switches static NAT is all there is.",
+            "that of the private gateway to its destination, and the source of a known one translated; of "
+            "IPv6, which is routed as it is, that of balancers alone. On plain switches static NAT is all "
+            "there is.",
             (Table.EGRESS, Table.UPLINK),
             {"spent": 600, "neighbours": 560, "route": 550, "static": 540, "network": 500},
         ),
@@ -430,9 +431,9 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.DESTINATION_NAT,
             "Whom is it for? Forwarded ports have their NICs, and an address with static NAT has one; what "
-            "is for a balancer gets one of its slots; a ping of any other address is answered. IPv6 has its "
-            "destination already. New connections become known. What belongs to one of a balancer's or of a "
-            "forwarded port is as in SOURCE_NAT.",
+            "is for a balancer gets one of its slots; a ping of any other address is answered. Other IPv6 "
+            "has its destination already. New connections become known. What belongs to one of a balancer's "
+            "or of a forwarded port is as in SOURCE_NAT.",
             (Table.CLIENTS, Table.KEPT, Table.BALANCE, Table.INWARD),
             {
                 "ending": 660,
@@ -442,6 +443,7 @@ STAGES: dict[Table, Stage] = {
                 "known": 600,
                 "forward": 500,
                 "balancer": 450,
+                "no balancer": 420,
                 "static": 400,
                 "routed": 350,
                 "echo": 300,

@@ -52,12 +52,13 @@ class Trace:
     looped: bool = False
 
     def destinations(self, table: int) -> set[tuple[int, int]]:
-        """The addresses and ports (0: none) that IPv4 packets were for when they met a table."""
+        """The addresses and ports (0: none) that IP packets were for when they met a table."""
         return {
-            (step.packet["ipv4_dst"], step.packet.get("tcp_dst") or step.packet.get("udp_dst") or 0)
+            (step.packet[field], step.packet.get("tcp_dst") or step.packet.get("udp_dst") or 0)
             for hop in self.hops
             for step in hop.outcome.steps
-            if isinstance(step, Visit) and step.table == table and "ipv4_dst" in step.packet
+            for field in ("ipv4_dst", "ipv6_dst")
+            if isinstance(step, Visit) and step.table == table and field in step.packet
         }
 
 

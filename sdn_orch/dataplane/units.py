@@ -301,8 +301,11 @@ def _rule(site: Site, id: str) -> Rules:
                 view = NetworkView.of(site.world, network)
                 said = routed.rule(view, uplink, record, _older(snapshot, record))
         case Balancer(inner_network_id=str(home_id)):
+            home = snapshot.need(Network, home_id)
+            is_way_out = record.version == 6 and site.world.is_gateway(site.switch.id, (home,))
+            uplink = _uplink(site, router_id(home), 6) if is_way_out else None
             if site.world.in_realm(site.switch.id, site.world.realm(home_id)):
-                said = balancer_units.inner(site, record, snapshot.need(Network, home_id))
+                said = balancer_units.inner(site, record, home, uplink)
         case FirewallRule() | Forward() | Balancer():
             address = _address_here(site, record.address_id or "")
             if address is None or rival(snapshot, address.record) is not None:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from sdn_orch.dataplane.pipeline import Punt
 from sdn_orch.guest.dispatch import speaker, to_guest
-from sdn_orch.guest.frame import IPV4, ethernet
+from sdn_orch.guest.frame import IPV4, IPV6, ethernet
 from sdn_orch.guest.guest import gateway_mac, guest_of
 from sdn_orch.guest.probe import Outcome, Probe
 from sdn_orch.intent.balancers import Member
@@ -116,7 +116,8 @@ class Checks:
         switch = snapshot.get(Switch, guest.attachment.switch_id) if guest is not None else None
         if guest is None or switch is None:
             return False
-        frame = to_guest(guest, ethernet(guest.mac, gateway_mac(guest.network), IPV4, packet))
+        ethertype = IPV4 if target.balancer.version == 4 else IPV6
+        frame = to_guest(guest, ethernet(guest.mac, gateway_mac(guest.network), ethertype, packet))
         return frame is not None and frame.send(self._datapath_of(switch.dpid))
 
 

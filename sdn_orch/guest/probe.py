@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from sdn_orch.guest.connection import distance
-from sdn_orch.guest.frame import ICMP, Ip, icmp4
+from sdn_orch.guest.frame import ICMP, ICMPV6, Ip, icmp4, icmp6
 from sdn_orch.guest.segment import Flag, Segment, packet_of, read_tcp
 from sdn_orch.intent.health import ASKING_PORTS, Checked
 from sdn_orch.intent.traffic import LARGEST_PORT, TCP
@@ -22,7 +22,8 @@ _WINDOW, _LARGEST = 65_535, 1220
 #: Bytes of the longest first line of an answer that is waited for.
 _LONGEST_LINE = 1024
 _LIVES = re.compile(rb"HTTP/1\.[01] [23]\d\d[ \r\n]")
-_ECHO_REQUEST, _ECHO_REPLY = 8, 0
+#: What pings are, by the version of IP: what makes the packet, the protocol, the question and the answer.
+_PINGS = {4: (icmp4, ICMP, 8, 0), 6: (icmp6, ICMPV6, 128, 129)}
 
 
 class Outcome(Enum):
@@ -52,17 +53,19 @@ class Probe:
     _heard: bytes = b""
 
     def begin(self) -> bytes:
-        """The IPv4 packet that asks."""
+        """The packet that asks."""
         if self.target.balancer.protocol != TCP:
-            return icmp4(*self._ends, _ECHO_REQUEST, 0, self.first.to_bytes(4))
+            make, _, question, _ = _PINGS[self.target.address.version]
+            return make(*self._ends, question, 0, self.first.to_bytes(4))
         return self._packet(Flag.SYN, 0, largest=_LARGEST)
 
     def receive(self, ip: Ip) -> bytes | None:
         """What is to be said to a packet of the member; nothing to what has to do with something else."""
         if (ip.destination, ip.source) != self._ends or self.outcome is not Outcome.OPEN:
             return None
-        if ip.protocol == ICMP:
-            is_answer = ip.payload[:1] == bytes((_ECHO_REPLY,)) and ip.payload[4:8] == self.first.to_bytes(4)
+        _, pinging, _, answer = _PINGS[self.target.address.version]
+        if ip.protocol == pinging:
+            is_answer = ip.payload[:1] == bytes((answer,)) and ip.payload[4:8] == self.first.to_bytes(4)
             if is_answer and self.target.balancer.protocol != TCP:
                 self.outcome = Outcome.LIVES
             return None
@@ -116,9 +119,10 @@ class Probe:
 
     @property
     def _request(self) -> bytes:
+        address = self.target.address
         lines = (
             f"GET {self.target.check.path} HTTP/1.0",
-            f"Host: {self.target.address}",
+            f"Host: {address if address.version == 4 else f'[{address}]'}",
             "User-Agent: sdn-orch",
             "Connection: close",
         )

@@ -16,12 +16,14 @@ from sdn_orch.intent.balancers import (
     HealthCheck,
     Member,
     Stickiness,
+    others_of,
+    own_address,
 )
 from sdn_orch.intent.model import Machine, Network, NetworkKind, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.tenant_rules import host_in, named
-from sdn_orch.intent.traffic import TCP, WITH_PORTS
+from sdn_orch.intent.traffic import TCP, WITH_PORTS, Prefix
 from sdn_orch.intent.traffic_rules import port_range
 
 #: Seconds, counts.
@@ -48,16 +50,19 @@ def balancer(after: Snapshot, record: Balancer) -> Iterator[str]:
     for field in ("proxy_protocol", "tls"):
         if getattr(record, field) and record.protocol != TCP:
             yield f"{field}: only TCP can carry it"
+        if getattr(record, field) and record.version != 4:
+            yield f"{field}: a proxy serves IPv4 addresses alone"
     yield from _guest_ports(record)
     for other in conflicts(after, record):
         yield f"ports: {record.ports[0]}..{record.ports[1]} meets {type(other).__name__} {other.id}"
-    if any(prefix.version != 4 for prefix in record.sources):
-        yield "sources: only IPv4 prefixes can come to an IPv4 address"
+    if any(prefix.version != record.version for prefix in record.sources):
+        kind = f"IPv{record.version}"
+        yield f"sources: only {kind} prefixes can come to an {kind} address"
     if not 0 <= record.drain <= LONGEST_DRAIN:
         yield f"drain: {record.drain} is not in 0..{LONGEST_DRAIN}"
     network = after.need(Network, record.network_id)
-    if network.kind is NetworkKind.L2 or network.ipv4 is None:
-        yield f"network_id: network {network.name} ({network.id}) has no IPv4 addresses"
+    if network.kind is NetworkKind.L2 or _prefix(network, record.version) is None:
+        yield f"network_id: network {network.name} ({network.id}) has no IPv{record.version} addresses"
     if network.kind is NetworkKind.ISOLATED and network.account_id != record.account_id:
         yield f"network_id: network {network.name} ({network.id}) belongs to another account"
     yield from _address(after, record, network)
@@ -87,6 +92,10 @@ def _address(after: Snapshot, record: Balancer, network: Network) -> Iterator[st
         yield from _inner(after, record, network)
 
 
+def _prefix(network: Network, version: int) -> Prefix | None:
+    return network.ipv4 if version == 4 else network.ipv6
+
+
 def _public(address: PublicAddress, record: Balancer, network: Network) -> Iterator[str]:
     who = f"public address {address.address} ({address.id})"
     if address.account_id != record.account_id:
@@ -101,11 +110,12 @@ def _inner(after: Snapshot, record: Balancer, network: Network) -> Iterator[str]
     home, address = after.need(Network, record.inner_network_id or ""), record.inner
     if home.id != network.id and (home.vpc_id is None or home.vpc_id != network.vpc_id):
         yield f"inner_network_id: network {home.name} ({home.id}) is not a tier of the members' VPC"
-    if home.ipv4 is None or address is None:
-        yield f"inner_network_id: network {home.name} ({home.id}) has no IPv4 addresses"
+    prefix = _prefix(home, record.version)
+    if prefix is None or address is None:
+        yield f"inner_network_id: network {home.name} ({home.id}) has no IPv{record.version} addresses"
         return
-    yield from host_in("inner", address, home.ipv4)
-    if address == home.gateway4:
+    yield from host_in("inner", address, prefix)
+    if address in (home.gateway4, home.gateway6):
         yield f"inner: {address} is the gateway of network {home.name} ({home.id})"
     for nic in after.where(Nic, "claims", (home.id, address)):
         yield f"inner: {address} is that of NIC {nic.id} in network {home.name} ({home.id})"
@@ -121,9 +131,9 @@ def member(after: Snapshot, record: Member) -> Iterator[str]:
     machine = after.get(Machine, nic.machine_id) if nic.machine_id else None
     if machine is not None and machine.account_id != home.account_id:
         yield f"nic_id: machine {machine.name} ({machine.id}) belongs to another account"
-    if record.guest is None and nic.ipv4 is None:
-        yield f"nic_id: NIC {nic.id} has no IPv4 address"
-    if record.guest is not None and record.guest not in nic.secondary4:
+    if record.guest is None and own_address(nic, home.version) is None:
+        yield f"nic_id: NIC {nic.id} has no IPv{home.version} address"
+    if record.guest is not None and record.guest not in others_of(nic, home.version):
         yield f"guest: {record.guest} is not a secondary address of NIC {nic.id}"
     for other in after.where(Member, "nic_id", nic.id):
         if (other.balancer_id, other.guest) == (home.id, record.guest) and other.id != record.id:
@@ -140,6 +150,8 @@ def stickiness(after: Snapshot, record: Stickiness) -> Iterator[str]:
     yield from named(record.name)
     if after.count_where(Stickiness, "balancer_id", record.balancer_id) > 1:
         yield f"balancer_id: balancer {record.balancer_id} has a stickiness already"
+    if record.affinity is not Affinity.SOURCE and after.need(Balancer, record.balancer_id).version != 4:
+        yield "affinity: a proxy serves IPv4 addresses alone"
     for field in ("expire", "clients"):
         value = getattr(record, field)
         if value is not None and not 1 <= value < 2**31:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
 from sdn_orch.intent.address_use import PortUse
@@ -42,7 +42,20 @@ class Certificate(Record):
     private_key: str = field(repr=False)
 
 
-def inner_place(network_id: str | None, address: IPv4Address | None) -> str:
+Address = IPv4Address | IPv6Address
+
+
+def own_address(nic: Nic, version: int) -> Address | None:
+    """The first address of a version of IP that a NIC has."""
+    return nic.ipv4 if version == 4 else nic.ipv6
+
+
+def others_of(nic: Nic, version: int) -> tuple[Address, ...]:
+    """Its secondary ones of that version."""
+    return nic.secondary4 if version == 4 else nic.secondary6
+
+
+def inner_place(network_id: str | None, address: Address | None) -> str:
     """What names an address inside of a network, whose ports balancers share."""
     return f"{network_id}/{address}"
 
@@ -52,8 +65,10 @@ class Balancer(PortUse):
     """Takes what comes to `ports` of an address, and divides it between the members' `guest_ports`.
 
     The address is a public one, or `inner`, one inside the network `inner_network_id`, for machines there
-    and in the other tiers of its VPC. Members are NICs of `network_id`. `guest_ports` are as many as
-    `ports`, or one for all of them. `sources`: who may connect; empty: anybody.
+    and in the other tiers of its VPC. IPv6 is routed: an inner IPv6 address is reached from outside too,
+    where the network's rules let that in. Members are NICs of `network_id`, at addresses of the same version
+    of IP. `guest_ports` are as many as `ports`, or one for all of them. `sources`: who may connect; empty:
+    anybody.
     """
 
     REFERENCES: ClassVar[dict[str, str]] = {
@@ -76,7 +91,7 @@ class Balancer(PortUse):
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     address_id: str | None = None
     inner_network_id: str | None = None
-    inner: IPv4Address | None = None
+    inner: Address | None = None
     sources: tuple[Prefix, ...] = ()
     #: Members are told the client's address by the PROXY protocol.
     proxy_protocol: bool = False
@@ -99,6 +114,11 @@ class Balancer(PortUse):
         return self.ports
 
     @property
+    def version(self) -> int:
+        """The version of IP that it balances."""
+        return 4 if self.inner is None else self.inner.version
+
+    @property
     def is_by_source(self) -> bool:
         """Whether members are chosen by the client's address alone."""
         return self.algorithm is Algorithm.SOURCE
@@ -118,7 +138,7 @@ class Member(Record):
 
     balancer_id: str
     nic_id: str
-    guest: IPv4Address | None = None
+    guest: Address | None = None
     weight: int = 1
     seat: int = 0
     #: The mark that it had when it was a member before, and has again; 0: it has a new one.
@@ -129,9 +149,9 @@ class Member(Record):
         """What its connections are known by; never another one's."""
         return self.former_mark or self.number
 
-    def address(self, nic: Nic) -> IPv4Address | None:
-        """Where its NIC is reached; None if that has no IPv4 address."""
-        return self.guest or nic.ipv4
+    def address(self, nic: Nic, version: int) -> Address | None:
+        """Where its NIC is reached by a version of IP; None if that has no address of it."""
+        return self.guest or own_address(nic, version)
 
     @property
     def places(self) -> tuple[tuple[str, int], ...]:
@@ -154,13 +174,13 @@ class Draining(Record):
     nic_id: str
     mark: int
     until: int
-    guest: IPv4Address | None = None
+    guest: Address | None = None
 
-    def address(self, nic: Nic) -> IPv4Address | None:
-        """Where its NIC is reached; None if it has the address no more."""
+    def address(self, nic: Nic, version: int) -> Address | None:
+        """Where its NIC is reached by a version of IP; None if it has the address no more."""
         if self.guest is None:
-            return nic.ipv4
-        return self.guest if self.guest in nic.secondary4 else None
+            return own_address(nic, version)
+        return self.guest if self.guest in others_of(nic, version) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

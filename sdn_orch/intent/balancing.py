@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 
-from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Draining, Member, Stickiness
+from sdn_orch.intent.balancers import Address, Affinity, Algorithm, Balancer, Draining, Member, Stickiness
 from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Nic
 from sdn_orch.intent.proxies import needs_proxy, proxy_obstacle
@@ -54,32 +53,33 @@ def counts_open(snapshot: Snapshot, balancer: Balancer) -> bool:
     return is_wanted and not (by_source(snapshot, balancer) or needs_proxy(snapshot, balancer))
 
 
-def is_balanced_inside(snapshot: Snapshot, network_id: str) -> bool:
-    """Whether machines of a network are members of balancers inside of networks."""
-    return any(each.inner is not None for each in snapshot.where(Balancer, "network_id", network_id))
+def balanced_inside(snapshot: Snapshot, network_id: str) -> list[int]:
+    """By which versions of IP machines of a network are members of balancers inside of networks."""
+    found = snapshot.where(Balancer, "network_id", network_id)
+    return sorted({each.version for each in found if each.inner is not None})
 
 
-def standing(snapshot: Snapshot, balancer: Balancer) -> dict[int, IPv4Address]:
+def standing(snapshot: Snapshot, balancer: Balancer) -> dict[int, Address]:
     """The marks of connections that stand, and where each member is reached, or was when it was one."""
-    found: dict[int, IPv4Address] = {}
+    found: dict[int, Address] = {}
     with_weight = (each for each in snapshot.where(Member, "balancer_id", balancer.id) if each.weight)
     kept: list[Member | Draining] = [*with_weight, *snapshot.where(Draining, "balancer_id", balancer.id)]
     for each in kept:
-        address = each.address(snapshot.need(Nic, each.nic_id))
+        address = each.address(snapshot.need(Nic, each.nic_id), balancer.version)
         if address is not None:
             found[each.mark] = address
     return found
 
 
-def takers(snapshot: Snapshot, balancer: Balancer) -> Iterator[tuple[Member, Nic, IPv4Address]]:
+def takers(snapshot: Snapshot, balancer: Balancer) -> Iterator[tuple[Member, Nic, Address]]:
     """Its members that may get connections, with their NICs and where they are reached.
 
     Those that do not answer checks get none, unless there is nobody else and it fails open.
     """
-    found: list[tuple[Member, Nic, IPv4Address]] = []
+    found: list[tuple[Member, Nic, Address]] = []
     for member in snapshot.where(Member, "balancer_id", balancer.id):
         nic = snapshot.need(Nic, member.nic_id)
-        address = member.address(nic)
+        address = member.address(nic, balancer.version)
         if member.weight and nic.active and address is not None:
             found.append((member, nic, address))
     living = [taker for taker in found if not is_failing(snapshot, taker[0])]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import ClassVar, Final
 
-from sdn_orch.intent.balancers import Balancer, HealthCheck, Member
+from sdn_orch.intent.balancers import Address, Balancer, HealthCheck, Member
 from sdn_orch.intent.model import Network, Nic, Record
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import LARGEST_PORT
@@ -34,8 +33,8 @@ class Checked:
     balancer: Balancer
     member: Member
     nic: Nic
-    gateway: IPv4Address
-    address: IPv4Address
+    gateway: Address
+    address: Address
 
 
 def is_failing(snapshot: Snapshot, member: Member) -> bool:
@@ -50,6 +49,7 @@ def checked(snapshot: Snapshot) -> Iterator[Checked]:
         balancer = snapshot.need(Balancer, check.balancer_id)
         for member in snapshot.where(Member, "balancer_id", balancer.id):
             nic = snapshot.need(Nic, member.nic_id)
-            gateway, address = snapshot.need(Network, nic.network_id).gateway4, member.address(nic)
+            network, address = snapshot.need(Network, nic.network_id), member.address(nic, balancer.version)
+            gateway = network.gateway4 if balancer.version == 4 else network.gateway6
             if nic.active and address is not None and gateway is not None:
                 yield Checked(check, balancer, member, nic, gateway, address)

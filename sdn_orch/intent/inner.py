@@ -11,7 +11,15 @@ from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.balancing import obstacle
 from sdn_orch.intent.gateways import principal, router_id
 from sdn_orch.intent.model import Network
-from sdn_orch.intent.outside import Conversation, Conversations, members_at, under, within, words_of
+from sdn_orch.intent.outside import (
+    Conversation,
+    Conversations,
+    members_at,
+    under,
+    version_of,
+    within,
+    words_of,
+)
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
@@ -19,12 +27,12 @@ from sdn_orch.intent.traffic import Direction
 
 def inner_balancer(snapshot: Snapshot, networks: Iterable[Network], packet: Packet) -> Balancer | None:
     """The balancer at an address inside of one of these networks that such a packet is for."""
-    words = words_of(packet) if "ipv4_dst" in packet else None
+    words, version = words_of(packet), version_of(packet)
     if words is None:
         return None
     for network in networks:
         for balancer in snapshot.where(Balancer, "inner_network_id", network.id):
-            is_at = int(balancer.inner or 0) == words.destination[0]
+            is_at = (balancer.version, int(balancer.inner or 0)) == (version, words.destination[0])
             is_for = is_at and balancer.takes(words.protocol, words.destination[1])
             if is_for and not obstacle(snapshot, balancer) and principal(snapshot, router_id(network)):
                 return balancer
@@ -44,7 +52,7 @@ def to_member(
     known = memory.outside(place, words.protocol, words.destination, words.source)
     if known is not None:
         return under(packet, known.inside, "dst")
-    if not within(4, packet["ipv4_src"], balancer.sources):
+    if not within(balancer.version, words.source[0], balancer.sources):
         return "the balancer is not for whoever sent it"
     members = members_at(snapshot, balancer, words.destination[1])
     others = [side for side in members if side[0] != words.source[0]]
@@ -59,6 +67,6 @@ def to_member(
 
 def from_member(place: str, packet: Packet, memory: Conversations) -> Packet:
     """What comes to a NIC, from the balancer if it is a member's answer to it."""
-    words = words_of(packet) if "ipv4_src" in packet else None
+    words = words_of(packet) if version_of(packet) else None
     known = words and memory.inside(place, words.protocol, words.source, words.destination)
     return under(packet, known.public, "src") if known else packet

@@ -158,10 +158,13 @@ def _controller_service(network: Network, packet: Packet) -> Service | None:
     if packet.get("tcp_dst") in PORTS and "ipv4_dst" in packet:
         target = IPv4Address(packet["ipv4_dst"])
         return Service.METADATA if target in (network.gateway4, ADDRESS) else None
-    if "ipv4_dst" in packet and IPv4Address(packet["ipv4_dst"]) == network.gateway4:
+    if ("ipv4_dst" in packet or "ipv6_dst" in packet) and _destination(packet) in (
+        network.gateway4,
+        network.gateway6,
+    ):
         value, mask = ASKING_PORTS
-        port = packet.get("tcp_dst")
-        is_echo = packet.get("icmpv4_type") == _ECHO4[1] and not packet["ip_frag"]
+        port, echoes = packet.get("tcp_dst"), (packet.get("icmpv4_type"), packet.get("icmpv6_type"))
+        is_echo = echoes in ((_ECHO4[1], None), (None, _ECHO6[1])) and not packet["ip_frag"]
         if (port is not None and port & mask == value) or is_echo:
             return Service.CHECK
     return None
@@ -209,7 +212,7 @@ def _balance(
     if isinstance(sent, str):
         return Verdict(reason=sent)
     target = snapshot.need(Network, balancer.network_id)
-    return _hand_to(snapshot, here, target, IPv4Address(sent["ipv4_dst"]), sent, reach, memory)
+    return _hand_to(snapshot, here, target, _destination(sent), sent, reach, memory)
 
 
 def _place(network: Network, switch_id: str) -> str:
@@ -285,10 +288,11 @@ def _enter_routed(snapshot: Snapshot, packet: Packet, reach: _Reach, memory: Con
     gateway = None if router is None else gateway_of(snapshot, router)
     if router is None or gateway is None:
         return Verdict(reason="no router has the MAC address")
-    target = routes_in(snapshot, router, packet, memory)
-    if isinstance(target, str):
-        return Verdict(reason=target)
-    plain = packet.without("vlan_vid", "vlan_pcp")
+    arrived = routes_in(snapshot, router, packet, memory)
+    if isinstance(arrived, str):
+        return Verdict(reason=arrived)
+    target, inside = arrived
+    plain = inside.without("vlan_vid", "vlan_pcp")
     return _hand_to(snapshot, gateway.id, target, _destination(plain), plain, reach, memory)
 
 

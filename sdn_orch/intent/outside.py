@@ -122,10 +122,14 @@ class Words:
     destination: Side
 
 
+def version_of(packet: Packet) -> int | None:
+    """The version of IP of a packet; None if it is none."""
+    return 4 if "ipv4_src" in packet else 6 if "ipv6_src" in packet else None
+
+
 def words_of(packet: Packet) -> Words | None:
-    """What a packet is in a conversation; None for what has no part in any, as ICMP's other messages."""
-    protocol = packet["ip_proto"]
-    version = 4 if "ipv4_src" in packet else 6
+    """What an IP packet is in a conversation; None for what has no part in any, as ICMP's other messages."""
+    protocol, version = packet["ip_proto"], version_of(packet)
     ports = (0, 0)
     if protocol in (ICMP, ICMPV6):
         if (version, packet.get(f"icmpv{version}_type")) not in _ECHOES:
@@ -389,7 +393,7 @@ def within(version: int, address: int, prefixes: tuple[Prefix, ...]) -> bool:
 def under(packet: Packet, side: Side, end: str) -> Packet:
     """The packet with another address, and another port where it has ports."""
     name = _PORTS.get(packet["ip_proto"])
-    changes = {f"ipv4_{end}": side[0]}
+    changes = {f"ipv{version_of(packet)}_{end}": side[0]}
     if name is not None and f"{name}_{end}" in packet:
         changes[f"{name}_{end}"] = side[1]
     return packet.replace(**changes)

@@ -28,8 +28,6 @@ def resolve4(snapshot: Snapshot, source: Sender, packet: Packet) -> Verdict:
     if target in addresses4(source.nic):
         return Verdict(reason="a NIC's probe for its own address is answered by nobody")
     mac = _owner(snapshot, source, IPv4Address(target), source.network.gateway4)
-    if mac is None and snapshot.where(Balancer, "place", inner_place(source.network.id, IPv4Address(target))):
-        mac = mac_number(source.network.gateway_mac)
     if mac is None:
         return Verdict(reason=f"nobody in the network has the address {IPv4Address(target)}")
     asker = packet["eth_src"]
@@ -74,7 +72,7 @@ def resolve6(snapshot: Snapshot, source: Sender, packet: Packet) -> Verdict:
 def _owner(
     snapshot: Snapshot, source: Sender, address: IPv4Address | IPv6Address, gateway: object
 ) -> int | None:
-    """The MAC address that answers for an address: the gateway's or that of another NIC of the network."""
+    """The MAC address that answers for an address: the gateway's, for balancers too, or another NIC's."""
     if address == gateway or (address == ADDRESS and source.network.ipv4 is not None):
         return mac_number(source.network.gateway_mac)
     if isinstance(address, IPv6Address) and address.is_link_local:
@@ -83,6 +81,8 @@ def _owner(
     for nic in snapshot.where(Nic, "claims", (source.network.id, address)):
         if place_of(snapshot, nic) is not None:
             return mac_number(nic.mac)
+    if snapshot.where(Balancer, "place", inner_place(source.network.id, address)):
+        return mac_number(source.network.gateway_mac)
     return None
 
 

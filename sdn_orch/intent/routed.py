@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from sdn_orch.intent.balancers import Balancer, inner_place
 from sdn_orch.intent.firewall import RoutedRule
 from sdn_orch.intent.gateways import (
     gateway_of,
@@ -19,6 +20,7 @@ from sdn_orch.intent.gateways import (
     router_id,
     router_number,
 )
+from sdn_orch.intent.inner import inner_balancer
 from sdn_orch.intent.mac import interface_identifier
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.outside import (
@@ -26,9 +28,14 @@ from sdn_orch.intent.outside import (
     PUBLIC_MAC,
     Conversation,
     Conversations,
+    Words,
     is_routed,
+    members_at,
     passed_on,
     public_mac,
+    under,
+    version_of,
+    within,
     words_of,
 )
 from sdn_orch.intent.packet import LATER_FRAGMENT, TAGGED, Packet
@@ -112,16 +119,21 @@ def routes_out(
         )
     elif not _goes_on(snapshot, network, known, Direction.EGRESS):
         return CUT
+    else:
+        # What a balancer's member answers comes from the balancer.
+        packet = under(packet, known.public, "src")
     hop = next_hop(snapshot, uplink.range.id, 6)
     if hop is None:
         return "the next router is not known"
     return passed_on(packet, public_mac(uplink.first), hop.mac, uplink.range.vlan)
 
 
-def routes_in(snapshot: Snapshot, router: str, packet: Packet, memory: Conversations) -> Network | str:
-    """The network that a packet from outside is for; or why it does not come in.
+def routes_in(
+    snapshot: Snapshot, router: str, packet: Packet, memory: Conversations
+) -> tuple[Network, Packet] | str:
+    """The network that a packet from outside is for, and the packet there; or why it does not come in.
 
-    `packet` has the tag of its public network, if it has one.
+    `packet` has the tag of its public network, if it has one. What is for a balancer goes to a member.
     """
     version = 4 if "ipv4_dst" in packet else 6
     uplink = uplink_of(snapshot, router, version)
@@ -144,11 +156,40 @@ def routes_in(snapshot: Snapshot, router: str, packet: Packet, memory: Conversat
     if known is None:
         if not _may_begin(snapshot, target, Direction.INGRESS, packet):
             return "no firewall rule lets it in"
-        here, direction = words.destination, Direction.INGRESS
-        memory.of(router).append(Conversation(words.protocol, here, here, words.source, direction, packet))
+        begun = _begun(snapshot, target, packet, words, memory)
+        if begun is None:
+            return "the balancer's address leads to nobody"
+        if begun.inside != begun.public and memory.inside(router, words.protocol, begun.inside, words.source):
+            return "the machine talks to the same peer under its own address already"
+        memory.of(router).append(known := begun)
     elif not _goes_on(snapshot, target, known, Direction.INGRESS):
         return CUT
-    return target
+    if known.inside == known.public:
+        return target, packet
+    member = next(network for network, prefix in inside if address(known.inside[0]) in prefix)
+    return member, under(packet, known.inside, "dst")
+
+
+def _begun(
+    snapshot: Snapshot, target: Network, packet: Packet, words: Words, memory: Conversations
+) -> Conversation | None:
+    """What a packet from outside begins: with a machine, or with a balancer's member; None if with nobody."""
+    begun = Conversation(
+        words.protocol, words.destination, words.destination, words.source, Direction.INGRESS, packet
+    )
+    if version_of(packet) == 4:
+        return begun
+    there = snapshot.where(Balancer, "place", inner_place(target.id, IPv6Address(words.destination[0])))
+    if not there:
+        return begun
+    balancer = inner_balancer(snapshot, (target,), packet)
+    if balancer is None or not within(6, words.source[0], balancer.sources):
+        return None
+    members = members_at(snapshot, balancer, words.destination[1])
+    if not members:
+        return None
+    begun.inside, begun.is_translated = memory.choose(members), True
+    return begun
 
 
 def _goes_on(snapshot: Snapshot, network: Network, known: Conversation, direction: Direction) -> bool:

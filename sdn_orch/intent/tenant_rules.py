@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from sdn_orch.intent.acls import AclList
-from sdn_orch.intent.balancers import Balancer
+from sdn_orch.intent.balancers import Balancer, inner_place
 from sdn_orch.intent.model import Account, Domain, Machine, Network, NetworkKind, Nic, Vpc
 from sdn_orch.intent.rates import LARGEST_RATE
 from sdn_orch.intent.routing import PrivateGateway
@@ -111,6 +111,9 @@ def nic(after: Snapshot, record: Nic) -> Iterator[str]:
             if other.id != record.id:
                 field = "mac" if claim[1] == record.mac else _field(record, claim[1])
                 yield f"{field}: {claim[1]} is that of NIC {other.id} in network {home.name} ({home.id})"
+    for address in record.addresses:
+        for balancer in after.where(Balancer, "place", inner_place(home.id, address))[:1]:
+            yield f"{_field(record, address)}: {address} is that of balancer {balancer.name} ({balancer.id})"
     for prefix, next_hop in record.routes4:
         if home.ipv4 is None or next_hop not in home.ipv4:
             yield f"routes4: {prefix} via {next_hop}: the next hop is not inside {home.ipv4 or 'a prefix'}"

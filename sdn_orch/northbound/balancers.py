@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from sdn_orch.errors import Invalid, RuleConflict
 from sdn_orch.intent.address_use import conflicts, uses
-from sdn_orch.intent.balancers import Balancer, Draining, Member
+from sdn_orch.intent.balancers import Address, Balancer, Draining, Member, own_address
 from sdn_orch.intent.model import Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
@@ -45,8 +45,10 @@ def delete_balancer(transaction: Transaction, balancer: Balancer) -> None:
     if balancer.address_id is not None:
         public.leave_unused(transaction, balancer.address_id)
         return
-    if not any(uses(transaction.snapshot, balancer.place)) and balancer.inner and balancer.inner_network_id:
-        pool.release(transaction, balancer.inner_network_id, int(balancer.inner))
+    # IPv6 addresses are free as soon as nobody has them.
+    is_given = isinstance(balancer.inner, IPv4Address) and not any(uses(transaction.snapshot, balancer.place))
+    if is_given and balancer.inner_network_id:
+        pool.release(transaction, balancer.inner_network_id, int(balancer.inner or 0))
 
 
 def forget_network(transaction: Transaction, network: Network) -> None:
@@ -59,13 +61,13 @@ def forget_network(transaction: Transaction, network: Network) -> None:
 
 
 def add_member(
-    transaction: Transaction, balancer: Balancer, nic: Nic, guest: IPv4Address | None = None
+    transaction: Transaction, balancer: Balancer, nic: Nic, guest: Address | None = None
 ) -> Member:
     """Have the balancer give connections to the NIC, at its own or a secondary address. Raises Invalid.
 
     One that was a member not long ago has the connections again that it has kept.
     """
-    guest = None if guest == nic.ipv4 else guest
+    guest = None if guest == own_address(nic, balancer.version) else guest
     if member_of(transaction.snapshot, balancer, nic, guest) is not None:
         raise Invalid(f"NIC {nic.id} is a member of balancer {balancer.name} ({balancer.id}) already")
     taken = {member.seat for member in transaction.snapshot.where(Member, "balancer_id", balancer.id)}
@@ -119,10 +121,10 @@ def _drain(transaction: Transaction, member: Member) -> None:
 
 
 def member_of(
-    snapshot: Snapshot, balancer: Balancer, nic: Nic, guest: IPv4Address | None = None
+    snapshot: Snapshot, balancer: Balancer, nic: Nic, guest: Address | None = None
 ) -> Member | None:
     """The member of the balancer with this address of the NIC, if there is one."""
-    guest = None if guest == nic.ipv4 else guest
+    guest = None if guest == own_address(nic, balancer.version) else guest
     found = snapshot.where(Member, "nic_id", nic.id)
     return next((each for each in found if (each.balancer_id, each.guest) == (balancer.id, guest)), None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 from sdn_orch.errors import Exhausted, InUse, Invalid
+from sdn_orch.intent.balancers import Balancer, inner_place
 from sdn_orch.intent.mac import interface_identifier, mac_number
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.snapshot import Snapshot
@@ -87,6 +88,19 @@ def give_ipv6(
     if is_claimed(transaction.snapshot, network.id, address) or address == network.gateway6:
         raise Invalid(f"{address} is taken in network {network.name} ({network.id})")
     return address
+
+
+def free_ipv6(transaction: Transaction, network: Network) -> IPv6Address:
+    """The lowest address of the network's prefix that nobody has; raises Invalid, or Exhausted."""
+    if network.ipv6 is None:
+        raise Invalid(f"network {network.name} ({network.id}) has no IPv6 addresses")
+    snapshot = transaction.snapshot
+    for host in range(1, network.ipv6.num_addresses):
+        address = network.ipv6[host]
+        is_taken = is_claimed(snapshot, network.id, address) or address == network.gateway6
+        if not is_taken and not snapshot.count_where(Balancer, "place", inner_place(network.id, address)):
+            return address
+    raise Exhausted(f"network {network.name} ({network.id}) has no free IPv6 address left")
 
 
 def take_back(transaction: Transaction, network_id: str, address: IPv4Address | IPv6Address) -> None:

@@ -221,6 +221,7 @@ def forget_nic(transaction: Transaction, nic: Nic) -> None:
 
 def check_unused(snapshot: Snapshot, nic: Nic, guest: IPv4Address | IPv6Address) -> None:
     """Raises InUse if a public address or a balancer leads to this address of the NIC."""
+    led_to: set[IPv4Address | IPv6Address | None]
     led_to = {each.guest for each in snapshot.where(PublicAddress, "nic_id", nic.id)}
     led_to |= {each.guest for each in snapshot.where(Forward, "nic_id", nic.id)}
     led_to |= {each.guest for each in snapshot.where(Member, "nic_id", nic.id)}

@@ -70,7 +70,8 @@ _NAT_HEAD = Struct("!HHIH2xHH")
 _COMMIT, _NO_TABLE = 1, 0xFF
 #: Offset and width less one of the part of a register that holds a zone.
 _LOWER_16_BITS = 15
-_RANGE_ADDRESS, _RANGE_PORT = 1, 16
+#: The first address of a range, by the version of IP, with its length; the first port.
+_RANGE_ADDRESS, _RANGE_PORT = {4: (1, 4), 6: (4, 16)}, 16
 _UNTRACK_BYTES = Struct("!HHIH6x").pack(_EXPERIMENTER, 16, NICIRA, _CT_CLEAR)
 _PUSH_VLAN_BYTES = Struct("!HHH2x").pack(_PUSH_VLAN, 8, 0x8100)
 _POP_VLAN_BYTES = Struct("!HH4x").pack(_POP_VLAN, 8)
@@ -225,7 +226,8 @@ def _nat(to: Translate | None) -> bytes:
     """Open vSwitch wants a nested action without the zeroes behind it to be padded all the same."""
     ranges, present, flags = b"", 0, 0
     if to is not None:
-        flags, present, ranges = int(to.side), _RANGE_ADDRESS, to.address.to_bytes(4, "big")
+        present, size = _RANGE_ADDRESS[to.version]
+        flags, ranges = int(to.side), to.address.to_bytes(size, "big")
         if to.port is not None:
             present |= _RANGE_PORT
             ranges += to.port.to_bytes(2, "big")
@@ -432,7 +434,8 @@ def _known_by(nested: bytes, field: tuple[bytes, int, bytes]) -> tuple[bytes, in
 
 
 def _decode_translation(ranges: bytes, side: int, present: int) -> Translate | None:
-    if side not in (Side.SOURCE, Side.DESTINATION) or present & ~_RANGE_PORT != _RANGE_ADDRESS:
-        return None
-    port = int.from_bytes(ranges[4:6], "big") if present & _RANGE_PORT else None
-    return Translate(Side(side), int.from_bytes(ranges[:4], "big"), port)
+    for version, (bit, size) in _RANGE_ADDRESS.items():
+        if side in (Side.SOURCE, Side.DESTINATION) and present & ~_RANGE_PORT == bit:
+            port = int.from_bytes(ranges[size : size + 2], "big") if present & _RANGE_PORT else None
+            return Translate(Side(side), int.from_bytes(ranges[:size], "big"), port, version)
+    return None

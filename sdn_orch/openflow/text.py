@@ -240,7 +240,9 @@ def _format_translation(to: Translate | None) -> str:
     if to is None:
         return "nat"
     side = "src" if to.side is Side.SOURCE else "dst"
-    return f"nat({side}={IPv4Address(to.address)}{'' if to.port is None else f':{to.port}'})"
+    if to.version == 4:
+        return f"nat({side}={IPv4Address(to.address)}{'' if to.port is None else f':{to.port}'})"
+    return f"nat({side}=[{IPv6Address(to.address)}]{'' if to.port is None else f':{to.port}'})"
 
 
 def _format_state(value: int, mask: int) -> str:

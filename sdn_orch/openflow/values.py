@@ -219,11 +219,13 @@ class Side(IntEnum):
 
 @value
 class Translate:
-    """To this IPv4 address, and to this port where there is one; else to the same port if it is free."""
+    """To this address, and to this port where there is one; else to the same port if it is free."""
 
     side: Side
     address: int
     port: int | None = None
+    #: The version of IP that the address is of.
+    version: int = 4
 
 
 @value

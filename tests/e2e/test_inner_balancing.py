@@ -1,20 +1,24 @@
-"""Balancers inside of a VPC: two tiers, clients in both, and members who answer as the balancer."""
+"""Balancers inside of a VPC: two tiers, clients in both, and members who answer as the balancer.
+
+Those at IPv6 addresses are asked from outside, too.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.e2e.answers import get
+from tests.e2e.answers import get, told
 from topologies.balancing import Balanced, ended
 from topologies.cloud import Cloud
 from topologies.demo.machines import bring_up
-from topologies.demo.outside import DATAGRAMS, WEB, answering
+from topologies.demo.outside import DATAGRAMS, FAR6, NEAR6, WEB, add_routes, answering
 from topologies.demo.tenants import TIER, begin_outside
 from topologies.leaf_spine import INTERNET, LeafSpine
 
@@ -55,8 +59,32 @@ def tiers() -> Iterator[Tiers]:
         vms = {row["name"]: row["id"] for row in tenant.call.listVirtualMachines()["virtualmachine"]}
         address = {"ipaddress": balancer["sourceipaddress"]}
         here = Tiers(cloud, machines, tenant, vms, address, app, balancer["id"])
+        add_routes(cloud, made.admin.call)
         with answering(cloud, here.hosts()):
             yield here
+
+
+@pytest.fixture(scope="module")
+def six(tiers: Tiers) -> Tiers:
+    """The same with a balancer at an IPv6 address, which only the native API can make."""
+    return _at_ipv6(tiers, {"ports": [80, 80], "guest_ports": [WEB, WEB]})
+
+
+def _at_ipv6(tiers: Tiers, wanted: dict[str, Any]) -> Tiers:
+    made = tiers.cloud.controller.post("/v1/balancers", {"name": "six", "network": tiers.tier} | wanted)
+    here = replace(tiers, balancer=made["id"], address={"ipaddress": made["address"]})
+    here.assign(here.balancer, *POOL)
+    return here
+
+
+@contextmanager
+def _another(six: Tiers, **wanted: Any) -> Iterator[Tiers]:
+    """One more balancer at the address."""
+    address = {"address": six.address["ipaddress"], "address_network": six.tier}
+    made = _at_ipv6(six, wanted | address)
+    yield made
+    six.cloud.controller.delete(f"/v1/balancers/{made.balancer}")
+    six.cloud.wait_objects()
 
 
 def test_clients_of_both_tiers_are_spread_over_the_members(tiers: Tiers) -> None:
@@ -180,3 +208,135 @@ def test_the_tiers_lists_judge_what_goes_to_members(tiers: Tiers) -> None:
     assert set(tiers.asked("fresh", 80, 60, "web1")) == set(POOL)
     call.replaceNetworkACLList(aclid=was, networkid=tiers.tier)
     tiers.cloud.wait_objects()
+
+
+def test_clients_inside_and_outside_are_spread_over_ipv6_members(six: Tiers) -> None:
+    address = six.address["ipaddress"]
+    for client in ("web1", "web2", INTERNET):
+        answered = six.asked("fresh", 80, 300, client)
+        assert set(answered) == set(POOL) and max(answered.values()) < 150, (client, answered)
+    for client in POOL:
+        answered = six.asked("fresh", 80, 20, client)
+        assert client not in answered and set(answered) <= set(POOL), (client, answered)
+    web1 = six.node("web1")
+    assert json.loads(get(web1, address, 80))["from"] == six.machines["web1"].ipv6
+    assert json.loads(get(six.node(INTERNET), address, 80))["from"] == NEAR6
+    for node in (web1, six.node(INTERNET)):
+        assert get(node, address, 81) == ""
+        assert json.loads(get(node, six.machines["app1"].ipv6))["name"] == "app1"
+    shown = six.cloud.controller.command("balancers", "six").stdout
+    assert f"[{address}]:80/tcp" in shown and str(six.machines["app2"].ipv6) in shown, shown
+    found = six.cloud.controller.command("trace", "--from", "web1", "--to", address, "--tcp", "80").stdout
+    assert "delivered" in found and "but the intent" not in found, found
+    row = six.cloud.controller.ask(f"/v1/balancers/{six.balancer}/counters")
+    assert row["connections"] >= 960 and min(row["bytes_in"], row["bytes_out"]) > 250 * row["connections"]
+
+
+def test_ipv6_members_are_drained_without_a_broken_connection(six: Tiers) -> None:
+    steady = [six.clients("steady", 80, 15, client) for client in ("web1", INTERNET)]
+    coming = six.clients("endless", 80, 2, "web2")
+    six.remove(six.balancer, "app2")
+    for client in ("web1", INTERNET):
+        assert set(six.asked("fresh", 80, 100, client)) == {"app1", "app3"}
+    six.cloud.controller.kill()
+    six.cloud.controller.start()
+    six.cloud.controller.wait(six.cloud.in_sync, "the switches to be in sync again", 30)
+    six.assign(six.balancer, "app2")
+    assert set(six.asked("fresh", 80, 100, INTERNET)) == set(POOL)
+    for process, count in ((steady[0], 15), (steady[1], 15), (coming, 50)):
+        answered, broken = ended(process)
+        assert not broken and answered.total() >= count, broken[:3]
+
+
+def test_ipv6_datagrams_are_spread_and_some_clients_may_not_ask(six: Tiers) -> None:
+    sources = ["2001:db8:11::/64", f"{FAR6}/128"]
+    wanted = {"protocol": "udp", "ports": [53, 53], "guest_ports": [DATAGRAMS, DATAGRAMS], "sources": sources}
+    with _another(six, **wanted) as names:
+        for client in ("web1", "web2"):
+            answered = names.asked("datagrams", 53, 300, client)
+            assert set(answered) == set(POOL) and max(answered.values()) < 200, (client, answered)
+        assert told(names.node(INTERNET), names.address["ipaddress"], 53) == ""
+        # Whoever is among the members, in the other tier's prefix, is not among these clients.
+        assert told(names.node("app1"), names.address["ipaddress"], 53) == ""
+
+
+def test_ipv6_clients_are_remembered(six: Tiers) -> None:
+    call = six.tenant.call
+    with _another(six, ports=[81, 81], guest_ports=[WEB, WEB]) as sticky:
+        call.createLBStickinessPolicy(lbruleid=sticky.balancer, methodname="SourceBased", name="sticky")
+        sticky.cloud.wait_objects()
+        chosen = {client: set(sticky.asked("fresh", 81, 30, client)) for client in ("web1", INTERNET)}
+        assert all(len(members) == 1 for members in chosen.values()), chosen
+        others = {name for members in chosen.values() for name in members}
+        sticky.remove(sticky.balancer, next(name for name in POOL if name not in others))
+        for client, members in chosen.items():
+            assert set(sticky.asked("fresh", 81, 30, client)) == members
+
+
+def test_what_is_open_is_counted_by_ipv6(six: Tiers) -> None:
+    controller = six.cloud.controller
+    wanted = {"algorithm": "least-connections", "ports": [82, 82], "guest_ports": [WEB, WEB]}
+    with _another(six, **wanted) as least:
+
+        def opened() -> int:
+            rows = controller.ask(f"/v1/balancers/{least.balancer}/counters")["members"]
+            return sum(row["open"] for row in rows)
+
+        steady = [least.clients("steady", 82, 12, client) for client in ("web1", INTERNET)]
+        least.asked("fresh", 82, 100, INTERNET)
+        controller.wait(lambda: opened() == 24, "all to be counted", 30)
+        for process in steady:
+            answered, broken = ended(process)
+            assert not broken and answered.total() == 12, broken
+        controller.wait(lambda: opened() == 0, "all to have ended", 30)
+
+
+def test_ipv6_members_are_checked(six: Tiers) -> None:
+    call, controller, node = six.tenant.call, six.cloud.controller, six.node("app2")
+    how = {"intervaltime": 2, "responsetimeout": 2, "healthythreshold": 2, "unhealthythreshold": 2}
+    web = {"protocol": "tcp", "ports": [90, 90], "guest_ports": [WEB, WEB]}
+    names = {"protocol": "udp", "ports": [90, 90], "guest_ports": [DATAGRAMS, DATAGRAMS]}
+    with _another(six, **web) as connections, _another(six, **names) as datagrams:
+        for each in (connections, datagrams):
+            call.createLBHealthCheckPolicy(lbruleid=each.balancer, **how)
+
+        def are(state: str) -> bool:
+            expected = dict.fromkeys(POOL, "Up") | {"app2": state}
+            listed = (
+                call.listLoadBalancerRuleInstances(id=each.balancer)["loadbalancerruleinstance"]
+                for each in (connections, datagrams)
+            )
+            return all({row["name"]: row.get("servicestate") for row in rows} == expected for rows in listed)
+
+        def serve() -> set[str]:
+            controller.wait(six.cloud.in_sync, "the switches to be in sync")
+            answered = connections.asked("fresh", 90, 100, INTERNET)
+            return set(answered) | set(datagrams.asked("datagrams", 90, 100, INTERNET))
+
+        drops = (f"-p tcp --dport {WEB} -j DROP", "-p icmpv6 --icmpv6-type echo-request -j DROP")
+        try:
+            assert node.cmd(" && ".join(f"ip6tables -I INPUT {drop}" for drop in drops)) == ""
+            controller.wait(lambda: are("Down"), "one to be down", 30)
+            assert serve() == {"app1", "app3"}
+        finally:
+            node.cmd(" ; ".join(f"ip6tables -D INPUT {drop}" for drop in drops))
+        controller.wait(lambda: are("Up"), "all to be up", 30)
+        assert serve() == set(POOL)
+
+
+def test_the_tiers_lists_judge_who_asks_ipv6_members(six: Tiers) -> None:
+    call = six.tenant.call
+    chosen = call.createNetworkACLList(name="narrow", vpcid=call.listVPCs()["vpc"][0]["id"])["networkacllist"]
+    was = call.listNetworks(id=six.tier)["network"][0]["aclid"]
+    call.createNetworkACL(
+        aclid=chosen["id"], protocol="tcp", startport=WEB, endport=WEB, number=1, action="allow",
+        traffictype="ingress", cidrlist=f"{NEAR6}/128",
+    )  # fmt: skip
+    call.replaceNetworkACLList(aclid=chosen["id"], networkid=six.tier)
+    six.cloud.wait_objects()
+    address = six.address["ipaddress"]
+    assert set(six.asked("fresh", 80, 60, INTERNET)) == set(POOL)
+    assert get(six.node(INTERNET), address, 80, "--interface", FAR6) == ""
+    assert get(six.node("web1"), address, 80) == ""
+    call.replaceNetworkACLList(aclid=was, networkid=six.tier)
+    six.cloud.wait_objects()

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any
 
 from sdn_orch.intent.acls import AclItem, AclList
-from sdn_orch.intent.balancers import Balancer, Member
+from sdn_orch.intent.balancers import Affinity, Balancer, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Transport
@@ -186,6 +186,25 @@ def outside6(home: Network) -> list[Record]:
     ]
 
 
+def balanced6(home: Network) -> list[Record]:
+    """A balancer at an IPv6 address of a network, which remembers its clients, in front of its first NIC."""
+    prefix = IPv6Network("2001:db8:ffff::/48")
+    balancer = Balancer(
+        id="pool",
+        account_id="tenant",
+        network_id=home.id,
+        inner_network_id=home.id,
+        inner=None if home.ipv6 is None else home.ipv6[200],
+        name="pool",
+        protocol=6,
+        ports=(80, 80),
+        guest_ports=(8080, 8080),
+        sources=(prefix,),
+    )
+    sticky = Stickiness(id="sticky", balancer_id="pool", name="sticky", affinity=Affinity.SOURCE, expire=60)
+    return [balancer, Member(id="member", balancer_id="pool", nic_id=nic(home, 10).id), sticky]
+
+
 WORLDS: dict[str, list[Record]] = {
     "one-network-on-one-switch": [
         *edges(1),
@@ -307,6 +326,12 @@ WORLDS: dict[str, list[Record]] = {
         *outside6(_DUAL),
         *pair(_DUAL, ("edge1", 1), ("edge2", 1)),
     ],
+    "balancer6": [
+        *edges(2),
+        *outside6(_DUAL),
+        *balanced6(_DUAL),
+        *pair(_DUAL, ("edge1", 1), ("edge2", 1)),
+    ],
     "refused": [
         *(
             replace(record, capabilities=PLAIN) if isinstance(record, Switch) else record
@@ -321,6 +346,7 @@ _GATEWAYS = {
     "gateway": "edge2",
     "gateway-cuts": "edge1",
     "gateway6": "edge2",
+    "balancer6": "edge2",
     "private-gateway": "edge1",
 }
 for _world, _gateway in _GATEWAYS.items():

@@ -299,6 +299,18 @@ FLOWS: dict[str, Flow] = {
         Match.of(eth_type=IP, ip_proto=6, reg3=7),
         (Track(5, 22, commit=True, to=Translate(Side.DESTINATION, IPV4, 8080), mark=7),),
     ),
+    "member by IPv6": Flow(
+        12,
+        71,
+        Match.of(eth_type=IP6, ip_proto=6, reg3=7),
+        (Track(5, 22, commit=True, to=Translate(Side.DESTINATION, IPV6, 8080, 6), mark=7),),
+    ),
+    "member by IPv6 at the same port": Flow(
+        12,
+        72,
+        Match.of(eth_type=IP6, ip_proto=132, reg3=7),
+        (Track(5, 22, commit=True, to=Translate(Side.DESTINATION, IPV6, None, 6), mark=7),),
+    ),
     "forward": Flow(
         12,
         65,

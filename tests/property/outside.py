@@ -9,7 +9,15 @@ from random import Random
 from typing import Any
 
 from sdn_orch.intent.acls import AclItem, AclList
-from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, HealthCheck, Member, Stickiness
+from sdn_orch.intent.balancers import (
+    Affinity,
+    Algorithm,
+    Balancer,
+    HealthCheck,
+    Member,
+    Stickiness,
+    own_address,
+)
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import networks_of, principal, router_id
@@ -63,7 +71,8 @@ def with_outside(random: Random, cloud: Cloud) -> Cloud:
             records += _routed_by(owner, sum(isinstance(r, PublicAddress) for r in records))
         elif random.random() < 0.8:
             records += _addresses(random, cloud, owner, sum(isinstance(r, PublicAddress) for r in records))
-            records += _inner(random, cloud, owner, len(records))
+            for version in (4, 6):
+                records += _inner(random, cloud, owner, len(records), version)
     for network in snapshot.all(Network):
         if network.kind is NetworkKind.L2:
             continue
@@ -258,29 +267,35 @@ def _proxy(random: Random, balancer: Balancer, member: Nic, edges: list[str]) ->
         yield Attachment(id=f"{nic.id} at", nic_id=nic.id, switch_id=random.choice(edges), port=port)
 
 
-def _inner(random: Random, cloud: Cloud, owner: Network | Vpc, number: int) -> Iterator[Record]:
+def _inner(random: Random, cloud: Cloud, owner: Network | Vpc, number: int, version: int) -> Iterator[Record]:
     """A balancer or two at an address inside of one of the networks, in front of machines of one of them."""
-    networks = [each for each in networks_of(cloud.snapshot, owner.id) if each.ipv4 is not None]
+    networks = [each for each in networks_of(cloud.snapshot, owner.id) if _prefix(each, version) is not None]
     for at in range(random.choice((0, 1, 2))) if networks else ():
         home, behind = random.choice(networks), random.choice(networks)
-        nics = [nic for nic in cloud.snapshot.where(Nic, "network_id", behind.id) if nic.ipv4 is not None]
-        guest = 20_000 + 10 * number + at
+        there = cloud.snapshot.where(Nic, "network_id", behind.id)
+        nics = [nic for nic in there if own_address(nic, version) is not None]
+        guest, prefix = 20_000 + 10 * number + at, _prefix(home, version)
         record = Balancer(
-            id=f"{owner.id}/inner{at}",
+            id=f"{owner.id}/inner{version}-{at}",
             account_id=owner.account_id,
             network_id=behind.id,
             inner_network_id=home.id,
-            inner=None if home.ipv4 is None else home.ipv4[200],
+            inner=None if prefix is None else prefix[200],
             name="inner",
             protocol=random.choice((TCP, TCP, UDP)),
             ports=(80 + at, 80 + at),
             guest_ports=(guest, guest),
             algorithm=random.choice(list(Algorithm)),
+            sources=() if version == 4 else random.choice(_SOURCES6),
         )
         yield record
         for seat, nic in enumerate(random.sample(nics, random.randint(0, len(nics)))):
             yield Member(id=f"{record.id}/{seat}", balancer_id=record.id, nic_id=nic.id, seat=seat)
         yield from _sticky(random, record)
+
+
+def _prefix(network: Network, version: int) -> IPv4Network | IPv6Network | None:
+    return network.ipv4 if version == 4 else network.ipv6
 
 
 _MAPPINGS: tuple[tuple[Ports, Ports], ...] = (
@@ -353,7 +368,8 @@ class Peers:
             for each in cloud.snapshot.all(Forward)
         ]
         self._machines6 = [nic for nic in cloud.snapshot.all(Nic) if nic.ipv6 is not None]
-        self.inner = [each for each in cloud.snapshot.all(Balancer) if each.inner is not None]
+        inner = [each for each in cloud.snapshot.all(Balancer) if each.inner is not None]
+        self.inner, self.inner6 = ([each for each in inner if each.version == version] for version in (4, 6))
         self.routed = [
             nic
             for network in cloud.snapshot.all(Network)
@@ -385,15 +401,7 @@ class Peers:
         ]
         if near and self._random.random() < 0.4:
             balancer, mac = self._random.choice(near), mac_number(network.gateway_mac)
-            packet = self._packet(
-                mac_number(nic.mac),
-                mac,
-                int(nic.ipv4 or 0),
-                int(balancer.inner or 0),
-                wanted=balancer.protocol,
-            )
-            name = "tcp_dst" if balancer.protocol == TCP else "udp_dst"
-            return packet.replace(**{name: balancer.ports[0]})
+            return self._asking(balancer, mac_number(nic.mac), mac, int(nic.ipv4 or 0))
         return self._packet(mac_number(nic.mac), mac, int(nic.ipv4 or 0), to)
 
     def inward(self) -> Packet:
@@ -445,7 +453,24 @@ class Peers:
         others = (int(each.ipv6 or 0) for each in self._machines6 if each.ipv6 != nic.ipv6)
         to = self._random.choice((*PEERS6, *PEERS6, *others))
         gateway = mac_number(network.gateway_mac)
+        own = {other.id for other in networks_of(self._cloud.snapshot, router_id(network))}
+        near = [each for each in self.inner6 if each.inner_network_id in own]
+        if near and self._random.random() < 0.4:
+            return self._asking(self._random.choice(near), mac_number(nic.mac), gateway, int(nic.ipv6 or 0))
         return self._packet(mac_number(nic.mac), gateway, int(nic.ipv6 or 0), to, version=6)
+
+    def _asking(self, balancer: Balancer, eth_src: int, eth_dst: int, source: int) -> Packet:
+        """A word to a balancer inside of a network, most times to its port."""
+        packet = self._packet(
+            eth_src,
+            eth_dst,
+            source,
+            int(balancer.inner or 0),
+            version=balancer.version,
+            wanted=balancer.protocol,
+        )
+        name = "tcp_dst" if balancer.protocol == TCP else "udp_dst"
+        return packet.replace(**{name: balancer.ports[0]}) if self._random.random() < 0.9 else packet
 
     def inward6(self) -> Packet:
         """A peer's word to a machine, by the MAC address of its router, or of another one."""
@@ -458,7 +483,14 @@ class Peers:
         mac = 0x0E5D02000001 if first is None else public_mac(first)
         source = self._random.choice((*PEERS6, *PEERS6, int(target.ipv6 or 0) ^ 0xFFFF))
         upstream = int(UPSTREAM.replace(":", ""), 16)
+        near = [each for each in self.inner6 if router == self._router_of(each)]
+        if near and self._random.random() < 0.6:
+            packet = self._asking(self._random.choice(near), upstream, mac, source)
+            return self.tagged(packet, self.vlan)
         return self.tagged(self._packet(upstream, mac, source, int(target.ipv6 or 0), version=6), self.vlan)
+
+    def _router_of(self, balancer: Balancer) -> str:
+        return router_id(self._cloud.snapshot.need(Network, balancer.inner_network_id or ""))
 
     def _packet(
         self,

@@ -329,6 +329,8 @@ def _fronts(snapshot: Snapshot) -> list[dict[str, Any]]:
     for home in snapshot.all(Network):
         if home.ipv4 is not None:
             found.append({"inner_network_id": home.id, "inner": home.ipv4[200]})
+        if home.ipv6 is not None:
+            found.append({"inner_network_id": home.id, "inner": home.ipv6[200]})
     return found or [{"address_id": "none"}]
 
 

@@ -436,3 +436,79 @@ def test_members_of_machines_that_go(world: World) -> None:
     nic = world.service.snapshot.need(Nic, "red-11")
     world.service.write(lambda transaction: transaction.delete(nic))
     assert [each["id"] for each in world.get("/v1/balancers/lb/members")["items"]] == ["first"]
+
+
+def test_balancers_at_ipv6_addresses_come_and_go(world: World) -> None:
+    wanted = {"name": "six", "network": "red", "ports": [80, 80], "guest_ports": [8080, 8080]}
+    made = world.ask("POST", "/v1/balancers", Scope.OPERATE, json=wanted)
+    assert made.status_code == 201, made.text
+    path = f"/v1/balancers/{made.json()['id']}"
+    # The gateway has the first address.
+    assert world.get(path) | {"condition": ""} == made.json() | {"condition": ""}
+    row = made.json()
+    assert (row["address"], row["protocol"], row["ports"]) == ("2001:db8:1::2", TCP, [80, 80])
+    member = world.ask("POST", f"{path}/members", json={"nic": "web1"})
+    assert (member.status_code, member.json()["address"]) == (201, "2001:db8:1::a")
+    twice = refused(world.ask("POST", f"{path}/members", json={"nic": "web1"}), 422, "invalid")
+    assert "is a member of balancer six" in twice["detail"]
+    other = {"address": row["address"], "address_network": "red", "protocol": "udp", "name": "dns"}
+    shared = world.ask("POST", "/v1/balancers", json=wanted | other)
+    assert shared.json()["address"] == row["address"]
+    again = world.ask("POST", "/v1/balancers", json=wanted)
+    assert again.json()["address"] == "2001:db8:1::3", "those of others are not given"
+    place = f"{path}/members/{member.json()['id']}"
+    assert world.ask("DELETE", place, headers={"If-Match": '"other"'}).status_code == 412
+    assert world.ask("DELETE", place, Scope.OPERATE).status_code == 204
+    assert world.service.snapshot.count(Draining) == 1
+    refused(world.ask("DELETE", place), 404, "not-found")
+    nobody = refused(world.ask("POST", f"{path}/members", json={"nic": "none"}), 404, "not-found")
+    assert nobody["detail"] == "there is no NIC none"
+    for each in (made, shared, again):
+        assert world.ask("DELETE", f"/v1/balancers/{each.json()['id']}").status_code == 204
+    refused(world.ask("DELETE", path), 404, "not-found")
+    assert world.service.snapshot.count(Balancer) == 1
+    refused(world.ask("POST", "/v1/balancers", Scope.READ, json=wanted), 403, "scope")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "said"),
+    [
+        ({"network": "blue"}, 404, "there is no network blue"),
+        ({"address_network": "blue"}, 404, "there is no network blue"),
+        ({"address": "red"}, 422, "request: address: 'red' is not an IP address"),
+        ({"address": "2001:db8:2::5"}, 422, "inner: 2001:db8:2::5 is not inside 2001:db8:1::/64"),
+        ({"address": "2001:db8:1::1"}, 422, "inner: 2001:db8:1::1 is the gateway"),
+        ({"address": "2001:db8:1::a"}, 422, "inner: 2001:db8:1::a is that of NIC red-10"),
+        ({"address": "203.0.113.10"}, 409, "The range specified, 80-80, conflicts with rule lb"),
+        ({"sources": ["2001:db8::1/32"]}, 422, "request: sources: '2001:db8::1/32' is not a prefix"),
+        ({"sources": ["192.0.2.0/24"]}, 422, "sources: only IPv6 prefixes can come to an IPv6 address"),
+        ({"guest_ports": [1, 2]}, 422, "guest_ports: they must be as many as ports, or one"),
+        ({"ports": [80]}, 400, ""),
+        ({"ports": ["80", 80]}, 400, ""),
+        ({"protocol": "icmp"}, 400, ""),
+        ({"version": 5}, 400, ""),
+        ({"name": ""}, 400, ""),
+    ],
+)
+def test_balancers_that_cannot_be_are_refused(
+    world: World, wrong: dict[str, Any], status: int, said: str
+) -> None:
+    before = world.service.snapshot.revision
+    wanted = {"name": "six", "network": "red", "ports": [80, 80]}
+    kind = {400: "malformed", 404: "not-found", 409: "rule-conflict", 422: "invalid"}[status]
+    problem = refused(world.ask("POST", "/v1/balancers", json=wanted | wrong), status, kind)
+    assert said in problem["detail"] and world.service.snapshot.revision == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"nic": "web1", "address": "x"}, "request: address: 'x' is not an IP address"),
+        ({"nic": "red-11", "address": "2001:db8:1::99"}, "guest: 2001:db8:1::99 is not a secondary address"),
+    ],
+)
+def test_members_that_cannot_be_are_refused(world: World, wrong: dict[str, Any], said: str) -> None:
+    wanted = {"name": "six", "network": "red", "ports": [80, 80]}
+    id = world.ask("POST", "/v1/balancers", json=wanted).json()["id"]
+    problem = refused(world.ask("POST", f"/v1/balancers/{id}/members", json=wrong), 422, "invalid")
+    assert said in problem["detail"]

@@ -102,7 +102,7 @@ class Clients:
             await asyncio.sleep(_PAUSE)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        client = socket.socket()
+        client = socket.socket(socket.AF_INET6 if ":" in self.address else socket.AF_INET)
         client.setblocking(False)
         own = next(self.sources)
         if own is not None:

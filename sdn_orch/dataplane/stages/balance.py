@@ -1,7 +1,7 @@
 """DESTINATION_NAT, INNER, CLIENTS, KEPT, BALANCE, MEMBER, BACK: from balancers' ports to their members.
 
 For public addresses at their gateway; inside of networks at the edge of whoever asks, where the answers of
-members become the balancer's again.
+members become the balancer's again. Who asks for an IPv6 address from outside does so at the gateway.
 
 A connection has a slot (see `spread`). TCP's is the middle of its source port: clients count it up, so their
 connections go round more evenly than by chance, and every gateway finds the same member. UDP's clients may
@@ -15,9 +15,9 @@ which counts what belongs to it. Slots may change hands meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_network
 
 from sdn_orch.dataplane.pipeline import (
     BALANCED,
@@ -31,13 +31,14 @@ from sdn_orch.dataplane.pipeline import (
 )
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.spread import FEW_SLOTS, moved, spread
-from sdn_orch.dataplane.stages.answer import answer_arp
+from sdn_orch.dataplane.stages.answer import answer_arp, answer_nd
 from sdn_orch.dataplane.stages.connection import INVALID, NEW
 from sdn_orch.dataplane.stages.inward import begun
-from sdn_orch.dataplane.stages.protocols import IPV4, TCP
+from sdn_orch.dataplane.stages.protocols import IPV4, IPV6, TCP
 from sdn_orch.dataplane.traffic import port_blocks, port_fields, port_matches, prefix_fields
-from sdn_orch.dataplane.views import AddressView, Dialect, Fields, NetworkView
+from sdn_orch.dataplane.views import AddressView, Dialect, Fields, NetworkView, UplinkView
 from sdn_orch.intent.balancers import Balancer
+from sdn_orch.intent.outside import within
 from sdn_orch.intent.traffic import translations
 from sdn_orch.openflow.values import (
     OPENFLOW_15,
@@ -71,20 +72,28 @@ _ALL_SLOTS, _ONES = (1 << SLOT_BITS) - 1, (1 << 32) - 1
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What begins connections with a balancer: which packets of a table, in whose zone, and on to where."""
+    """What begins connections with a balancer: which packets of a table, and what is done to them first."""
 
     table: Table
     begun: Fields
+    first: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """In whose zone connections are known, and where what begins them goes on to the member."""
+
     zone: int
     onward: Table
 
 
 #: Where what belongs to a connection goes on, from clients and from members: table, priority, and whereto.
-_PUBLIC_KNOWN = (
+_AT_GATEWAY = (
     (Table.DESTINATION_NAT, "balanced", Table.INWARD),
     (Table.SOURCE_NAT, "balanced", Table.UPLINK),
 )
-_INNER_KNOWN = ((Table.INNER, "known", Table.NEXT_HOP), (Table.BACK_STATE, "member", Table.TO_GUARD))
+_AT_EDGE = ((Table.INNER, "known", Table.NEXT_HOP), (Table.BACK_STATE, "member", Table.TO_GUARD))
+_ETH_TYPES = {4: IPV4, 6: IPV6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,16 @@ class Pool:
     guests: Mapping[int, int]
     moves: Mapping[int, int] | None = None
     memory: tuple[int, int] | None = None
+
+    @property
+    def eth_type(self) -> int:
+        """That of what it balances."""
+        return _ETH_TYPES[self.record.version]
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether who is outside reaches it by the prefix of its network."""
+        return self.record.version == 6
 
     def spread(self) -> tuple[int, ...]:
         """The mark that each slot leads to by weights alone; none where nobody is live."""
@@ -134,15 +153,17 @@ def edge(dialect: Dialect) -> Iterator[Said]:
 
 def standing(pool: Pool, zone: int | None, version: int) -> Iterator[Said]:
     """What belongs to connections with its members goes on, and is counted; they are known in `zone`."""
+    inside = () if pool.record.inner is None else _AT_EDGE
+    outside = _AT_GATEWAY if pool.record.inner is None or pool.is_routed else ()
     for mark in pool.guests:
-        for table, priority, onward in _PUBLIC_KNOWN if pool.record.inner is None else _INNER_KNOWN:
+        for table, priority, onward in (*inside, *outside):
             yield flow(table, priority, Match.of(ct_mark=mark), goto=onward)
             # OpenFlow 1.3 cannot ask for TCP's flags.
             if pool.moves is not None and zone is not None and version == OPENFLOW_15:
-                yield from _turns(table, mark, zone, onward)
+                yield from _turns(pool, table, mark, Way(zone, onward))
 
 
-def _turns(table: Table, mark: int, zone: int, onward: Table) -> Iterator[Said]:
+def _turns(pool: Pool, table: Table, mark: int, way: Way) -> Iterator[Said]:
     """A member's connections begin when it agrees, and end when it has no more to say, or either breaks off.
 
     Each is counted once, however often this is said: from then on its label is another one.
@@ -152,60 +173,90 @@ def _turns(table: Table, mark: int, zone: int, onward: Table) -> Iterator[Said]:
         agrees = _SYN | _ACK
         turns += [("opening", 0, (agrees, agrees), _OPEN), ("ending", _OPEN, (_FIN, _FIN | _RST), _OVER)]
     for priority, label, flags, next_label in turns:
-        match = Match.of(ct_mark=mark, ct_label=label, eth_type=IPV4, ip_proto=TCP, tcp_flags=flags)
-        yield flow(table, priority, match, (Track(zone, onward, commit=True, label=next_label),))
+        here: Fields = {"ct_mark": mark, "ct_label": label, "eth_type": pool.eth_type}
+        match = Match.of(**here, ip_proto=TCP, tcp_flags=flags)
+        yield flow(table, priority, match, (Track(way.zone, way.onward, commit=True, label=next_label),))
 
 
 def public(address: AddressView, pool: Pool, version: int) -> Iterator[Said]:
     """A balancer of a public address. One that a NIC has alone leads to nobody else."""
     if address.guest is None:
-        front = Front(Table.DESTINATION_NAT, begun(address), address.zone, Table.INWARD)
-        yield from _balancer(front, pool, version)
+        front = Front(Table.DESTINATION_NAT, begun(address))
+        yield from _balancer((front,), Way(address.zone, Table.INWARD), pool, version)
 
 
-def announced(home: NetworkView, address: int) -> Said:
+def announced(home: NetworkView, balancer: Balancer) -> Said:
     """An address inside of a network is that of the network's gateway, which routes what is for it."""
-    return answer_arp(home.local, home.gateway_mac, address)
+    address = int(balancer.inner or 0)
+    if balancer.version == 4:
+        return answer_arp(home.local, home.gateway_mac, address)
+    return answer_nd(home.local, home.gateway_mac, address, is_router=True)
 
 
-def inner(home: NetworkView, into: NetworkView, zone: int, pool: Pool, version: int) -> Iterator[Said]:
-    """A balancer inside of a network, whose members are in this network or in another one of the router."""
+def closed(uplink: UplinkView, balancer: Balancer) -> Said:
+    """What comes from outside to such an address and to no balancer there is for nobody."""
+    return flow(Table.DESTINATION_NAT, "no balancer", Match.of(**_from_outside(uplink, balancer)))
+
+
+def inner(
+    home: NetworkView, into: NetworkView, uplink: UplinkView | None, zone: int, pool: Pool, version: int
+) -> Iterator[Said]:
+    """A balancer inside of a network, whose members are in this network or in another one of the router.
+
+    Machines in the router's networks ask at their edges; who is outside, by an `uplink`, at the gateway.
+    """
     record = pool.record
-    here: Fields = {"metadata": home.routed, "eth_type": IPV4, "ipv4_dst": int(record.inner or 0)}
-    actions = (SetField("metadata", *into.local), Track(zone, Table.INNER, translated=True))
+    here: Fields = {"metadata": home.routed, "eth_type": pool.eth_type, **_to(record)}
+    entry = SetField("metadata", *into.local)
     for block in port_blocks(*record.ports):
         match = Match.of(**here, ip_proto=record.protocol, **port_fields(record.protocol, block))
-        yield flow(Table.ROUTE, "balancer", match, actions)
-    front = Front(Table.INNER, {**here, "ct_state": NEW}, zone, Table.NEXT_HOP)
-    yield from _balancer(front, pool, version)
+        yield flow(Table.ROUTE, "balancer", match, (entry, Track(zone, Table.INNER, translated=True)))
+    fronts = [Front(Table.INNER, {**here, "ct_state": NEW})]
+    if uplink is not None:
+        fronts.append(Front(Table.DESTINATION_NAT, _from_outside(uplink, record), (entry,)))
+    yield from _balancer(fronts, Way(zone, Table.NEXT_HOP), pool, version)
 
 
-def back(network: NetworkView, zone: int) -> Iterator[Said]:
+def _to(balancer: Balancer) -> Fields:
+    return {f"ipv{balancer.version}_dst": int(balancer.inner or 0)}
+
+
+def _from_outside(uplink: UplinkView, balancer: Balancer) -> Fields:
+    return {
+        "metadata": uplink.router,
+        "eth_type": _ETH_TYPES[balancer.version],
+        "ct_state": NEW,
+        **_to(balancer),
+    }
+
+
+def back(network: NetworkView, zone: int, version: int) -> Iterator[Said]:
     """What comes from the members' network may be an answer to a connection with a balancer."""
-    prefix = prefix_fields("src", network.record.ipv4)
-    match = Match.of(metadata=network.routed, eth_type=IPV4, **prefix)
+    prefix = network.record.ipv4 if version == 4 else network.record.ipv6
+    match = Match.of(metadata=network.routed, eth_type=_ETH_TYPES[version], **prefix_fields("src", prefix))
     yield flow(Table.BACK, "answer", match, (Track(zone, Table.BACK_STATE, translated=True),))
 
 
-def _balancer(front: Front, pool: Pool, version: int) -> Iterator[Said]:
+def _balancer(fronts: Sequence[Front], way: Way, pool: Pool, version: int) -> Iterator[Said]:
     """What is for it, and whose each of its slots is."""
     owners = pool.owners()
     by_hash = pool.record.protocol != TCP and not pool.by_source
     if by_hash and version != OPENFLOW_15:
         yield Refused("UDP is spread by a hash that only OpenFlow 1.5 can ask for")
     elif owners:
-        yield from _taken(front, pool, len(owners))
+        for front in fronts:
+            yield from _taken(front, pool, len(owners))
+            if front.table is Table.INNER:
+                yield from _of_members(front, pool, sorted(set(owners)))
         yield from _slots(pool, owners)
         if pool.memory is not None:
             yield from _kept(pool)
-        yield from _members(front, pool)
-        if front.table is Table.INNER:
-            yield from _of_members(front, pool, sorted(set(owners)))
+        yield from _members(way, pool)
 
 
 def _taken(front: Front, pool: Pool, slots: int) -> Iterator[Said]:
     record = pool.record
-    actions = (SetField(BALANCED, record.number << SLOT_BITS), *_chosen(pool, slots))
+    actions = (*front.first, SetField(BALANCED, record.number << SLOT_BITS), *_chosen(pool, slots))
     goto = None if isinstance(actions[-1], ApplyGroup) else Table.BALANCE
     if pool.memory is not None:
         actions, goto = (*actions, Resubmit(Table.CLIENTS)), Table.KEPT
@@ -217,10 +268,11 @@ def _of_members(front: Front, pool: Pool, marks: list[int]) -> Iterator[Said]:
     """A member that asks gets the one before it: from itself it would not take an answer."""
     record = pool.record
     for at, mark in enumerate(marks):
-        guest = IPv4Address(pool.guests[mark])
-        if len(marks) > 1 and (not record.sources or any(guest in each for each in record.sources)):
+        guest = pool.guests[mark]
+        if len(marks) > 1 and within(record.version, guest, record.sources):
+            asking = (ip_network((guest, 32 if record.version == 4 else 128)),)
             chosen = (SetField(BALANCED, marks[at - 1]),)
-            for match in port_matches(front.begun, record.protocol, record.ports, (IPv4Network(guest),)):
+            for match in port_matches(front.begun, record.protocol, record.ports, asking):
                 yield flow(front.table, "member", match, chosen, goto=Table.MEMBER)
 
 
@@ -232,7 +284,9 @@ def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
     if pool.record.protocol == TCP:
         return (CopyField("tcp_src", BALANCED, bits, _TCP_BITS_END - bits),)
     more = bits - _HASHED_BITS
-    by_address = (CopyField("ipv4_src", BALANCED, more, 0, _HASHED_BITS),) if more else ()
+    by_address = (
+        (CopyField(f"ipv{pool.record.version}_src", BALANCED, more, 0, _HASHED_BITS),) if more else ()
+    )
     return (*by_address, ApplyGroup(_SLOTS))
 
 
@@ -245,7 +299,7 @@ def _slots(pool: Pool, owners: tuple[int, ...]) -> Iterator[Said]:
         here: Fields = {BALANCED: own}
         actions: tuple[Action, ...] = (SetField(BALANCED, mark),)
         if pool.memory is not None:
-            here, actions = {**here, "eth_type": IPV4}, (_remember(pool, mark), *actions)
+            here, actions = {**here, "eth_type": pool.eth_type}, (_remember(pool, mark), *actions)
         yield flow(Table.BALANCE, "slot", Match.of(**here), actions, goto=Table.MEMBER)
 
 
@@ -256,11 +310,12 @@ def _of_balancer(pool: Pool) -> tuple[int, int]:
 def _remember(pool: Pool, mark: int) -> Learn:
     """That the client has this member."""
     idle_timeout, limit = pool.memory or (0, 0)
-    client = Match.of(eth_type=IPV4, **{BALANCED: _of_balancer(pool)})
+    client = Match.of(eth_type=pool.eth_type, **{BALANCED: _of_balancer(pool)})
     priority = STAGES[Table.CLIENTS].priorities["client"]
     then = (SetField(REMEMBERED, mark),)
     cookie = pool.record.number
-    return Learn(Table.CLIENTS, priority, cookie, idle_timeout, limit, client, ("ipv4_src",), then)
+    own = (f"ipv{pool.record.version}_src",)
+    return Learn(Table.CLIENTS, priority, cookie, idle_timeout, limit, client, own, then)
 
 
 def _kept(pool: Pool) -> Iterator[Said]:
@@ -270,15 +325,15 @@ def _kept(pool: Pool) -> Iterator[Said]:
         yield flow(Table.KEPT, "member", Match.of(**here), (SetField(BALANCED, mark),), goto=Table.MEMBER)
 
 
-def _members(front: Front, pool: Pool) -> Iterator[Said]:
+def _members(way: Way, pool: Pool) -> Iterator[Said]:
     """Where members are; those who have no slots have counted, and may have some again."""
     record = pool.record
     several = list(translations(record.ports, record.guest_ports))
     for mark, guest in pool.guests.items():
         for (first, last), port in several:
-            here: Fields = {BALANCED: mark, "eth_type": IPV4, "ip_proto": record.protocol}
+            here: Fields = {BALANCED: mark, "eth_type": pool.eth_type, "ip_proto": record.protocol}
             if len(several) > 1:
                 here |= port_fields(record.protocol, *port_blocks(first, last))
-            to = Translate(Side.DESTINATION, guest, port)
-            track = Track(front.zone, front.onward, commit=True, to=to, mark=mark)
+            to = Translate(Side.DESTINATION, guest, port, record.version)
+            track = Track(way.zone, way.onward, commit=True, to=to, mark=mark)
             yield flow(Table.MEMBER, "member", Match.of(**here), (track,))

@@ -1,5 +1,5 @@
 """LEAVE to INWARD for IPv6, and IPv4 of networks that are routed: at a gateway, between tenants' prefixes and
-the outside, without translation.
+the outside, without translation, but for that of balancers.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
     is_tier, eth_type = network.record.vpc_id is not None, _ETH_TYPES[version]
     here: Fields = {"metadata": network.local, "eth_type": eth_type}
     new: Fields = {**here, "ct_state": NEW}
-    track = Track(uplink.zone, Table.EGRESS)
+    # What comes to balancers, and from their members, is translated.
+    is_balanced = version == 6
+    track = Track(uplink.zone, Table.EGRESS, translated=is_balanced)
     yield flow(Table.LEAVE, "network", Match.of(**here), (*network.judging, track))
     is_open = network.record.egress_open or is_tier
     if network.judged:
@@ -99,7 +101,8 @@ def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
     # What is for a public IPv4 address stands under that one's rules, whoever says that he sends it.
     forged = {**prefix_fields("src", prefix), **(within if version == 4 else {})}
     yield flow(Table.ENTER, "forged", Match.of(**forged, **outside))
-    enter = (SetField("metadata", *uplink.entry), Track(uplink.zone, Table.INGRESS))
+    track = Track(uplink.zone, Table.INGRESS, translated=is_balanced)
+    enter = (SetField("metadata", *uplink.entry), track)
     yield flow(Table.ENTER, "routed", Match.of(**within, **outside), enter)
     match = Match.of(**within, **_begun(uplink))
     if is_tier:

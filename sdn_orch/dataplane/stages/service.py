@@ -12,6 +12,7 @@ from sdn_orch.dataplane.stages.protocols import (
     DHCP6_CLIENT,
     DHCP6_SERVER,
     ECHO_REPLY,
+    ECHO_REPLY_6,
     FIRST_FRAGMENT,
     ICMP,
     ICMPV6,
@@ -51,16 +52,23 @@ def switch(dialect: Dialect) -> Iterator[Said]:
 
 def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
     """The services of a machine's own data, at the gateway's address too; and what answers its checks."""
-    if network.record.gateway4 is None:
-        return
-    gateway = int(network.record.gateway4)
+    gateway4, gateway6 = network.record.gateway4, network.record.gateway6
     here: Fields = {"metadata": network.local}
-    yield from _metadata(here, gateway)
-    # Later fragments tell no type, which Open vSwitch takes for an answer's, 0.
-    echo: Fields = {"ip_proto": ICMP, "icmpv4_type": ECHO_REPLY, **whole(dialect)}
-    for answer in ({"ip_proto": TCP, "tcp_dst": ASKING_PORTS}, echo):
-        match = Match.of(eth_type=IPV4, ipv4_dst=gateway, **here, **answer)
-        yield punt(Table.SERVICE, "check", match, Punt.CHECK)
+    if gateway4 is not None:
+        yield from _metadata(here, int(gateway4))
+        yield from _checks({**here, "eth_type": IPV4, "ipv4_dst": int(gateway4)}, _PONG4, dialect)
+    if gateway6 is not None:
+        yield from _checks({**here, "eth_type": IPV6, "ipv6_dst": int(gateway6)}, _PONG6, dialect)
+
+
+_PONG4: Fields = {"ip_proto": ICMP, "icmpv4_type": ECHO_REPLY}
+_PONG6: Fields = {"ip_proto": ICMPV6, "icmpv6_type": ECHO_REPLY_6}
+
+
+def _checks(answered: Fields, pong: Fields, dialect: Dialect) -> Iterator[Flow]:
+    # Later fragments tell no type, which Open vSwitch takes for 0, an IPv4 answer's.
+    for answer in ({"ip_proto": TCP, "tcp_dst": ASKING_PORTS}, {**pong, **whole(dialect)}):
+        yield punt(Table.SERVICE, "check", Match.of(**answered, **answer), Punt.CHECK)
 
 
 def _metadata(asked: Fields, address: int) -> Iterator[Flow]:

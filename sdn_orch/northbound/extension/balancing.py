@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sdn_orch.errors import Invalid
-from sdn_orch.intent.balancers import DRAIN, Balancer, Member
-from sdn_orch.intent.model import Network
+from sdn_orch.intent.balancers import DRAIN, Address, Balancer, Member
+from sdn_orch.intent.model import Network, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.traffic import TCP, UDP, Prefix
 from sdn_orch.northbound import balancers
@@ -86,7 +86,9 @@ def bring_members(cloud: Cloud, network: Network, balancer: Balancer, said: Bala
         if backend.port != said.private_port:
             raise Invalid(f"payload: lb_rules: port of a backend of rule {said.id}: not {said.private_port}")
     members = [(nics.at(cloud, network, each.ip), each.ip) for each in said.backends if not each.revoked]
-    wanted = {(nic.id, None if ip == nic.ipv4 else ip): nic for nic, ip in members}
+    wanted: dict[tuple[str, Address | None], Nic] = {
+        (nic.id, None if ip == nic.ipv4 else ip): nic for nic, ip in members
+    }
     for member in cloud.snapshot.where(Member, "balancer_id", balancer.id):
         if wanted.pop((member.nic_id, member.guest), None) is None:
             balancers.remove_member(cloud.transaction, member)

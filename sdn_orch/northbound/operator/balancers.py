@@ -84,8 +84,9 @@ def counters_row(view: View, snapshot: Snapshot, balancer: Balancer) -> JSON:
 
 def _counters_of(view: View, snapshot: Snapshot, of: Member | Draining, draining: Draining | None) -> JSON:
     nic = snapshot.need(Nic, of.nic_id)
-    machine, address = _machine(snapshot, nic), of.address(nic)
-    is_counted = counts_open(snapshot, snapshot.need(Balancer, of.balancer_id))
+    balancer = snapshot.need(Balancer, of.balancer_id)
+    machine, address = _machine(snapshot, nic), of.address(nic, balancer.version)
+    is_counted = counts_open(snapshot, balancer)
     return {
         "id": of.id,
         "machine": machine.name if machine else None,
@@ -104,7 +105,8 @@ def _counted(counted: Counted) -> JSON:
 def member_row(snapshot: Snapshot, member: Member) -> MemberAnswer:
     """A member of a balancer."""
     nic = snapshot.need(Nic, member.nic_id)
-    machine, address = _machine(snapshot, nic), member.address(nic)
+    version = snapshot.need(Balancer, member.balancer_id).version
+    machine, address = _machine(snapshot, nic), member.address(nic, version)
     return MemberAnswer(
         id=member.id,
         balancer=member.balancer_id,
@@ -145,7 +147,7 @@ def set_options(asked: Asked) -> BalancerAnswer:
 
     def use_case(transaction: Transaction) -> Balancer:
         balancer = find_balancer(transaction.snapshot, asked.path["balancer"])
-        asked.check_match(_answer(asked.view, transaction.snapshot, balancer))
+        asked.check_match(balancer_answer(asked.view, transaction.snapshot, balancer))
         options = dict(asked.body)
         if (protocol := options.pop("protocol")) is not None:
             if balancer.inner is None:
@@ -159,8 +161,9 @@ def set_options(asked: Asked) -> BalancerAnswer:
         return change_balancer(transaction, dataclasses.replace(balancer, **options))
 
     changed = asked.service.write(use_case)
-    return _answer(asked.view, asked.service.snapshot, changed)
+    return balancer_answer(asked.view, asked.service.snapshot, changed)
 
 
-def _answer(view: View, snapshot: Snapshot, balancer: Balancer) -> BalancerAnswer:
+def balancer_answer(view: View, snapshot: Snapshot, balancer: Balancer) -> BalancerAnswer:
+    """The same as `balancer_row`, as a client sees it."""
     return BalancerAnswer.model_validate(balancer_row(view, snapshot, balancer))

@@ -31,7 +31,7 @@ def _number(value: object) -> object:
     return value
 
 
-_WHOLE = BeforeValidator(_number)
+WHOLE = BeforeValidator(_number)
 
 
 class Model(BaseModel):
@@ -277,7 +277,7 @@ class BalancerCounters(Counters):
 class BalancerOptions(Model):
     """What CloudStack has no words for."""
 
-    drain: Annotated[int, Field(ge=0, le=LONGEST_DRAIN), _WHOLE] = DRAIN
+    drain: Annotated[int, Field(ge=0, le=LONGEST_DRAIN), WHOLE] = DRAIN
     """Seconds for which a member that is taken away, or gets weight 0, keeps its connections. For those that
     have gone already it stays what it was."""
     fails_open: StrictBool = True
@@ -289,7 +289,7 @@ class BalancerOptions(Model):
 class Weight(Model):
     """How much a member gets."""
 
-    weight: Annotated[int, Field(ge=0, le=LARGEST_WEIGHT), _WHOLE]
+    weight: Annotated[int, Field(ge=0, le=LARGEST_WEIGHT), WHOLE]
     """Parts of all new connections; with 0 it gets none, and keeps those that it has for a while."""
 
 
@@ -316,7 +316,7 @@ class TokenWanted(Model):
 
     name: Name
     scope: Scope
-    days: Annotated[int, Field(ge=1, le=3650), _WHOLE] | None = None
+    days: Annotated[int, Field(ge=1, le=3650), WHOLE] | None = None
     """How long it is good; for ever without."""
 
 

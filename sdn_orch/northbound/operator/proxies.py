@@ -81,7 +81,7 @@ def _servers(snapshot: Snapshot, balancer: Balancer) -> Iterator[ServerAnswer]:
     chosen = {member.id for member, _, _ in takers(snapshot, balancer)}
     for member in snapshot.where(Member, "balancer_id", balancer.id):
         nic = snapshot.need(Nic, member.nic_id)
-        address = member.address(nic)
+        address = member.address(nic, balancer.version)
         if nic.active and address is not None:
             yield ServerAnswer(
                 name=blake2b(member.id.encode(), digest_size=8).hexdigest(),

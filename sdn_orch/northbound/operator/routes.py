@@ -18,6 +18,7 @@ from sdn_orch.northbound.operator import (
     lists,
     objects,
     proxies,
+    routes_balancers,
     tokens,
     trace,
 )
@@ -366,6 +367,7 @@ def _token(token: tokens.Token) -> TokenAnswer:
     )
 
 
-DECLARATIONS: tuple[Declaration, ...] = tuple(
-    value for value in tuple(globals().values()) if isinstance(value, Declaration)
+DECLARATIONS: tuple[Declaration, ...] = (
+    *(value for value in tuple(globals().values()) if isinstance(value, Declaration)),
+    *routes_balancers.DECLARATIONS,
 )

@@ -157,7 +157,7 @@ def _next_hop(snapshot: Snapshot, nic: Nic, target: IPv4Address | IPv6Address) -
         return network.gateway_mac
     for neighbour in snapshot.where(Nic, "claims", (network.id, target)):
         return neighbour.mac
-    if isinstance(target, IPv4Address) and snapshot.where(Balancer, "place", inner_place(network.id, target)):
+    if snapshot.where(Balancer, "place", inner_place(network.id, target)):
         return network.gateway_mac
     raise Invalid(
         f"nobody in network {network.name} has {target}: the machine's question for it is not answered"

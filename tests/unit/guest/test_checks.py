@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import Ether
 
 from sdn_orch.dataplane.pipeline import Punt
@@ -20,7 +22,7 @@ from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Delete, Put, Snapshot
 from sdn_orch.southbound.fake import FakeSwitch
 from tests.unit.guest.test_worker import Nobody
-from tests.unit.guest.world import DPID, MAC1, MAC2, WORLD, gateway, packet_in
+from tests.unit.guest.world import AUTONOMOUS1, DPID, MAC1, MAC2, WORLD, gateway, packet_in
 
 PUBLIC = IPv4Network("203.0.113.0/24")
 
@@ -45,6 +47,14 @@ def world(path: str = "", protocol: int = 6) -> Snapshot:
         HealthCheck(id="check", balancer_id="lb", path=path, timeout=2, interval=5, healthy=2, unhealthy=3),
     )
     return WORLD.change([Put(record) for record in records])
+
+
+def world6(path: str = "", protocol: int = 6) -> Snapshot:
+    """The same balancer at an IPv6 address, before the first machine."""
+    four = world(path, protocol)
+    balancer = four.need(Balancer, "lb")
+    six = replace(balancer, address_id=None, inner_network_id="web", inner=IPv6Address("fd00:1::c8"))
+    return four.change([Put(six), Delete(Member, "two")])
 
 
 class Asking:
@@ -93,6 +103,8 @@ def answer(asked: Any, flags: str, payload: bytes = b"", ahead: int = 0) -> Any:
     ends = {"sport": asked[TCP].dport, "dport": asked[TCP].sport}
     heard = asked[TCP].seq + len(asked[TCP].payload) + ("S" in asked[TCP].flags)
     segment = TCP(flags=flags, seq=7000 + ahead, ack=heard & 0xFFFFFFFF, **ends)
+    if IPv6 in asked:
+        return IPv6(src=asked[IPv6].dst, dst=asked[IPv6].src) / segment / payload
     return IP(src=asked[IP].dst, dst=asked[IP].src) / segment / payload
 
 
@@ -175,6 +187,37 @@ def test_members_of_what_is_not_tcp_are_pinged() -> None:
     asking.say(IP(src="10.1.1.11", dst="10.1.1.1") / ICMP(type=0, id=1, seq=1))
     assert asking.checks._watched["one"].probe is not None
     asking.say(IP(src="10.1.1.11", dst="10.1.1.1") / echo)
+    assert asking.checks._watched["one"].lives is True
+
+
+def test_ipv6_members_are_asked_by_their_ipv6_gateway() -> None:
+    asking = Asking(world6(path="/up"))
+    asked = asking.asked()
+    assert (asked.src, asked[IPv6].src, asked[IPv6].dst) == (gateway("web"), "fd00:1::1", AUTONOMOUS1)
+    assert asked[TCP].dport == 8080 and asked[TCP].flags == "S" and asked[TCP].sport & 0xFF00 == 0xFE00
+    whole = IPv6(bytes(asked[IPv6]))
+    del whole[TCP].chksum
+    assert IPv6(bytes(whole))[TCP].chksum == asked[TCP].chksum
+    (request,) = asking.say(answer(asked, "SA"))
+    host = f"Host: [{AUTONOMOUS1}]\r\n".encode()
+    assert bytes(request[TCP].payload).startswith(b"GET /up HTTP/1.0\r\n" + host)
+    (last,) = asking.say(answer(request, "PA", b"HTTP/1.1 200 OK\r\n", 1))
+    assert last[TCP].flags == "RA" and asking.checks._watched["one"].lives is True
+
+
+def test_ipv6_members_of_what_is_not_tcp_are_pinged() -> None:
+    asking = Asking(world6(protocol=17))
+    asked = asking.asked()
+    ping = asked[ICMPv6EchoRequest]
+    said = IPv6(src=AUTONOMOUS1, dst="fd00:1::1")
+    # Neither another one's answer, nor that of a ping by IPv4.
+    for wrong in (
+        said / ICMPv6EchoReply(id=ping.id ^ 1, seq=ping.seq),
+        IP(src="10.1.1.11", dst="10.1.1.1") / ICMP(type=0, id=ping.id, seq=ping.seq),
+    ):
+        asking.say(wrong)
+        assert asking.checks._watched["one"].probe is not None
+    asking.say(said / ICMPv6EchoReply(id=ping.id, seq=ping.seq))
     assert asking.checks._watched["one"].lives is True
 
 

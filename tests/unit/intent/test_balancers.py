@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeVar
 
 import pytest
@@ -50,6 +50,20 @@ BALANCER = Balancer(
 )
 INNER = replace(
     BALANCER, id="inner", address_id=None, inner_network_id="net", inner=IPv4Address("10.1.1.200")
+)
+SIX = replace(
+    NET, id="six", name="six", ipv6=IPv6Network("2001:db8:6::/64"), gateway6=IPv6Address("2001:db8:6::1")
+)
+NIC6 = Nic(
+    id="nic6x",
+    network_id="six",
+    machine_id="vm",
+    mac="02:00:00:00:00:16",
+    ipv6=IPv6Address("2001:db8:6::2"),
+    secondary6=(IPv6Address("2001:db8:6::3"),),
+)
+INNER6 = replace(
+    INNER, id="inner6", network_id="six", inner_network_id="six", inner=IPv6Address("2001:db8:6::c8")
 )
 PROXY = Nic(
     id="proxy",
@@ -98,6 +112,10 @@ CLOUD = Snapshot.of(
     replace(CERTIFICATE, id="blue-cert", account_id="blue"),
     BALANCER,
     INNER,
+    SIX,
+    NIC6,
+    replace(NIC, id="nic4x", network_id="six", mac="02:00:00:00:00:17", secondary4=()),
+    INNER6,
     PROXY,
     MEMBER,
     STICKY,
@@ -149,6 +167,10 @@ def proxy(**values: object) -> Record:
         free(tls=True, certificate_id="cert"),
         free(proxy_protocol=True, sources=(IPv4Network("192.0.2.0/24"),)),
         new(INNER, ports=(90, 90)),
+        new(INNER6, ports=(90, 90), sources=(IPv6Network("2001:db8::/32"),)),
+        new(MEMBER, balancer_id="inner6", nic_id="nic6x"),
+        new(MEMBER, balancer_id="inner6", nic_id="nic6x", guest=IPv6Address("2001:db8:6::3")),
+        new(STICKY, balancer_id="inner6"),
         new(MEMBER, guest=IPv4Address("10.1.1.3"), weight=0, seat=1),
         replace(MEMBER, weight=256),
         replace(STICKY, affinity=Affinity.COOKIE, expire=None, options=(("cookie-name", "c"),)),
@@ -190,6 +212,23 @@ def test_what_is_right_has_no_faults(record: Record) -> None:
         (new(INNER, inner_network_id="tier", ports=(9, 9)), "inner_network_id: network tier (tier) is not a"),
         (new(INNER, inner=IPv4Address("10.2.0.1")), "inner: 10.2.0.1 is not inside 10.1.1.0/24"),
         (new(INNER, inner=IPv4Address("10.1.1.1")), "inner: 10.1.1.1 is the gateway"),
+        (new(INNER, inner=IPv6Address("2001:db8::5")), "network_id: network net (net) has no IPv6 addresses"),
+        (new(INNER6, inner=IPv6Address("2001:db8::5")), "inner: 2001:db8::5 is not inside 2001:db8:6::/64"),
+        (new(INNER6, inner=IPv6Address("2001:db8:6::1")), "inner: 2001:db8:6::1 is the gateway"),
+        (new(INNER6, inner=IPv6Address("2001:db8:6::3")), "inner: 2001:db8:6::3 is that of NIC nic6x"),
+        (new(INNER6, sources=(IPv4Network("192.0.2.0/24"),)), "sources: only IPv6 prefixes"),
+        (new(INNER6, tls=True), "tls: a proxy serves IPv4 addresses alone"),
+        (new(INNER6, proxy_protocol=True), "proxy_protocol: a proxy serves IPv4 addresses alone"),
+        (new(MEMBER, balancer_id="inner6", nic_id="nic4x"), "nic_id: NIC nic4x has no IPv6 address"),
+        (new(MEMBER, nic_id="nic", guest=IPv6Address("2001:db8:6::3")), "guest: 2001:db8:6::3 is not a"),
+        (
+            new(STICKY, balancer_id="inner6", affinity=Affinity.COOKIE),
+            "affinity: a proxy serves IPv4 addresses alone",
+        ),
+        (
+            new(NIC6, mac="02:00:00:00:00:18", ipv6=IPv6Address("2001:db8:6::c8"), secondary6=()),
+            "ipv6: 2001:db8:6::c8 is that of balancer web (inner6)",
+        ),
         (new(INNER, inner=IPv4Address("10.1.1.3")), "inner: 10.1.1.3 is that of NIC nic"),
         (new(MEMBER), "nic_id: NIC nic is a member of balancer web (web) already"),
         (new(MEMBER, guest=IPv4Address("10.1.1.3")), "seat: 0 is that of member member"),

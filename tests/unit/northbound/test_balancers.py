@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Member, Stickiness
 from sdn_orch.intent.firewall import FirewallRule
+from sdn_orch.intent.model import Network
 from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.traffic import TCP
 from sdn_orch.northbound.cloudstack.model_balancers import BalancerDetails
 from tests.balancing import RULE, address, failure, refused, rule
 from tests.cloudstack import Client, Cloud, Refused
@@ -321,3 +324,32 @@ def test_lists_of_what_there_never_is(red: Client, ip: str) -> None:
         assert red.call(f"listAutoScale{name}", listall="true") == {}
     for command in ("listConditions", "listCounters", "listGlobalLoadBalancerRules"):
         assert red.call(command) == {}
+
+
+def test_those_of_the_native_api_are_listed_as_they_are(cloud: Cloud, red: Client) -> None:
+    net, prefix = cloud.network(red, "dual", ip6cidr="2001:db8:5::/64")["id"], IPv6Network("2001:db8:5::/64")
+    six = Balancer(
+        id=str(uuid4()),
+        account_id=cloud.snapshot.need(Network, net).account_id,
+        network_id=net,
+        inner_network_id=net,
+        inner=prefix[200],
+        name="six",
+        protocol=TCP,
+        ports=(80, 80),
+        guest_ports=(8080, 8080),
+    )
+    cloud.service.write(lambda transaction: transaction.put(six))
+    (shown,) = red.call("listLoadBalancers", sourceipaddressnetworkid=net)["loadbalancer"]
+    assert (shown["id"], shown["sourceipaddress"], shown["fordisplay"]) == (six.id, "2001:db8:5::c8", True)
+    assert red.call("listLoadBalancers", fordisplay="true")["count"] == 1
+    machine = cloud.machine(red, "vm", networkids=net)
+    red.job("assignToLoadBalancerRule", id=six.id, virtualmachineids=machine["id"])
+    given = red.call("listLoadBalancerRuleInstances", id=six.id, lbvmips="true")["lbrulevmidip"][0]
+    assert given["lbvmipaddresses"] == [machine["nic"][0]["ip6address"]]
+    red.job("createLBStickinessPolicy", lbruleid=six.id, methodname="SourceBased", name="sticky")
+    red.job("deleteLBStickinessPolicy", id=next(cloud.snapshot.all(Stickiness)).id)
+    cookie = refused(red, "createLBStickinessPolicy", lbruleid=six.id, methodname="LbCookie", name="sticky")
+    assert "a proxy serves IPv4 addresses alone" in cookie.text
+    red.job("deleteLoadBalancer", id=six.id)
+    assert cloud.snapshot.count(Balancer) == cloud.snapshot.count(Member) == 0

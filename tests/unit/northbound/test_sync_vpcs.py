@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv6Network
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
-from sdn_orch.intent.traffic import UDP, Verdict
+from sdn_orch.intent.traffic import TCP, UDP, Verdict
 from tests.balancing import inner, internal_tier
 from tests.managed import Pair
 from tests.unit.northbound.test_sync_policies import heard
@@ -169,3 +170,27 @@ def test_balancers_inside_of_networks(pair: Pair, site: Site) -> None:
     pair.compare()
     red.job("createLoadBalancer", **(inner(tier) | address))
     assert pair.compare().changes
+
+
+def test_what_cloudstack_has_no_words_for_stays(pair: Pair) -> None:
+    red, prefix = pair.managed.red, IPv6Network("2001:db8:5::/64")
+    network = pair.managed.cloud.network(red, "dual", ip6cidr=str(prefix))["id"]
+    pair.compare()
+    six = Balancer(
+        id="six",
+        account_id=pair.snapshot.need(Network, network).account_id,
+        network_id=network,
+        inner_network_id=network,
+        inner=prefix[200],
+        name="six",
+        protocol=TCP,
+        ports=(80, 80),
+        guest_ports=(80, 80),
+    )
+    pair.here.service.write(lambda transaction: transaction.put(six))
+    red.job("updateNetwork", id=network, displaytext="the other")
+    assert pair.compare().faults == []
+    assert pair.snapshot.need(Balancer, "six").inner == prefix[200]
+    red.job("deleteNetwork", id=network)
+    pair.compare()
+    assert pair.snapshot.count(Balancer) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sdn_orch.intent.balancers import Algorithm, Balancer, Certificate, HealthCheck, Member, Stickiness
@@ -53,9 +54,15 @@ PROTOCOLS = {
 _PROTOCOL_NAMES = {meant: name for name, meant in PROTOCOLS.items()}
 
 
+#: When what CloudStack's calls have not made was made, as far as they know.
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def details(snapshot: Snapshot, balancer: Balancer) -> BalancerDetails:
-    """What CloudStack knows of the balancer."""
-    return snapshot.need(BalancerDetails, balancer.id)
+    """What CloudStack knows of the balancer; nothing of one that was not made by its calls."""
+    found = snapshot.get(BalancerDetails, balancer.id)
+    sources = tuple(map(str, balancer.sources))
+    return found or BalancerDetails(id=balancer.id, created=_NEVER, cidr_list=sources)
 
 
 def zone_id(snapshot: Snapshot, balancer: Balancer) -> str:
@@ -132,7 +139,7 @@ def assigned(snapshot: Snapshot, balancer: Balancer) -> list[Assigned]:
         if nic.machine_id is None:
             continue
         before = found.get(nic.machine_id) or Assigned(snapshot.need(Machine, nic.machine_id))
-        addresses = (*before.addresses, str(member.address(nic)))
+        addresses = (*before.addresses, str(member.address(nic, balancer.version)))
         lives = before.lives or not is_failing(snapshot, member) if is_checked else None
         found[nic.machine_id] = Assigned(before.machine, addresses, lives)
     return list(found.values())
@@ -216,7 +223,11 @@ INNER: Shape[Balancer] = Shape(
                 string(
                     "ipaddress",
                     "its address",
-                    _instance(lambda _s, member, nic, _: member.address(nic)),
+                    _instance(
+                        lambda scene, member, nic, _: member.address(
+                            nic, scene.snapshot.need(Balancer, member.balancer_id).version
+                        )
+                    ),
                 ),
             ),
         ),
