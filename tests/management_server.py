@@ -391,12 +391,14 @@ class ManagementServer:
         """The whole list."""
         self.command("apply-network-acl", tier, acl_rules=tier.acl)
 
-    def balance(self, net: Net, address: str, port: int, to: int, members: list[str]) -> JSON:
+    def balance(
+        self, net: Net, address: str, port: int, to: int, members: list[str], protocol: str = "tcp"
+    ) -> JSON:
         """createLoadBalancerRule and assignToLoadBalancerRule; the rule."""
         self.acquire(net, address)
         rule: JSON = {
             "id": next(self.numbers), "name": "web", "publicIp": address, "publicPort": port,
-            "privatePort": to, "protocol": "tcp", "algorithm": "roundrobin", "revoke": False,
+            "privatePort": to, "protocol": protocol, "algorithm": "roundrobin", "revoke": False,
             "backends": [{"ip": ip, "port": to, "revoked": False} for ip in members],
         }  # fmt: skip
         net.balancers.append(rule)

@@ -8,9 +8,10 @@ underlay may lose it, or see a last frame from the old place.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from sdn_orch.guest import succession
 from sdn_orch.guest.frame import ethernet, mac_bytes, tagged
 from sdn_orch.intent.model import Attachment, Network, Nic, Switch, SwitchRole, Transport
 from sdn_orch.intent.snapshot import Snapshot
@@ -42,8 +43,19 @@ def announcement(snapshot: Snapshot, attachment: Attachment) -> PacketOut | None
     return PacketOut((Output(switch.underlay),), tagged(frame, network.vlan))
 
 
+def to_underlay(snapshot: Snapshot, attachment: Attachment) -> Iterator[tuple[str, PacketOut]]:
+    """The frame, if there is one, with the id of the switch that sends it."""
+    packet = announcement(snapshot, attachment)
+    if packet is not None:
+        yield attachment.switch_id, packet
+
+
+#: What is said of a NIC that comes, and how many seconds later each time.
+_SAID = ((to_underlay, AT), (succession.to_members, succession.AT))
+
+
 class Announcer:
-    """Announces attachments that are noted, `AT` seconds later each. Not for several threads."""
+    """Announces attachments that are noted, to all who have to know. Not for several threads."""
 
     def __init__(
         self, snapshot: Callable[[], Snapshot], datapath_of: Callable[[int], Datapath | None]
@@ -51,31 +63,34 @@ class Announcer:
         """`datapath_of` gives the session of a switch by its dpid, if there is one."""
         self._snapshot = snapshot
         self._datapath_of = datapath_of
-        self._waiting: list[tuple[float, str]] = []
+        self._waiting: list[tuple[float, int, str]] = []
 
     def note(self, attachment_ids: Iterable[str], now: float) -> None:
         """NICs have come to their places, at `now` in monotonic seconds."""
         snapshot = self._snapshot()
         for attachment_id in attachment_ids:
             attachment = snapshot.get(Attachment, attachment_id)
-            if attachment is not None and announcement(snapshot, attachment) is not None:
-                for pause in AT:
-                    heapq.heappush(self._waiting, (now + pause, attachment_id))
+            if attachment is None:
+                continue
+            for what, (said, times) in enumerate(_SAID):
+                if next(said(snapshot, attachment), None) is not None:
+                    for pause in times:
+                        heapq.heappush(self._waiting, (now + pause, what, attachment_id))
         self.tick(now)
 
     def tick(self, now: float) -> int:
-        """Announce what is due by `now`; how many."""
+        """Announce what is due by `now`; how many frames."""
         sent = 0
         while self._waiting and self._waiting[0][0] <= now:
-            _, attachment_id = heapq.heappop(self._waiting)
-            sent += self._announce(attachment_id)
+            _, what, attachment_id = heapq.heappop(self._waiting)
+            sent += self._announce(what, attachment_id)
         return sent
 
-    def _announce(self, attachment_id: str) -> bool:
+    def _announce(self, what: int, attachment_id: str) -> int:
         snapshot = self._snapshot()
         attachment = snapshot.get(Attachment, attachment_id)
-        packet = announcement(snapshot, attachment) if attachment is not None else None
-        if attachment is None or packet is None:
-            return False
-        datapath = self._datapath_of(snapshot.need(Switch, attachment.switch_id).dpid)
-        return packet.send(datapath)
+        packets = _SAID[what][0](snapshot, attachment) if attachment is not None else ()
+        return sum(
+            packet.send(self._datapath_of(snapshot.need(Switch, switch_id).dpid))
+            for switch_id, packet in packets
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from uuid import uuid4
@@ -11,8 +10,8 @@ from uuid import uuid4
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.model import Machine, Network, NetworkKind, Nic
 from sdn_orch.intent.security import SecurityGroup
-from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import public
+from sdn_orch.northbound.macs import new_mac
 from sdn_orch.northbound.networks import give_ipv4, give_ipv6, is_claimed, take_back
 from sdn_orch.northbound.service import Transaction
 
@@ -126,14 +125,3 @@ def destroy_machine(transaction: Transaction, machine: Machine) -> None:
     for nic in transaction.snapshot.where(Nic, "machine_id", machine.id):
         remove_nic(transaction, nic)
     transaction.delete(machine)
-
-
-def new_mac(snapshot: Snapshot) -> str:
-    """A locally administered unicast MAC that no NIC has.
-
-    The first octet is 02: gateways have 0e, and labels, which may start with 02, reach no tenant's port.
-    """
-    while True:
-        mac = "02:" + secrets.token_bytes(5).hex(":")
-        if not snapshot.where(Nic, "mac", mac):
-            return mac

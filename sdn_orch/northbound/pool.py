@@ -64,6 +64,19 @@ def claim(transaction: Transaction, pool_id: str, within: Ranges | None = None) 
     raise Exhausted("nothing is left of the range")
 
 
+def claim_greatest(transaction: Transaction, pool_id: str) -> int:
+    """Take the greatest free integer of the pool's ranges; raises Exhausted."""
+    pool = transaction.snapshot.need(Pool, pool_id)
+    for index, allowed in reversed([*_blocks(pool.ranges, pool.first_block)]):
+        block = _block(transaction.snapshot, pool_id, index)
+        free = allowed & ~int(block.taken, 16)
+        if free:
+            bit = free.bit_length() - 1
+            transaction.put(_with(block, bit))
+            return index * _SIZE + bit
+    raise Exhausted("nothing is left of the range")
+
+
 def claim_this(transaction: Transaction, pool_id: str, value: int) -> None:
     """Take this integer, inside the ranges or not; raises Invalid if it is taken."""
     block = _block(transaction.snapshot, pool_id, value >> _BITS)

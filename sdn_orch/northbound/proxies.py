@@ -1,7 +1,7 @@
 """Proxies come with the balancers that need one, and go with them: the use cases that doors share.
 
-A proxy has an address of its own in the members' network. Only doors that give out the network's addresses
-give it one.
+A proxy has an address of its own in the members' network, the greatest that nobody has: of networks whose
+addresses CloudStack gives out, too, which may give that one to a machine later (see `extension/proxied.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from sdn_orch.errors import Exhausted
 from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.model import Nic
 from sdn_orch.intent.proxies import needs_proxy
+from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound import pool
+from sdn_orch.northbound.macs import new_mac
 from sdn_orch.northbound.service import Transaction
 
 
@@ -28,7 +30,7 @@ def follow(transaction: Transaction, balancer: Balancer) -> None:
                 id=str(uuid4()),
                 network_id=balancer.network_id,
                 balancer_id=balancer.id,
-                mac=_mac(address),
+                mac=_mac(transaction.snapshot, balancer.network_id, address),
                 ipv4=address,
             )
         )
@@ -46,7 +48,7 @@ def release(transaction: Transaction, balancer: Balancer) -> None:
 
 def _address(transaction: Transaction, balancer: Balancer) -> IPv4Address:
     try:
-        return IPv4Address(pool.claim(transaction, balancer.network_id))
+        return IPv4Address(pool.claim_greatest(transaction, balancer.network_id))
     except Exhausted:
         raise Exhausted(
             f"balancer {balancer.name} ({balancer.id}) needs a proxy, and network {balancer.network_id} has"
@@ -54,6 +56,11 @@ def _address(transaction: Transaction, balancer: Balancer) -> IPv4Address:
         ) from None
 
 
-def _mac(address: IPv4Address) -> str:
-    """That of all proxies with this address: members may know it from one that was there before."""
-    return f"02:5d:{address.packed.hex(':')}"
+def _mac(snapshot: Snapshot, network_id: str, address: IPv4Address) -> str:
+    """That of all proxies with this address, since members may know it from one that was there before.
+
+    Where a machine has it, whose MAC address its tenant may have chosen, another one.
+    """
+    usual = f"02:5d:{address.packed.hex(':')}"
+    is_taken = snapshot.count_where(Nic, "claims", (network_id, usual)) > 0
+    return new_mac(snapshot) if is_taken else usual

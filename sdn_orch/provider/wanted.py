@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from sdn_orch.northbound.cloudstack import stickiness
+
 SERVICES = (
     "Dhcp", "Dns", "UserData", "SourceNat", "StaticNat", "PortForwarding", "Firewall", "Lb", "NetworkACL",
     "CustomAction",
@@ -22,9 +24,11 @@ CAPABILITIES: dict[str, dict[str, str]] = {
         "MultipleIps": "true",
     },
     "Lb": {
-        "SupportedLBAlgorithms": "roundrobin,source",
+        "SupportedLBAlgorithms": "roundrobin,leastconn,source",
         "SupportedLBIsolation": "dedicated",
-        "SupportedProtocols": "tcp,udp",
+        "SupportedProtocols": "tcp,udp,tcp-proxy",
+        # Commands do not tell of it: sync does.
+        "SupportedStickinessMethods": stickiness.capability(),
         "LbSchemes": "Public",
         "SslTermination": "false",
         "VmAutoScaling": "false",

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -19,14 +20,16 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.accepting import PORT, accepting
 from tests.e2e.answers import get
 from tests.e2e.ping import ask, reach
 from tests.extension import run
 from tests.management_server import CommandFailed, ManagementServer, Net, Vm, Vpc
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine, bring_up
-from topologies.demo.outside import FAR, WEB, answering, open_outside
+from topologies.demo.outside import FAR, NEAR, WEB, answering, open_outside
 from topologies.leaf_spine import INTERNET, LeafSpine
+from topologies.proxies import Proxies
 
 pytestmark = pytest.mark.mininet
 
@@ -227,6 +230,50 @@ def test_a_vpc_with_two_tiers(site: Site) -> None:
     manager.delete_vpc(vpc, [])
     kinds = {row["kind"] for row in site.cloud.controller.ask_all("/v1/objects")}
     assert not kinds & {"network", "vpc", "nic", "public-address"}
+
+
+def test_a_proxy_whose_address_is_given_to_a_machine(site: Site) -> None:
+    """It moves to another one; its members know the machine's MAC address at once, and clients are served."""
+    net, manager = Net(509, "10.1.1.0/24", vlan="512", source_nat="203.0.113.50"), site.manager
+    members = [site.vm(net, "h1", 10), site.vm(net, "h5", 11)]
+    public, controller = "203.0.113.51", site.cloud.controller
+    gateways = [Proxies(site.cloud, name) for name in ("leaf3", "leaf4")]
+    with ExitStack() as stack:
+        for vm in members:
+            stack.enter_context(accepting(site.cloud, vm.name, vm.name))
+        for gateway in gateways:
+            gateway.start()
+            stack.callback(gateway.stop)
+
+        def asked() -> dict[str, str]:
+            answer = get(site.internet, public, 80)
+            return dict(json.loads(answer)) if answer else {}
+
+        def proxied() -> str:
+            """Where the proxy is that serves the balancer."""
+            rows = controller.ask_all("/v1/ports")
+            (address,) = (row["addresses"] for row in rows if row["mac"].startswith("02:5d:"))
+            return "".join(address)
+
+        # A member that does not ask again by itself by what MAC address it knows the proxy's address.
+        first = site.cloud.node("h1")
+        first.cmd(f"sysctl -qw net.ipv4.neigh.{first.defaultIntf()}.base_reachable_time_ms=600000")
+        manager.balance(net, public, 80, PORT, [vm.ip for vm in members], "tcp-proxy")
+        manager.open(net, public, "tcp", 80)
+        controller.wait(asked, "a member to answer through the proxy", 60)
+        said = [asked() for _ in range(4)]
+        assert {each["name"] for each in said} == {"h1", "h5"}
+        assert {each["from"] for each in said} == {NEAR}
+        assert proxied() == "10.1.1.254"
+
+        heir = site.vm(net, "h3", 254)
+        controller.wait(lambda: " 3 received" in reach(first, heir.ip), "a member to reach the machine", 60)
+        assert " 3 received" in reach(site.cloud.node("h3"), members[0].ip)
+        controller.wait(asked, "a member to answer through the proxy", 60)
+        assert {asked()["name"] for _ in range(4)} == {"h1", "h5"}
+        assert proxied() == "10.1.1.253"
+        site.end(net, *members, heir)
+        controller.wait(lambda: not any(each.there() for each in gateways), "the proxies to go", 60)
 
 
 def test_ipv6_beside_ipv4(site: Site) -> None:

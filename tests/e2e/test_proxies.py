@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.accepting import PORT, accepting
 from topologies.balancing import Balanced, balanced_cloud, ended
 from topologies.demo.outside import FAR, NEAR
 from topologies.leaf_spine import INTERNET
@@ -218,19 +219,6 @@ def test_what_changes_breaks_no_connection(proxied: Proxied) -> None:
         assert not broken and answered.total() > 100 and set(answered) == set(POOL)
 
 
-#: A member that wants the PROXY protocol, and says whose connection it was told of.
-_ACCEPTING = """
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 5s
-  timeout server 5s
-frontend member
-  bind :8090 accept-proxy
-  http-request return status 200 content-type text/json lf-string '{{"name":"{name}","from":"%[src]"}}'
-"""
-
-
 def moves(proxied: Proxied, rule: str, to: str, happens: Callable[[], object]) -> int:
     """A rule's proxy moves under load, and clients come back to whom they had; how many requests broke."""
     balanced = proxied.balanced
@@ -275,13 +263,10 @@ def test_another_host_serves_when_the_agent_of_one_dies_or_leaves(proxied: Proxi
 
 
 def test_members_are_told_who_asks_by_the_proxy_protocol(proxied: Proxied) -> None:
-    cloud, more = proxied.balanced.cloud, {"protocol": "tcp-proxy", "privateport": 8090}
+    cloud, more = proxied.balanced.cloud, {"protocol": "tcp-proxy", "privateport": PORT}
     with ExitStack() as stack:
         for name in POOL[:2]:
-            file = cloud.directory / f"{name}.cfg"
-            file.write_text(_ACCEPTING.format(name=name))
-            host = proxied.balanced.machines[name].host
-            stack.enter_context(cloud.serving(host, 8090, "haproxy", "-db", "-f", str(file)))
+            stack.enter_context(accepting(cloud, proxied.balanced.machines[name].host, name))
         rule = stack.enter_context(proxied.balanced.rule(80, POOL[:2], **more))
         proxied.served(rule)
         # It was served before it had members.

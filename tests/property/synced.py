@@ -182,7 +182,8 @@ def _machines(draw: st.DrawFn, found: Rows, network: int, prefix: str) -> None:
         further = draw(st.sampled_from([(), (f"{prefix}.{100 + number}",)]))
         nic = {
             "id": uuid(3, key), "networkid": uuid(1, network), "macaddress": f"02:00:00:00:00:{key:02x}",
-            "ipaddress": f"{prefix}.{draw(st.sampled_from([10, 20])) + number}", "isdefault": True,
+            "ipaddress": f"{prefix}.{draw(st.sampled_from([10 + number, 20 + number, 254 - number]))}",
+            "isdefault": True,
             "secondaryip": [{"ipaddress": each} for each in further],
         }  # fmt: skip
         found.machines.append(
@@ -242,8 +243,9 @@ def _ports(draw: st.DrawFn, found: Rows, network: str, number: int, nics: list[r
             continue
         found.balancers.append(
             rows.Balancer(
-                id=uuid(8, key), name=f"lb{key}", networkid=network, protocol="tcp", publicip=text,
+                id=uuid(8, key), name=f"lb{key}", networkid=network, publicip=text,
                 publicport=str(port), privateport="8080", cidrlist=draw(_PREFIXES),
+                protocol=draw(st.sampled_from(["tcp", "tcp-proxy"])),
                 algorithm=draw(st.sampled_from(["roundrobin", "source"])),
             )
         )  # fmt: skip
@@ -254,7 +256,8 @@ def _ports(draw: st.DrawFn, found: Rows, network: str, number: int, nics: list[r
             )
             for nic in chosen
         ]
-        sticky = rows.Stickiness(id=uuid(9, key), name="sticky", methodname="SourceBased")
+        method = draw(st.sampled_from(["SourceBased", "LbCookie"]))
+        sticky = rows.Stickiness(id=uuid(9, key), name="sticky", methodname=method)
         found.policies[uuid(8, key)] = [
             rows.Policies(stickinesspolicy=[sticky] if draw(st.booleans()) else [])
         ]

@@ -13,6 +13,7 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.metadata import MachineData
 from sdn_orch.intent.model import Domain, Machine, Network, NetworkKind, Nic, Record, Role, Vpc
+from sdn_orch.intent.proxies import needs_proxy, proxy_of
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
@@ -46,18 +47,30 @@ def _synced(*states: Rows) -> tuple[Sync, Service, Listed]:
         source.found = state
         outcome = sync.compare()
         assert (outcome.faults, outcome.held) == ([], None)
+        _check_proxies(here)
     return sync, here, source
 
 
-def _records(here: Service) -> set[object]:
-    """Everything, without what nobody said: numbers, and which seat a member has."""
+def _check_proxies(here: Service) -> None:
+    """Those that need one have one, at an address that is its own."""
     snapshot = here.snapshot
+    for balancer in snapshot.all(Balancer):
+        proxy = proxy_of(snapshot, balancer)
+        assert (proxy is not None) == needs_proxy(snapshot, balancer)
+        assert proxy is None or pool.is_taken(snapshot, proxy.network_id, int(proxy.ipv4 or 0))
+
+
+def _records(here: Service) -> set[object]:
+    """Everything, without what nobody said: numbers, seats of members, and which addresses proxies have."""
+    snapshot = here.snapshot
+    proxies = [nic for nic in snapshot.all(Nic) if nic.balancer_id is not None]
     found: set[object] = {
         replace(record, number=0)
         for kind in _KINDS
         for record in snapshot.all(kind)
-        if not (isinstance(record, SecurityGroup) and record.name == DEFAULT)
+        if not (isinstance(record, SecurityGroup) and record.name == DEFAULT) and record not in proxies
     }
+    found |= {(nic.balancer_id, nic.network_id) for nic in proxies}
     found |= {
         (each.id, here.vault.unseal(each.id, "user_data", each.user_data))
         for each in snapshot.all(MachineData)
@@ -68,6 +81,7 @@ def _records(here: Service) -> set[object]:
         (each.pool_id, value)
         for each in snapshot.all(pool.PoolBlock)
         for value in pool.taken(snapshot, each.pool_id)
+        if (each.pool_id, value) not in {(nic.network_id, int(nic.ipv4 or 0)) for nic in proxies}
     }
 
 

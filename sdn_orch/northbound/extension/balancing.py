@@ -11,7 +11,7 @@ from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.traffic import TCP, UDP, Prefix
 from sdn_orch.northbound import balancers
 from sdn_orch.northbound.cloudstack.answers.balancers import ALGORITHMS
-from sdn_orch.northbound.extension import addresses, nics
+from sdn_orch.northbound.extension import addresses, nics, proxied
 from sdn_orch.northbound.extension.cloud import Cloud
 from sdn_orch.northbound.extension.payload import Balanced, BalancerFields
 
@@ -42,6 +42,7 @@ def _make(cloud: Cloud, network: Network, said: BalancerFields, known: Balancer 
     elif wanted != known:
         balancers.change_balancer(cloud.transaction, wanted)
     bring_members(cloud, network, wanted, said)
+    proxied.follow(cloud, wanted)
 
 
 def described(cloud: Cloud, network: Network, said: Balanced, known: Balancer | None) -> Balancer:

@@ -15,8 +15,10 @@ from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Machine, Network, NetworkKind, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.northbound import machines, pool, public
+from sdn_orch.northbound.extension import proxied
 from sdn_orch.northbound.extension.cloud import Cloud
 from sdn_orch.northbound.extension.payload import NicOf
+from sdn_orch.northbound.macs import new_mac
 from sdn_orch.northbound.networks import give_ipv4, take_back
 
 
@@ -24,7 +26,8 @@ def find(cloud: Cloud, network: Network, said: NicOf) -> Nic | None:
     """The NIC by CloudStack's UUID; by the MAC address that it has in the network where that is not told."""
     if said.nic_uuid is not None:
         return cloud.snapshot.get(Nic, said.nic_uuid)
-    return cloud.snapshot.first(Nic, "claims", (network.id, said.mac))
+    found = cloud.snapshot.first(Nic, "claims", (network.id, said.mac))
+    return found if found is not None and found.balancer_id is None else None
 
 
 def make(cloud: Cloud, network: Network, said: NicOf, *, active: bool | None) -> Nic:
@@ -50,9 +53,15 @@ def make(cloud: Cloud, network: Network, said: NicOf, *, active: bool | None) ->
     )
     if wanted != before:
         cloud.put(wanted)
-        for other in _in_the_way(cloud, wanted):
-            _replace(cloud, other, wanted)
+        others = _in_the_way(cloud, wanted)
+        for other in others:
+            if other.balancer_id is None:
+                _replace(cloud, other, wanted)
         _claim(cloud, before, wanted)
+        for other in others:
+            if other.balancer_id is not None:
+                proxied.give_way(cloud, other, *wanted.addresses)
+        proxied.provide(cloud, network.id)
     return wanted
 
 
@@ -64,25 +73,32 @@ def release(cloud: Cloud, nic: Nic) -> None:
 
 def forget(cloud: Cloud, nic: Nic) -> None:
     """Delete the NIC with what leads to it, and with its last NIC the machine."""
-    machines.remove_nic(cloud.transaction, nic)
-    if nic.machine_id is not None and not cloud.snapshot.count_where(Nic, "machine_id", nic.machine_id):
-        cloud.transaction.delete(cloud.snapshot.need(Machine, nic.machine_id))
+    _end(cloud, nic)
+    proxied.provide(cloud, nic.network_id)
 
 
 def at(cloud: Cloud, network: Network, address: IPv4Address) -> Nic:
     """The NIC with this address, or one that holds the address until it is known. Raises Invalid."""
     found = cloud.snapshot.first(Nic, "claims", (network.id, address))
-    if found is not None:
+    if found is not None and found.balancer_id is None:
         return found
     return cloud.put(
         Nic(
             id=cloud.made_id("nic-at", f"{network.id}/{address}"),
             network_id=network.id,
-            mac=machines.new_mac(cloud.snapshot),
-            ipv4=give_ipv4(cloud.transaction, network, address),
+            mac=new_mac(cloud.snapshot),
+            ipv4=take(cloud, network, address),
             active=False,
         )
     )
+
+
+def take(cloud: Cloud, network: Network, address: IPv4Address) -> IPv4Address:
+    """Take an address that CloudStack has given to something; a proxy gives way. Raises Invalid."""
+    found = cloud.snapshot.first(Nic, "claims", (network.id, address))
+    if found is not None and found.balancer_id is not None:
+        proxied.give_way(cloud, found)
+    return give_ipv4(cloud.transaction, network, address)
 
 
 def machine_of(cloud: Cloud, nic: Nic) -> Machine:
@@ -95,6 +111,12 @@ def is_led_to(cloud: Cloud, nic: Nic) -> bool:
     return any(
         cloud.snapshot.count_where(kind, "nic_id", nic.id) for kind in (PublicAddress, Forward, Member)
     )
+
+
+def _end(cloud: Cloud, nic: Nic) -> None:
+    machines.remove_nic(cloud.transaction, nic)
+    if nic.machine_id is not None and not cloud.snapshot.count_where(Nic, "machine_id", nic.machine_id):
+        cloud.transaction.delete(cloud.snapshot.need(Machine, nic.machine_id))
 
 
 def _claim(cloud: Cloud, before: Nic | None, nic: Nic) -> None:
@@ -124,7 +146,7 @@ def _replace(cloud: Cloud, other: Nic, nic: Nic) -> None:
             cloud.put(replace(forward, nic_id=nic.id))
         for member in snapshot.where(Member, "nic_id", other.id):
             cloud.put(replace(member, nic_id=nic.id, guest=None if other.ipv4 == nic.ipv4 else other.ipv4))
-    forget(cloud, other)
+    _end(cloud, other)
 
 
 def _new(cloud: Cloud, network: Network, said: NicOf) -> Nic:

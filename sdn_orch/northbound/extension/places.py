@@ -7,10 +7,11 @@ from ipaddress import IPv4Network
 
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.acls import AclList
+from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.firewall import EgressRule
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Vpc
 from sdn_orch.northbound import balancers, networks, pool, public
-from sdn_orch.northbound.extension import identity
+from sdn_orch.northbound.extension import identity, proxied
 from sdn_orch.northbound.extension.cloud import Cloud
 from sdn_orch.northbound.extension.nics import forget
 from sdn_orch.northbound.extension.payload import NetworkFields, NicOf, VpcFields
@@ -40,9 +41,12 @@ def make_network(cloud: Cloud, said: NetworkFields) -> Network:
         return cloud.snapshot.need(Network, wanted.id)
     if wanted == before:
         return before
-    if wanted.ipv4 != before.ipv4:
-        _move_prefix(cloud, before, wanted)
-    return cloud.put(wanted)
+    if (wanted.ipv4, wanted.gateway4) == (before.ipv4, before.gateway4):
+        return cloud.put(wanted)
+    _move_prefix(cloud, before, wanted)
+    made = cloud.put(wanted)
+    proxied.provide(cloud, made.id)
+    return made
 
 
 def make_vpc(cloud: Cloud, said: VpcFields) -> Vpc:
@@ -115,7 +119,8 @@ def _wanted(cloud: Cloud, said: NetworkFields, before: Network | None) -> Networ
     gateway4 = known.gateway4
     # A NIC's own gateway, in another subnet perhaps, stands in the place of the network's.
     if ipv4 is not None and (ipv4 != known.ipv4 or not isinstance(said, NicOf)):
-        gateway4 = said.gateway if said.gateway in ipv4 else gateway4 if gateway4 in ipv4 else ipv4[1]
+        told = (said.gateway, gateway4, ipv4[1])
+        gateway4 = next(each for each in told if each is not None and each in ipv4)
     ipv6 = said.network_ip6_cidr.network if said.network_ip6_cidr else known.ipv6
     return replace(
         known,
@@ -157,7 +162,13 @@ def _move_prefix(cloud: Cloud, before: Network, wanted: Network) -> None:
     if wanted.ipv4 is None:
         return
     pool.provide(cloud.transaction, wanted.id, ((int(wanted.ipv4[1]), int(wanted.ipv4[-2])),))
-    taken = {nic.ipv4 for nic in cloud.snapshot.where(Nic, "network_id", wanted.id)} | {wanted.gateway4}
+    taken = {each.inner for each in cloud.snapshot.where(Balancer, "inner_network_id", wanted.id)}
+    taken.add(wanted.gateway4)
+    for nic in cloud.snapshot.where(Nic, "network_id", wanted.id):
+        if nic.balancer_id is not None and (nic.ipv4 not in wanted.ipv4 or nic.ipv4 in taken):
+            cloud.transaction.delete(nic)
+        else:
+            taken |= {nic.ipv4, *nic.secondary4}
     for address in filter(None, taken):
         pool.claim_this(cloud.transaction, wanted.id, int(address))
 

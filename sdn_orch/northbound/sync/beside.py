@@ -12,9 +12,8 @@ from sdn_orch.intent.balancers import Balancer, inner_place
 from sdn_orch.intent.model import Network, Vpc
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.northbound import balancers, routing
-from sdn_orch.northbound.extension import addresses, balancing, rules
+from sdn_orch.northbound.extension import addresses, balancing, nics, rules
 from sdn_orch.northbound.extension.cloud import Cloud
-from sdn_orch.northbound.networks import give_ipv4
 from sdn_orch.northbound.sync import fields
 from sdn_orch.northbound.sync.groups import GatewaySaid, NetworkSaid, VpcSaid
 
@@ -88,7 +87,7 @@ def make_balancer(cloud: Cloud, network: Network, said: fields.InnerBalancer) ->
         wanted = replace(wanted, protocol=known.protocol)
     if known is None:
         if not any(uses(cloud.snapshot, place)):
-            give_ipv4(cloud.transaction, home, said.address)
+            nics.take(cloud, home, said.address)
         balancers.create_balancer(cloud.transaction, wanted)
     elif wanted != known:
         balancers.change_balancer(cloud.transaction, wanted)

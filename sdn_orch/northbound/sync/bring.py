@@ -57,7 +57,8 @@ def end_network(cloud: Cloud, network: Network) -> None:
     found = cloud.snapshot.where(Nic, "network_id", network.id)
     groups = security.used_by(cloud, found)
     for nic in found:
-        nics.forget(cloud, nic)
+        if nic.balancer_id is None:
+            nics.forget(cloud, nic)
     places.destroy(cloud, network)
     security.end_unused(cloud, groups)
 
@@ -178,5 +179,5 @@ def _leading(cloud: Cloud, network: Network, said: NetworkSaid) -> None:
 def _end_idle(cloud: Cloud, network: Network) -> None:
     """NICs that only held an address for something that is no more."""
     for nic in cloud.snapshot.where(Nic, "network_id", network.id):
-        if nic.machine_id is None and not nics.is_led_to(cloud, nic):
+        if nic.machine_id is None and nic.balancer_id is None and not nics.is_led_to(cloud, nic):
             nics.forget(cloud, nic)

@@ -15,7 +15,7 @@ from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.traffic import Prefix
 from sdn_orch.northbound.cloudstack import stickiness
 from sdn_orch.northbound.cloudstack.faults import ApiFault
-from sdn_orch.northbound.extension import addresses, balancing, nics, payload, rules
+from sdn_orch.northbound.extension import addresses, balancing, nics, payload, proxied, rules
 from sdn_orch.northbound.extension.cloud import Cloud
 from sdn_orch.northbound.sync import rows, security
 from sdn_orch.northbound.sync.groups import BalancerSaid, NetworkSaid, NicSaid, VpcSaid
@@ -93,6 +93,7 @@ def policies(cloud: Cloud, balancer: Balancer, said: BalancerSaid) -> None:
     checks = [_check(balancer, said.check)] if said.check else []
     rules.bring_to(cloud, cloud.snapshot.where(Stickiness, "balancer_id", balancer.id), sticky)
     rules.bring_to(cloud, cloud.snapshot.where(HealthCheck, "balancer_id", balancer.id), checks)
+    proxied.follow(cloud, balancer)
 
 
 def _balancers_like(cloud: Cloud, found: Network, said: payload.BalancerFields) -> Iterator[Balancer]:

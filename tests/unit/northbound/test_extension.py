@@ -434,6 +434,14 @@ def test_what_is_wrong_is_named_and_changes_nothing(up: World, command: str, mor
     assert up.snapshot.revision == revision
 
 
+@pytest.mark.parametrize("gateway", [{}, {"gateway": ""}, {"gateway": "10.9.9.9"}])
+def test_a_gateway_that_is_not_told_is_the_first_address(world: World, gateway: JSON) -> None:
+    """As of a NIC, whose own gateway may be elsewhere."""
+    said = {key: value for key, value in world.server.n(world.net).items() if key != "gateway"}
+    world.run("implement-network", {"payload": said | gateway})
+    assert str(world.network(world.net).gateway4) == "10.1.1.1"
+
+
 def test_secrets_are_not_in_refusals(up: World) -> None:
     nic = up.server.c(up.net, up.vms[0])
     with pytest.raises(Invalid) as refusal:

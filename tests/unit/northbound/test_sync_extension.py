@@ -13,6 +13,7 @@ from sdn_orch.intent.balancers import Balancer, HealthCheck, Stickiness
 from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
+from sdn_orch.intent.proxies import proxy_of
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.extension import commands
@@ -135,6 +136,30 @@ def test_what_commands_told_of_is_made_whole_and_not_doubled(both: Both, pulls: 
     both.compare(pulls=pulls)
     _is_whole(both)
     assert both.compare(pulls=pulls).changes == []
+
+
+def test_a_cookie_of_which_commands_say_nothing(both: Both) -> None:
+    """It comes with sync, and the proxy with it; commands leave both as they are."""
+    for each in both.vms:
+        both.server.start(both.net, each)
+    both.lead_to()
+    red, (balancer,) = both.managed.red, both.snapshot.all(Balancer)
+    (made,) = red.call("listLoadBalancerRules")["loadbalancerrule"]
+    policies = red.call("listLBStickinessPolicies", lbruleid=made["id"])["stickinesspolicies"]
+    red.job("deleteLBStickinessPolicy", id=policies[0]["stickinesspolicy"][0]["id"])
+    red.job("createLBStickinessPolicy", lbruleid=made["id"], methodname="LbCookie", name="sticky")
+    assert proxy_of(both.snapshot, balancer) is None
+    both.compare(pulls=False)
+    nic = proxy_of(both.snapshot, balancer)
+    assert nic is not None and str(nic.ipv4) == "10.1.1.254"
+    both.server.command("apply-lb-rules", both.net, lb_rules=both.net.balancers)
+    both.compare(pulls=False)
+    assert proxy_of(both.snapshot, balancer) == nic
+    late = Vm(99, "late", "02:01:00:d2:00:01", "10.1.1.254")
+    both.server.start(both.net, late)
+    moved = proxy_of(both.snapshot, balancer)
+    assert moved is not None and str(moved.ipv4) == "10.1.1.253"
+    assert both.compare(pulls=False).changes == []
 
 
 def test_what_sync_brought_commands_go_on_with(both: Both) -> None:
