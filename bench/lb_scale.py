@@ -95,7 +95,7 @@ def measure(datapath: Datapath, options: argparse.Namespace) -> None:
             Put(member),
         )
         times += [cloud.change([one], datapath.apply).seconds for one in wanted]
-    if datapath.read().flows != compiled.state.flows:
+    if datapath.dump().state().flows != compiled.state.flows:
         raise AssertionError("the switch does not hold what it should")
     tell(options, len(compiled.state.flows), cloud.seconds, filled, times)
 

@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sdn_orch.claims import Claim, Claims
-from sdn_orch.config import Config
+from sdn_orch.config import Config, Ovsdb
 from sdn_orch.dataplane.pipeline import Punt, punt_of
 from sdn_orch.facts import Facts
 from sdn_orch.gateway_facts import Absences, absent, port_changed, present
@@ -34,10 +35,12 @@ from sdn_orch.southbound.bridges import Bridge
 from sdn_orch.southbound.discovery import Discovery, Seen
 from sdn_orch.southbound.learning import learn
 from sdn_orch.southbound.links import discovered, is_tenants, link_changes
-from sdn_orch.southbound.ovsdb import Database, use_tls
 from sdn_orch.store.base import Store
 from sdn_orch.upkeep import Upkeep
 from sdn_orch.uplinks import Uplinks, answered
+
+if TYPE_CHECKING:
+    from sdn_orch.southbound.ovsdb import Database
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +86,7 @@ class Observer:
         self._absences = Absences([row.dpid for row in config.switches], time.monotonic())
         self._uplinks = Uplinks(store.snapshot, self._datapaths.get)
         self._checks = Checks(store.snapshot, self._datapaths.get)
-        self._databases = {row.endpoint: self._database(row.endpoint) for row in config.ovsdb}
+        self._databases = {row.endpoint: self._database(row) for row in config.ovsdb}
         self._silent = set(self._databases)
         self._upkeep = Upkeep(
             lambda endpoint, edits, remind: self._databases[endpoint].write(edits, remind=remind),
@@ -93,9 +96,6 @@ class Observer:
             plain=[row.dpid for row in config.switches if not row.open_vswitch],
             openflow_port=config.openflow.listen.port,
         )
-        tls = next((row.tls for row in config.ovsdb if row.tls), None)
-        if tls is not None:
-            use_tls(tls)
         dpids = {row.name: row.dpid for row in config.switches}
         for row in config.attachments:
             place = row.port
@@ -256,7 +256,14 @@ class Observer:
 
     # --- where NICs are -----------------------------------------------------------------------------
 
-    def _database(self, endpoint: str) -> Database:
+    def _database(self, row: Ovsdb) -> Database:
+        # Only here: its library is slow to import, and without databases nothing of it is needed.
+        from sdn_orch.southbound.ovsdb import Database, use_tls
+
+        endpoint = row.endpoint
+        if row.tls is not None:
+            use_tls(row.tls)
+
         def changed(before: Binding | None, after: Binding | None) -> None:
             self._facts.do(lambda: self._note_binding(endpoint, before, after))
 

@@ -288,7 +288,8 @@ class Reconciler:
         datapath = self.datapath(switch_id)
         if datapath is None:
             raise Disconnected(f"switch {switch_id} is not connected")
-        return diff(self.desired(switch_id), datapath.read(), datapath.capabilities.version)
+        missing, others = datapath.dump().apart_from(self.desired(switch_id))
+        return diff(missing, others, datapath.capabilities.version)
 
     def audit(self, switch_id: str) -> None:
         """Have the switch read now, and what differs repaired; one that is not connected is when it comes."""

@@ -3,8 +3,8 @@
 Each switch has a thread of its own, so that a slow or failing switch never delays another. Other threads
 only leave notes (`attach`, `refresh`, `detach`); all reading, compiling, planning and applying happens on
 the loop's thread, and always as: compile, diff, plan, apply, confirm. What a switch should hold is compiled
-and kept up also while the switch is away, so that only the reading is left to do when it comes. That begins
-at once, on a thread of its own, while what is still to be compiled is compiled.
+and kept up also while the switch is away, so that only the reading is left to do when it comes. The switch
+is asked as soon as it does, and tells while what is still to be compiled is compiled.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -29,7 +28,7 @@ from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.intent.model import Switch
 from sdn_orch.openflow.values import State
 from sdn_orch.processors import shared
-from sdn_orch.southbound.base import Datapath
+from sdn_orch.southbound.base import Datapath, Dump
 from sdn_orch.southbound.transfer import describe
 from sdn_orch.status import Phase, SwitchStatus
 from sdn_orch.turns import Turns
@@ -49,12 +48,12 @@ REPAIRS_TOLD = 20
 class _Notes:
     """What other threads left for the loop; `later` waits for its event, briefly.
 
-    `attached`: there is a new session, and this is what it reads. `check`: the switch is to be compared with
-    what it should hold. `anew`: everything is to be compiled, from nothing.
+    `attached`: there is a new session, and this is what the switch holds. `check`: the switch is to be
+    compared with what it should hold. `anew`: everything is to be compiled, from nothing.
     """
 
     world: World | None = None
-    attached: Future[State] | None = None
+    attached: Dump | None = None
     check: bool = False
     anew: bool = False
     owners: set[Owner] = field(default_factory=set)
@@ -135,11 +134,15 @@ class SwitchLoop:
 
     def attach(self, datapath: Datapath, world: World) -> None:
         """A session is up: read the switch and bring it to what it should hold."""
+        try:
+            dump = datapath.dump()
+        except Disconnected:
+            dump = None  # of which we are about to hear
         with self._condition:
             self.datapath = datapath
             self._failures, self._not_before = 0, 0.0
             self._attached_at = time.monotonic()
-            self._notes.world, self._notes.attached, self._notes.check = world, _reading(datapath), True
+            self._notes.world, self._notes.attached, self._notes.check = world, dump, True
             self.status = replace(self.status, phase=Phase.SYNCING, error=None, synced_in=None)
             self._audit_at = math.inf
             self._condition.notify_all()
@@ -207,6 +210,8 @@ class SwitchLoop:
                 self.compiled = None
                 self._retry(f"{type(error).__name__}: {error}")
             finally:
+                if notes.attached is not None:
+                    notes.attached.close()
                 for done in notes.done:
                     done.set()
 
@@ -291,11 +296,11 @@ class SwitchLoop:
         """Read everything and repair what differs."""
         is_first = self.status.synced_in is None
         is_audit = not is_first and notes.world is None and self._failures == 0
-        desired, actual = compiled.state, notes.attached.result() if notes.attached else datapath.read()
+        desired, actual = (notes.attached or datapath.dump()).apart_from(compiled.state)
         foreign = 0
         if self._keep_foreign:
-            foreign = sum(1 for key in actual.flows if key not in desired.flows)
-            actual = _ours(actual, desired)
+            foreign = sum(1 for key in actual.flows if key not in compiled.state.flows)
+            actual = _ours(actual, compiled.state)
         with uncollected():
             plan = diff(desired, actual, datapath.capabilities.version)
         counts = _summary(plan)
@@ -389,24 +394,6 @@ class SwitchLoop:
             owner = compiled.owner_of(operation.subject)
             what = f"of {owner}" if owner else "which is nobody's"
             log.warning("switch %s: %s, %s", self.name, describe(operation, version), what)
-
-
-def _reading(datapath: Datapath) -> Future[State]:
-    """What the switch holds, being read."""
-    future: Future[State] = Future()
-
-    def read() -> None:
-        try:
-            future.set_result(datapath.read())
-        except Exception as error:
-            future.set_exception(error)
-
-    try:
-        threading.Thread(target=read, name=f"read-{datapath.dpid:016x}", daemon=True).start()
-    except RuntimeError as error:
-        # No thread can be had now: the loop tries again by itself.
-        future.set_exception(error)
-    return future
 
 
 def _ours(actual: State, desired: State) -> State:

@@ -13,7 +13,7 @@ from struct import Struct, error
 
 from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.messages import Kind, message
-from sdn_orch.openflow.values import ANY, OPENFLOW_13, FlowEntry
+from sdn_orch.openflow.values import ANY, OPENFLOW_13, FlowKey
 
 
 class Part(IntEnum):
@@ -73,18 +73,19 @@ _OXS_BASIC = 0x8002
 _DURATION, _PACKET_COUNT, _BYTE_COUNT = 0, 4, 5
 
 
-def parse_flows(body: bytes, version: int) -> Iterator[tuple[FlowEntry, Statistics]]:
-    """The flows of a flow reply (the body of one part), and what `parse_counters` takes.
+def parse_flows(body: bytes, version: int) -> Iterator[tuple[FlowKey, bytes, int, Statistics]]:
+    """The flows of a flow reply (the body of one part): identity, instructions, cookie, and what
+    `parse_counters` takes.
 
     Matches and instructions stay bytes. Raises MalformedMessage.
     """
     try:
         yield from _flows_13(body) if version == OPENFLOW_13 else _flows_15(body)
-    except error as short:
+    except (error, IndexError) as short:
         raise MalformedMessage(f"flow description is cut short: {short}") from None
 
 
-def _flows_13(body: bytes) -> Iterator[tuple[FlowEntry, Statistics]]:
+def _flows_13(body: bytes) -> Iterator[tuple[FlowKey, bytes, int, Statistics]]:
     unpack, offset, end = _FLOW_13.unpack_from, 0, len(body)
     while offset < end:
         length, table, priority, cookie, kind, match_length = unpack(body, offset)
@@ -92,24 +93,24 @@ def _flows_13(body: bytes) -> Iterator[tuple[FlowEntry, Statistics]]:
         if kind != 1 or match_length < 4 or instructions > length or offset + length > end:
             raise MalformedMessage(f"flow description has length {length}, its match {match_length}")
         match = body[offset + 52 : offset + 48 + match_length]
-        entry = FlowEntry(table, priority, match, body[offset + instructions : offset + length], cookie)
-        yield entry, body[offset : offset + 48]
-        offset += length
+        stop = offset + length
+        yield (table, priority, match), body[offset + instructions : stop], cookie, body[offset : offset + 48]
+        offset = stop
 
 
-def _flows_15(body: bytes) -> Iterator[tuple[FlowEntry, Statistics]]:
+def _flows_15(body: bytes) -> Iterator[tuple[FlowKey, bytes, int, Statistics]]:
     unpack, offset, end = _FLOW_15.unpack_from, 0, len(body)
     while offset < end:
         length, table, priority, cookie, kind, match_length = unpack(body, offset)
         statistics = offset + 24 + (match_length + 7 & ~7)
-        size = int.from_bytes(body[statistics + 2 : statistics + 4], "big")
+        size = body[statistics + 2] << 8 | body[statistics + 3]
         instructions = statistics + (size + 7 & ~7)
         stop = offset + length
         if kind != 1 or match_length < 4 or size < 4 or instructions > stop or stop > end:
             raise MalformedMessage(f"flow description has length {length}, its match {match_length}")
         match = body[offset + 28 : offset + 24 + match_length]
-        entry = FlowEntry(table, priority, match, body[instructions:stop], cookie)
-        yield entry, body[statistics : statistics + size]
+        counted = body[statistics : statistics + size]
+        yield (table, priority, match), body[instructions:stop], cookie, counted
         offset = stop
 
 

@@ -54,6 +54,25 @@ class FlowCounters:
     seconds: float
 
 
+class Dump(Protocol):
+    """What a switch holds (flows, groups, meters) from when it was asked for; to be taken once.
+
+    All raise Disconnected when the session ends meanwhile.
+    """
+
+    def state(self) -> State:
+        """All of it."""
+        ...
+
+    def apart_from(self, desired: State) -> tuple[State, State]:
+        """What should be there, and what is: both without the flows that are just as they should be."""
+        ...
+
+    def close(self) -> None:
+        """Nobody will take it."""
+        ...
+
+
 class Datapath(Protocol):
     """One live session with one switch. Methods block and may be called from any thread.
 
@@ -67,8 +86,8 @@ class Datapath(Protocol):
         """The ports as last told."""
         ...
 
-    def read(self) -> State:
-        """Everything that the switch holds: flows, groups, meters."""
+    def dump(self) -> Dump:
+        """Ask for everything that the switch holds, without waiting for it."""
         ...
 
     def counters(self, tables: Sequence[int] = (ALL_TABLES,)) -> dict[tuple[int, int, bytes], FlowCounters]:

@@ -69,16 +69,25 @@ class Exchanges:
     @contextmanager
     def open(self, count: int) -> Iterator[Exchange]:
         """Reserve `count` transaction ids and receive their answers. Raises Disconnected."""
+        exchange = self.begin(count)
+        try:
+            yield exchange
+        finally:
+            self.close(exchange)
+
+    def begin(self, count: int) -> Exchange:
+        """As `open`, until it is closed."""
         exchange = Exchange(self._allocate(count), count)
         with self._lock:
             if self._ended is not None:
                 raise Disconnected(self._ended)
             self._open = (*self._open, exchange)
-        try:
-            yield exchange
-        finally:
-            with self._lock:
-                self._open = tuple(other for other in self._open if other is not exchange)
+        return exchange
+
+    def close(self, exchange: Exchange) -> None:
+        """No answers are wanted any more."""
+        with self._lock:
+            self._open = tuple(other for other in self._open if other is not exchange)
 
     def deliver(self, message: bytes) -> bool:
         """Hand an answer to whoever asked; False when nobody did."""

@@ -13,9 +13,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from sdn_orch.dataplane.plan import Operation, Plan, Verb
+from sdn_orch.dataplane.plan import Operation, Plan, Verb, unlike
 from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.intent.model import Capabilities
 from sdn_orch.openflow.codec import decode_flow
@@ -249,6 +250,28 @@ def _pointed_at(group: Group) -> set[int]:
     }
 
 
+class FakeDump:
+    """What a fake switch held when it was asked."""
+
+    def __init__(self, datapath: FakeDatapath, held: State) -> None:
+        self._datapath = datapath
+        self._held = held
+
+    def state(self) -> State:
+        """See `base.Dump`."""
+        self._datapath.check()
+        return self._held
+
+    def apart_from(self, desired: State) -> tuple[State, State]:
+        """See `base.Dump`."""
+        held = self.state()
+        missing, others = unlike(desired.flows, held.flows)
+        return replace(desired, flows=dict(missing)), replace(held, flows=dict(others))
+
+    def close(self) -> None:
+        """See `base.Dump`."""
+
+
 class FakeDatapath:
     """One session with a fake switch; see `base.Datapath`."""
 
@@ -264,14 +287,14 @@ class FakeDatapath:
         """The switch's ports."""
         return self._switch.ports()
 
-    def read(self) -> State:
+    def dump(self) -> FakeDump:
         """What the switch holds. Raises Disconnected."""
-        self._check()
-        return self._switch.copy()
+        self.check()
+        return FakeDump(self, self._switch.copy())
 
     def counters(self, tables: Sequence[int] = (ALL_TABLES,)) -> dict[FlowKey, FlowCounters]:
         """What `count` said. Raises Disconnected."""
-        self._check()
+        self.check()
         found = self._switch.counters()
         return {key: each for key, each in found.items() if key[0] in tables or ALL_TABLES in tables}
 
@@ -280,12 +303,12 @@ class FakeDatapath:
         if self._switch.delay:
             time.sleep(self._switch.delay)
         for chunk in plan.chunks:
-            self._check()
+            self.check()
             self._switch.take(chunk)
 
     def packet_out(self, actions: Sequence[Action], frame: bytes, in_port: int) -> None:
         """Keep the packet in `sent`, and send it up if the actions say so. Raises Disconnected."""
-        self._check()
+        self.check()
         self._switch.sent.append(Sent(tuple(actions), frame, in_port))
         if any(isinstance(action, Output) and action.port == CONTROLLER for action in actions):
             self.listener.packet_in(self, PacketIn(self.dpid, in_port, 0, 0, 0, _REASON_ACTION, frame))
@@ -300,6 +323,7 @@ class FakeDatapath:
             self._switch.session = None
         self.listener.disconnected(self)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises Disconnected when the session is over."""
         if not self._open:
             raise Disconnected(f"{self.dpid:016x}: session is closed")

@@ -17,9 +17,7 @@ from sdn_orch.errors import Disconnected, MalformedMessage
 from sdn_orch.intent.model import Capabilities
 from sdn_orch.openflow import messages
 from sdn_orch.openflow.events import parse_error, parse_packet_in
-from sdn_orch.openflow.groups import parse_groups
 from sdn_orch.openflow.messages import Kind
-from sdn_orch.openflow.meters import parse_meters
 from sdn_orch.openflow.multipart import (
     ALL_TABLES,
     Part,
@@ -29,10 +27,11 @@ from sdn_orch.openflow.multipart import (
     parse_multipart,
 )
 from sdn_orch.openflow.ports import PortChange, PortDescription, parse_port_status
-from sdn_orch.openflow.values import OPENFLOW_13, Action, FlowKey, State
+from sdn_orch.openflow.values import OPENFLOW_13, Action, FlowKey
 from sdn_orch.southbound.base import FlowCounters, Listener, PacketIn, Port
 from sdn_orch.southbound.connection import Connection
-from sdn_orch.southbound.exchange import Exchanges
+from sdn_orch.southbound.dump import SessionDump
+from sdn_orch.southbound.exchange import Exchange, Exchanges
 from sdn_orch.southbound.framing import Framing
 from sdn_orch.southbound.handshake import Introduction, choose_version, introduce
 from sdn_orch.southbound.surroundings import Applications, Registry, Timing
@@ -81,36 +80,24 @@ class Session:
         """The ports as last told, reserved ones (LOCAL) included."""
         return tuple(self._ports.values())
 
-    def read(self) -> State:
-        """Everything that the switch holds. Raises Disconnected."""
-        state = State.empty()
-        flows = state.flows
-        with self._answered("dump"), uncollected():
-            for body in self._dump(Part.FLOW):
-                for entry, _ in parse_flows(body, self._version):
-                    flows[entry.table, entry.priority, entry.match] = entry
-            if self.introduction.has_groups:
-                for body in self._dump(Part.GROUP_DESCRIPTION):
-                    state.groups.update((group.number, group) for group in parse_groups(body, self._version))
-            if self.capabilities.meters:
-                for body in self._dump(Part.METER_CONFIG):
-                    state.meters.update((meter.number, meter) for meter in parse_meters(body))
-        return state
+    def dump(self) -> SessionDump:
+        """What the switch holds, asked for now. Raises Disconnected."""
+        return SessionDump(self)
 
     def counters(self, tables: Sequence[int] = (ALL_TABLES,)) -> dict[FlowKey, FlowCounters]:
         """Counters by flow identity. Raises Disconnected."""
-        with self._answered("dump"), uncollected():
+        with self.answered("dump"), uncollected():
             return {
-                entry.key: FlowCounters(*parse_counters(counted, self._version))
+                key: FlowCounters(*parse_counters(counted, self._version))
                 for table in tables
-                for body in self._dump(Part.FLOW, table)
-                for entry, counted in parse_flows(body, self._version)
+                for body in self.bodies(Part.FLOW, self.ask(Part.FLOW, table))
+                for key, _, _, counted in parse_flows(body, self._version)
             }
 
     def apply(self, plan: Plan) -> None:
         """Carry the plan out, as `base.Datapath` says; one plan at a time."""
         self._check_thread()
-        with self._applying, self._answered("plan"):
+        with self._applying, self.answered("plan"):
             transfer(self, plan)
 
     def packet_out(self, actions: Sequence[Action], frame: bytes, in_port: int) -> None:
@@ -148,6 +135,39 @@ class Session:
         except (Disconnected, TimeoutError):
             return False
         return True
+
+    def ask(self, part: Part, table: int = ALL_TABLES) -> Exchange:
+        """Send a multipart request; what comes back is for `bodies`. Raises Disconnected."""
+        self._check_thread()
+        exchange = self.exchanges.begin(1)
+        self.send(multipart_request(part, self._version, exchange.first, table))
+        return exchange
+
+    def bodies(self, part: Part, exchange: Exchange) -> Iterator[bytes]:
+        """The bodies of the reply to what was asked, as they come in; then the exchange is over.
+
+        Raises Disconnected, TimeoutError and MalformedMessage.
+        """
+        try:
+            more = True
+            while more:
+                answer = exchange.next(self.timing.answer)
+                if answer[1] == Kind.ERROR:
+                    raise MalformedMessage(f"{part.name} request: {parse_error(answer).text}")
+                _, more, body = parse_multipart(answer)
+                yield body
+        finally:
+            self.exchanges.close(exchange)
+
+    @contextmanager
+    def answered(self, what: str) -> Iterator[None]:
+        """Within it, a switch that does not answer, or answers nonsense, loses its session."""
+        try:
+            yield
+        except (TimeoutError, MalformedMessage) as fault:
+            log.error("switch %s: %s: %s; disconnecting it", self._name, what, fault)
+            self.connection.close(f"{what}: {fault}")
+            raise Disconnected(f"{self._name}: {what}: {fault}") from fault
 
     def start(self) -> None:
         """Start the receiving thread."""
@@ -333,31 +353,6 @@ class Session:
                 self._guard("its disconnect by applications", lambda: applications.closed(self))
         self._registry.remove(self)
         self.connection.dispose()
-
-    # Requests from other threads.
-
-    def _dump(self, part: Part, table: int = ALL_TABLES) -> Iterator[bytes]:
-        """The bodies of a multipart reply as they come in."""
-        self._check_thread()
-        with self.exchanges.open(1) as exchange:
-            self.send(multipart_request(part, self._version, exchange.first, table))
-            more = True
-            while more:
-                answer = exchange.next(self.timing.answer)
-                if answer[1] == Kind.ERROR:
-                    raise MalformedMessage(f"{part.name} request: {parse_error(answer).text}")
-                _, more, body = parse_multipart(answer)
-                yield body
-
-    @contextmanager
-    def _answered(self, what: str) -> Iterator[None]:
-        """Within it, a switch that does not answer, or answers nonsense, loses its session."""
-        try:
-            yield
-        except (TimeoutError, MalformedMessage) as fault:
-            log.error("switch %s: %s: %s; disconnecting it", self._name, what, fault)
-            self.connection.close(f"{what}: {fault}")
-            raise Disconnected(f"{self._name}: {what}: {fault}") from fault
 
     def _check_thread(self) -> None:
         if threading.current_thread() is self._thread:

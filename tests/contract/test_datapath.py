@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -32,6 +32,7 @@ from sdn_orch.openflow.values import (
     PopVlan,
     PushVlan,
     SetField,
+    State,
     UseMeter,
 )
 from sdn_orch.southbound.base import Datapath, Port
@@ -130,7 +131,7 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
 
 
 def test_starts_empty_with_its_capabilities(rig: Rig) -> None:
-    state = rig.datapath.read()
+    state = rig.datapath.dump().state()
     assert (state.flows, state.groups, state.meters) == ({}, {}, {})
     capabilities = rig.datapath.capabilities
     assert capabilities.open_vswitch and capabilities.meters and capabilities.group_chaining
@@ -147,12 +148,32 @@ def test_holds_what_a_plan_adds(rig: Rig) -> None:
         rig.flow(table=12, priority=0, match=Match()),
     ]
     rig.apply((ADD, METER), (ADD, GROUP), (ADD, pointing), *((ADD, flow) for flow in flows))
-    state = rig.datapath.read()
+    state = rig.datapath.dump().state()
     assert state.flows == {flow.key: flow for flow in flows}
     assert state.groups == {GROUP.number: GROUP, pointing.number: pointing}
     assert state.meters == {METER.number: METER}
     assert rig.datapath.counters().keys() == state.flows.keys()
     assert rig.datapath.counters((9, 12)).keys() == {key for key in state.flows if key[0] in (9, 12)}
+
+
+def test_tells_what_differs_from_what_it_should_hold(rig: Rig) -> None:
+    right, missing, foreign = rig.flow(Output(1)), rig.flow(table=2), rig.flow(table=3)
+    before, after = rig.flow(Output(1), table=4), rig.flow(Output(2), table=4)
+    rig.apply((ADD, METER), (ADD, GROUP), *((ADD, flow) for flow in (right, before, foreign)))
+    wanted = State({flow.key: flow for flow in (right, missing, after)}, {GROUP.number: GROUP}, {})
+    lacks, has = rig.datapath.dump().apart_from(wanted)
+    assert lacks == State({flow.key: flow for flow in (missing, after)}, wanted.groups, wanted.meters)
+    assert has == State({flow.key: flow for flow in (before, foreign)}, wanted.groups, {METER.number: METER})
+    state = rig.datapath.dump().state()
+    assert rig.datapath.dump().apart_from(state) == (replace(state, flows={}), replace(state, flows={}))
+
+
+def test_what_is_told_and_not_taken_is_no_obstacle(rig: Rig) -> None:
+    rig.apply((ADD, rig.flow()))
+    rig.datapath.dump().close()
+    rig.datapath.dump()
+    assert rig.datapath.dump().state().flows.keys() == {rig.flow().key}
+    assert rig.datapath.counters().keys() == {rig.flow().key}
 
 
 def test_deletes_and_replaces(rig: Rig) -> None:
@@ -161,12 +182,12 @@ def test_deletes_and_replaces(rig: Rig) -> None:
     changed = Group(GROUP.number, GroupType.ALL, (OUT, Bucket((Output(2),))))
     faster = Meter(METER.number, 200, 200)
     rig.apply((MODIFY, faster), (MODIFY, changed), (MODIFY, after), (DELETE, gone))
-    state = rig.datapath.read()
+    state = rig.datapath.dump().state()
     assert state.flows == {after.key: after}
     assert state.groups == {changed.number: changed}
     assert state.meters == {faster.number: faster}
     rig.apply((DELETE, after), (DELETE, changed), (DELETE, faster))
-    state = rig.datapath.read()
+    state = rig.datapath.dump().state()
     assert (state.flows, state.groups, state.meters) == ({}, {}, {})
 
 
@@ -178,7 +199,7 @@ def test_deleting_what_is_used_takes_the_users_along(rig: Rig) -> None:
     rig.apply((ADD, METER), (ADD, GROUP), (ADD, rig.flow(UseMeter(METER.number))))
     rig.apply((ADD, rig.flow(ApplyGroup(GROUP.number), table=2)), (ADD, rig.flow(table=3)))
     rig.apply((DELETE, GROUP), (DELETE, METER))
-    assert rig.datapath.read().flows.keys() == {rig.flow(table=3).key}
+    assert rig.datapath.dump().state().flows.keys() == {rig.flow(table=3).key}
 
 
 def test_a_refused_chunk_has_no_effect_and_the_rest_is_not_sent(rig: Rig) -> None:
@@ -197,11 +218,11 @@ def test_a_refused_chunk_has_no_effect_and_the_rest_is_not_sent(rig: Rig) -> Non
     assert why == "BAD_ACTION: BAD_OUT_GROUP"
     assert "add flow" in what and "table=1" in what and f"{bad.cookie:#x}" in what
     assert caught.value.subjects == (bad,)
-    state = rig.datapath.read()
+    state = rig.datapath.dump().state()
     assert state.flows == {before.key: before}
     assert (state.groups, state.meters) == ({}, {})
     rig.apply((ADD, later))
-    assert later.key in rig.datapath.read().flows
+    assert later.key in rig.datapath.dump().state().flows
 
 
 #: What a switch refuses: name -> the operation, after METER and GROUP have been added.
@@ -287,7 +308,7 @@ def test_refuses(rig: Rig, name: str) -> None:
     refusal = rig.refused(operation)
     assert refusal.failures[0][1] == text
     assert refusal.subjects == (operation[1],)
-    state = rig.datapath.read()
+    state = rig.datapath.dump().state()
     assert (state.flows, state.groups, state.meters) == ({}, {GROUP.number: GROUP}, {METER.number: METER})
 
 
@@ -297,13 +318,13 @@ def test_takes_what_depends_on_an_earlier_action(rig: Rig) -> None:
         (ADD, rig.flow(PopVlan(), match=Match.of(in_port=1, vlan_vid=(0x1000, 0x1000)))),
         (ADD, rig.flow(DecrementTtl(), match=Match.of(eth_type=0x86DD))),
     )
-    assert len(rig.datapath.read().flows) == 3
+    assert len(rig.datapath.dump().state().flows) == 3
 
 
 def test_an_empty_plan_does_nothing(rig: Rig) -> None:
     rig.datapath.apply(Plan(()))
     rig.datapath.apply(Plan(((),)))
-    assert rig.datapath.read().flows == {}
+    assert rig.datapath.dump().state().flows == {}
 
 
 def test_thousands_of_flows_in_several_chunks(rig: Rig) -> None:
@@ -313,7 +334,7 @@ def test_thousands_of_flows_in_several_chunks(rig: Rig) -> None:
     ]
     operations = [Operation(ADD, flow) for flow in flows]
     rig.datapath.apply(Plan(tuple(tuple(operations[at : at + 2000]) for at in range(0, 5000, 2000))))
-    assert rig.datapath.read().flows == {flow.key: flow for flow in flows}
+    assert rig.datapath.dump().state().flows == {flow.key: flow for flow in flows}
 
 
 def test_tells_of_ports(rig: Rig) -> None:
@@ -328,7 +349,7 @@ def test_the_end_is_told_once_and_everything_raises_afterwards(rig: Rig) -> None
     rig.cut()
     rig.recorder.wait(lambda told: told.disconnects)
     for call in (
-        rig.datapath.read,
+        rig.datapath.dump,
         rig.datapath.counters,
         lambda: rig.apply((ADD, rig.flow())),
         lambda: rig.datapath.packet_out((Output(CONTROLLER, NO_BUFFER),), bytes(60), 1),

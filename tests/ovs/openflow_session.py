@@ -168,9 +168,9 @@ class Session:
     def flows(self) -> list[tuple[FlowEntry, Counters]]:
         """All flows with their counters."""
         return [
-            (entry, parse_counters(counted, self.version))
+            (FlowEntry(*key, instructions, cookie), parse_counters(counted, self.version))
             for body in self.read(Part.FLOW)
-            for entry, counted in parse_flows(body, self.version)
+            for key, instructions, cookie, counted in parse_flows(body, self.version)
         ]
 
     def groups(self) -> dict[int, Group]:

@@ -90,7 +90,7 @@ def test_it_learns_and_forwards_beside_us(launched: Launched, switch: Bridge) ->
     datapath = launched.recorder.datapath()
     flow = encode_flow(Flow(5, 7, Match.of(in_port=1), (Output(CONTROLLER, NO_BUFFER),)), OPENFLOW_13)
     datapath.apply(Plan(((Operation(Verb.ADD, flow),),)))
-    assert flow.key in datapath.read().flows
+    assert flow.key in datapath.dump().state().flows
 
 
 def test_a_bug_in_it_is_logged_and_it_goes_on(

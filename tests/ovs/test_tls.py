@@ -74,7 +74,7 @@ def test_two_bridges_in_parallel(rig: Rig) -> None:
             datapath.apply(Plan((tuple(Operation(Verb.ADD, flow) for flow in wanted),)))
             for number in range(200):
                 datapath.packet_out((Output(CONTROLLER, NO_BUFFER),), number.to_bytes(60, "big"), 1)
-            assert datapath.read().flows == {flow.key: flow for flow in wanted}
+            assert datapath.dump().state().flows == {flow.key: flow for flow in wanted}
         except BaseException as fault:
             faults.append(fault)
 

@@ -89,5 +89,5 @@ def test_a_hostile_switch(rig: Rig, sent: list[bytes], shaken_hands: bool) -> No
     finally:
         logging.getLogger("sdn_orch").removeHandler(unexpected)
     assert [record.getMessage() for record in unexpected.records] == []
-    assert rig.datapath.read().flows == {}
+    assert rig.datapath.dump().state().flows == {}
     assert rig.datapath not in rig.recorder.disconnects

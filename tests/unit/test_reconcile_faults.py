@@ -12,9 +12,9 @@ from sdn_orch.errors import StoreUnavailable, SwitchRefused
 from sdn_orch.intent.model import Capabilities, Switch
 from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.openflow.multipart import ALL_TABLES
-from sdn_orch.openflow.values import Action, FlowEntry, FlowKey, State
+from sdn_orch.openflow.values import Action, FlowEntry, FlowKey
 from sdn_orch.reconcile import Reconciler
-from sdn_orch.southbound.base import Datapath, FlowCounters, Port
+from sdn_orch.southbound.base import Datapath, Dump, FlowCounters, Port
 from sdn_orch.southbound.fake import FakeSwitch
 from sdn_orch.status import Phase
 from sdn_orch.store.base import Commit
@@ -35,8 +35,8 @@ class Stumbling:
     def ports(self) -> tuple[Port, ...]:
         return self._inner.ports()
 
-    def read(self) -> State:
-        return self._inner.read()
+    def dump(self) -> Dump:
+        return self._inner.dump()
 
     def counters(self, tables: Sequence[int] = (ALL_TABLES,)) -> dict[FlowKey, FlowCounters]:
         return self._inner.counters(tables)

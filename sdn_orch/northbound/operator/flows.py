@@ -45,7 +45,7 @@ def flows(view: View, text: str) -> JSON:
     switch = find_switch(snapshot, text)
     datapath = view.datapath(switch.id)
     desired, owners = view.desired(switch.id), view.owners(switch.id)
-    actual = datapath.read() if datapath else None
+    actual = datapath.dump().state() if datapath else None
     counters = datapath.counters() if datapath else {}
     version = switch.capabilities.version
     rows = []

@@ -102,7 +102,7 @@ class _LiveTables(Mapping[str, Tables]):
         if switch_id not in self._read:
             switch = self._view.world().snapshot.need(Switch, switch_id)
             datapath = self._view.datapath(switch_id)
-            state = datapath.read() if datapath else self._view.desired(switch_id)
+            state = datapath.dump().state() if datapath else self._view.desired(switch_id)
             able = (datapath or switch).capabilities
             self._read[switch_id] = Tables(state, able.version, open_vswitch=able.open_vswitch)
         return self._read[switch_id]

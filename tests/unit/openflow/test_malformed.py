@@ -60,7 +60,7 @@ PARSERS: dict[str, Parser] = {
 def _parsers(version: int) -> dict[str, Parser]:
     return {
         f"flows {version}": lambda data: [
-            parse_counters(counted, version) for _, counted in parse_flows(data, version)
+            parse_counters(counted, version) for *_, counted in parse_flows(data, version)
         ],
         f"groups {version}": lambda data: list(parse_groups(data, version)),
         f"ports {version}": lambda data: list(parse_ports(data, version)),

@@ -134,7 +134,10 @@ def test_flows_of_a_dump_are_read_with_their_counters(case: tuple[int, list[Flow
     version, wanted = case
     entries = [encode_flow(flow, version) for flow in wanted]
     body = b"".join(_described_flow(entry, version) for entry in entries)
-    found = [(entry, parse_counters(counted, version)) for entry, counted in parse_flows(body, version)]
+    found = [
+        (FlowEntry(*key, instructions, cookie), parse_counters(counted, version))
+        for key, instructions, cookie, counted in parse_flows(body, version)
+    ]
     assert found == [(entry, (7, 420, 3.5)) for entry in entries]
 
 

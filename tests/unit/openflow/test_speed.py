@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from struct import pack
 from time import process_time
 
 import pytest
 
 from sdn_orch.openflow.codec import encode_flow
 from sdn_orch.openflow.multipart import parse_counters, parse_flows
-from sdn_orch.openflow.values import OPENFLOW_13, Flow, FlowEntry, Match, SetField
+from sdn_orch.openflow.values import Flow, FlowEntry, Match, SetField
+from tests.scripted_switch import described
 from tests.unit.openflow.strategies import VERSIONS
 
 COUNT = 20_000
@@ -39,22 +39,6 @@ def _flows() -> list[Flow]:
     ]
 
 
-def _shown(entry: FlowEntry, version: int) -> bytes:
-    """A flow description as Open vSwitch sends it."""
-    match = pack("!HH", 1, 4 + len(entry.match)) + entry.match
-    match += bytes(-len(match) % 8)
-    if version == OPENFLOW_13:
-        length = 48 + len(match) + len(entry.instructions)
-        head = pack("!HBxIIHHHH4xQQQ", length, entry.table, 1, 2, entry.priority, 0, 0, 0, entry.cookie, 3, 4)
-        return head + match + entry.instructions
-    statistics = pack(
-        "!HHIQIQIQIQ4x", 0, 52, 0x80020008, 1 << 32 | 2, 0x80020208, 2, 0x80020808, 3, 0x80020A08, 4
-    )
-    length = 24 + len(match) + len(statistics) + len(entry.instructions)
-    head = pack("!H2xBxHHHHHQ", length, entry.table, entry.priority, 0, 0, 0, 0, entry.cookie)
-    return head + match + statistics + entry.instructions
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 def test_flows_are_encoded_in_bulk(version: int) -> None:
     flows = _flows()
@@ -64,7 +48,10 @@ def test_flows_are_encoded_in_bulk(version: int) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_dumps_are_read_in_bulk(version: int) -> None:
     entries = [encode_flow(flow, version) for flow in _flows()]
-    body = b"".join(_shown(entry, version) for entry in entries)
-    found = [(entry, parse_counters(counted, version)) for entry, counted in parse_flows(body, version)]
+    body = b"".join(described(entry, version) for entry in entries)
+    found = [
+        (FlowEntry(*key, instructions, cookie), parse_counters(counted, version))
+        for key, instructions, cookie, counted in parse_flows(body, version)
+    ]
     assert found == [(entry, (3, 4, 1.000000002)) for entry in entries]
     assert _rate(lambda: list(parse_flows(body, version))) > 120_000

@@ -72,7 +72,7 @@ def test_a_disconnect_in_a_bundle_leaves_nothing_of_it(recorder: Recorder) -> No
     assert recorder.order == ["connected", "disconnected"]
     assert switch.state.flows.keys() == {flow(1).key}
     again = switch.connect(recorder)
-    assert again.read().flows.keys() == {flow(1).key}
+    assert again.dump().state().flows.keys() == {flow(1).key}
 
 
 def test_a_plain_switch_keeps_what_came_before_the_fault(recorder: Recorder) -> None:
@@ -90,7 +90,7 @@ def test_a_restart_empties_it(recorder: Recorder) -> None:
     switch.connect(recorder).apply(plan([(ADD, flow(1))]))
     switch.restart()
     assert recorder.order == ["connected", "disconnected"]
-    assert switch.connect(recorder).read().flows == {}
+    assert switch.connect(recorder).dump().state().flows == {}
 
 
 def test_a_new_session_ends_the_old_one_first(recorder: Recorder) -> None:
@@ -99,13 +99,13 @@ def test_a_new_session_ends_the_old_one_first(recorder: Recorder) -> None:
     switch.connect(recorder)
     assert recorder.order == ["connected", "disconnected", "connected"]
     with pytest.raises(Disconnected):
-        old.read()
+        old.dump().state()
 
 
 def test_what_is_read_does_not_change_later(recorder: Recorder) -> None:
     switch = FakeSwitch(1)
     datapath = switch.connect(recorder)
-    before = datapath.read()
+    before = datapath.dump().state()
     datapath.apply(plan([(ADD, flow(1)), (ADD, GROUP), (ADD, METER)]))
     assert (before.flows, before.groups, before.meters) == ({}, {}, {})
 

@@ -18,6 +18,7 @@ from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.intent.model import Capabilities
 from sdn_orch.openflow.codec import encode_flow
 from sdn_orch.openflow.messages import Kind, echo_request, hello_versions, message
+from sdn_orch.openflow.multipart import Part
 from sdn_orch.openflow.values import (
     OPENFLOW_13,
     OPENFLOW_15,
@@ -27,12 +28,13 @@ from sdn_orch.openflow.values import (
     GroupType,
     Match,
     Output,
+    State,
 )
 from sdn_orch.southbound.base import Datapath, PacketIn, Port
 from sdn_orch.southbound.channel import Channel
 from sdn_orch.southbound.session import Session
 from sdn_orch.southbound.surroundings import Timing
-from tests.scripted_switch import ScriptedSwitch, error, multipart, port_13
+from tests.scripted_switch import ScriptedSwitch, described, error, multipart, port_13
 from tests.southbound import Recorder, wait_until
 
 
@@ -82,7 +84,7 @@ def test_a_plain_switch_says_what_it_can(recorder: Recorder, port: int) -> None:
             Port(1, "eth1", "02:00:00:00:00:01", True, 10_000),
             Port(2, "eth2", "02:00:00:00:00:02", False, 10_000),
         )
-        state = datapath.read()
+        state = datapath.dump().state()
         assert (state.flows, state.groups, state.meters) == ({}, {}, {})
 
 
@@ -138,7 +140,7 @@ def test_what_is_no_openflow_is_disconnected_and_others_live(
             while stranger.receive() is not None:
                 pass
         wait_until(lambda: "not proper OpenFlow" in caplog.text)
-        assert datapath.read().flows == {}
+        assert datapath.dump().state().flows == {}
     assert len(recorder.connects) == 1
 
 
@@ -259,7 +261,7 @@ def test_the_second_switch_with_a_datapath_id_is_refused(
             twin.serve()
             wait_until(lambda: "two switches claim datapath id 0000000000000009" in caplog.text)
             wait_until(lambda: not twin._thread or not twin._thread.is_alive())
-        assert datapath.read().flows == {}
+        assert datapath.dump().state().flows == {}
     recorder.wait(lambda told: told.disconnects)
     assert recorder.order == ["connected", "disconnected"]
 
@@ -273,7 +275,7 @@ def test_a_dead_session_gives_way_to_the_new_one(recorder: Recorder, monkeypatch
             recorder.wait(lambda told: len(told.connects) == 2)
             assert recorder.disconnects == [old]
             assert recorder.order == ["connected", "disconnected", "connected"]
-            assert recorder.connects[1].read().flows == {}
+            assert recorder.connects[1].dump().state().flows == {}
 
 
 def test_no_thread_and_no_descriptor_stays_behind(recorder: Recorder, port: int) -> None:
@@ -341,7 +343,7 @@ def test_a_listener_that_raises_is_logged_and_the_session_lives(caplog: pytest.L
         recorder.wait(lambda told: len(told.port_changes) == 2)
         assert recorder.packets == [PacketIn(1, 7, 2, 99, 0, 1, b"abc")]
         assert {port.number for port in datapath.ports()} == {2, 5}
-        assert datapath.read().flows == {}
+        assert datapath.dump().state().flows == {}
     recorder.wait(lambda told: told.disconnects)
     for place in ("connected", "packet_in", "port_changed", "disconnected"):
         wait_until(lambda place=place: f"RuntimeError: in {place}" in caplog.text)  # type: ignore[misc]
@@ -406,7 +408,7 @@ def test_a_switch_that_does_not_answer_is_disconnected(
         switch.serve_until(Kind.BARRIER_REQUEST)
         datapath = recorder.datapath()
         with pytest.raises(Disconnected, match=r"no answer within 0\.\d+ s"):
-            datapath.read()
+            datapath.dump().state()
         recorder.wait(lambda told: told.disconnects)
 
 
@@ -430,9 +432,22 @@ def test_a_switch_that_answers_nonsense_is_disconnected(
         datapath = recorder.datapath()
         switch.answer(Kind.MULTIPART_REQUEST, answer)
         with pytest.raises(Disconnected, match="dump: "):
-            datapath.read()
+            datapath.dump().state()
         recorder.wait(lambda told: told.disconnects)
     assert "disconnecting it" in caplog.text
+
+
+def test_a_flow_that_is_told_twice_is_there_once(recorder: Recorder, port: int) -> None:
+    right, foreign = flow(1), flow(2)
+    body = b"".join(described(entry) for entry in (right, foreign, right, foreign))
+    with ScriptedSwitch(port).serve() as switch:
+        datapath = recorder.datapath()
+        switch.answer(
+            Kind.MULTIPART_REQUEST,
+            lambda _, request: multipart(request, body if request[9] == Part.FLOW else b""),
+        )
+        lacks, has = datapath.dump().apart_from(State({right.key: right}, {}, {}))
+    assert (lacks.flows, has.flows) == ({}, {foreign.key: foreign})
 
 
 def test_a_switch_that_stops_reading_holds_up_the_sender_only(recorder: Recorder, port: int) -> None:
@@ -482,7 +497,7 @@ def test_asking_from_the_receiving_thread_is_refused(port: int, recorder: Record
 
     def read_at_once(datapath: Datapath) -> None:
         try:
-            datapath.read()
+            datapath.dump().state()
         except RuntimeError as error:
             faults.append(error)
 
@@ -500,7 +515,7 @@ def test_concurrent_readers_and_writers_share_a_session(recorder: Recorder, port
             try:
                 for number in range(1, 51):
                     datapath.apply(add(flow(number)))
-                    assert datapath.read().flows == {}
+                    assert datapath.dump().state().flows == {}
             except BaseException as fault:
                 faults.append(fault)
 
@@ -542,7 +557,7 @@ def test_who_stumbles_over_a_switch_s_news_takes_nothing_else_along(caplog: pyte
                 clumsy.wait(lambda told: "opened" in told.order)
                 switch.send(message(OPENFLOW_13, Kind.PORT_STATUS, 0, b"\2" + bytes(7) + port_13(9)))
                 clumsy.wait(lambda told: {"port", "delivered"} <= set(told.order))
-                assert clumsy.connects[-1].read().flows == {}
+                assert clumsy.connects[-1].dump().state().flows == {}
             clumsy.wait(lambda told: "closed" in told.order)
     finally:
         channel.stop()
