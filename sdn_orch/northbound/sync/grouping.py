@@ -223,7 +223,7 @@ class _Grouping:
             inner_balancers=tuple(
                 self._inner_balancer(each, does)
                 for each in self._inner.get(network.id, ())
-                for does in each.loadbalancerrule[:1]
+                for does in [rule for rule in each.loadbalancerrule if rule.is_there][:1]
             ),
             routed=tuple(
                 payload.read(

@@ -157,7 +157,6 @@ class Range(Row):
 class Lasting(Row):
     """Base of what may be being taken away; then it is none any more."""
 
-    id: str
     state: str = ""
 
     @property
@@ -169,6 +168,7 @@ class Lasting(Row):
 class Rule(Lasting):
     """Base of rules."""
 
+    id: str
     networkid: Text = None
     protocol: str = ""
     cidrlist: Text = None
@@ -255,12 +255,11 @@ class Balancer(Rule):
     algorithm: str = "roundrobin"
 
 
-class InnerRule(Row):
+class InnerRule(Lasting):
     """What a balancer inside of a network does."""
 
     sourceport: str
     instanceport: str
-    state: str = ""
 
 
 class InnerMember(Row):
@@ -286,6 +285,7 @@ class InnerBalancer(Row):
 class PrivateGateway(Lasting):
     """An address of a VPC in a network outside."""
 
+    id: str
     vpcid: Text = None
     ipaddress: Text = None
     gateway: Text = None
@@ -299,6 +299,7 @@ class PrivateGateway(Lasting):
 class StaticRoute(Lasting):
     """A prefix that a VPC reaches by `nexthop`; older servers only say by which private gateway."""
 
+    id: str
     vpcid: Text = None
     cidr: Text = None
     nexthop: Text = None

@@ -13,6 +13,7 @@ from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.traffic import TCP, UDP, Verdict
+from sdn_orch.northbound.sync.rows import InnerRule
 from tests.balancing import inner, internal_tier
 from tests.managed import Pair
 from tests.unit.northbound.test_sync_policies import heard
@@ -134,6 +135,36 @@ def test_a_route_to_nowhere_is_told(pair: Pair, site: Site) -> None:
     (fault,) = pair.sync(Changed()).compare().faults
     assert "203.0.113.200 is neither in a tier nor behind a private gateway" in fault
     assert pair.snapshot.count(Vpc) == 0
+
+
+@pytest.mark.parametrize("state", ["Revoke", "Deleting"])
+def test_a_balancer_inside_whose_rule_is_being_taken_away_is_none(pair: Pair, site: Site, state: str) -> None:
+    one, other = (
+        site.red.job("createLoadBalancer", **(inner(site.tier) | {"name": name}))["loadbalancer"]["id"]
+        for name in ("one", "other")
+    )
+    pair.compare()
+    found = pair.reader.all()
+    (kept,) = (each for each in found.inner_balancers if each.id == other)
+    (leaving,) = (each for each in found.inner_balancers if each.id == one)
+    (rule,) = leaving.loadbalancerrule
+
+    class Changed:
+        calls = 0
+
+        def all(self, zone: str | None) -> Any:
+            return found
+
+    def having(*rules: InnerRule) -> None:
+        found.inner_balancers = [kept, leaving.model_copy(update={"loadbalancerrule": [*rules]})]
+        assert pair.sync(Changed()).compare().faults == []
+
+    ended = rule.model_copy(update={"state": state})
+    having(ended)
+    assert [each.id for each in pair.snapshot.all(Balancer)] == [other]
+    # What it does is told by another rule, which stays.
+    having(ended, rule.model_copy(update={"sourceport": "81"}))
+    assert pair.snapshot.need(Balancer, one).ports == (81, 81)
 
 
 def test_balancers_inside_of_networks(pair: Pair, site: Site) -> None:
