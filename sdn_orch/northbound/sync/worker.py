@@ -50,6 +50,8 @@ class Worker:
         self.sync = sync
         self.interval = interval
         self.state = State()
+        #: One comparison at a time, with what is told of it, so that the newest has the last word.
+        self._comparing = threading.Lock()
         self._changed = threading.Condition()
         #: Guarded by it: what was heard, and groups that are to be read again, each when.
         self._events: list[Event] = []
@@ -94,13 +96,14 @@ class Worker:
 
     def compare(self, *, plan: bool, deletes: bool) -> Outcome:
         """Everything, now and in this thread. Raises ReadFailed. See `Sync.compare`."""
-        try:
-            outcome = self.sync.compare(plan=plan, deletes=deletes)
-        except ReadFailed as failed:
-            self._tell(replace(self.state, problem=str(failed)))
-            raise
-        if not plan:
-            self._done(outcome, is_whole=True)
+        with self._comparing:
+            try:
+                outcome = self.sync.compare(plan=plan, deletes=deletes)
+            except ReadFailed as failed:
+                self._tell(replace(self.state, problem=str(failed)))
+                raise
+            if not plan:
+                self._done(outcome, is_whole=True)
         return outcome
 
     def _run(self) -> None:
@@ -116,7 +119,8 @@ class Worker:
             try:
                 self._turn()
             except ReadFailed as failed:
-                self._tell(replace(self.state, problem=str(failed)))
+                with self._comparing:
+                    self._tell(replace(self.state, problem=str(failed)))
                 self._due = time.monotonic() + min(self.interval, _RETRY)
             except Exception:
                 log.exception("a comparison with CloudStack failed; it is made again")
@@ -145,11 +149,13 @@ class Worker:
                 self.read_all()
             ids |= found
         if ids:
-            self._done(self.sync.refresh(sorted(ids)))
+            with self._comparing:
+                self._done(self.sync.refresh(sorted(ids)))
 
     def _compare(self) -> None:
         self._due = time.monotonic() + self.interval
-        self._done(self.sync.compare(), is_whole=True)
+        with self._comparing:
+            self._done(self.sync.compare(), is_whole=True)
         self._compared = time.monotonic()
 
     def _done(self, outcome: Outcome, *, is_whole: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.northbound.sync import events
 from sdn_orch.northbound.sync.events import Event
 from sdn_orch.northbound.sync.reader import Reader
-from sdn_orch.northbound.sync.sync import Scope, Sync
+from sdn_orch.northbound.sync.sync import Outcome, Scope, Sync
 from sdn_orch.northbound.sync.webhook import Webhook
 from sdn_orch.northbound.sync.worker import Worker
 from tests.cloudstack import Cloud
@@ -246,3 +247,29 @@ def test_what_nobody_knows_makes_everything_be_read(synced: Synced) -> None:
     synced.managed.network("hidden")
     synced.tell("NETWORK.ACL.CREATE", str(uuid4()))
     synced.until(lambda: "hidden" in synced.names())
+
+
+def test_the_newest_comparison_has_the_last_word() -> None:
+    """One by the thread and one by hand, at once: how far they have come is told in their order."""
+    managed = Managed()
+    managed.network("web")
+    with served(managed.cloud) as reader:
+        is_read, goes_on = threading.Event(), threading.Event()
+
+        class Slow(Sync):
+            def compare(self, *, plan: bool = False, deletes: bool = False) -> Outcome:
+                outcome = super().compare(plan=plan, deletes=deletes)
+                if not is_read.is_set():
+                    is_read.set()
+                    # Until the other one is through, or waits for this one.
+                    goes_on.wait(1)
+                return outcome
+
+        worker = Worker(Slow(Cloud().service, reader, Scope()), 3600)
+        worker.start()
+        assert is_read.wait(60)
+        managed.network("other")
+        worker.compare(plan=False, deletes=False)
+        goes_on.set()
+        worker.stop()
+        assert worker.state.groups == 2
