@@ -107,6 +107,13 @@ class CloudStack:
             details=_details(given),
         )  # fmt: skip
 
+    def _updateExtension(self, given: dict[str, str]) -> JSON:  # noqa: N802
+        """Details that are given take the place of all that there are."""
+        row = self._find("extension", given["id"])
+        row["details"] = _details(given) or row["details"]
+        row["state"] = given.get("state", row["state"])
+        return {"extension": row}
+
     def _registerExtension(self, given: dict[str, str]) -> JSON:  # noqa: N802
         extension = self._find("extension", given["extensionid"])
         self._find("physicalnetwork", given["resourceid"])

@@ -169,9 +169,10 @@ def doctor(
     with _installation(wanted, endpoint, key, secret) as found:
         for finding in examine(found, is_extended=not without_extension):
             mark = {True: "✓", False: "✗", None: "–"}[finding.is_right]
-            console().print(f"{mark} {finding.what}")
+            console().print(f"{mark} {finding.what}", soft_wrap=True)
             if not finding.is_right and finding.mend:
-                console().print(f"    {finding.mend}")
+                # A command that is broken into lines would be another one.
+                console().print(f"    {finding.mend}", soft_wrap=True)
             is_well &= finding.is_right is not False
     if not is_well:
         raise typer.Exit(REFUSED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,15 @@ def _extension(installation: Installation, step: Step, row: JSON) -> Iterator[Fi
         yield Finding(
             False, f"{step.what}: is {row.get('state')}", f"cmk updateExtension id={row['id']} state=Enabled"
         )
-    given = row.get("details") or {}
-    for key, value in installation.wanted.extension_details.items():
+    given, wanted = row.get("details") or {}, installation.wanted.extension_details
+    # Those that are given take the place of all others.
+    details = " ".join(shlex.quote(f"details[0].{key}={value}") for key, value in (given | wanted).items())
+    for key, value in wanted.items():
         if not _means(str(given.get(key, "")), value):
             yield Finding(
                 False,
                 f"{step.what}: its detail {key} is {given.get(key) or 'missing'}",
-                f"cmk updateExtension id={row['id']} 'details[0].{key}={value}'",
+                f"cmk updateExtension id={row['id']} {details}",
             )
     if row.get("pathready") is False:
         yield Finding(

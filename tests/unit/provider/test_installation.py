@@ -119,6 +119,22 @@ def test_the_doctor_names_what_is_wrong_and_how_to_mend_it(cloudstack: CloudStac
         assert wrong in output, (wrong, output)
 
 
+def test_the_doctors_commands_mend_details(cloudstack: CloudStack, endpoint: str, tmp_path: Path) -> None:
+    """As they are printed, and run by a shell."""
+    run(endpoint, "install")
+    (extension,) = cloudstack.rows["extension"]
+    wanted = dict(extension["details"])
+    extension["details"] |= {"network.services": "Dhcp", "network.service.capabilities": "{}"}
+    extension["state"] = "Disabled"
+    told = run(endpoint, "doctor").output.splitlines()
+    assert any("its detail network.services is Dhcp" in line for line in told)
+    script = "\n".join(line for line in told if line.startswith("    cmk updateExtension"))
+    done = _sh(script, endpoint, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (extension["details"], extension["state"]) == (wanted, "Enabled")
+    assert "its detail" not in run(endpoint, "doctor").output
+
+
 def test_wrong_keys_and_networks(cloudstack: CloudStack, endpoint: str) -> None:
     wrong = run(endpoint, "install", secret="x")
     assert wrong.exit_code == 1 and "signature" in wrong.output
@@ -132,11 +148,6 @@ def test_wrong_keys_and_networks(cloudstack: CloudStack, endpoint: str) -> None:
 
 def test_the_script_makes_the_same(cloudstack: CloudStack, endpoint: str, tmp_path: Path) -> None:
     """The printed commands, run by a shell, with programs in the places of cloudmonkey, jq and install."""
-    programs = {"cmk": CMK, "jq": JQ, "install": "#!/bin/sh\n", "sdn-orch": f"#!/bin/sh\necho {TOKEN}\n"}
-    for name, text in programs.items():
-        (tmp_path / name).write_text(text.replace("PYTHON", sys.executable))
-        (tmp_path / name).chmod(0o755)
-    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "ENDPOINT": endpoint}
     installed = run(endpoint, "install")
     assert installed.exit_code == 0
     wanted = json.dumps([cloudstack.rows, sorted(cloudstack.registered.values(), key=str)])
@@ -144,19 +155,29 @@ def test_the_script_makes_the_same(cloudstack: CloudStack, endpoint: str, tmp_pa
     words = ["cloudstack", "install", *COMMON, "--url", DAEMON]
     script = CliRunner().invoke(app, words).output
     assert TOKEN not in script
-    done = subprocess.run(["sh"], input=script, capture_output=True, text=True, env=environment, check=False)
+    done = _sh(script, endpoint, tmp_path)
     assert done.returncode == 0, done.stderr
     assert _without_ids(json.dumps([cloudstack.rows, sorted(cloudstack.registered.values(), key=str)])) == (
         _without_ids(wanted)
     )
     script = CliRunner().invoke(app, ["cloudstack", "uninstall", *COMMON]).output
-    done = subprocess.run(["sh"], input=script, capture_output=True, text=True, env=environment, check=False)
+    done = _sh(script, endpoint, tmp_path)
     assert done.returncode == 0, done.stderr
     assert not any(rows for kind, rows in cloudstack.rows.items() if kind != "physicalnetwork")
 
 
 def test_actions_are_those_that_are_carried_out() -> None:
     assert ACTIONS.keys() == CARRIED_OUT.keys()
+
+
+def _sh(script: str, endpoint: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """A shell runs it, with programs in the places of cloudmonkey, jq, install and sdn-orch."""
+    programs = {"cmk": CMK, "jq": JQ, "install": "#!/bin/sh\n", "sdn-orch": f"#!/bin/sh\necho {TOKEN}\n"}
+    for name, text in programs.items():
+        (directory / name).write_text(text.replace("PYTHON", sys.executable))
+        (directory / name).chmod(0o755)
+    environment = os.environ | {"PATH": f"{directory}:{os.environ['PATH']}", "ENDPOINT": endpoint}
+    return subprocess.run(["sh"], input=script, capture_output=True, text=True, env=environment, check=False)
 
 
 def _without_ids(text: str) -> str:
