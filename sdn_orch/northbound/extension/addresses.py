@@ -63,9 +63,9 @@ def make(cloud: Cloud, said: PublicFields, owner: Network | Vpc) -> PublicAddres
             vpc=router if isinstance(router, Vpc) else None,
         )
         found = cloud.snapshot.need(PublicAddress, taken.id)
-    # A tier goes out by its VPC's address, and does not choose another one for it.
+    # A tier goes out by its VPC's address, and does not choose another one for it; what is routed by none.
     is_chosen = vpc is None or public.source_nat_of(snapshot, vpc) is None
-    if said.source_nat and is_chosen:
+    if said.source_nat and is_chosen and not (isinstance(router, Network) and router.routed4):
         found = public.go_out_by(cloud.transaction, found, router)
     return found
 

@@ -109,8 +109,6 @@ def _end_tiers(cloud: Cloud, vpc: Vpc, group: Group) -> None:
 
 def _make(cloud: Cloud, said: NetworkSaid) -> None:
     network = complete.facts(cloud, places.make_network(cloud, said.fields), said)
-    if network.routed4 != said.routed4:
-        network = cloud.put(replace(network, routed4=said.routed4))
     guests.set_names(cloud, network, said.names, answers=said.answers_names)
     _nics(cloud, network, said)
     if network.vpc_id is None:

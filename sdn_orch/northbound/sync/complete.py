@@ -8,7 +8,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Stickiness
-from sdn_orch.intent.firewall import RoutedRule
+from sdn_orch.intent.firewall import EgressRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.public import PublicAddress
@@ -27,6 +27,8 @@ _AS_IT_IS = {"ip": None, "ip6_address": None, "default_nic": None, "hostname": "
 def network(cloud: Cloud, found: Network, said: NetworkSaid) -> None:
     """A network that commands tell of, and what is in it as far as they have told."""
     found = facts(cloud, found, said)
+    for home in said.addresses if found.routed4 else ():
+        addresses.make(cloud, home, found)
     for each in said.nics:
         known = cloud.snapshot.get(Nic, each.nic.nic_uuid or "")
         if known is not None and known.network_id == found.id:
@@ -46,9 +48,28 @@ def network(cloud: Cloud, found: Network, said: NetworkSaid) -> None:
 
 
 def facts(cloud: Cloud, found: Network, said: NetworkSaid) -> Network:
-    """Its name, and what it carries: as large packets as the fabric does, at its offering's rate."""
-    wanted = replace(found, name=said.name, mtu=min(said.mtu, cloud.transaction.fabric_mtu), rate=said.rate)
+    """Its name, and what it carries: as large packets as the fabric does, at its offering's rate.
+
+    Its offering says, too, whether its IPv4 is routed, not translated.
+    """
+    wanted = replace(
+        found,
+        name=said.name,
+        mtu=min(said.mtu, cloud.transaction.fabric_mtu),
+        rate=said.rate,
+        routed4=said.routed4,
+    )
+    if wanted.routed4 and not found.routed4:
+        _end_translation(cloud, found)
     return found if wanted == found else cloud.put(wanted)
+
+
+def _end_translation(cloud: Cloud, found: Network) -> None:
+    """What only translated networks have, which commands may have told before."""
+    cloud.transaction.delete(*cloud.snapshot.where(EgressRule, "network_id", found.id))
+    for address in cloud.snapshot.where(PublicAddress, "network_id", found.id):
+        addresses.clear(cloud, address)
+        cloud.put(replace(cloud.snapshot.need(PublicAddress, address.id), is_source_nat=False))
 
 
 def name_vpc(cloud: Cloud, found: Vpc, said: VpcSaid) -> Vpc:

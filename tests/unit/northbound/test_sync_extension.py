@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Stickiness
-from sdn_orch.intent.firewall import FirewallRule
+from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Machine, Network, Nic, Vpc
 from sdn_orch.intent.proxies import proxy_of
@@ -190,6 +190,44 @@ def test_what_commands_told_of_is_theirs_to_end(both: Both) -> None:
     before = both.snapshot
     assert both.compare().changes == []
     assert both.snapshot is before
+
+
+@pytest.mark.parametrize("pulls", [True, False])
+def test_that_a_network_is_routed_commands_do_not_say(both: Both, pulls: bool) -> None:
+    """It is translated until the API was read; then commands leave it as it is."""
+    cloud, red = both.managed.cloud, both.managed.red
+    id = cloud.routed(red, "routed")["id"]
+    machine = vm(50, both.managed.machine("vm", id))
+    red.job("createRoutingFirewallRule", networkid=id, protocol="tcp", startport=80, endport=80)
+    row = both.managed.call("listNetworks", id=id)["network"][0]
+    (there,) = both.managed.call("listPublicIpAddresses", listall="true", associatednetworkid=id)[
+        "publicipaddress"
+    ]
+    net = Net(300, row["cidr"], vlan=row["vlan"], source_nat=there["ipaddress"])
+    both.server.start(net, machine)
+    both.server.open_egress(net, "tcp", 80)
+
+    def network() -> Network:
+        nic = both.snapshot.need(Nic, machine.uuid)
+        return both.snapshot.need(Network, nic.network_id)
+
+    def is_routed() -> bool:
+        (address,) = both.snapshot.where(PublicAddress, "network_id", network().id)
+        assert str(address.address) == there["ipaddress"]
+        rules = both.snapshot.count_where(EgressRule, "network_id", network().id)
+        assert network().routed4 is not (address.is_source_nat and rules > 0)
+        return network().routed4
+
+    assert not is_routed()
+    both.compare(pulls=pulls)
+    assert is_routed() and both.snapshot.count_where(RoutedRule, "network_id", network().id) == 1
+    assert both.compare(pulls=pulls).changes == []
+    net.firewall.clear()
+    for repeat in (both.server.implement, both.server.restart):
+        repeat(net)
+        assert is_routed()
+    both.compare(pulls=pulls)
+    assert is_routed() and both.compare(pulls=pulls).changes == []
 
 
 @pytest.mark.parametrize("first", ["commands", "sync"])
