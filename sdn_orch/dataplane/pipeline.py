@@ -225,6 +225,12 @@ def nic_meters(nic: int) -> tuple[int, int]:
 #: Priorities of rules whose order does not matter: one for each, so that none is in another's way.
 RULES = range(1000, 61_000)
 
+
+def slots_of(bits: int) -> str:
+    """The name of the priority of flows for slots that have this many lower bits in common."""
+    return f"slots of {bits} bits"
+
+
 STAGES: dict[Table, Stage] = {
     stage.table: stage
     for stage in (
@@ -465,9 +471,11 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.BALANCE,
-            "Which member has the slot? Where clients are remembered, CLIENTS learns that this one has it.",
+            "Which member has the slot? A block of slots has a flow, and the larger it is, the higher its "
+            "priority: no more of a source port is looked at than tells the member. Where clients are "
+            "remembered, CLIENTS learns that this one has it.",
             (Table.MEMBER,),
-            {"slot": 500},
+            {slots_of(bits): 500 - bits for bits in range(SLOT_BITS + 1)},
         ),
         Stage(
             Table.MEMBER,

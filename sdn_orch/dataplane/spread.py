@@ -10,7 +10,7 @@ takes only what is its own from then on, and of who goes only what was its own g
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from statistics import multimode
 
@@ -39,17 +39,24 @@ def spread(weights: tuple[int | None, ...], live: frozenset[int]) -> tuple[int, 
     table = list(_seated(tuple(present.values())))
     for gone in sorted(present.keys() - staying.keys()):
         del present[gone]
-        _deal(table, [slot for slot, seat in enumerate(table) if seat == gone], _lacks(table, present))
-    return tuple(table)
+        _deal(table, [place for place, seat in enumerate(table) if seat == gone], _lacks(table, present))
+    return tuple(table[place] for place in _places(len(table)))
+
+
+@lru_cache(maxsize=2)
+def _places(slots: int) -> tuple[int, ...]:
+    """The place of each slot in a table where those stand together that have many lower bits in common."""
+    bits = slots.bit_length() - 1
+    return tuple(int(f"{slot:0{bits}b}"[::-1], 2) for slot in range(slots))
 
 
 @lru_cache(maxsize=1024)
 def _seated(weights: tuple[int, ...]) -> tuple[int, ...]:
-    """The seat of each slot where all seats are taken."""
+    """The seat of each place where all seats are taken."""
     table = [0] * FEW_SLOTS
     for newest in range(1, len(weights)):
         if newest == FEW_SEATS:
-            table = [seat for seat in table for _ in range(MANY_SLOTS // FEW_SLOTS)]
+            table *= MANY_SLOTS // FEW_SLOTS
         lacks = _lacks(table, dict(enumerate(weights[: newest + 1])))
         _deal(table, sorted(_given_up(table, lacks)), lacks)
     return tuple(table)
@@ -69,26 +76,35 @@ def _lacks(table: Sequence[int], weights: Mapping[int, int]) -> dict[int, int]:
 
 
 def _given_up(table: Sequence[int], lacks: Mapping[int, int]) -> Iterable[int]:
-    """As many slots as each seat has too many, evenly spaced among its own."""
-    owned: dict[int, list[int]] = {}
-    for slot, seat in enumerate(table):
-        owned.setdefault(seat, []).append(slot)
-    for order, (seat, own) in enumerate(owned.items()):
-        surplus = -lacks[seat]
-        for turn in range(surplus):
-            yield own[(turn * len(owned) + order) * len(own) // (surplus * len(owned))]
+    """The last places of each seat that has too many, as many as that."""
+    for seat, count in lacks.items():
+        if count < 0:
+            yield from [place for place, owner in enumerate(table) if owner == seat][count:]
 
 
 def _deal(table: list[int], free: Sequence[int], lacks: Mapping[int, int]) -> None:
-    """Give free slots to seats that lack some, in turns: more of them where more is lacking."""
+    """Give free places to seats that lack some, one seat after the other: more where more is lacking."""
     wanted = {seat: count for seat, count in lacks.items() if count > 0}
-    credit, whole = dict.fromkeys(wanted, 0), sum(wanted.values())
-    for slot in free:
-        for seat, count in wanted.items():
-            credit[seat] += count
-        chosen = max(credit, key=credit.__getitem__)
-        credit[chosen] -= whole
-        table[slot] = chosen
+    given, dealt, whole = 0, 0, sum(wanted.values())
+    for seat, count in wanted.items():
+        dealt += count
+        end = len(free) * dealt // whole
+        for place in free[given:end]:
+            table[place] = seat
+        given = end
+
+
+def blocks(owners: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
+    """Whose the slots are, by as few blocks as there can be: lower bits, how many of them, and the owner."""
+    return tuple(_blocks(owners, 0, 0))
+
+
+def _blocks(owners: Sequence[int], value: int, bits: int) -> Iterator[tuple[int, int, int]]:
+    if len(set(owners)) == 1:
+        yield value, bits, owners[0]
+        return
+    for bit in (0, 1):
+        yield from _blocks(owners[bit::2], value | bit << bits, bits + 1)
 
 
 def moved(owners: Sequence[int], moves: Mapping[int, int]) -> tuple[int, ...]:

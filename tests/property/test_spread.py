@@ -5,7 +5,16 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sdn_orch.dataplane.spread import FEW_SEATS, FEW_SLOTS, MANY_SLOTS, STEP, moved, relieve, spread
+from sdn_orch.dataplane.spread import (
+    FEW_SEATS,
+    FEW_SLOTS,
+    MANY_SLOTS,
+    STEP,
+    blocks,
+    moved,
+    relieve,
+    spread,
+)
 
 SEATS = st.integers(1, 24)
 #: Weights by seat, None where nobody sits.
@@ -57,6 +66,25 @@ def test_the_newest_moves_nobody_else_and_the_same_come_back(count: int, data: s
     without = spread(left, frozenset(range(count)) - {gone})
     assert {new for old, new in zip(everybody, without, strict=True) if old == new} >= set(without)
     assert all(old == gone for old, new in zip(everybody, without, strict=True) if old != new)
+
+
+@given(st.lists(st.integers(0, 3), min_size=256, max_size=256))
+def test_every_slot_is_in_one_block_that_is_its_owners(owners: list[int]) -> None:
+    found: dict[int, int] = {}
+    for lower, bits, owner in blocks(owners):
+        found |= {slot: owner for slot in range(len(owners)) if slot % 2**bits == lower}
+    assert found == dict(enumerate(owners))
+    assert sum(len(owners) >> bits for _, bits, _ in blocks(owners)) == len(owners)
+
+
+@given(st.integers(1, FEW_SEATS))
+def test_what_members_have_is_in_few_blocks(count: int) -> None:
+    owners = spread((1,) * count, frozenset(range(count)))
+    assert len(blocks(owners)) <= 10 * count
+    # Clients count: of slots that follow each other nobody has many more than others.
+    for first in range(0, FEW_SLOTS, 16):
+        some = owners[first : first + 16]
+        assert max(map(some.count, owners)) <= 16 / count + 4
 
 
 @given(POOLS, st.data())

@@ -4,9 +4,10 @@ For public addresses at their gateway; inside of networks at the edge of whoever
 members become the balancer's again. Who asks for an IPv6 address from outside does so at the gateway.
 
 A connection has a slot (see `spread`). TCP's is the middle of its source port: clients count it up, so their
-connections go round more evenly than by chance, and every gateway finds the same member. UDP's clients may
-all have one port: its slot is a hash that the datapath makes of addresses and ports. `source` takes one of
-the address. None of them looks at more of a packet than it must, so that few flows are cached for all.
+connections go round more evenly than by chance, and every gateway finds the same member. It is looked at
+where it is, and only as many of its bits as tell the member. UDP's clients may all have one port: its slot
+is a hash that the datapath makes of addresses and ports. `source` takes one of the address. None of them
+looks at more of a packet than it must, so that few flows are cached for all.
 Where clients are to be remembered, the switch learns who has which member, and asks that first.
 
 A connection has the mark of its member, which nobody else ever has, and goes on only by a flow of that mark,
@@ -28,9 +29,10 @@ from sdn_orch.dataplane.pipeline import (
     Table,
     flow,
     group_number,
+    slots_of,
 )
 from sdn_orch.dataplane.rules import Refused, Said
-from sdn_orch.dataplane.spread import FEW_SLOTS, moved, spread
+from sdn_orch.dataplane.spread import FEW_SLOTS, blocks, moved, spread
 from sdn_orch.dataplane.stages.answer import answer_arp, answer_nd
 from sdn_orch.dataplane.stages.connection import INVALID, NEW
 from sdn_orch.dataplane.stages.inward import begun
@@ -277,12 +279,12 @@ def _of_members(front: Front, pool: Pool, marks: list[int]) -> Iterator[Said]:
 
 
 def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
-    """What puts the slot into the register's lower bits."""
+    """What puts the slot into the register's lower bits, where it is not told by the port."""
     bits = slots.bit_length() - 1
     if pool.by_source:
         return (HashSource(BALANCED, bits),)
-    if pool.record.protocol == TCP:
-        return (CopyField("tcp_src", BALANCED, bits, _TCP_BITS_END - bits),)
+    if _by_port(pool):
+        return ()
     more = bits - _HASHED_BITS
     by_address = (
         (CopyField(f"ipv{pool.record.version}_src", BALANCED, more, 0, _HASHED_BITS),) if more else ()
@@ -291,16 +293,30 @@ def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
 
 
 def _slots(pool: Pool, owners: tuple[int, ...]) -> Iterator[Said]:
-    """Whose each slot is."""
-    # One member has all slots.
-    shares = enumerate(owners) if len(set(owners)) > 1 else ((None, owners[0]),)
-    for slot, mark in shares:
-        own = pool.record.number << SLOT_BITS | (slot or 0), _ONES - (_ALL_SLOTS if slot is None else 0)
-        here: Fields = {BALANCED: own}
+    """Whose the slots are. What few bits tell comes first, so that no more of a packet is looked at."""
+    for lower, bits, mark in blocks(owners):
+        here: Fields = {BALANCED: _of_balancer(pool), **_in_block(pool, lower, bits, len(owners))}
         actions: tuple[Action, ...] = (SetField(BALANCED, mark),)
         if pool.memory is not None:
             here, actions = {**here, "eth_type": pool.eth_type}, (_remember(pool, mark), *actions)
-        yield flow(Table.BALANCE, "slot", Match.of(**here), actions, goto=Table.MEMBER)
+        yield flow(Table.BALANCE, slots_of(bits), Match.of(**here), actions, goto=Table.MEMBER)
+
+
+def _in_block(pool: Pool, lower: int, bits: int, slots: int) -> Fields:
+    """What has a slot with these lower bits."""
+    mask = (1 << bits) - 1
+    if not _by_port(pool):
+        number, of_number = _of_balancer(pool)
+        return {BALANCED: (number | lower, of_number | mask)}
+    if not bits:
+        return {}
+    shift = _TCP_BITS_END - slots.bit_length() + 1
+    return {"eth_type": pool.eth_type, "ip_proto": TCP, "tcp_src": (lower << shift, mask << shift)}
+
+
+def _by_port(pool: Pool) -> bool:
+    """Whether the slot is a part of the source port: that of all others is in the register."""
+    return pool.record.protocol == TCP and not pool.by_source
 
 
 def _of_balancer(pool: Pool) -> tuple[int, int]:
