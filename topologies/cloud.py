@@ -117,6 +117,12 @@ class Cloud:
         ready = len(phases) == len(self._managed) and set(phases) <= {"in-sync"}
         return ready and sum(link["up"] for link in answer["links"]) >= len(self.cables())
 
+    def crash(self) -> None:
+        """The controller dies, comes back and finds every switch in sync."""
+        self.controller.kill()
+        self.controller.start()
+        self.controller.wait(self.in_sync, "the switches to be in sync again", 30)
+
     def switches(self) -> list[str]:
         """The switches of the controller, without the footprint's prefix."""
         return [self._plain(switch) for switch in self._managed]

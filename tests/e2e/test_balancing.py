@@ -103,9 +103,7 @@ def test_clients_are_remembered_while_the_pool_changes_until_they_stay_away(bala
         balanced.assign(rule, *POOL[2:])
         assert asked(early) == before
         # What a switch learnt is nothing to repair, nor does a restart forget it.
-        balanced.cloud.controller.kill()
-        balanced.cloud.controller.start()
-        balanced.cloud.controller.wait(balanced.cloud.in_sync, "the switches to be in sync again", 30)
+        balanced.cloud.crash()
         assert asked(early) == before
         # Who is drained gets nobody new, not even those that it had.
         balanced.remove(rule, "web1")
@@ -215,9 +213,7 @@ def test_what_is_established_stays_through_every_change(balanced: Balanced) -> N
         balanced.assign(rule, "web2")
         assert "web2" in balanced.asked("fresh", 80, 200)
         balanced.tenant.call.updateLoadBalancerRule(id=rule, algorithm="leastconn", name="renamed")
-        balanced.cloud.controller.kill()
-        balanced.cloud.controller.start()
-        balanced.cloud.controller.wait(balanced.cloud.in_sync, "the switches to be in sync again", 30)
+        balanced.cloud.crash()
         balanced.asked("fresh", 80, 200)
         answered, broken = ended(coming)
         assert not broken and answered.total() > 100

@@ -120,9 +120,7 @@ def test_what_was_found_out_outlives_the_controller(balanced: Balanced) -> None:
         wait_for(balanced, rule)
         with suffering(balanced, "web1", f"iptables -I {tail}", f"iptables -D {tail}"):
             wait_for(balanced, rule, web1="Down")
-            balanced.cloud.controller.kill()
-            balanced.cloud.controller.start()
-            balanced.cloud.controller.wait(balanced.cloud.in_sync, "the switches to be in sync again", 30)
+            balanced.cloud.crash()
             assert states(balanced, rule) == dict.fromkeys(POOL, "Up") | {"web1": "Down"}
             assert set(balanced.asked("fresh", 80, 100)) == {"web2", "web3"}
         wait_for(balanced, rule)
