@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -72,6 +72,17 @@ class Balanced(Tenanted):
                 path = f"/v1/balancers/{rule}/members/{row['id']}"
                 self.cloud.controller.put(path, {"weight": weights[row["machine"]]})
         self.cloud.wait_objects()
+
+    def remember(self, rule: str, method: str, parameters: Mapping[str, str]) -> str:
+        """Give a rule a stickiness policy; its id."""
+        given: dict[str, str] = {}
+        for number, (name, value) in enumerate(parameters.items()):
+            given |= {f"param[{number}].name": name, f"param[{number}].value": value}
+        made = self.tenant.call.createLBStickinessPolicy(
+            lbruleid=rule, methodname=method, name="sticky", **given
+        )
+        policy: str = made["stickinesspolicies"]["stickinesspolicy"][0]["id"]
+        return policy
 
     def clients(
         self, kind: str, port: int, count: int, node: str = INTERNET, sources: Sequence[str] = ()

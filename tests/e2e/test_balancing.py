@@ -85,13 +85,9 @@ def test_clients_are_remembered_while_the_pool_changes_until_they_stay_away(bala
         learnt = [row["match"] for row in rows if row["state"] == "learnt"]
         return {source for source in (*early, *late) if any(source in match for match in learnt)}
 
-    def remember(rule: str, **given: str) -> str:
-        parameters: dict[str, str] = {}
-        for at, (name, value) in enumerate(given.items()):
-            parameters |= {f"param[{at}].name": name, f"param[{at}].value": value}
-        made = call.createLBStickinessPolicy(lbruleid=rule, methodname="SourceBased", name="s", **parameters)
+    def remember(rule: str, **parameters: str) -> str:
+        policy = balanced.remember(rule, "SourceBased", parameters)
         balanced.cloud.wait_objects()
-        policy: str = made["stickinesspolicies"]["stickinesspolicy"][0]["id"]
         return policy
 
     with balanced.rule(80, POOL[:2]) as rule:

@@ -76,9 +76,7 @@ class Proxied:
     ) -> Iterator[str]:
         """A rule with a stickiness, served."""
         with self.balanced.rule(80, list(members)) as rule:
-            given = {f"param[{number}].name": name for number, name in enumerate(parameters)}
-            given |= {f"param[{number}].value": value for number, value in enumerate(parameters.values())}
-            self.call.createLBStickinessPolicy(lbruleid=rule, methodname=method, name="sticky", **given)
+            self.balanced.remember(rule, method, parameters)
             self.served(rule)
             yield rule
 
