@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from tests.contract.test_sync_command import Site
 from tests.managed import message
 from tests.management_api import CloudStack, serving
 from tests.rabbitmq import EXCHANGE, HOST, PASSWORD, USERNAME, Line, RabbitMq
+from tests.southbound import wait_until
 
 pytestmark = [pytest.mark.mininet, pytest.mark.timeout(900)]
 
@@ -135,20 +135,15 @@ class Ear:
 
     def problem(self) -> str:
         """Why it does not listen."""
-        deadline = time.monotonic() + 120
-        while self.bus.state.problem is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        return self.bus.state.problem
+        wait_until(lambda: self.bus.state.problem, 120, "a problem")
+        return str(self.bus.state.problem)
 
 
 def test_with_tls_whoever_is_not_trusted_is_told_nothing(rabbit: RabbitMq) -> None:
     with Ear(rabbit.tls_port, tls=rabbit.trusting()) as ear:
         assert ear.began.wait(120)
         rabbit.publish(message("NETWORK.CREATE", datetime.now(UTC), entityuuid=str(uuid4())))
-        deadline = time.monotonic() + 120
-        while not ear.heard and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: ear.heard, 120, "the event to be heard")
         assert len(ear.heard) == 1
     with Ear(rabbit.tls_port, tls=ssl.create_default_context()) as ear:
         assert "CERTIFICATE_VERIFY_FAILED" in ear.problem()
