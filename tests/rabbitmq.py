@@ -13,16 +13,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pika
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.certificates import self_signed
 from topologies.controller import free_ports
 
 HOST, EXCHANGE = "127.0.0.1", "cloudstack-events"
@@ -40,20 +35,19 @@ class RabbitMq:
 
     def __init__(self, directory: Path) -> None:
         self.port, self.tls_port, self._dist_port, self._epmd_port = free_ports(4)
-        self.authority = directory / "certificate.pem"
         self._directory = directory
+        self.authority, self._key = self_signed(directory, "broker", HOST)
         self._processes: list[subprocess.Popen[bytes]] = []
         (script,) = Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server")
         self._script = script
 
     def start(self) -> None:
         """Start it. Raises RuntimeError when it does not listen in the end."""
-        key = self._certify()
         for name, text in {
             "rabbitmq.conf": "\n".join(
                 (
                     f"listeners.tcp.1 = {HOST}:{self.port}", f"listeners.ssl.1 = {HOST}:{self.tls_port}",
-                    f"ssl_options.certfile = {self.authority}", f"ssl_options.keyfile = {key}",
+                    f"ssl_options.certfile = {self.authority}", f"ssl_options.keyfile = {self._key}",
                     f"load_definitions = {self._directory / 'definitions.json'}",
                 )
             ),
@@ -121,34 +115,6 @@ class RabbitMq:
                 tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
                 raise RuntimeError(f"{what} does not listen:\n{tail}")
             time.sleep(0.1)
-
-    def _certify(self) -> Path:
-        """A certificate for the loopback that signs itself; the file of its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
-        now = datetime.now(UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(1)
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(HOST))]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        self.authority.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        file = self._directory / "key.pem"
-        file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        return file
 
     def trusting(self) -> ssl.SSLContext:
         """Of somebody who trusts its certificate."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import self_signed
 from tests.e2e.accepting import PORT, accepting
 from topologies.balancing import Balanced, balanced_cloud, ended
 from topologies.demo.outside import FAR, NEAR
@@ -286,11 +286,7 @@ class Shown:
 
 def certificate(proxied: Proxied, name: str) -> Shown:
     """One for the address."""
-    directory = proxied.balanced.cloud.directory
-    key, file = directory / f"{name}.key", directory / f"{name}.pem"
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
-    words += ["-addext", f"subjectAltName=IP:{proxied.address}", "-keyout", str(key), "-out", str(file)]
-    subprocess.run(words, check=True, capture_output=True)
+    file, key = self_signed(proxied.balanced.cloud.directory, name, proxied.address)
     text = key.read_text()
     made = proxied.call.uploadSslCert(name=name, certificate=file.read_text(), privatekey=text)
     # What encodings of a request leave as it is.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from sdn_orch.config import Config, PortName, load
 from sdn_orch.endpoint import Endpoint
 from sdn_orch.errors import Invalid
+from tests.certificates import self_signed
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "sdn-orch.toml"
 
@@ -158,12 +158,7 @@ def test_faults_of_the_environment_name_the_variable(tmp_path: Path) -> None:
 
 def identity(tmp_path: Path, name: str) -> str:
     """A certificate of its own, as the value of a `tls` key."""
-    key, certificate = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-subj", "/CN=x", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    certificate, key = self_signed(tmp_path, name)
     return f'{{ certificate = "{certificate}", key = "{key}", authority = "{certificate}" }}'
 
 
