@@ -24,6 +24,9 @@ settings.load_profile("default")
 # A shell has what it runs in the background ignore interrupts, and so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What these assert is told as what tests assert.
+pytest.register_assert_rewrite("tests.e2e.routed")
+
 #: Set by `./dev test`, where everything is there: then nothing is skipped and what is missing fails.
 EVERYTHING = "SDN_ORCH_TEST_ALL"
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.answers import get, told
+from tests.e2e.answers import get
 from tests.e2e.north import North, north_cloud
 from tests.e2e.ping import ask, reach
+from tests.e2e.routed import IPV6
 from tests.e2e.talk import ended, listening, running
 from topologies.demo.outside import FAR6, NEAR6, add_routes
 from topologies.leaf_spine import INTERNET
@@ -33,66 +34,12 @@ def served() -> Iterator[North]:
         yield north
 
 
-def rule(north: North, name: str, direction: str, protocol: str, **more: Any) -> str:
-    """A rule of the IPv6 firewall of a machine's network, in the switches; its id."""
-    made = north.call(name).createIpv6FirewallRule(
-        networkid=north.networks[north.machines[name].network],
-        traffictype=direction,
-        protocol=protocol,
-        **more,
-    )["firewallrule"]
-    north.cloud.wait_objects()
-    found: str = made["id"]
-    return found
-
-
-def withdraw(north: North, name: str, *rules: str) -> None:
-    """These rules are in no switch any more."""
-    for each in rules:
-        north.call(name).deleteIpv6FirewallRule(id=each)
-    north.cloud.wait_objects()
-
-
 def test_nothing_leaves_until_a_rule_lets_it(served: North) -> None:
-    red1, own = served.node("red1"), served.machines["red1"].ipv6
-    assert " 0 received" in ask(red1, FAR6)
-    assert get(red1, FAR6) == ""
-    web = rule(served, "red1", "egress", "tcp", startport=8000, endport=8100, cidrlist="2001:db8:1::/64")
-    listed = served.call("red1").listIpv6FirewallRules(id=web)["firewallrule"][0]
-    assert listed["state"] == "Active"
-    assert json.loads(get(red1, FAR6)) == {"name": INTERNET, "from": own}
-    assert " 0 received" in ask(red1, FAR6)
-    assert told(red1, NEAR6, 9000) == ""
-    allowed = served.cloud.controller.command("trace", "--from", "red1", "--to", FAR6, "--tcp", "8080")
-    assert "the public network" in allowed.stdout and "but the intent" not in allowed.stdout, allowed.stdout
-    denied = served.cloud.controller.command("trace", "--from", "red1", "--to", FAR6, "--tcp", "22")
-    assert "egress" in denied.stdout and "but the intent" not in denied.stdout, denied.stdout
-    withdraw(served, "red1", web)
-    assert get(red1, FAR6) == ""
-    everything = rule(served, "red1", "egress", "all")
-    assert " 3 received" in reach(red1, FAR6)
-    assert json.loads(told(red1, NEAR6, 9000)) == {"name": INTERNET, "from": own}
-    # The other tenant's rules are its own.
-    assert " 0 received" in ask(served.node("blue1"), FAR6)
-    withdraw(served, "red1", everything)
+    IPV6.only_rules_let_out(served)
 
 
 def test_nothing_comes_in_until_a_rule_lets_it(served: North) -> None:
-    internet, red2 = served.node(INTERNET), served.machines["red2"].ipv6
-    assert " 0 received" in ask(internet, red2)
-    assert get(internet, red2) == ""
-    web = rule(served, "red2", "ingress", "tcp", startport=8080, endport=8080, cidrlist=f"{NEAR6}/128")
-    assert json.loads(get(internet, red2)) == {"name": "red2", "from": NEAR6}
-    assert get(internet, red2, 8080, "--interface", FAR6) == ""
-    assert " 0 received" in ask(internet, red2)
-    assert told(internet, str(red2), 9000) == ""
-    echo = rule(served, "red2", "ingress", "icmp", icmptype=128, icmpcode=0)
-    datagrams = rule(served, "red2", "ingress", "udp", startport=9000, endport=9000)
-    assert " 3 received" in reach(internet, red2)
-    assert json.loads(told(internet, str(red2), 9000))["name"] == "red2"
-    withdraw(served, "red2", web, echo, datagrams)
-    assert get(internet, red2) == ""
-    assert " 0 received" in ask(internet, red2)
+    IPV6.only_rules_let_in(served, "red2")
 
 
 def test_a_tier_has_its_list_of_rules_instead(served: North) -> None:
@@ -120,14 +67,7 @@ def test_a_tier_has_its_list_of_rules_instead(served: North) -> None:
 
 
 def test_tenants_reach_each_other_by_the_router_outside(served: North) -> None:
-    red1, blue1 = served.machines["red1"], served.machines["blue1"]
-    out = rule(served, "red1", "egress", "tcp")
-    assert get(served.node("red1"), blue1.ipv6) == "", "blue lets nothing in"
-    into = rule(served, "blue1", "ingress", "tcp", startport=8080, endport=8080, cidrlist="2001:db8:1::/64")
-    assert json.loads(get(served.node("red1"), blue1.ipv6)) == {"name": "blue1", "from": red1.ipv6}
-    assert get(served.node("web1"), blue1.ipv6) == "", "blue lets in red alone"
-    withdraw(served, "red1", out)
-    withdraw(served, "blue1", into)
+    IPV6.tenants_meet_outside(served, "web1")
 
 
 #: Sends one datagram, and says what comes of it.
@@ -151,19 +91,19 @@ def sent(node: Any) -> str:
 
 
 def test_errors_come_back_of_what_was_let_out(served: North) -> None:
-    out = rule(served, "red1", "egress", "all")
+    out = IPV6.rule(served, "red1", "egress", "all")
     red1 = served.node("red1")
     assert sent(red1) == "ConnectionRefusedError"
     with served.cutting("red1"):
         assert sent(red1) == "ConnectionRefusedError", "they are judged as what they are about"
     assert "Hop limit" in reach(red1, FAR6, "-t1"), "the router says that the hops are spent"
     assert "Hop limit" in reach(served.node(INTERNET), served.machines["red1"].ipv6, "-t1")
-    withdraw(served, "red1", out)
+    IPV6.withdraw(served, "red1", out)
 
 
 def test_who_is_outside_does_not_speak_in_the_name_of_who_is_inside(served: North) -> None:
     internet, red1, red2 = served.node(INTERNET), served.machines["red1"], served.machines["red2"]
-    opened = rule(served, "red2", "ingress", "all")
+    opened = IPV6.rule(served, "red2", "ingress", "all")
     seen = served.node("red2").popen(
         ["timeout", "6", "tcpdump", "-n", "-l", "-i", "any", "icmp6", "and", "src", str(red1.ipv6)],
         stdout=-1, stderr=subprocess.STDOUT, text=True,
@@ -178,12 +118,12 @@ def test_who_is_outside_does_not_speak_in_the_name_of_who_is_inside(served: Nort
     # The one who has the address is heard.
     assert " 3 received" in reach(served.node("red1"), red2.ipv6)
     assert seen.communicate(timeout=30)[0].count("echo request") == 3
-    withdraw(served, "red2", opened)
+    IPV6.withdraw(served, "red2", opened)
 
 
 def test_prefixes_move_when_their_gateway_dies_and_back_when_it_returns(served: North) -> None:
     internet, red1, red2 = served.node(INTERNET), served.node("red1"), served.machines["red2"]
-    rules = [rule(served, "red1", "egress", "all"), rule(served, "red2", "ingress", "all")]
+    rules = [IPV6.rule(served, "red1", "egress", "all"), IPV6.rule(served, "red2", "ingress", "all")]
     address = served.source_nat("red1")["ipaddress"]
     first = served.cloud.home(address)
     with listening(internet, 7000):
@@ -203,4 +143,4 @@ def test_prefixes_move_when_their_gateway_dies_and_back_when_it_returns(served: 
             assert sent - received <= 120, output[-300:]
         found = ended(talk)
         assert found["count"] > 50 and found["longest"] < 5, found
-    withdraw(served, "red1", *rules)
+    IPV6.withdraw(served, "red1", *rules)
