@@ -25,7 +25,7 @@ settings.load_profile("default")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What these assert is told as what tests assert.
-pytest.register_assert_rewrite("tests.e2e.routed")
+pytest.register_assert_rewrite("tests.e2e.routed", "tests.e2e.sessions")
 
 #: Set by `./dev test`, where everything is there: then nothing is skipped and what is missing fails.
 EVERYTHING = "SDN_ORCH_TEST_ALL"

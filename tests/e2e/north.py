@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from tests.e2e.sessions import cutting
 from topologies.cloud import Cloud
 from topologies.demo.machines import Machine, Tenanted, bring_up
 from topologies.demo.outside import answering
@@ -48,17 +49,9 @@ class North(Tenanted):
         found: dict[str, Any] = self.call(name).associateIpAddress(networkid=network)["ipaddress"]
         return found
 
-    @contextmanager
-    def cutting(self, name: str) -> Iterator[None]:
+    def cutting(self, name: str) -> AbstractContextManager[None]:
         """A machine's network cuts connections meanwhile."""
-        path = f"/v1/networks/{self.networks[self.machines[name].network]}"
-        self.cloud.controller.put(path, {"cuts_connections": True})
-        self.cloud.wait_objects()
-        try:
-            yield
-        finally:
-            self.cloud.controller.put(path, {"cuts_connections": False})
-            self.cloud.wait_objects()
+        return cutting(self.cloud, self.networks[self.machines[name].network])
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.answers import get
 from tests.e2e.ping import ask, reach
+from tests.e2e.sessions import Session, Sessions
 from topologies.cloud import Cloud
 from topologies.demo.machines import Tenanted, bring_up
 from topologies.demo.outside import answering
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.mininet
 #: The offering of shared networks with security groups.
 GROUPED = "DefaultSharedNetworkOfferingWithSGService"
 PORTS = (8080, 8081)
+#: Sessions by their ports: by an item of a list, by a rule of a group, and another one of each.
+LISTED, GROUPED_ONE, ANOTHER_LISTED, ANOTHER_GROUPED = range(7011, 7015)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Guarded(Tenanted):
     tenant: Tenant
     list_id: str
     groups: dict[str, str]
+    networks: dict[str, str]
 
     def get(self, source: str, target: str, version: int = 4, port: int = 8080) -> str:
         """Who answers HTTP there; empty if nobody does."""
@@ -67,7 +71,7 @@ def guarded() -> Iterator[Guarded]:
             "shared3": made.machine(blue, "h6", "shared3", ("shared", shared)),
         }
         bring_up(cloud, machines.values())
-        here = Guarded(cloud, machines, blue, front, groups)
+        here = Guarded(cloud, machines, blue, front, groups, {"data": data, "shared": shared})
         with ExitStack() as stack:
             for port in PORTS:
                 stack.enter_context(answering(cloud, here.hosts(), port, port + 1000))
@@ -189,3 +193,35 @@ def test_security_groups_by_prefix_and_by_group(guarded: Guarded) -> None:
     call.revokeSecurityGroupEgress(id=egress)
     guarded.cloud.wait_objects()
     assert guarded.get("shared1", "shared3") == "shared3"
+
+
+def test_items_of_lists_and_rules_of_groups_cut_sessions_where_the_network_is_to(guarded: Guarded) -> None:
+    call, networks, machines = guarded.tenant.call, guarded.networks, guarded.machines
+    vpc = call.listVPCs()["vpc"][0]["id"]
+    closed = call.createNetworkACLList(name="none", vpcid=vpc)["networkacllist"]["id"]
+    sessions: dict[int, Session] = {}
+    for number, port in enumerate((LISTED, ANOTHER_LISTED), 50):
+        item = call.createNetworkACL(
+            aclid=guarded.list_id, protocol="tcp", startport=port, endport=port,
+            traffictype="Ingress", action="Allow", number=number,
+        )["networkacl"]["id"]  # fmt: skip
+        withdraw = partial(call.deleteNetworkACL, id=item)
+        if port == ANOTHER_LISTED:
+            withdraw = partial(call.replaceNetworkACLList, networkid=networks["data"], aclid=closed)
+        ends = guarded.node("web1"), guarded.node("data1")
+        sessions[port] = Session(*ends, machines["data1"].ipv4, withdraw)
+    for port in (GROUPED_ONE, ANOTHER_GROUPED):
+        rules = call.authorizeSecurityGroupIngress(
+            securitygroupid=guarded.groups["db"], protocol="tcp", startport=port, endport=port,
+            **{"usersecuritygrouplist[0].account": "blue", "usersecuritygrouplist[0].group": "web"},
+        )["securitygroup"]["ingressrule"]  # fmt: skip
+        rule = next(rule["ruleid"] for rule in rules if rule["startport"] == port)
+        withdraw = partial(call.revokeSecurityGroupIngress, id=rule)
+        ends = guarded.node("shared1"), guarded.node("shared2")
+        sessions[port] = Session(*ends, machines["shared2"].ipv4, withdraw)
+    guarded.cloud.wait_objects()
+    talks = Sessions(guarded.cloud, tuple(networks.values()), sessions)
+    talks.are_cut(LISTED, GROUPED_ONE, another=ANOTHER_LISTED, left=ANOTHER_GROUPED)
+    sessions[ANOTHER_GROUPED].withdraw()
+    call.replaceNetworkACLList(networkid=networks["data"], aclid=guarded.list_id)
+    guarded.cloud.wait_objects()
