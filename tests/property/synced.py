@@ -109,7 +109,7 @@ def clouds(draw: st.DrawFn) -> Rows:
         _address(draw, found, number)
     tiers = [each for each in found.networks if each.vpcid]
     if has_vpc:
-        _routing(draw, found, tiers)
+        _routing(draw, found, bool(tiers))
     if tiers:
         _inner(draw, found, tiers)
     found.security_groups = [_security_group(draw, number) for number in range(3)]
@@ -137,7 +137,7 @@ def _security_group(draw: st.DrawFn, number: int) -> rows.SecurityGroup:
     )  # fmt: skip
 
 
-def _routing(draw: st.DrawFn, found: Rows, tiers: list[rows.Network]) -> None:
+def _routing(draw: st.DrawFn, found: Rows, has_tiers: bool) -> None:
     """Private gateways and routes over them and into a tier."""
     vpc = uuid(2, 0)
     for number in sorted(draw(st.sets(st.integers(1, 2)))):
@@ -149,7 +149,7 @@ def _routing(draw: st.DrawFn, found: Rows, tiers: list[rows.Network]) -> None:
             )
         )  # fmt: skip
     hops = [f"{each.gateway}" for each in found.gateways]
-    hops += [f"{each.gateway}99" for each in tiers]
+    hops += [f"{each.gateway}99" for each in found.networks if each.vpcid] if has_tiers else []
     for number in sorted(draw(st.sets(st.integers(0, 2)))) if hops else ():
         given = {"id": uuid(13, number), "vpcid": vpc, "cidr": f"172.{20 + number}.0.0/16"}
         found.routes.append(rows.StaticRoute.model_validate(given | {"nexthop": draw(st.sampled_from(hops))}))
