@@ -2,8 +2,8 @@
 
 A host outside speaks to machines behind a balancer. Three ways on one Open vSwitch: ours, in the gateway
 switch; OVN's load balancer on a gateway router; and HAProxy in a namespace between two bridges. Throughput
-is measured in turns, of one TCP connection. Bars, of medians: our throughput by OVN's at least 1.0, by
-HAProxy's 1.5, and our new connections by OVN's 1.0.
+is measured in turns, of one TCP connection; latency of connections one by one. Bars, of medians: our
+throughput by OVN's at least 1.0, by HAProxy's 1.5, and our new connections by OVN's 1.0.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
-"""New TCP connections, one after another.
+"""New TCP connections: many at once, or one after another.
 
 python -m bench.common.connections accept PORT
 python -m bench.common.connections open ADDRESS PORT SECONDS      prints how many were made
+python -m bench.common.connections ask ADDRESS PORT COUNT         prints how long each took, in seconds
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import selectors
 import socket
 import sys
@@ -55,8 +57,21 @@ def open_many(address: str, port: int, seconds: float) -> int:
     return made
 
 
+def ask(address: str, port: int, count: int) -> list[float]:
+    """Seconds from asking for each of so many connections until the server has answered, which ends it."""
+    taken = []
+    for number in range(count):
+        began = time.perf_counter()
+        with socket.create_connection((address, port + number % PORTS), timeout=10) as client:
+            client.recv(1)
+            taken.append(time.perf_counter() - began)
+    return taken
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "accept":
         accept(int(sys.argv[2]))
+    elif sys.argv[1] == "ask":
+        print(json.dumps(ask(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))
     else:
         print(open_many(sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))

@@ -1,4 +1,4 @@
-"""Ways of packets on one Open vSwitch, ours beside those of peers: throughput and new connections by each.
+"""Ways of packets on one Open vSwitch, ours beside those of peers: throughput, new connections, latency.
 
 Everybody shares the processors: a side that needs less for a packet has more left to send.
 """
@@ -22,6 +22,8 @@ from bench.common.sandbox import run, start_open_vswitch
 
 #: Where iperf3 listens, and the first of the ports at which connections are taken.
 STREAM, FIRST = 5201, 7000
+#: How many connections are asked for in a round, one by one, for their latency.
+_ASKED = 500
 OURS = "sdn-orch"
 
 
@@ -48,7 +50,7 @@ class Comparison:
     bars: Mapping[str, float]
 
     def main(self, description: str | None, rounds: int) -> None:
-        """Read the options, measure throughput in turns and then connections, and tell."""
+        """Read the options, measure throughput in turns, then latency and connections, and tell."""
         parser = argparse.ArgumentParser(description=description and description.splitlines()[0])
         parser.add_argument("--rounds", type=int, default=rounds)
         parser.add_argument("--seconds", type=float, default=2.0)
@@ -56,6 +58,7 @@ class Comparison:
         start_open_vswitch()
         throughput: dict[str, list[float]] = {side: [] for side in self.sides}
         opened: dict[str, list[float]] = {side: [] for side in self.sides}
+        waited: dict[str, list[float]] = {side: [] for side in self.sides}
         with ExitStack() as stack:
             ways = {side: stack.enter_context(make()) for side, make in self.sides.items()}
             for turn in range(options.rounds):
@@ -66,20 +69,30 @@ class Comparison:
             for side, way in ways.items():
                 try:
                     for _ in range(options.rounds):
+                        waited[side] += latencies(way)
                         opened[side].append(connections(way, options.seconds))
                 except subprocess.CalledProcessError as error:
                     held = len(opened[side])
                     report.note(f"{side}: Open vSwitch has died of it after {held} rounds: {error}")
-            self._tell(throughput, opened, options.seconds)
+            self._tell(throughput, opened, waited, options.seconds)
             sys.stdout.flush()
             # The kernel ends and removes all of the sandbox; there may be no Open vSwitch left to ask.
             os._exit(0)
 
     def _tell(
-        self, throughput: Mapping[str, list[float]], opened: Mapping[str, list[float]], seconds: float
+        self,
+        throughput: Mapping[str, list[float]],
+        opened: Mapping[str, list[float]],
+        waited: Mapping[str, list[float]],
+        seconds: float,
     ) -> None:
         rows: list[list[object]] = []
         ratios: dict[str, float] = {}
+        latency = {
+            side: (1000 * report.median(found), 1000 * report.percentile(found, 99))
+            for side, found in waited.items()
+            if found
+        }
         for side in self.sides:
             row: list[object] = [side]
             for name, found in (("throughput", throughput), ("connections", opened)):
@@ -91,10 +104,10 @@ class Comparison:
                 row += [own, ratio]
                 if side != OURS:
                     ratios[f"{name} by {side}"] = ratio
-            rows.append(row)
+            rows.append([*row, *(latency.get(side, ("-", "-")))])
         report.show(
             f"{self.title}, median of rounds of {seconds:g} s (ratio: {OURS} by it)",
-            ["", "Gbit/s", "ratio", "connections/s", "ratio"],
+            ["", "Gbit/s", "ratio", "connections/s", "ratio", "ms each, p50", "p99"],
             rows,
         )
         report.Result(
@@ -104,7 +117,7 @@ class Comparison:
             ratios["throughput by ovn"],
             holds=all(ratios.get(name, bar) >= bar for name, bar in self.bars.items()),
             unit="Gbit/s",
-            more={"ratios": ratios, "rounds": len(throughput[OURS])},
+            more={"ratios": ratios, "latency_ms": latency, "rounds": len(throughput[OURS])},
         ).tell()
 
 
@@ -118,11 +131,22 @@ def gigabits(way: Way, seconds: float) -> float:
 
 def connections(way: Way, seconds: float) -> float:
     """New TCP connections per second."""
+    return int(_connecting(way, "open", seconds)) / seconds
+
+
+def latencies(way: Way) -> list[float]:
+    """Seconds that new TCP connections take until the server has answered, with nothing else under way."""
+    taken: list[float] = json.loads(_connecting(way, "ask", _ASKED))
+    return taken
+
+
+def _connecting(way: Way, how: str, limit: float) -> str:
+    """What a client says that connects to servers which accept."""
     program = [sys.executable, "-m", "bench.common.connections"]
     try:
         with _serving(way, FIRST, *program, "accept", str(FIRST)):
-            made = way.client.cmd(f"{shlex.join(program)} open {way.address} {FIRST} {seconds}")
-            return int(made.strip().splitlines()[-1]) / seconds
+            said: str = way.client.cmd(f"{shlex.join(program)} {how} {way.address} {FIRST} {limit}")
+            return said.strip().splitlines()[-1]
     finally:
         # What is left of them would slow down whoever is next.
         run("ovs-appctl", "revalidator/purge")
