@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from ipaddress import IPv4Network
 
 from sdn_orch.openflow.values import Action, Flow, FlowEntry, Match
 
@@ -197,6 +198,11 @@ def forwarded_label(guest: int, port: int | None) -> int:
     return FORWARDED | guest << 16 | (port or 0)
 
 
+def forwarded_labels(prefix: IPv4Network) -> tuple[int, int]:
+    """Those of all connections that forwarded ports gave to addresses in a prefix."""
+    return forwarded_label(int(prefix.network_address), None), FORWARDED | int(prefix.netmask) << 16
+
+
 def group_number(kind: GroupKind, number: int) -> int:
     """The number of the group of this kind for the network or switch with this number."""
     return kind << 28 | number
@@ -372,6 +378,8 @@ STAGES: dict[Table, Stage] = {
             {
                 "invalid": 65_000,
                 "announced": 64_500,
+                "private later fragment": 64_400,
+                "private judged": 64_200,
                 "known": 64_000,
                 "later fragment": 63_000,
                 "private": 62_000,
@@ -381,7 +389,8 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.EGRESS_RULES,
-            "At a private gateway: its list's rules about what leaves the VPC, as in FROM_RULES.",
+            "At a private gateway: its list's rules about what leaves the VPC, as in FROM_RULES; and about "
+            "answers to what they let in, where a tier cuts connections.",
             (Table.SOURCE_NAT,),
             {},
             range(65_536),
@@ -423,13 +432,14 @@ STAGES: dict[Table, Stage] = {
             "tiers' lists of rules. Connections that others announce (those of FTP) may come in as well. "
             "Where a network cuts connections, as in EGRESS.",
             (Table.INGRESS_RULES, Table.DESTINATION_NAT, Table.INWARD),
-            {"invalid": 65_000, "announced": 64_500, "known": 64_000}
-            | {"private later fragment": 63_000, "private": 62_000, "vpc": 500, "default": 400},
+            {"invalid": 65_000, "announced": 64_500, "private later fragment": 64_400}
+            | {"private judged": 64_200, "known": 64_000, "private": 62_000, "vpc": 500, "default": 400},
             RULES,
         ),
         Stage(
             Table.INGRESS_RULES,
-            "At a private gateway: its list's rules about what comes into the VPC, as in TO_RULES.",
+            "At a private gateway: its list's rules about what comes into the VPC, as in TO_RULES; and "
+            "about answers as in EGRESS_RULES.",
             (Table.INWARD,),
             {},
             range(65_536),

@@ -8,8 +8,9 @@ from sdn_orch.dataplane.rules import NO_RULES, Owner, OwnerKind, Rules, encode
 from sdn_orch.dataplane.stages import private, static_route
 from sdn_orch.dataplane.views import NicView, Site
 from sdn_orch.dataplane.world import World
-from sdn_orch.intent.gateways import networks_of, older_gateway
-from sdn_orch.intent.policy import is_open
+from sdn_orch.intent.acls import AclList
+from sdn_orch.intent.gateways import cutting, networks_of, older_gateway
+from sdn_orch.intent.policy import Policy, is_open, list_policy
 from sdn_orch.intent.routes import hops_of, older_route
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.snapshot import Snapshot
@@ -56,15 +57,19 @@ def gateways_of(snapshot: Snapshot, vpc_id: str) -> Iterator[Owner]:
 def lists_at(world: World, switch_id: str) -> set[str]:
     """The lists that private gateways at a switch stand under."""
     found = {gateway.acl_id for gateway in world.snapshot.all(PrivateGateway) if gateway.acl_id is not None}
-    return {list_id for list_id in found if is_list_at(world, switch_id, list_id)}
+    return {list_id for list_id in found if any(policies_at(world, switch_id, list_id))}
 
 
-def is_list_at(world: World, switch_id: str, list_id: str) -> bool:
-    """Whether private gateways at a switch stand under a list, and it closes anything."""
-    under = world.snapshot.where(PrivateGateway, "acl_id", list_id)
-    homes = (world.gateway_of(gateway.vpc_id) for gateway in under)
-    is_here = any(home is not None and home.id == switch_id for home in homes)
-    return is_here and not is_open(world.snapshot, list_id)
+def policies_at(world: World, switch_id: str, list_id: str) -> Iterator[Policy]:
+    """What private gateways at a switch stand under because of a list: nothing if it closes nothing."""
+    snapshot, record = world.snapshot, world.snapshot.need(AclList, list_id)
+    under = snapshot.where(PrivateGateway, "acl_id", list_id)
+    homes = ((gateway.vpc_id, world.gateway_of(gateway.vpc_id)) for gateway in under)
+    vpcs = [vpc_id for vpc_id, home in homes if home is not None and home.id == switch_id]
+    if vpcs and not is_open(snapshot, list_id):
+        yield list_policy(record)
+        if any(any(cutting(snapshot, vpc_id)) for vpc_id in vpcs):
+            yield list_policy(record, cuts=True)
 
 
 def private_gateway(site: Site, id: str) -> Rules:
@@ -98,4 +103,4 @@ def _at_gateway(site: Site, id: str) -> private.PrivateView | Rules:
         return Rules(refusals=("private gateways need connection tracking: Open vSwitch",))
     if (other := older_gateway(snapshot, record)) is not None:
         return Rules(refusals=(f"private gateway {other.id} has its place already",))
-    return private.PrivateView.of(snapshot, record, port)
+    return private.PrivateView.of(site.world, record, port)

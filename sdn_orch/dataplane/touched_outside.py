@@ -48,13 +48,14 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
                 found |= _stateless(world, addresses)
                 if _cuts(old) != _cuts(new):
                     of_router = world.snapshot.where(PublicAddress, "router_id", router_id(one))
-                    found |= _addresses(world, of_router)
+                    found |= _addresses(world, of_router) | _private(world, router_id(one))
             case Member() | Draining() | Relief() | Stickiness() | HealthCheck():
                 found |= _balancer(world, one.balancer_id)
             case Failing():
                 found |= _balancer(world, world.snapshot.need(Member, one.member_id).balancer_id)
             case StaticRoute():
                 found |= _routes(before, after, one.vpc_id) | _gateway_switches(world)
+                found |= _private(world, one.vpc_id)
             case PrivateGateway():
                 found |= _gateway_switches(world) | _by_router(before, after, one.vpc_id)
                 found |= _routes(before, after, one.vpc_id)
@@ -85,9 +86,11 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
     return found
 
 
-def _cuts(record: Record | None) -> str | None:
-    """The router that cuts connections because of a network."""
-    return router_id(record) if isinstance(record, Network) and record.cuts_connections else None
+def _cuts(record: Record | None) -> object:
+    """Where what a router lets through is cut because of a network."""
+    if not isinstance(record, Network) or not record.cuts_connections:
+        return None
+    return router_id(record), record.ipv4, record.number
 
 
 def _leads_to(record: Record | None) -> object:

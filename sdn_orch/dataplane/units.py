@@ -368,7 +368,7 @@ def _list(site: Site, id: str) -> Rules:
         return NO_RULES
     found = NO_RULES
     for chosen, ways in _ways_at(site, record):
-        key = (OwnerKind.LIST, id, chosen.cuts, ways is policy.AT_GATEWAY)
+        key = (OwnerKind.LIST, id, chosen.cuts, ways is policy.at_nics(chosen))
         found += _alike(site, key, partial(policy.without_rules, snapshot, chosen, ways))
     return found
 
@@ -377,8 +377,8 @@ def _ways_at(site: Site, record: AclList) -> Iterator[tuple[Policy, policy.Ways]
     """How on a switch a list is in force: for NICs of tiers, for private gateways."""
     for chosen in _standing(site.world, site.switch.id, _lists_at).get(record.id, ()):
         yield chosen, policy.at_nics(chosen)
-    if route_units.is_list_at(site.world, site.switch.id, record.id):
-        yield list_policy(record), policy.AT_GATEWAY
+    for chosen in route_units.policies_at(site.world, site.switch.id, record.id):
+        yield chosen, policy.at_gateway(chosen)
 
 
 def _item(site: Site, id: str) -> Rules:
@@ -390,7 +390,7 @@ def _item(site: Site, id: str) -> Rules:
     if snapshot.where(AclItem, "places", record.places[0])[0].id != id:
         return NO_RULES
     for chosen, ways in _ways_at(site, snapshot.need(AclList, record.list_id)):
-        key = (OwnerKind.ITEM, id, chosen.cuts, ways is policy.AT_GATEWAY)
+        key = (OwnerKind.ITEM, id, chosen.cuts, ways is policy.at_nics(chosen))
         found += _alike(site, key, partial(policy.item, chosen, record, ways))
     return found
 

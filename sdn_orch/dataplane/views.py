@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import JUDGED, NETWORK, ROUTER, public_network
 from sdn_orch.dataplane.stages.protocols import TAGGED
 from sdn_orch.dataplane.world import Place, World
-from sdn_orch.intent.gateways import cuts_connections, judges_all, next_hop, router_id, router_number
+from sdn_orch.intent.gateways import cutting, judges_all, next_hop, router_id, router_number
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport
 from sdn_orch.intent.public import PublicAddress, PublicRange
@@ -161,7 +161,7 @@ class AddressView:
     """A public address at its gateway; `router` and `public` match packets of its router and public network.
 
     `entry` is what a packet that comes in for it has as metadata, `judged` whether each of them is judged;
-    `cuts`: what was forwarded is cut when the forwarded port goes.
+    `cuts`: who is in these prefixes loses what was forwarded to him when the forwarded port goes.
     `tag` puts a packet into the public network, `mac` is its router's there, `upstream` the gateway of its
     range, `next_hop` the MAC address of that if it is known, `guest` whom static NAT maps it to.
     """
@@ -171,7 +171,7 @@ class AddressView:
     router: tuple[int, int]
     entry: tuple[int, int]
     judged: bool
-    cuts: bool
+    cuts: tuple[IPv4Network, ...]
     public: tuple[int, int]
     zone: int
     mac: int
@@ -194,7 +194,7 @@ class AddressView:
             of_router,
             _judging(of_router, judged),
             judged,
-            cuts_connections(snapshot, router),
+            tuple(each.ipv4 for each in cutting(snapshot, router) if each.ipv4 is not None),
             NETWORK.of(public_network(home.vlan)),
             zone,
             addresses.public_mac(zone),

@@ -47,14 +47,14 @@ def networks_of(snapshot: Snapshot, router_id: str) -> tuple[Network, ...]:
     return () if network is None or network.vpc_id is not None else (network,)
 
 
-def cuts_connections(snapshot: Snapshot, router_id: str) -> bool:
-    """Whether connections between a router's networks and the outside end with what lets them begin."""
-    return any(network.cuts_connections for network in networks_of(snapshot, router_id))
+def cutting(snapshot: Snapshot, router_id: str) -> Iterator[Network]:
+    """The networks of a router whose connections with the outside end with what lets them begin."""
+    return (network for network in networks_of(snapshot, router_id) if network.cuts_connections)
 
 
 def judges_all(snapshot: Snapshot, router_id: str) -> bool:
     """Whether a router's firewall is asked about all packets of such connections; a VPC's router has none."""
-    return snapshot.get(Vpc, router_id) is None and cuts_connections(snapshot, router_id)
+    return snapshot.get(Vpc, router_id) is None and any(cutting(snapshot, router_id))
 
 
 def realm_of(snapshot: Snapshot, network: Network) -> tuple[Network, ...]:

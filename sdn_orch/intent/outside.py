@@ -15,7 +15,7 @@ from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.balancing import obstacle, takers
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.gateways import cuts_connections, gateway_of, next_hop, principal, rival
+from sdn_orch.intent.gateways import cutting, gateway_of, next_hop, principal, rival
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, Switch
 from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, TAGGED, TCP, UDP, Packet
@@ -319,8 +319,8 @@ def _is_alone(snapshot: Snapshot, public: Side) -> bool:
 
 
 def _goes_on(snapshot: Snapshot, router_id: str, conversation: Conversation, direction: Direction) -> bool:
-    """Whether what was let begin may go on: where networks cut connections only while it may begin."""
-    if conversation.heard(direction) and not cuts_connections(snapshot, router_id):
+    """Whether what was let begin may go on: where its network cuts connections only while it may begin."""
+    if conversation.heard(direction) and not _cuts(snapshot, router_id, conversation):
         return True
     if conversation.direction is Direction.EGRESS:
         network = snapshot.get(Network, router_id)
@@ -333,6 +333,13 @@ def _goes_on(snapshot: Snapshot, router_id: str, conversation: Conversation, dir
     if address is None or words is None or not _may_enter(snapshot, address, first):
         return False
     return not conversation.is_forwarded or conversation.inside == _forwarded(snapshot, address, first, words)
+
+
+def _cuts(snapshot: Snapshot, router_id: str, conversation: Conversation) -> bool:
+    """Whether the network of the machine in a conversation cuts connections."""
+    machine = IPv4Address(conversation.inside[0])
+    prefixes = (network.ipv4 for network in cutting(snapshot, router_id))
+    return any(machine in prefix for prefix in prefixes if prefix is not None)
 
 
 def _may_leave(snapshot: Snapshot, network: Network, packet: Packet) -> bool:

@@ -6,14 +6,16 @@ them: ingress is what comes into the VPC by it, egress what leaves.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from sdn_orch.intent.acls import AclList
-from sdn_orch.intent.gateways import gateway_of, older_gateway
+from sdn_orch.intent.gateways import cutting, gateway_of, older_gateway
 from sdn_orch.intent.guard import lets
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.model import Vpc
+from sdn_orch.intent.model import Network, Vpc
 from sdn_orch.intent.outside import (
+    CUT,
     Conversation,
     Conversations,
     Side,
@@ -25,7 +27,7 @@ from sdn_orch.intent.outside import (
 )
 from sdn_orch.intent.packet import LATER_FRAGMENT, Packet
 from sdn_orch.intent.policy import list_policy
-from sdn_orch.intent.routes import route_to
+from sdn_orch.intent.routes import prefixes_by, route_to
 from sdn_orch.intent.routing import PrivateGateway, PrivateHop
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
@@ -69,7 +71,10 @@ def leaves_privately(
         conversation = Conversation(
             words.protocol, words.source, public, words.destination, Direction.EGRESS, packet
         )
+        conversation.is_translated = gateway.source_nat
         memory.of(gateway.id).append(conversation)
+    elif not _goes_on(snapshot, gateway, conversation, Direction.EGRESS, packet):
+        return CUT
     known = (each for each in snapshot.where(PrivateHop, "gateway_id", gateway.id) if each.address == hop)
     found = next(known, None)
     if found is None:
@@ -96,7 +101,35 @@ def enters_privately(
         here, direction = words.destination, Direction.INGRESS
         conversation = Conversation(words.protocol, here, here, words.source, direction, packet)
         memory.of(gateway.id).append(conversation)
+    elif not _goes_on(snapshot, gateway, conversation, Direction.INGRESS, packet):
+        return CUT
     return under(packet, conversation.inside, "dst")
+
+
+def cut_at(snapshot: Snapshot, gateway: PrivateGateway) -> Iterator[tuple[Network, tuple[IPv4Network, ...]]]:
+    """The tiers whose connections by a private gateway end with what lets them begin, and where machines are
+    in each: in its prefix, and in those that static routes lead to through it.
+    """
+    for tier in cutting(snapshot, gateway.vpc_id):
+        if tier.ipv4 is not None:
+            yield tier, (tier.ipv4, *prefixes_by(snapshot, tier))
+
+
+def _goes_on(
+    snapshot: Snapshot,
+    gateway: PrivateGateway,
+    conversation: Conversation,
+    direction: Direction,
+    packet: Packet,
+) -> bool:
+    """Whether what was let begin may go on: where its tier cuts connections only while it may begin."""
+    machine = IPv4Address(conversation.inside[0])
+    tiers = cut_at(snapshot, gateway)
+    cuts = any(machine in prefix for _, prefixes in tiers for prefix in prefixes)
+    if conversation.heard(direction) and not cuts:
+        return True
+    first = conversation.first if cuts else packet
+    return _may_begin(snapshot, gateway, conversation.direction, first)
 
 
 def _may_begin(snapshot: Snapshot, gateway: PrivateGateway, direction: Direction, packet: Packet) -> bool:

@@ -58,6 +58,12 @@ def routes_by(snapshot: Snapshot, nic: Nic) -> Iterator[StaticRoute]:
             yield route
 
 
+def prefixes_by(snapshot: Snapshot, tier: Network) -> tuple[IPv4Network, ...]:
+    """The prefixes that static routes lead to by machines in a tier, each once."""
+    routes = snapshot.where(StaticRoute, "network_id", tier.id)
+    return tuple(dict.fromkeys(route.prefix for route in routes if tier_of(snapshot, route) is not None))
+
+
 def carried_by(snapshot: Snapshot, nic: Nic) -> tuple[IPv4Network, ...]:
     """The prefixes behind a NIC, whose addresses it may send with besides its own."""
     return tuple(route.prefix for route in routes_by(snapshot, nic))

@@ -49,21 +49,24 @@ class Sessions:
     networks: tuple[str, ...]
     by_port: dict[int, Session]
 
-    def are_cut(self, *first: int, another: int, left: int) -> None:
-        """First these lose what let them begin, then their networks are to cut, then another one loses it."""
+    def are_cut(self, *first: int, another: int, left: int, spared: tuple[int, ...] = ()) -> None:
+        """First these lose what let them begin, then their networks are to cut, then another one loses it.
+
+        Those that are spared lose it too and go on: they are of other networks.
+        """
         with self._talking():
-            self._withdraw(*first)
+            self._withdraw(*first, *spared)
             self._wait_for(*self.by_port)
             with cutting(self.cloud, *self.networks):
                 self._wait_for(another)
                 cut = self._counts(*first)
-                self._wait_for(another, left)
+                self._wait_for(another, left, *spared)
                 assert cut == self._counts(*cut)
 
                 self._withdraw(another)
                 self._wait_for(left)
                 cut |= self._counts(another)
-                self._wait_for(left)
+                self._wait_for(left, *spared)
                 assert cut == self._counts(*cut)
 
     @contextmanager

@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.answers import get
 from tests.e2e.ping import ask, reach
+from tests.e2e.sessions import Session, Sessions
 from topologies.cloud import Cloud
 from topologies.demo.machines import Tenanted, bring_up
 from topologies.demo.outside import FAR, WEB, answering
@@ -24,6 +25,10 @@ VLAN = 700
 #: The network in the VLAN, its router there, the VPC's address, and what the router leads on to.
 NETMASK, ROUTER, OURS = "255.255.255.0", "198.18.0.1", "198.18.0.7"
 BEHIND, THERE = "198.19.0.0/16", "198.19.0.80"
+#: Sessions by their ports: of a tier that is to cut connections, by the private gateway and by a forwarded
+#: port; and those of the other tier.
+ASKED, ASKING, LISTED, FORWARDED = range(7021, 7025)
+OTHER_ASKED, OTHER_FORWARDED = range(7025, 7027)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,11 @@ class Private(Tenanted):
     def office(self) -> Any:
         """The host behind the private gateway."""
         return self.cloud.node(OFFICE)
+
+    def network(self, name: str) -> str:
+        """The id of a tier."""
+        found: str = self.tenant.call.listNetworks(keyword=name)["network"][0]["id"]
+        return found
 
     def gateway(self, **more: Any) -> str:
         """A private gateway, with a route to what is behind."""
@@ -162,4 +172,52 @@ def test_a_next_hop_that_is_another_one_is_found_again(private: Private) -> None
     private.cloud.controller.wait(
         lambda: private.seen("web1") == web1.ipv4, "the next hop to be learnt anew", 60
     )
+    private.drop(gateway)
+
+
+def test_a_tier_that_cuts_connections_ends_what_came_by_a_private_gateway_or_a_forwarded_port(
+    private: Private,
+) -> None:
+    call, ends = private.tenant.call, {name: private.node(name) for name in private.machines}
+    acl, closed = (
+        call.createNetworkACLList(name=name, vpcid=private.vpc)["networkacllist"]["id"]
+        for name in ("sessions", "closed")
+    )
+    for each in (acl, closed):
+        # Without any item about what leaves all may.
+        call.createNetworkACL(aclid=each, protocol="udp", traffictype="Egress", action="Allow", number=9)
+    gateway = private.gateway(aclid=acl)
+    addresses = [call.associateIpAddress(vpcid=private.vpc)["ipaddress"] for _ in range(2)]
+    found: dict[int, Session] = {}
+    for number, port in enumerate((ASKED, ASKING, LISTED, OTHER_ASKED), 1):
+        name, direction = (
+            "data1" if port == OTHER_ASKED else "web1",
+            "Egress" if port == ASKING else "Ingress",
+        )
+        item = call.createNetworkACL(
+            aclid=acl, protocol="tcp", startport=port, endport=port, traffictype=direction, action="Allow",
+            number=number,
+        )["networkacl"]["id"]  # fmt: skip
+        withdraw = partial(call.deleteNetworkACL, id=item)
+        if port == LISTED:
+            withdraw = partial(call.replaceNetworkACLList, gatewayid=gateway, aclid=closed)
+        talkers = (private.office, ends[name], private.machines[name].ipv4)
+        talkers = (ends[name], private.office, THERE) if port == ASKING else talkers
+        found[port] = Session(*talkers, withdraw)
+    for port, name, address in zip((FORWARDED, OTHER_FORWARDED), ends, addresses, strict=True):
+        machine = private.machines[name]
+        vm = call.listVirtualMachines(name=name)["virtualmachine"][0]["id"]
+        forward = call.createPortForwardingRule(
+            ipaddressid=address["id"], protocol="tcp", publicport=port, privateport=port, virtualmachineid=vm,
+            networkid=private.network(machine.network),
+        )["portforwardingrule"]["id"]  # fmt: skip
+        withdraw = partial(call.deletePortForwardingRule, id=forward)
+        found[port] = Session(private.node(INTERNET), ends[name], address["ipaddress"], withdraw)
+    private.settle()
+    private.cloud.wait_objects()
+    Sessions(private.cloud, (private.network("web"),), found).are_cut(
+        *(ASKED, ASKING, FORWARDED), another=LISTED, left=OTHER_ASKED, spared=(OTHER_ASKED, OTHER_FORWARDED)
+    )
+    for address in addresses:
+        call.disassociateIpAddress(id=address["id"])
     private.drop(gateway)

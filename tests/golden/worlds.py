@@ -147,6 +147,30 @@ def _listed() -> list[Record]:
     ]
 
 
+def _office() -> list[Record]:
+    """A private gateway under the list, with source NAT, and a route over it."""
+    return [
+        PrivateGateway(
+            id="office",
+            vpc_id="shop",
+            address=IPv4Address("198.18.0.7"),
+            ipv4=IPv4Network("198.18.0.0/24"),
+            gateway=IPv4Address("198.18.0.1"),
+            vlan=700,
+            source_nat=True,
+            acl_id="list",
+        ),
+        PrivateHop(id="hop", gateway_id="office", address=IPv4Address("198.18.0.1"), mac="52:54:00:00:00:01"),
+        StaticRoute(
+            id="behind",
+            vpc_id="shop",
+            prefix=IPv4Network("198.19.0.0/16"),
+            next_hop=IPv4Address("198.18.0.1"),
+            gateway_id="office",
+        ),
+    ]
+
+
 _FROM_EACH_OTHER: dict[str, Any] = {
     "group_id": "group",
     "peer_id": "group",
@@ -263,29 +287,21 @@ WORLDS: dict[str, list[Record]] = {
             network_id="db",
         ),
     ],
-    "private-gateway": [
+    "private-gateway": [*edges(1), vpc("shop"), *_listed(), *pair(_WEB, ("edge1", 1)), *_office()],
+    "private-gateway-cuts": [
         *edges(1),
         vpc("shop"),
         *_listed(),
-        *pair(_WEB, ("edge1", 1)),
-        PrivateGateway(
-            id="office",
-            vpc_id="shop",
-            address=IPv4Address("198.18.0.7"),
-            ipv4=IPv4Network("198.18.0.0/24"),
-            gateway=IPv4Address("198.18.0.1"),
-            vlan=700,
-            source_nat=True,
-            acl_id="list",
-        ),
-        PrivateHop(id="hop", gateway_id="office", address=IPv4Address("198.18.0.1"), mac="52:54:00:00:00:01"),
+        *pair(replace(_WEB, cuts_connections=True), ("edge1", 1)),
+        *pair(replace(_DB, mtu=1500), ("edge1", 2)),
         StaticRoute(
-            id="behind",
+            id="lab",
             vpc_id="shop",
-            prefix=IPv4Network("198.19.0.0/16"),
-            next_hop=IPv4Address("198.18.0.1"),
-            gateway_id="office",
+            prefix=IPv4Network("172.16.0.0/16"),
+            next_hop=IPv4Address("10.1.0.10"),
+            network_id="web",
         ),
+        *_office(),
     ],
     "shared-network": [
         *edges(1),
@@ -348,6 +364,7 @@ _GATEWAYS = {
     "gateway6": "edge2",
     "balancer6": "edge2",
     "private-gateway": "edge1",
+    "private-gateway-cuts": "edge1",
 }
 for _world, _gateway in _GATEWAYS.items():
     WORLDS[_world] = [

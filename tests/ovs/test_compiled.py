@@ -58,7 +58,7 @@ def world(version: int, transport: Transport = Transport.LABEL) -> World:
     fabric = [_on(record, transport) for record in leaf_spine(2, 3, capabilities)]
     twin = Link(id="twin", a_switch_id="leaf1", a_port=21, b_switch_id="spine1", b_port=21)
     homes: list[Network] = [
-        dataclasses.replace(network("tier1", 1, vpc_id="vpc"), vlan=11),
+        dataclasses.replace(network("tier1", 1, vpc_id="vpc"), vlan=11, cuts_connections=True),
         dataclasses.replace(network("tier2", 2, vpc_id="vpc", mtu=1400), vlan=12),
         dataclasses.replace(l2_network("l2"), vlan=13),
     ]

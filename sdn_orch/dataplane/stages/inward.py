@@ -107,8 +107,7 @@ def address(address: AddressView) -> Iterator[Said]:
     if address.guest is not None:
         actions = (SetField("ipv4_dst", address.guest), *actions)
     yield flow(Table.ENTER, "address", outside, actions)
-    if address.cuts:
-        yield from judged.cut(address)
+    yield from judged.cut(address)
     new = begun(address)
     if address.record.vpc_id is not None:
         yield flow(Table.INGRESS, "vpc", Match.of(**new), goto=Table.DESTINATION_NAT)
@@ -153,7 +152,7 @@ def forward(address: AddressView, forward: Forward) -> Iterator[Said]:
         actions = (Track(address.zone, Table.INWARD, commit=True, to=to, alg=alg, label=label),)
         for match in port_matches(new, forward.protocol, ports, sources):
             yield flow(Table.DESTINATION_NAT, "forward", match, actions)
-        if address.cuts:
+        if any(forward.guest in prefix for prefix in address.cuts):
             yield from judged.forwarded(address, label, forward.protocol, ports, sources)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from sdn_orch.dataplane.pipeline import FORWARDED, JUDGED, RULES, Table, flow
+from sdn_orch.dataplane.pipeline import JUDGED, RULES, Table, flow, forwarded_labels
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.connection import (
     ANSWERER,
@@ -78,10 +78,11 @@ def forwarded(
 
 
 def cut(address: AddressView) -> Iterator[Said]:
-    """No other connections that ports of an address gave to anybody."""
+    """No other connections that ports of an address gave to anybody in a network that cuts them."""
     for table in _FORWARDED_ONWARD:
-        match = Match.of(**_of_address(address), ct_label=(FORWARDED, FORWARDED))
-        yield flow(table, "cut", match)
+        for prefix in address.cuts:
+            match = Match.of(**_of_address(address), ct_label=forwarded_labels(prefix))
+            yield flow(table, "cut", match)
 
 
 def _of_address(address: AddressView) -> Fields:

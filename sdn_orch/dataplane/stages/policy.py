@@ -72,9 +72,19 @@ _JUDGED_AT_NICS: Ways = {
     ),
 }
 #: What leaves by a private gateway becomes known as soon as it is translated.
-AT_GATEWAY: Ways = {
+_AT_GATEWAY: Ways = {
     Direction.EGRESS: (Way(Table.EGRESS_RULES, Table.SOURCE_NAT, ()),),
     Direction.INGRESS: (Way(Table.INGRESS_RULES, Table.INWARD),),
+}
+_JUDGED_AT_GATEWAY: Ways = {
+    Direction.EGRESS: (
+        Way(Table.EGRESS_RULES, Table.SOURCE_NAT, (), BEGINNER),
+        Way(Table.INGRESS_RULES, Table.INWARD, (), ANSWERER),
+    ),
+    Direction.INGRESS: (
+        Way(Table.INGRESS_RULES, Table.INWARD, state=BEGINNER),
+        Way(Table.EGRESS_RULES, Table.SOURCE_NAT, (), ANSWERER),
+    ),
 }
 _VERSIONS = ((4, IPV4), (6, IPV6))
 #: The priority of an item is this less its position.
@@ -86,6 +96,11 @@ _DECIDED, _CLAUSES, _OPEN = 2, 1, 0
 def at_nics(policy: Policy) -> Ways:
     """The ways of rules where the NICs are that stand under them."""
     return _JUDGED_AT_NICS if policy.cuts else _AT_NICS
+
+
+def at_gateway(policy: Policy) -> Ways:
+    """The ways of a list where private gateways are that stand under it."""
+    return _JUDGED_AT_GATEWAY if policy.cuts else _AT_GATEWAY
 
 
 def item(policy: Policy, item: AclItem, ways: Ways) -> Iterator[Said]:

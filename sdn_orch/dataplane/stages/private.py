@@ -10,22 +10,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from sdn_orch.dataplane.pipeline import NETWORK, POLICY, ROUTER, ZONE, Table, flow, public_network
+from sdn_orch.dataplane.pipeline import (
+    NETWORK,
+    POLICY,
+    POLICY_JUDGES_ALL,
+    ROUTER,
+    ZONE,
+    Table,
+    flow,
+    public_network,
+)
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages.answer import answer_arp
-from sdn_orch.dataplane.stages.connection import KNOWN_OR_TRANSLATED, NEW
+from sdn_orch.dataplane.stages.connection import ANYBODY, KNOWN_OR_TRANSLATED, NEW
 from sdn_orch.dataplane.stages.guard import policy_number
 from sdn_orch.dataplane.stages.outward import by_next_hop
 from sdn_orch.dataplane.stages.protocols import IPV4, LATER_FRAGMENT
 from sdn_orch.dataplane.traffic import prefix_fields
-from sdn_orch.dataplane.views import Fields, tagging
+from sdn_orch.dataplane.views import Fields, NetworkView, tagging
+from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.gateways import router_number
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Vpc
 from sdn_orch.intent.policy import is_open, list_policy
+from sdn_orch.intent.private import cut_at
 from sdn_orch.intent.routing import ZONES, PrivateGateway, PrivateHop, StaticRoute
-from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.values import (
     IN_PORT,
     Action,
@@ -42,6 +52,7 @@ from sdn_orch.openflow.values import (
 class PrivateView:
     """A private gateway at a switch's public port; `policy` is its list's number, if that closes anything.
 
+    `cuts` are its tiers that cut connections, each as what matches its packets and where its machines are.
     `tag` puts a packet into its network, `hops` are the MAC addresses of the next hops that have answered.
     """
 
@@ -54,12 +65,14 @@ class PrivateView:
     port: int
     tag: tuple[Action, ...]
     policy: int | None
+    cuts: tuple[tuple[tuple[int, int], tuple[IPv4Network, ...]], ...]
     hops: dict[IPv4Address, int]
 
     @classmethod
-    def of(cls, snapshot: Snapshot, record: PrivateGateway, port: int) -> PrivateView:
+    def of(cls, world: World, record: PrivateGateway, port: int) -> PrivateView:
         """The view of a record."""
-        vpc, policy = snapshot.need(Vpc, record.vpc_id), None
+        snapshot, policy = world.snapshot, None
+        vpc = snapshot.need(Vpc, record.vpc_id)
         if record.acl_id is not None and not is_open(snapshot, record.acl_id):
             policy = policy_number(list_policy(snapshot.need(AclList, record.acl_id)))
         known = snapshot.where(PrivateHop, "gateway_id", record.id)
@@ -73,6 +86,7 @@ class PrivateView:
             port,
             tagging(record.vlan),
             policy,
+            tuple((NetworkView.of(world, tier).local, inside) for tier, inside in cut_at(snapshot, record)),
             {hop.address: mac_number(hop.mac) for hop in known},
         )
 
@@ -83,6 +97,8 @@ def gateway(gateway: PrivateView) -> Iterator[Said]:
     yield answer_arp(gateway.public, gateway.mac, address, (*gateway.tag, Output(IN_PORT)))
     yield from _outward(gateway)
     yield from _inward(gateway)
+    if gateway.policy is not None and gateway.cuts:
+        yield from _judged(gateway)
     yield from way(gateway, "neighbours", gateway.record.ipv4, gateway.record.gateway)
 
 
@@ -131,6 +147,21 @@ def _inward(gateway: PrivateView) -> Iterator[Said]:
     later = Match.of(**new, ip_frag=LATER_FRAGMENT)
     yield flow(Table.INGRESS, "private later fragment", later, known, goto=Table.INWARD)
     yield flow(Table.INGRESS, "private", Match.of(**new), goto=Table.INGRESS_RULES)
+
+
+def _judged(gateway: PrivateView) -> Iterator[Said]:
+    """Of tiers that cut connections each packet is judged, as the one that began its connection."""
+    here: Fields = {ZONE: gateway.zone, "eth_type": IPV4}
+    later = Match.of(**here, ct_state=NEW, ip_frag=LATER_FRAGMENT)
+    yield flow(Table.EGRESS, "private later fragment", later, goto=Table.SOURCE_NAT)
+    here["ct_state"] = ANYBODY
+    judging = (SetField(POLICY, POLICY_JUDGES_ALL, POLICY_JUDGES_ALL),)
+    for local, inside in gateway.cuts:
+        match = Match.of(metadata=local, **here)
+        yield flow(Table.EGRESS, "private judged", match, judging, goto=Table.EGRESS_RULES)
+        for prefix in inside:
+            match = Match.of(**here, **prefix_fields("dst", prefix))
+            yield flow(Table.INGRESS, "private judged", match, judging, goto=Table.INGRESS_RULES)
 
 
 def _marked(gateway: PrivateView) -> tuple[Action, ...]:

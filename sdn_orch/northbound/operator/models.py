@@ -126,8 +126,8 @@ class NetworkChange(Model):
 
     cuts_connections: StrictBool
     """Whether connections end with what lets them begin: a firewall or egress rule, a forwarded port, an item
-    of a list, a rule of a security group; else they go on, as through CloudStack's virtual router. Forwarded
-    ports of a VPC end theirs where one of its tiers is to cut. Not for L2 networks."""
+    of a list, also of a private gateway's, a rule of a security group; else they go on, as through
+    CloudStack's virtual router. Not for L2 networks."""
 
 
 class NicAnswer(Standing):
