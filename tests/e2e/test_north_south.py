@@ -112,6 +112,12 @@ def test_static_nat_both_ways_and_back_again(served: North) -> None:
     call.enableStaticNat(ipaddressid=address["id"], virtualmachineid=served.vm("blue2"))
     call.createFirewallRule(ipaddressid=address["id"], protocol="icmp", icmptype=-1, icmpcode=-1)
     call.createFirewallRule(ipaddressid=address["id"], protocol="tcp", startport=8080, endport=8080)
+    leaving = {
+        name: served.call(name).createEgressFirewallRule(
+            networkid=served.networks[network], protocol="tcp", startport=8080, endport=8080
+        )["firewallrule"]["id"]
+        for name, network in (("red1", "red-net"), ("blue1", "blue-net"))
+    }
     served.cloud.wait_objects()
     assert " 3 received" in reach(internet, address["ipaddress"])
     spent = reach(internet, address["ipaddress"], "-t1")
@@ -129,6 +135,8 @@ def test_static_nat_both_ways_and_back_again(served: North) -> None:
     assert get(internet, address["ipaddress"], 8080) == ""
     assert json.loads(get(served.node("blue2"), FAR, 8080))["from"] == served.source_nat("blue2")["ipaddress"]
     call.disassociateIpAddress(id=address["id"])
+    for name, rule in leaving.items():
+        served.call(name).deleteEgressFirewallRule(id=rule)
 
 
 def test_private_addresses_are_not_reached_from_outside(served: North) -> None:

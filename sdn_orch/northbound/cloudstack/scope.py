@@ -93,6 +93,8 @@ def named_account(call: Call, name: str, domain: Domain | None) -> Account:
 def check_owner(call: Call, account_id: str) -> None:
     """Raises a fault if the call names an account, a domain or a project that the object is not of."""
     name, domain, project = call.get(ACCOUNT), call.get(DOMAIN), call.get(IN_PROJECT)
+    if name is not None and project is not None:
+        raise bad("Account and projectId can't be specified together")
     named = project.account_id if project is not None else account_id
     if name is not None:
         named = named_account(call, name, domain).id

@@ -147,6 +147,9 @@ def test_another_owner_than_is_named_is_refused(cloud: Cloud) -> None:
     (data,) = shown(cloud.admin, "listUserData")
     error = refused(cloud.admin.call, "deleteUserData", id=data["id"], account="tenant")
     assert "It belongs to account admin" in error.text
+    project = cloud.admin.job("createProject", name="other owner", displaytext="p")["project"]["id"]
+    error = refused(cloud.admin.call, "deleteUserData", id=data["id"], account="admin", projectid=project)
+    assert "Account and projectId can't be specified together" in error.text
     rule = shown(cloud.admin, "listLoadBalancerRules")[0]
     given = {
         "algorithm": "roundrobin",
