@@ -5,8 +5,8 @@ is killed and started again; then all cables of the gateway are cut, so that the
 one, and mended, so that they come back. Bars: nothing lost on restart, at most 200 ms of packets on death.
 
 There is no peer: the ratio is that to the bar. The public network's own switch is an Open vSwitch that learns
-MAC addresses. While it has cached flows of the gateway's from before, it sees only when it looks through its
-cache, every half second, that the addresses have moved; what comes in is lost until then.
+MAC addresses, and that has cached flows of both gateways: what it has seen before tells it nothing new until
+it looks through its cache, every half second.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Public addresses are announced where they come to live (gratuitous ARP, RFC 5227, 3), and so are the IPv6
 addresses of routers (unsolicited advertisements, RFC 4861, 7.2.6), so that the outside sends there at once.
+Each time it is also said to somebody who is nowhere: a switch outside that keeps flows for what it has seen
+takes what it has seen before for no news, and learns nothing from it while the flow is in its cache.
 The gateways of each public range, of both versions, are asked for their MAC addresses from every place that
 needs them, again and again, and their answers become facts in the store. All runs on the facts' thread.
 """
@@ -11,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from secrets import token_bytes
 from typing import Final
 from uuid import uuid4
 
@@ -32,6 +35,8 @@ UNANSWERED, ANSWERED = 1.0, 30.0
 #: Seconds after an address has come to a gateway at which it is announced.
 ANNOUNCED_AT: Final = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 _BROADCAST = b"\xff" * 6
+#: The first octets of MAC addresses that nobody has: of routers' (0e:5d:02) they are the next ones.
+_NOWHERE = bytes((0x0E, 0x5D, 0x03))
 #: Hardware Ethernet, protocol IPv4, their address lengths, a request (RFC 826).
 _REQUEST = bytes.fromhex("0001080006040001")
 _REPLY = bytes.fromhex("0001080006040002")
@@ -64,9 +69,11 @@ class Uplinks:
         self._refresh(now)
         due = {key for at, key in self._announce if at <= now}
         self._announce = [(at, key) for at, key in self._announce if at > now]
-        for key in due & self._homes.by_key.keys():
-            home = self._homes.by_key[key]
+        come = [self._homes.by_key[key] for key in due & self._homes.by_key.keys()]
+        for home in come:
             self._send(home, home.address)
+        for home in {(home.switch_id, home.vlan, home.mac): home for home in come}.values():
+            self._send(home, home.address, _NOWHERE + token_bytes(3))
         answered = _answered(self._snapshot()) if self._homes.askers else set()
         for question, askers in self._homes.askers.items():
             _, vlan, target = question
@@ -102,8 +109,11 @@ class Uplinks:
         askers = self._homes.askers
         self._asked_at = {question: at for question, at in self._asked_at.items() if question in askers}
 
-    def _send(self, home: Home, target: IPv4Address | IPv6Address) -> None:
-        """Ask for an address in the name of another; who asks for its own says that it is here."""
+    def _send(self, home: Home, target: IPv4Address | IPv6Address, to: bytes = b"") -> None:
+        """Ask for an address in the name of another; who asks for its own says that it is here.
+
+        All are asked, or whoever has the MAC address `to`.
+        """
         snapshot = self._snapshot()
         switch = snapshot.get(Switch, home.switch_id)
         if switch is None or switch.public_port is None:
@@ -115,6 +125,7 @@ class Uplinks:
         else:
             asking = _REQUEST + home.mac + home.address.packed + bytes(6) + target.packed
             frame = ethernet(_BROADCAST, home.mac, ARP, asking)
+        frame = to + frame[len(to) :]
         if home.vlan is not None:
             frame = tagged(frame, home.vlan)
         PacketOut((Output(switch.public_port),), frame).send(self._datapath_of(switch.dpid))

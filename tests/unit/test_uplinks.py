@@ -5,7 +5,7 @@ from __future__ import annotations
 from sdn_orch.intent.public import NextHop
 from sdn_orch.intent.snapshot import Delete, Put, Snapshot
 from sdn_orch.southbound.fake import FakeSwitch
-from sdn_orch.uplinks import ANSWERED, UNANSWERED, Uplinks
+from sdn_orch.uplinks import ANNOUNCED_AT, ANSWERED, UNANSWERED, Uplinks
 from tests.golden.worlds import WORLDS
 from tests.unit.guest.test_worker import Nobody
 
@@ -36,3 +36,21 @@ def test_a_next_hop_that_is_forgotten_is_asked_for_at_once() -> None:
     assert asks(105.0 + ANSWERED + UNANSWERED)
     world[0] = world[0].change([Put(NextHop(id="again", range_id=hop.range_id, mac=hop.mac))])
     assert not asks(107.0 + ANSWERED)
+
+
+def test_what_comes_is_announced_each_time_also_by_a_frame_that_no_switch_outside_has_seen() -> None:
+    snapshot = Snapshot.of(*WORLDS["gateway"])
+    switch = FakeSwitch(GATEWAY)
+    uplinks = Uplinks(lambda: snapshot, {GATEWAY: switch.connect(Nobody())}.get)
+    nowhere: list[bytes] = []
+    for pause in ANNOUNCED_AT:
+        switch.sent.clear()
+        uplinks.tick(100.0 + pause)
+        frames = [frame for _, frame, *_ in switch.sent if not frame.endswith(UPSTREAM)]
+        said = [frame for frame in frames if frame.startswith(b"\xff" * 6)]
+        assert sorted(frame[-4:] for frame in said) == [bytes((203, 0, 113, host)) for host in (10, 11)]
+        (other,) = (frame for frame in frames if frame not in said)
+        # From the router, to nobody, and no group's address.
+        assert other[6:] in {frame[6:] for frame in said} and not other[0] & 1
+        nowhere.append(other[:6])
+    assert len(set(nowhere)) == len(ANNOUNCED_AT)
