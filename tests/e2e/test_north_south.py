@@ -271,6 +271,9 @@ def test_sessions_outlive_their_gateway(served: North) -> None:
         ipaddressid=address["id"], protocol="tcp", publicport=7000, privateport=7001,
         virtualmachineid=served.vm("red2"), openfirewall=True,
     )  # fmt: skip
+    leaving = call.createEgressFirewallRule(
+        networkid=served.networks["red-net"], protocol="tcp", startport=7000, endport=7000
+    )["firewallrule"]["id"]
     served.cloud.wait_objects()
     first = served.cloud.home(address["ipaddress"])
     with listening(internet, 7000), listening(red2, 7001):
@@ -283,6 +286,7 @@ def test_sessions_outlive_their_gateway(served: North) -> None:
             assert found["count"] > 50, found
             assert found["longest"] < 5, found
     call.disassociateIpAddress(id=address["id"])
+    call.deleteEgressFirewallRule(id=leaving)
 
 
 def test_a_scan_of_all_ports_finds_what_is_open_and_nothing_else(served: North) -> None:
