@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bench.common import report
 from bench.common.fabric import HOSTS, LEAVES, TOPOLOGY, fabric
-from bench.common.sandbox import RUN, inside, run, start_open_vswitch
+from bench.common.sandbox import computed, inside, run, start_open_vswitch
 from topologies.controller import free_ports
 from topologies.footprint import claim
 from topologies.parts import MarkedNetwork
@@ -120,14 +118,6 @@ def transfer(hosts: Hosts, client: str, server: str, seconds: float) -> Measured
     finally:
         serving.terminate()
         serving.wait()
-
-
-def computed() -> float:
-    """Processor seconds that Open vSwitch has used since its start."""
-    pid = (RUN / "ovs-vswitchd.pid").read_text().strip()
-    # Behind the name, which is in parentheses: user and system time are the twelfth and thirteenth.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 #: Who sends to whom.

@@ -1,9 +1,10 @@
 """Through a balancer of two members: throughput and new connections, beside OVN's and HAProxy.
 
-A host outside speaks to machines behind a balancer. Three ways on one Open vSwitch: ours, in the gateway
-switch; OVN's load balancer on a gateway router; and HAProxy in a namespace between two bridges. Throughput
-is measured in turns, of one TCP connection; latency of connections one by one. Bars, of medians: our
-throughput by OVN's at least 1.0, by HAProxy's 1.5, and our new connections by OVN's 1.0.
+A host outside speaks to machines behind a balancer. Three ways, each on an Open vSwitch of its own (see
+`comparison`): ours, in the gateway switch; OVN's load balancer on a gateway router; and HAProxy in a
+namespace between two bridges. They are measured in turns, throughput of one TCP connection, latency of
+connections one by one. Bars, of medians: our throughput by OVN's at least 1.0, by HAProxy's 1.5, and our new
+connections by OVN's 1.0.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.common import haproxy, ovn
+from bench.common.comparison import Comparison
 from bench.common.connections import PORTS
 from bench.common.namespaces import Namespace, learning_bridge
 from bench.common.one_leaf import one_leaf
 from bench.common.ovn_gateway import OvnGateway
-from bench.common.sandbox import inside
-from bench.common.ways import FIRST, STREAM, Comparison, Way, wait_listening
+from bench.common.ways import FIRST, STREAM, Way, wait_listening
 from topologies.demo.outside import NEAR
 from topologies.leaf_spine import INTERNET
 
@@ -96,4 +97,4 @@ if __name__ == "__main__":
     for lacking in (ovn.fetch(), haproxy.fetch()):
         if lacking:
             sys.exit(f"a peer cannot be had: {lacking}")
-    inside(main, "bench.lb_speed")
+    main()

@@ -1,10 +1,10 @@
 """Source NAT and firewall: throughput and new connections, beside CloudStack's way and OVN's.
 
-A machine behind source NAT, which an egress rule lets out, sends to a host in the public network. Three ways
-on one Open vSwitch: ours, in the gateway switch; a Linux router in a namespace between two bridges, with the
-rules of iptables that CloudStack's virtual router has for it; and OVN with a gateway router and a stateful
-rule. Throughput is measured in turns. Bars, of medians: our throughput by OVN's at least 1.0, by the router's
-1.5, and our new connections by OVN's 1.0.
+A machine behind source NAT, which an egress rule lets out, sends to a host in the public network. Three ways,
+each on an Open vSwitch of its own (see `comparison`): ours, in the gateway switch; a Linux router in a
+namespace between two bridges, with the rules of iptables that CloudStack's virtual router has for it; and OVN
+with a gateway router and a stateful rule. They are measured in turns. Bars, of medians: our throughput by
+OVN's at least 1.0, by the router's 1.5, and our new connections by OVN's 1.0.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench.common import ovn
+from bench.common.comparison import Comparison
 from bench.common.namespaces import Namespace, learning_bridge
 from bench.common.one_leaf import one_leaf
 from bench.common.ovn_gateway import OvnGateway
-from bench.common.sandbox import inside
-from bench.common.ways import Comparison, Way
+from bench.common.ways import Way
 from topologies.demo.outside import NEAR
 from topologies.leaf_spine import INTERNET
 
@@ -85,4 +85,4 @@ if __name__ == "__main__":
     lacking = ovn.fetch()
     if lacking:
         sys.exit(f"OVN cannot be had: {lacking}")
-    inside(main, "bench.nat")
+    main()
