@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sdn_orch.dataplane.rules import Refused, Said
-from sdn_orch.dataplane.stages import balance
+from sdn_orch.dataplane.stages import balance, stateless
 from sdn_orch.dataplane.views import AddressView, NetworkView, Site, UplinkView
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.balancers import Balancer, Member, Relief
@@ -21,6 +21,7 @@ from sdn_orch.intent.balancing import (
 from sdn_orch.intent.gateways import principal, realm_of, router_id
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.proxies import mark_of, proxy_of
+from sdn_orch.intent.stateless import needs_state, unbalanced
 
 
 def public(site: Site, address: AddressView, record: Balancer) -> Iterator[Said]:
@@ -31,6 +32,14 @@ def public(site: Site, address: AddressView, record: Balancer) -> Iterator[Said]
         yield Refused(reason)
     else:
         yield from balance.public(address, pool, site.dialect.version)
+
+
+def untracked(site: Site, address: AddressView, record: Balancer) -> Iterator[Said]:
+    """One of a public address that lives where no connections are tracked."""
+    if reason := unbalanced(site.world.snapshot, record):
+        yield Refused(reason)
+    elif not needs_state(site.world.snapshot, address.record):
+        yield from stateless.balancer(address, pool_of(site.world, record))
 
 
 def inner(site: Site, record: Balancer, home: Network, uplink: UplinkView | None) -> Iterator[Said]:
@@ -53,6 +62,12 @@ def inner(site: Site, record: Balancer, home: Network, uplink: UplinkView | None
     else:
         into = NetworkView.of(site.world, snapshot.need(Network, record.network_id))
         yield from balance.inner(view, into, uplink, first.number, pool, site.dialect.version)
+
+
+def refused_inside(site: Site, record: Balancer) -> Iterator[Said]:
+    """One at an address inside of a network, on a switch that tracks no connections."""
+    if reason := unbalanced(site.world.snapshot, record):
+        yield Refused(reason)
 
 
 def _obstacle(world: World, record: Balancer) -> str | None:

@@ -363,9 +363,9 @@ STAGES: dict[Table, Stage] = {
             "At the gateway, from inside: the packet's connection is looked up in the router's zone, or in "
             "that of the private gateway to its destination, and the source of a known one translated; of "
             "IPv6, which is routed as it is, that of balancers alone. On plain switches static NAT is all "
-            "there is.",
+            "there is, and what members of balancers answer, by their addresses and ports.",
             (Table.EGRESS, Table.UPLINK),
-            {"spent": 600, "neighbours": 560, "route": 550, "static": 540, "network": 500},
+            {"spent": 600, "neighbours": 560, "route": 550, "balanced": 545, "static": 540, "network": 500},
         ),
         Stage(
             Table.EGRESS,
@@ -421,9 +421,10 @@ STAGES: dict[Table, Stage] = {
             "connection is looked up and the destination of a known one translated. That of static NAT "
             "is translated before. IPv6 is for the router whose MAC address it has, and one of its "
             "networks; it does not come from inside. What is for the MAC address of a private gateway is for "
-            "its VPC, and does not come from there either. Spent TTLs are reported.",
-            (Table.INGRESS, Table.INWARD, Table.PUNT),
-            {"spent": 600, "forged": 560, "private": 550, "address": 500, "routed": 400},
+            "its VPC, and does not come from there either. Spent TTLs are reported. On plain switches what "
+            "is for a balancer gets the member's port, and its number in place of the network's.",
+            (Table.INGRESS, Table.BALANCE, Table.INWARD, Table.PUNT),
+            {"spent": 600, "forged": 560, "private": 550, "balancer": 510, "address": 500, "routed": 400},
         ),
         Stage(
             Table.INGRESS,
@@ -483,8 +484,9 @@ STAGES: dict[Table, Stage] = {
             Table.BALANCE,
             "Which member has the slot? A block of slots has a flow, and the larger it is, the higher its "
             "priority: no more of a source port is looked at than tells the member. Where clients are "
-            "remembered, CLIENTS learns that this one has it.",
-            (Table.MEMBER,),
+            "remembered, CLIENTS learns that this one has it. On plain switches the slot is the lowest bits "
+            "of the source.",
+            (Table.MEMBER, Table.INWARD),
             {slots_of(bits): 500 - bits for bits in range(SLOT_BITS + 1)},
         ),
         Stage(

@@ -77,6 +77,7 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
             case PublicAddress():
                 rivals = world.snapshot.where(PublicAddress, "nic_id", one.nic_id) if one.nic_id else ()
                 found |= _addresses(world, (one, *rivals))
+                found |= _stateless(world, world.snapshot.where(PublicAddress, "router_id", one.router_id))
                 if one.is_source_nat:
                     same = world.snapshot.where(PublicAddress, "source_nat_of", one.source_nat_of)
                     found |= _addresses(world, same)
@@ -185,14 +186,21 @@ def _rule(world: World, rule: GatewayRule) -> set[Unit]:
     """A rule at its gateway, and those that share its slot."""
     router = router_of_rule(world.snapshot, rule)
     gateway = None if router is None else world.gateway_of(router)
-    if gateway is None:
+    if router is None or gateway is None:
         return set()
+    if isinstance(rule, Balancer) and not gateway.capabilities.open_vswitch:
+        return _untracked(world, router)
     sharing = (
         ()
         if isinstance(rule, Forward | Balancer)
         else world.snapshot.where(type(rule), "slots", rule.slots[0])
     )
     return {(Owner(OwnerKind.RULE, one.id), gateway.id) for one in (rule, *sharing)}
+
+
+def _untracked(world: World, router: str) -> set[Unit]:
+    """What a router has outside where no connections are tracked: one thing stands in another's way there."""
+    return _addresses(world, world.snapshot.where(PublicAddress, "router_id", router))
 
 
 def balancers_of(world: World, nic_id: str) -> set[Unit]:
@@ -260,7 +268,7 @@ def _stateless(world: World, addresses: Iterable[PublicAddress]) -> set[Unit]:
     """Addresses at gateways without connection tracking: what filters them decides whether they can be."""
     if all(gateway.capabilities.open_vswitch for gateway in world.gateways()):
         return set()
-    return _addresses(world, (address for address in addresses if address.guest is not None))
+    return _addresses(world, addresses)
 
 
 def _as_gateway(switch: Switch) -> object:

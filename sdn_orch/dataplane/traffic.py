@@ -22,7 +22,8 @@ from sdn_orch.intent.traffic import (
 )
 from sdn_orch.openflow.values import Match
 
-_PORT_FIELDS = {TCP: "tcp_dst", UDP: "udp_dst", SCTP: "sctp_dst"}
+_PORTS = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}
+_PORT_FIELDS = {protocol: f"{name}_dst" for protocol, name in _PORTS.items()}
 _ICMP_FIELDS = {ICMP: "icmpv4", ICMPV6: "icmpv6"}
 #: What Open vSwitch calls the fields of a rule in the packet that began a connection.
 _ORIGINS = {
@@ -98,6 +99,22 @@ def port_origins(
     return (Match.of(**here, **origin(fields)) for fields in _to_ports(protocol, ports, sources))
 
 
+def answer_matches(
+    here: Fields, protocol: int, ports: Ports, sources: Iterable[Prefix | None]
+) -> Iterator[Match]:
+    """As `port_matches`, of what is said back, from these ports to these sources."""
+    return (Match.of(**here, **_said_back(fields)) for fields in _to_ports(protocol, ports, sources))
+
+
+def _said_back(fields: Fields) -> Fields:
+    turned = {"src": "dst", "dst": "src"}
+    found: Fields = {}
+    for name, value in fields.items():
+        base, _, end = name.rpartition("_")
+        found[f"{base}_{turned[end]}" if end in turned else name] = value
+    return found
+
+
 def _to_ports(protocol: int, ports: Ports, sources: Iterable[Prefix | None]) -> Iterator[Fields]:
     for block in port_blocks(*ports):
         for source in dict.fromkeys(sources):
@@ -132,6 +149,11 @@ def port_blocks(first: int, last: int) -> tuple[tuple[int, int], ...]:
 def port_fields(protocol: int, block: tuple[int, int]) -> Fields:
     """The destination port of a protocol that has ports; nothing for any port."""
     return {_PORT_FIELDS[protocol]: block} if block[1] else {}
+
+
+def port_field(protocol: int, side: str) -> str:
+    """The field of the `src` or `dst` port of a protocol that has ports."""
+    return f"{_PORTS[protocol]}_{side}"
 
 
 def prefix_fields(side: str, prefix: Prefix | None) -> Fields:

@@ -44,7 +44,7 @@ from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, OpenRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.gateways import networks_of, principal, rival, router_id, rule_of
+from sdn_orch.intent.gateways import GatewayRule, networks_of, principal, rival, router_id, rule_of
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Record, Switch
 from sdn_orch.intent.policy import Policy, PolicyKind, is_open, list_policy, policy_of
 from sdn_orch.intent.public import PublicAddress
@@ -277,16 +277,17 @@ def _address(site: Site, id: str) -> Rules:
     elif reason := needs_state(site.world.snapshot, address.record):
         said = (Refused(f"{reason}: that needs connection tracking, Open vSwitch"),)
     else:
-        said = (*stateless.address(address, address.guest or 0), *outward.uplink(address))
+        said = (*stateless.address(address), *outward.uplink(address))
     return encode(said, site.dialect.version)
 
 
 def _rule(site: Site, id: str) -> Rules:
     snapshot = site.world.snapshot
+    record = rule_of(snapshot, id)
     if not site.dialect.open_vswitch:
-        return NO_RULES
+        return encode(_rule_untracked(site, record), site.dialect.version)
     said: Iterable[Said] = ()
-    match record := rule_of(snapshot, id):
+    match record:
         case EgressRule():
             network = snapshot.need(Network, record.network_id)
             is_here = site.world.is_gateway(site.switch.id, (network,))
@@ -317,6 +318,21 @@ def _rule(site: Site, id: str) -> Rules:
             else:
                 said = balancer_units.public(site, address, record)
     return encode(said, site.dialect.version)
+
+
+def _rule_untracked(site: Site, record: GatewayRule | None) -> Iterator[Said]:
+    """What a switch does of a rule that tracks no connections: all but balancers by source is refused."""
+    if isinstance(record, Balancer) and record.inner_network_id is not None:
+        if site.world.in_realm(site.switch.id, site.world.realm(record.inner_network_id)):
+            yield from balancer_units.refused_inside(site, record)
+    elif isinstance(record, Balancer | Forward):
+        address = _address_here(site, record.address_id or "")
+        if address is None or rival(site.world.snapshot, address.record) is not None:
+            return
+        if isinstance(record, Forward):
+            yield Refused("forwarded ports need connection tracking: Open vSwitch")
+        else:
+            yield from balancer_units.untracked(site, address, record)
 
 
 def _older(snapshot: Snapshot, rule: OpenRule) -> list[OpenRule]:

@@ -47,6 +47,7 @@ from sdn_orch.intent.routed import router_at, routes_in, routes_out
 from sdn_orch.intent.routes import carried_by, hops_of, next_hops, route_to, tier_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
+from sdn_orch.intent.untracked import enters, leaves
 from sdn_orch.intent.verdict import OUTSIDE, Answer, Sender, Service, Verdict, place_of
 
 _ECHO4, _ECHO6 = (8, 0), (128, 129)
@@ -136,7 +137,8 @@ def arrives(
         return _enter_routed(snapshot, packet, _reach(snapshot, connected), memory)
     if snapshot.need(PublicRange, address.range_id).vlan != vlan:
         return Verdict(reason="the address is in another public network")
-    if (reply := echo(snapshot, address, plain, memory)) is not None:
+    is_tracked = _tracks(gateway_of(snapshot, str(address.router_id)))
+    if is_tracked and (reply := echo(snapshot, address, plain, memory)) is not None:
         return Verdict(frozenset({(OUTSIDE, reply.replace(**tag))}))
     return _enter(snapshot, address, plain, _reach(snapshot, connected), memory)
 
@@ -230,6 +232,8 @@ def _leave(
         return Verdict(reason=f"there is no route to {_destination(packet)}")
     if not reach(source.network, source.place.switch_id, gateway.id):
         return Verdict(reason="the gateway cannot be reached")
+    if not _tracks(gateway):
+        return _leave_untracked(snapshot, router, packet)
     if "ipv6_dst" in packet:
         sent = routes_out(snapshot, source.network, router, packet, memory)
         return Verdict(reason=sent) if isinstance(sent, str) else Verdict(frozenset({(OUTSIDE, sent)}))
@@ -246,11 +250,27 @@ def _leave(
     return Verdict(reason=sent) if isinstance(sent, str) else Verdict(frozenset({(OUTSIDE, sent)}))
 
 
+def _tracks(gateway: Switch | None) -> bool:
+    """Whether a gateway knows connections."""
+    return gateway is not None and gateway.capabilities.open_vswitch
+
+
+def _leave_untracked(snapshot: Snapshot, router: str, packet: Packet) -> Verdict:
+    """To the outside, also what is for a public address: from there it comes back."""
+    if "ipv6_dst" in packet:
+        return Verdict(reason="IPv6 is not routed where no connections are tracked")
+    out = leaves(snapshot, router, packet)
+    sent = out if isinstance(out, str) else uplink(snapshot, router, out)
+    return Verdict(reason=sent) if isinstance(sent, str) else Verdict(frozenset({(OUTSIDE, sent)}))
+
+
 def _enter(
     snapshot: Snapshot, address: PublicAddress, packet: Packet, reach: _Reach, memory: Conversations
 ) -> Verdict:
     """From a public network, or from inside by a public address, to a machine of the address's router."""
     router = str(address.router_id)
+    if not _tracks(gateway_of(snapshot, router)):
+        return _inward(snapshot, router, enters(snapshot, address, packet, memory), reach, memory)
     return _inward(snapshot, router, comes_in(snapshot, address, router, packet, memory), reach, memory)
 
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any
 
 from sdn_orch.intent.acls import AclItem, AclList
-from sdn_orch.intent.balancers import Affinity, Balancer, Member, Stickiness
+from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Transport
@@ -229,6 +229,54 @@ def balanced6(home: Network) -> list[Record]:
     return [balancer, Member(id="member", balancer_id="pool", nic_id=nic(home, 10).id), sticky]
 
 
+def _untracked(tier: Network) -> list[Record]:
+    """An address with a balancer by source, by weights of 3:1, and one that takes turns."""
+    by_source = Balancer(
+        id="by-source",
+        account_id="tenant",
+        network_id=tier.id,
+        address_id="front",
+        name="by-source",
+        protocol=6,
+        ports=(80, 81),
+        guest_ports=(8080, 8081),
+        algorithm=Algorithm.SOURCE,
+        sources=(IPv4Network("198.51.100.0/24"),),
+    )
+    in_turns = replace(
+        by_source,
+        id="turns",
+        name="turns",
+        ports=(443, 443),
+        guest_ports=(443, 443),
+        algorithm=Algorithm.ROUND_ROBIN,
+    )
+    return [
+        public_range(IPv4Network("203.0.113.0/24"), vlan=7),
+        NextHop(id="hop", range_id="range", mac="52:54:00:00:00:01"),
+        PublicAddress(
+            id="front",
+            range_id="range",
+            account_id="tenant",
+            address=IPv4Address("203.0.113.10"),
+            vpc_id="shop",
+            network_id=tier.id,
+        ),
+        by_source,
+        in_turns,
+        *(
+            Member(
+                id=f"member{seat}",
+                balancer_id="by-source",
+                nic_id=nic(tier, 10 + seat).id,
+                weight=3 - 2 * seat,
+                seat=seat,
+            )
+            for seat in (0, 1)
+        ),
+    ]
+
+
 WORLDS: dict[str, list[Record]] = {
     "one-network-on-one-switch": [
         *edges(1),
@@ -348,6 +396,15 @@ WORLDS: dict[str, list[Record]] = {
         *balanced6(_DUAL),
         *pair(_DUAL, ("edge1", 1), ("edge2", 1)),
     ],
+    "plain-gateway": [
+        *(
+            replace(record, capabilities=PLAIN) if isinstance(record, Switch) else record
+            for record in edges(2)
+        ),
+        vpc("shop"),
+        *pair(only4(network("web", 1, vpc_id="shop")), ("edge1", 1), ("edge2", 1)),
+        *_untracked(only4(network("web", 1, vpc_id="shop"))),
+    ],
     "refused": [
         *(
             replace(record, capabilities=PLAIN) if isinstance(record, Switch) else record
@@ -365,6 +422,7 @@ _GATEWAYS = {
     "balancer6": "edge2",
     "private-gateway": "edge1",
     "private-gateway-cuts": "edge1",
+    "plain-gateway": "edge2",
 }
 for _world, _gateway in _GATEWAYS.items():
     WORLDS[_world] = [

@@ -22,11 +22,13 @@ from sdn_orch.intent.model import Attachment, Link, Network, NetworkKind, Switch
 from sdn_orch.intent.packet import IPV6, Packet
 from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.text import flow_to_ofctl, group_to_ofctl, meter_to_ofctl
-from sdn_orch.openflow.values import State
+from sdn_orch.openflow.values import OPENFLOW_13, State
 from tests.ovs.bridges import Bridge, bridge, run
 from tests.ovs.datapath_actions import Effect
 from tests.property.clouds import Cloud, make_cloud
+from tests.property.outside import PUBLIC_PORT
 from tests.property.packets import Packets
+from tests.property.untracked import Speakers, plain_cloud
 from tests.southbound import wait_until
 
 pytestmark = pytest.mark.ovs
@@ -136,22 +138,63 @@ def test_open_vswitch_does_what_the_simulator_says(
             if (switch.id, port) in dead:
                 continue
             compared += 1
-            said = run("ovs-appctl", "ofproto/trace", made.name, f"in_port={port}", write_frame(packet).hex())
-            (actions,) = re.findall(r"^Datapath actions: (.*)$", said, re.MULTILINE)
-            real = Effect(ports)
-            real.run(actions, packet)
-            # Open vSwitch puts frames on a dead port as well; they get nowhere.
-            real.frames = [(port, frame) for port, frame in real.frames if (switch.id, port) not in dead]
-            expected = {
-                ends(trace)
-                for trace in explore(
-                    {switch.id: tables[switch.id]}, Wires({}, down=dead), (switch.id, port), packet
-                )
-            }
-            assert (tuple(sorted(real.frames, key=repr)), tuple(real.punts)) in expected, (
-                f"{packet}\n{said}\n{expected}"
-            )
+            compare(made, ports, tables[switch.id], (switch.id, port), packet, dead)
         assert compared > PACKETS // 3
+
+
+def compare(
+    made: Bridge,
+    ports: dict[int, int],
+    tables: Tables,
+    start: End,
+    packet: Packet,
+    dead: frozenset[End] = frozenset(),
+) -> None:
+    """A frame that comes to a switch, which has other ends that are dead."""
+    switch_id, port = start
+    said = run("ovs-appctl", "ofproto/trace", made.name, f"in_port={port}", write_frame(packet).hex())
+    (actions,) = re.findall(r"^Datapath actions: (.*)$", said, re.MULTILINE)
+    real = Effect(ports)
+    real.run(actions, packet)
+    # Open vSwitch puts frames on a dead port as well; they get nowhere.
+    real.frames = [(port, frame) for port, frame in real.frames if (switch_id, port) not in dead]
+    expected = {ends(trace) for trace in explore({switch_id: tables}, Wires({}, down=dead), start, packet)}
+    assert (tuple(sorted(real.frames, key=repr)), tuple(real.punts)) in expected, (
+        f"{packet}\n{said}\n{expected}"
+    )
+
+
+@pytest.mark.parametrize("seed", [6, 15, 25, 143])
+def test_open_vswitch_does_what_the_simulator_says_of_a_plain_gateway(seed: int) -> None:
+    """With static NAT and balancers by source, as an OpenFlow 1.3 switch has them."""
+    random = Random(seed)
+    cloud = plain_cloud(random)
+    (gateway,) = cloud.snapshot.where(Switch, "is_gateway", True)
+    state, speakers = compile_switch(World.of(cloud.snapshot), gateway.id).state, Speakers(cloud, random)
+    tables = Tables(state, gateway.capabilities.version, open_vswitch=False)
+    here = [
+        (nic, place)
+        for nic in speakers.members
+        for place in cloud.snapshot.where(Attachment, "switch_id", gateway.id)
+        if place.nic_id == nic.id
+    ]
+    left = came_in = 0
+    with programmed(state, OPENFLOW_13, {*ports_of(cloud, gateway), PUBLIC_PORT}) as (made, ports):
+        for _ in range(PACKETS // 3):
+            if here and random.random() < 0.5:
+                nic, place = random.choice(here)
+                packet = speakers.outward(nic)
+                port = place.port
+                if place.vlan is not None:
+                    packet = packet.replace(vlan_vid=0x1000 | place.vlan, vlan_pcp=0)
+            else:
+                port, packet = PUBLIC_PORT, speakers.inward()
+            packet = read_frame(write_frame(packet))
+            compare(made, ports, tables, (gateway.id, port), packet)
+            for trace in explore({gateway.id: tables}, Wires({}), (gateway.id, port), packet):
+                left += bool(trace.exits) and port != PUBLIC_PORT
+                came_in += bool(trace.exits) and port == PUBLIC_PORT
+    assert left and came_in
 
 
 def test_a_first_fragment_without_all_its_headers_is_dropped() -> None:

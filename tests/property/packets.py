@@ -12,7 +12,7 @@ from tests.property.clouds import Cloud
 
 _GROUPS = (BROADCAST, 0x01005E000005, 0x3333000000FB, 0x0180C2000000, 0x01005E7FFFFF)
 #: What follows the ports of a SYN: sequence numbers, the length and the flag, window, checksum, pointer.
-_REST_OF_TCP = bytes(8) + b"\x50\x02" + bytes(6)
+REST_OF_TCP = bytes(8) + b"\x50\x02" + bytes(6)
 _ALL_NODES, _ALL_ROUTERS = 0xFF02 << 112 | 1, 0xFF02 << 112 | 2
 
 
@@ -233,7 +233,7 @@ class Packets:
     def _behind(self, fields: dict[str, int]) -> bytes:
         """The payload, in TCP with the rest of its header: without its length Open vSwitch sees no ports."""
         payload = self._payload()
-        return _REST_OF_TCP + payload[len(_REST_OF_TCP) :] if "tcp_src" in fields else payload
+        return REST_OF_TCP + payload[len(REST_OF_TCP) :] if "tcp_src" in fields else payload
 
     def _payload(self) -> bytes:
         return bytes(self.random.choice((20, 20, 20, 1400, 1460, 3000)))

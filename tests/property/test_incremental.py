@@ -653,3 +653,62 @@ def test_ipv6_outside_is_compiled_anew_where_it_changes() -> None:
     ]
     for change in wanted:
         assert _agrees(here, [change]), change
+
+
+def test_balancers_without_state_are_compiled_anew_where_anything_stands_in_their_way() -> None:
+    """Plain gateways: what is whose member, who has an address alone, and who came first."""
+    begun, tier, alone = start(PLAIN), NETWORKS[3], NETWORKS[0]
+    first, second = (nic(tier, 9 + leaf) for leaf in (1, 2))
+    address = PublicAddress(
+        id="front",
+        range_id="range1",
+        account_id="tenant",
+        address=IPv4Address("203.0.1.20"),
+        network_id=tier.id,
+        vpc_id="vpc",
+    )
+    balancer = Balancer(
+        id="older",
+        account_id="tenant",
+        network_id=tier.id,
+        address_id=address.id,
+        name="older",
+        protocol=6,
+        ports=(80, 80),
+        guest_ports=(8080, 8080),
+        algorithm=Algorithm.SOURCE,
+    )
+    later = dataclasses.replace(balancer, id="later", ports=(81, 81))
+    own = dataclasses.replace(address, id="own", address=IPv4Address("203.0.1.21"))
+    shared = dataclasses.replace(
+        own, id="shared", address=IPv4Address("203.0.1.22"), network_id="alone", vpc_id=None
+    )
+    records = [
+        *(address, own, shared, balancer, later),
+        dataclasses.replace(balancer, id="unlisted", network_id="alone", address_id="shared"),
+        FirewallRule(id="all", address_id="shared"),
+        dataclasses.replace(begun.need(Network, "alone"), egress_open=True),
+        Member(id="m1", balancer_id="older", nic_id=first.id),
+        Member(id="m2", balancer_id="later", nic_id=first.id),
+        Member(id="m3", balancer_id="unlisted", nic_id=nic(alone, 10).id),
+    ]
+    here = begun.change([Put(record) for record in records])
+    another = Member(id="m4", balancer_id="older", nic_id=second.id, seat=1)
+    wanted: list[Change] = [
+        Put(another),
+        Delete(Member, "m1"),
+        Put(dataclasses.replace(here.need(Member, "m1"), weight=0)),
+        Put(dataclasses.replace(here.need(Balancer, "older"), algorithm=Algorithm.ROUND_ROBIN)),
+        Put(dataclasses.replace(here.need(Balancer, "older"), guest_ports=(8081, 8081))),
+        Put(
+            Stickiness(id="s", balancer_id="older", name="s", affinity=Affinity.SOURCE, expire=60, clients=9)
+        ),
+        Put(dataclasses.replace(here.need(PublicAddress, "own"), nic_id=first.id, guest=first.ipv4)),
+        Put(EgressRule(id="out", network_id="alone")),
+        Delete(FirewallRule, "all"),
+        Put(dataclasses.replace(here.need(Network, "alone"), egress_open=False)),
+        Put(dataclasses.replace(here.need(Network, "alone"), routed4=True)),
+        Put(dataclasses.replace(here.need(PublicAddress, "front"), vpc_id=None, network_id=None)),
+    ]
+    for change in wanted:
+        assert _agrees(here, [change]), change
