@@ -1,10 +1,9 @@
 """Through a balancer of two members: throughput and new connections, beside OVN's and HAProxy.
 
-A host outside speaks to machines behind a balancer. Three ways, each on an Open vSwitch of its own (see
-`comparison`): ours, in the gateway switch; OVN's load balancer on a gateway router; and HAProxy in a
-namespace between two bridges. They are measured in turns, throughput of one TCP connection, latency of
-connections one by one. Bars, of medians: our throughput by OVN's at least 1.0, by HAProxy's 1.5, and our new
-connections by OVN's 1.0.
+A host outside speaks to machines behind a balancer. Three ways on one Open vSwitch (see `comparison`): ours,
+in the gateway switch; OVN's load balancer on a gateway router; and HAProxy in a namespace between two
+bridges. Throughput is measured in turns, of one TCP connection; latency of connections one by one. Bars, of
+medians: our throughput by OVN's at least 1.0, by HAProxy's 1.5, and our new connections by OVN's 1.0.
 """
 
 from __future__ import annotations

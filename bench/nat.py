@@ -1,9 +1,9 @@
 """Source NAT and firewall: throughput and new connections, beside CloudStack's way and OVN's.
 
-A machine behind source NAT, which an egress rule lets out, sends to a host in the public network. Three ways,
-each on an Open vSwitch of its own (see `comparison`): ours, in the gateway switch; a Linux router in a
-namespace between two bridges, with the rules of iptables that CloudStack's virtual router has for it; and OVN
-with a gateway router and a stateful rule. They are measured in turns. Bars, of medians: our throughput by
+A machine behind source NAT, which an egress rule lets out, sends to a host in the public network. Three ways
+on one Open vSwitch (see `comparison`): ours, in the gateway switch; a Linux router in a namespace between two
+bridges, with the rules of iptables that CloudStack's virtual router has for it; and OVN with a gateway router
+and a stateful rule. Throughput is measured in turns. Bars, of medians: our throughput by
 OVN's at least 1.0, by the router's 1.5, and our new connections by OVN's 1.0.
 """
 

@@ -1,8 +1,8 @@
 """Our way of packets beside those of peers, measured in turns.
 
-Each way has a sandbox of its own, and in it an Open vSwitch, the same program with the same settings. That
-polls all its ports, however idle: if all ways had one, each packet of whichever is measured would pay for the
-ports of those that wait, which no host has.
+All ways are on one Open vSwitch. That polls all its ports, however idle, so that each packet of whichever is
+measured pays for the ports of those that wait; with `--apart` each way has a sandbox of its own, and in it an
+Open vSwitch, the same program with the same settings.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 from bench.common import report
@@ -43,32 +44,49 @@ class Comparison:
         parser = argparse.ArgumentParser(description=description and description.splitlines()[0])
         parser.add_argument("--rounds", type=int, default=rounds)
         parser.add_argument("--seconds", type=float, default=2.0)
-        parser.add_argument("--part", choices=tuple(self.sides), help="only this, measured when asked to")
+        parser.add_argument("--apart", action="store_true", help="with an Open vSwitch for each")
+        parser.add_argument(
+            "--part", nargs="+", choices=tuple(self.sides), help="only these, measured when asked to"
+        )
         options = parser.parse_args()
         if options.part:
-            make = self.sides[options.part]
-            inside(lambda: serve(make, options.seconds), f"bench.{self.bench}")
+            made = {side: self.sides[side] for side in options.part}
+            inside(lambda: serve(made, options.seconds), f"bench.{self.bench}")
         else:
-            self._tell(self._measure(options.rounds, options.seconds), options.seconds)
+            found = self._measure(options.rounds, options.seconds, apart=options.apart)
+            where = "each on an Open vSwitch of its own" if options.apart else "all on one Open vSwitch"
+            self._tell(found, f"{self.title}, {where}, median of rounds of {options.seconds:g} s")
 
-    def _measure(self, rounds: int, seconds: float) -> Found:
+    def _measure(self, rounds: int, seconds: float, *, apart: bool) -> Found:
         found: Found = {measure: {side: [] for side in self.sides} for measure in MEASURES}
+        together = [[side] for side in self.sides] if apart else [list(self.sides)]
         with ExitStack() as stack:
-            parts = {
-                side: stack.enter_context(_Part(f"bench.{self.bench}", side, seconds)) for side in self.sides
-            }
-            for part in parts.values():
+            parts: dict[str, _Part] = {}
+            for sides in together:
+                part = stack.enter_context(_Part(f"bench.{self.bench}", sides, seconds))
+                parts |= dict.fromkeys(sides, part)
+            for part in {*parts.values()}:
                 part.hear()
-            for measure, turn in ((measure, turn) for measure in MEASURES for turn in range(rounds)):
-                for side in (*list(parts)[turn % len(parts) :], *list(parts)[: turn % len(parts)]):
-                    if "error" in (said := parts[side].ask(measure)):
-                        report.note(f"{side}: Open vSwitch has died of {measure} after {turn} rounds")
-                        del parts[side]
-                    else:
-                        found[measure][side].append(Measured(**said))
+            for side, measure in self._order(rounds):
+                if side in parts and "error" in (said := parts[side].ask(side, measure)):
+                    held = len(found[measure][side])
+                    report.note(f"{side}: Open vSwitch has died of {measure} after {held} rounds")
+                    parts = {other: part for other, part in parts.items() if part is not parts[side]}
+                elif side in parts:
+                    found[measure][side].append(Measured(**said))
         return found
 
-    def _tell(self, found: Found, seconds: float) -> None:
+    def _order(self, rounds: int) -> Iterator[tuple[str, str]]:
+        """Who is measured, and what: throughput in turns, then connections, which may kill Open vSwitch."""
+        for turn in range(rounds):
+            for side in islice(cycle(self.sides), turn, turn + len(self.sides)):
+                yield side, "throughput"
+        for side in self.sides:
+            for _ in range(rounds):
+                yield side, "latency"
+                yield side, "connections"
+
+    def _tell(self, found: Found, title: str) -> None:
         rows: list[list[object]] = []
         ratios: dict[str, float] = {}
         latency: dict[str, tuple[float, float]] = {}
@@ -87,7 +105,7 @@ class Comparison:
                 latency[side] = report.median(taken), report.percentile(taken, 99)
             rows.append([*row, *latency.get(side, ("-", "-"))])
         report.show(
-            f"{self.title}, median of rounds of {seconds:g} s (ratio: {OURS} by it; CPU: of Open vSwitch)",
+            f"{title} (ratio: {OURS} by it; CPU: of Open vSwitch)",
             [
                 "",
                 "Gbit/s",
@@ -118,10 +136,10 @@ def _values(rounds: Iterable[Measured]) -> list[float]:
 
 
 class _Part:
-    """A way in a process and a sandbox of its own, which ends when nobody can ask it any more."""
+    """Ways in a process and a sandbox of their own, which ends when nobody can ask it any more."""
 
-    def __init__(self, module: str, side: str, seconds: float) -> None:
-        command = [sys.executable, "-m", module, "--part", side, "--seconds", str(seconds)]
+    def __init__(self, module: str, sides: Sequence[str], seconds: float) -> None:
+        command = [sys.executable, "-m", module, "--seconds", str(seconds), "--part", *sides]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> _Part:
@@ -130,9 +148,9 @@ class _Part:
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def ask(self, measure: str) -> dict[str, Any]:
+    def ask(self, side: str, measure: str) -> dict[str, Any]:
         """What it finds. Raises CalledProcessError if it has ended."""
-        print(measure, file=self._process.stdin, flush=True)
+        print(side, measure, file=self._process.stdin, flush=True)
         return self.hear()
 
     def hear(self) -> dict[str, Any]:

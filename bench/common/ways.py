@@ -11,8 +11,8 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -42,17 +42,22 @@ class Measured:
     computed: float
 
 
-def serve(make: Callable[[], AbstractContextManager[Way]], seconds: float) -> None:
-    """Have a way, and measure it whenever a line of standard input names a measure. Ends the process."""
+def serve(sides: Mapping[str, Callable[[], AbstractContextManager[Way]]], seconds: float) -> None:
+    """Have these ways, and measure one whenever a line of standard input says which and what.
+
+    Ends the process.
+    """
     # Nobody who is started here is to read what is asked.
     asked = os.fdopen(os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     start_open_vswitch()
-    with make() as way:
+    with ExitStack() as stack:
+        ways = {side: stack.enter_context(make()) for side, make in sides.items()}
         tell({"ready": True})
         for line in asked:
+            side, measure = line.split()
             try:
-                tell(asdict(MEASURES[line.strip()](way, seconds)))
+                tell(asdict(MEASURES[measure](ways[side], seconds)))
             except subprocess.CalledProcessError as error:
                 tell({"error": str(error)})
         # The kernel ends and removes all of the sandbox; there may be no Open vSwitch left to ask.
@@ -80,7 +85,6 @@ def latency(way: Way, _seconds: float) -> Measured:
     return Measured(json.loads(said), used / _ASKED)
 
 
-#: Open vSwitch may die of new connections: they come last.
 MEASURES = {"throughput": throughput, "latency": latency, "connections": connections}
 
 
