@@ -26,6 +26,7 @@ from sdn_orch.intent.balancers import Balancer, Draining, Member
 from sdn_orch.intent.model import Nic
 from sdn_orch.intent.proxies import PROXY_MARK
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import SCTP
 from sdn_orch.openflow.codec import decode_match
 from sdn_orch.openflow.values import FlowKey
 from sdn_orch.southbound.base import Datapath, FlowCounters
@@ -58,13 +59,13 @@ class Counted:
         """A flow counts that has done so since then."""
         self.since = since if self.since is None else min(since, self.since)
 
-    def add(self, table: int, packets: int, octets: int) -> None:
-        """What a flow of this table has counted besides."""
+    def add(self, table: int, packets: int, octets: int, *, begins: bool) -> None:
+        """What a flow of this table has counted besides; whether in MEMBER it is what begins connections."""
         if table in FROM_MEMBERS:
             self.packets_out += packets
             self.bytes_out += octets
             return
-        self.connections += packets if table == Table.MEMBER else 0
+        self.connections += packets if table == Table.MEMBER and begins else 0
         self.packets_in += packets
         self.bytes_in += octets
 
@@ -146,7 +147,9 @@ class Tally:
                 counted = known.setdefault(owner, Counted())
                 if last is _NOTHING:
                     counted.see(time.time() - now.seconds)
-                counted.add(key[0], now.packets - last.packets, now.bytes - last.bytes)
+                more = now.packets - last.packets, now.bytes - last.bytes
+                # Each packet of SCTP asks for its member.
+                counted.add(key[0], *more, begins=balancer.protocol != SCTP)
             if turn := _turn(key):
                 known_open = opened.get(mark, kept * before.open.get(mark, 0.0))
                 opened[mark] = known_open + turn * (now.packets - last.packets)

@@ -85,10 +85,17 @@ class Balanced(Tenanted):
         return policy
 
     def clients(
-        self, kind: str, port: int, count: int, node: str = INTERNET, sources: Sequence[str] = ()
+        self,
+        kind: str,
+        port: int,
+        count: int,
+        node: str = INTERNET,
+        sources: Sequence[str] = (),
+        program: str = "clients",
     ) -> subprocess.Popen[str]:
-        """Clients that run until they are told to end, or have asked so often."""
-        command = ["python3", "-m", "topologies.demo.clients", kind, self.address["ipaddress"], str(port)]
+        """Clients that run until they are told to end, or have asked so often; `associations` are SCTP's."""
+        program = f"topologies.demo.{program}"
+        command = ["python3", "-m", program, kind, self.address["ipaddress"], str(port)]
         process: subprocess.Popen[str] = self.node(node).popen(
             [*command, str(count), *sources], stdin=-1, stdout=-1, text=True
         )
@@ -98,10 +105,16 @@ class Balanced(Tenanted):
         return process
 
     def asked(
-        self, kind: str, port: int, count: int, node: str = INTERNET, sources: Sequence[str] = ()
+        self,
+        kind: str,
+        port: int,
+        count: int,
+        node: str = INTERNET,
+        sources: Sequence[str] = (),
+        program: str = "clients",
     ) -> Counter[str]:
         """Who answers so many clients, of whom none breaks."""
-        answered, broken = ended(self.clients(kind, port, count, node, sources))
+        answered, broken = ended(self.clients(kind, port, count, node, sources, program))
         if broken or answered.total() != count:
             raise RuntimeError(f"of {count} clients {len(broken)} were not answered: {broken[:5]}")
         return answered

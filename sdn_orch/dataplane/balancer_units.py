@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sdn_orch.dataplane.rules import Refused, Said
-from sdn_orch.dataplane.stages import balance, stateless
+from sdn_orch.dataplane.stages import associate, balance, stateless
 from sdn_orch.dataplane.views import AddressView, NetworkView, Site, UplinkView
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.balancers import Balancer, Member, Relief
@@ -15,6 +15,7 @@ from sdn_orch.intent.balancing import (
     counts_open,
     obstacle,
     remembered,
+    returns,
     standing,
     takers,
 )
@@ -22,14 +23,19 @@ from sdn_orch.intent.gateways import principal, realm_of, router_id
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.proxies import mark_of, proxy_of
 from sdn_orch.intent.stateless import needs_state, unbalanced
+from sdn_orch.intent.traffic import SCTP
 
 
 def public(site: Site, address: AddressView, record: Balancer) -> Iterator[Said]:
     """One of a public address, where the address lives."""
     pool = pool_of(site.world, record)
-    yield from balance.standing(pool, address.zone, site.dialect.version)
+    if record.protocol != SCTP:
+        yield from balance.standing(pool, address.zone, site.dialect.version)
     if reason := _obstacle(site.world, record):
         yield Refused(reason)
+    elif record.protocol == SCTP:
+        into = NetworkView.of(site.world, site.world.snapshot.need(Network, record.network_id))
+        yield from associate.public(address, into, pool)
     else:
         yield from balance.public(address, pool, site.dialect.version)
 
@@ -49,7 +55,8 @@ def inner(site: Site, record: Balancer, home: Network, uplink: UplinkView | None
     """
     snapshot, pool = site.world.snapshot, pool_of(site.world, record)
     view, first = NetworkView.of(site.world, home), principal(snapshot, router_id(home))
-    yield from balance.standing(pool, first.number if first else None, site.dialect.version)
+    if record.protocol != SCTP:
+        yield from balance.standing(pool, first.number if first else None, site.dialect.version)
     # Several balancers may share an address; whoever was there first tells of it.
     if snapshot.where(Balancer, "place", record.place)[0].id == record.id:
         yield balance.announced(view, record)
@@ -61,7 +68,10 @@ def inner(site: Site, record: Balancer, home: Network, uplink: UplinkView | None
         yield Refused("its router has no public address, in whose zone its connections could be known")
     else:
         into = NetworkView.of(site.world, snapshot.need(Network, record.network_id))
-        yield from balance.inner(view, into, uplink, first.number, pool, site.dialect.version)
+        if record.protocol == SCTP:
+            yield from associate.inner(view, into, uplink, first.number, pool)
+        else:
+            yield from balance.inner(view, into, uplink, first.number, pool, site.dialect.version)
 
 
 def refused_inside(site: Site, record: Balancer) -> Iterator[Said]:
@@ -91,10 +101,11 @@ def pool_of(world: World, record: Balancer) -> balance.Pool:
     weights = tuple(found.get(seat) for seat in range(max(found, default=-1) + 1))
     if not counts_open(snapshot, record):
         memory = remembered(snapshot, record)
-        return balance.Pool(record, by_source(snapshot, record), weights, live, guests, memory=memory)
+        back = tuple(mark for mark in returns(snapshot, record) if mark not in live.values())
+        return balance.Pool(record, by_source(snapshot, record), weights, live, guests, back, memory=memory)
     relief = snapshot.first(Relief, "balancer_id", record.id)
     moves = dict(relief.moves) if relief is not None else {}
-    return balance.Pool(record, False, weights, live, guests, moves)
+    return balance.Pool(record, False, weights, live, guests, moves=moves)
 
 
 def network(site: Site, network: NetworkView) -> Iterator[Said]:

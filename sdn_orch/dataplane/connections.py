@@ -95,8 +95,13 @@ class Connections:
             # Open vSwitch takes fragments together; here each goes by itself.
             if not action.commit or fields.get("ip_frag") == LATER_FRAGMENT:
                 return Found(state, _said(fields))
+            answer = self._answer(zone, action.to, key)
+            if answer is None:
+                # Somebody else has the answers: Open vSwitch commits nothing.
+                return Found(state, _said(fields))
             known_by = {"ct_mark": action.mark, "ct_label": action.label}
-            known = self._commit(zone, action.to, key, {**_said(fields), **known_by})
+            known = Connection(key, answer, action.to, {**_said(fields), **known_by})
+            self._known[zone, key] = self._known[zone, answer] = known
         if action.label and action.commit:
             known.said = {**known.said, "ct_label": action.label}
         is_answer = key == known.answer and key != known.origin
@@ -111,27 +116,24 @@ class Connections:
         state |= ConnectionState.SOURCE_NAT if is_source else ConnectionState.DESTINATION_NAT
         return Found(state, known.said, _changes(key, wanted))
 
-    def _commit(self, zone: int, to: Translate | None, key: Tuple, said: Mapping[str, int]) -> Connection:
-        known = Connection(key, self._answer(zone, to, key), to, said)
-        self._known[zone, known.origin] = self._known[zone, known.answer] = known
-        return known
-
-    def _answer(self, zone: int, to: Translate | None, key: Tuple) -> Tuple:
-        """The tuple of answers: to the translated address, at the same port where that is free."""
+    def _answer(self, zone: int, to: Translate | None, key: Tuple) -> Tuple | None:
+        """The tuple of answers: to the translated address, at the same port if it is free; None: none is."""
         back = key.reverse
         if to is None:
             return back
         if to.side is Side.DESTINATION:
             port = back.from_port if to.port is None else to.port
-            return Tuple(back.version, back.protocol, to.address, back.destination, port, back.to_port)
-        ports = (back.to_port, *range(_FIRST_FREE_PORT, _LAST_PORT + 1))
+            answer = Tuple(back.version, back.protocol, to.address, back.destination, port, back.to_port)
+            return answer if back.protocol in _PORTS or (zone, answer) not in self._known else None
+        has_ports = back.protocol in _PORTS or back.protocol in (ICMP, ICMPV6)
+        ports = (back.to_port, *(range(_FIRST_FREE_PORT, _LAST_PORT + 1) if has_ports else ()))
         for port in ports:
             answer = Tuple(back.version, back.protocol, back.source, to.address, back.from_port, port)
             if back.protocol in (ICMP, ICMPV6):
                 answer = Tuple(back.version, back.protocol, back.source, to.address, port, port)
             if (zone, answer) not in self._known:
                 return answer
-        return back
+        return None
 
 
 def tuple_of(fields: Mapping[str, int], payload: bytes) -> Tuple | None:

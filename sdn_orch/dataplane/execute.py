@@ -13,7 +13,7 @@ from sdn_orch.dataplane.connections import OF_CONNECTION, Connections
 from sdn_orch.dataplane.hashing import hash_address
 from sdn_orch.dataplane.lookup import ALWAYS, Tables
 from sdn_orch.dataplane.wires import Tunnel
-from sdn_orch.intent.packet import ICMPV6, NAMES, UDP, Packet
+from sdn_orch.intent.packet import ICMPV6, NAMES, SCTP, UDP, Packet
 from sdn_orch.openflow.fields import FIELDS
 from sdn_orch.openflow.values import (
     ANY,
@@ -54,6 +54,7 @@ MAX_VISITS = 4096
 _TRANSPORT = frozenset(NAMES[NAMES.index("tcp_src") :])
 _FIRST = {
     UDP: frozenset({"udp_src", "udp_dst"}),
+    SCTP: frozenset({"sctp_src", "sctp_dst"}),
     ICMPV6: frozenset({"icmpv6_type", "icmpv6_code"}),
 }
 

@@ -365,7 +365,8 @@ STAGES: dict[Table, Stage] = {
             "IPv6, which is routed as it is, that of balancers alone. On plain switches static NAT is all "
             "there is, and what members of balancers answer, by their addresses and ports.",
             (Table.EGRESS, Table.UPLINK),
-            {"spent": 600, "neighbours": 560, "route": 550, "balanced": 545, "static": 540, "network": 500},
+            {"spent": 600, "neighbours": 560, "route": 550, "balanced": 545, "static": 540}
+            | {"associated": 530, "network": 500},
         ),
         Stage(
             Table.EGRESS,
@@ -405,7 +406,7 @@ STAGES: dict[Table, Stage] = {
             (Table.UPLINK,),
             {"known private": 900, "new private": 800, "new static": 700, "static": 600, "opening": 570}
             | {"ending": 560, "balanced": 550, "forwarded": 540, "cut": 530, "known": 500}
-            | {"new announcing": 450, "new": 400},
+            | {"associated": 460, "new announcing": 450, "new": 400},
         ),
         Stage(
             Table.UPLINK,
@@ -531,9 +532,10 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.BACK,
-            "to_port: what a member of a balancer inside of a network answers comes from the balancer again.",
+            "to_port: what a member of a balancer inside of a network answers comes from the balancer again; "
+            "of SCTP what it says from one of the balancer's ports.",
             (Table.BACK_STATE, Table.TO_GUARD),
-            {"answer": 500, "other": 0},
+            {"associated": 510, "answer": 500, "other": 0},
         ),
         Stage(
             Table.BACK_STATE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sdn_orch.intent.address_use import conflicts
+from sdn_orch.intent.address_use import conflicts, uses
 from sdn_orch.intent.balancers import (
     LARGEST_WEIGHT,
     LONGEST_DRAIN,
@@ -23,7 +23,7 @@ from sdn_orch.intent.model import Machine, Network, NetworkKind, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.tenant_rules import host_in, named
-from sdn_orch.intent.traffic import TCP, WITH_PORTS, Prefix
+from sdn_orch.intent.traffic import SCTP, TCP, WITH_PORTS, Prefix
 from sdn_orch.intent.traffic_rules import port_range
 
 #: Seconds, counts.
@@ -34,6 +34,8 @@ _OPTIONS = {
     "domain": re.compile(r"[A-Za-z0-9.-]{1,255}", re.ASCII),
     "length": re.compile(r"[1-9][0-9]{0,2}|10[01][0-9]|102[0-4]", re.ASCII),
 }
+#: Switches tell SCTP's apart by both ends' addresses alone.
+_ONE_ASSOCIATION = "associations of SCTP are known by addresses, not by ports:"
 _PATH = re.compile(r"/[\x21-\x7e]*", re.ASCII)
 
 
@@ -55,6 +57,10 @@ def balancer(after: Snapshot, record: Balancer) -> Iterator[str]:
     yield from _guest_ports(record)
     for other in conflicts(after, record):
         yield f"ports: {record.ports[0]}..{record.ports[1]} meets {type(other).__name__} {other.id}"
+    if record.protocol == SCTP:
+        for use in uses(after, record.place):
+            if use.protocol == SCTP and use.id != record.id:
+                yield f"protocol: {_ONE_ASSOCIATION} {type(use).__name__} {use.id} has those of the address"
     if any(prefix.version != record.version for prefix in record.sources):
         kind = f"IPv{record.version}"
         yield f"sources: only {kind} prefixes can come to an {kind} address"
@@ -79,6 +85,8 @@ def _guest_ports(record: Balancer) -> Iterator[str]:
     count = record.guest_ports[1] - record.guest_ports[0]
     if not faults and count not in (0, record.ports[1] - record.ports[0]):
         yield "guest_ports: they must be as many as ports, or one"
+    if record.protocol == SCTP and record.guest_ports != record.ports:
+        yield "guest_ports: SCTP's checksum covers its ports: they cannot be other ones than ports"
 
 
 def _address(after: Snapshot, record: Balancer, network: Network) -> Iterator[str]:
@@ -138,6 +146,11 @@ def member(after: Snapshot, record: Member) -> Iterator[str]:
     for other in after.where(Member, "nic_id", nic.id):
         if (other.balancer_id, other.guest) == (home.id, record.guest) and other.id != record.id:
             yield f"nic_id: NIC {nic.id} is a member of balancer {home.name} ({home.id}) already"
+    for other in after.where(Member, "nic_id", nic.id) if home.protocol == SCTP else ():
+        there = after.need(Balancer, other.balancer_id)
+        at = other.address(nic, there.version)
+        if there.protocol == SCTP and there.id != home.id and at == record.address(nic, home.version):
+            yield f"nic_id: {_ONE_ASSOCIATION} NIC {nic.id} has those of balancer {there.name} ({there.id})"
     if not 0 <= record.seat < SEATS:
         yield f"seat: {record.seat} is not in 0..{SEATS - 1}: a balancer has {SEATS} members at most"
     for other in after.where(Member, "places", record.places[0]):

@@ -9,7 +9,7 @@ from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Nic
 from sdn_orch.intent.proxies import needs_proxy, proxy_obstacle
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import TCP, UDP, translations
+from sdn_orch.intent.traffic import SCTP, TCP, UDP, translations
 
 #: Clients of a balancer that are remembered at most, and for how many seconds at most: of an idle flow.
 MOST_CLIENTS, LONGEST_MEMORY = 1024, 2**16 - 1
@@ -24,16 +24,20 @@ def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
     memory = remembered(snapshot, balancer)
     if memory is not None and memory[0] > LONGEST_MEMORY:
         return f"clients cannot be remembered for {memory[0]} seconds: {LONGEST_MEMORY} are the most"
-    if balancer.protocol not in (TCP, UDP):
-        return f"connections of protocol {balancer.protocol} are not translated: TCP and UDP are"
+    if balancer.protocol not in (TCP, UDP, SCTP):
+        return f"connections of protocol {balancer.protocol} are not translated: TCP, UDP and SCTP are"
     if len(list(translations(balancer.ports, balancer.guest_ports))) > _SHIFTED_PORTS:
         return f"more than {_SHIFTED_PORTS} ports must be the same ones of the members, or one of theirs"
     return None
 
 
 def by_source(snapshot: Snapshot, balancer: Balancer) -> bool:
-    """Whether a client always comes to the same member, as long as the members are the same."""
-    return balancer.is_by_source or snapshot.count_where(Stickiness, "balancer_id", balancer.id) > 0
+    """Whether a client always comes to the same member, as long as the members are the same.
+
+    That is so of SCTP: an association's packets are not told from those of others of its client.
+    """
+    is_asked = balancer.is_by_source or balancer.protocol == SCTP
+    return is_asked or snapshot.count_where(Stickiness, "balancer_id", balancer.id) > 0
 
 
 def remembered(snapshot: Snapshot, balancer: Balancer) -> tuple[int, int] | None:
@@ -43,7 +47,8 @@ def remembered(snapshot: Snapshot, balancer: Balancer) -> tuple[int, int] | None
     """
     found = snapshot.first(Stickiness, "balancer_id", balancer.id)
     if found is None or found.affinity is not Affinity.SOURCE or found.expire is None:
-        return None
+        # It is what an association keeps its member by.
+        return (LONGEST_MEMORY, MOST_CLIENTS) if balancer.protocol == SCTP else None
     return found.expire, min(found.clients or MOST_CLIENTS, MOST_CLIENTS)
 
 
@@ -69,6 +74,17 @@ def standing(snapshot: Snapshot, balancer: Balancer) -> dict[int, Address]:
         if address is not None:
             found[each.mark] = address
     return found
+
+
+def returns(snapshot: Snapshot, balancer: Balancer) -> tuple[int, ...]:
+    """The marks of members that take no new clients, and remembered ones back while they are drained.
+
+    That is SCTP's alone, whose associations are known as their clients'.
+    """
+    if balancer.protocol != SCTP:
+        return ()
+    drained = {each.mark for each in snapshot.where(Draining, "balancer_id", balancer.id)}
+    return tuple(mark for mark in standing(snapshot, balancer) if mark in drained)
 
 
 def takers(snapshot: Snapshot, balancer: Balancer) -> Iterator[tuple[Member, Nic, Address]]:

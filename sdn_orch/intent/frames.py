@@ -9,7 +9,19 @@ from __future__ import annotations
 from struct import Struct, error
 
 from sdn_orch.errors import MalformedMessage
-from sdn_orch.intent.packet import ARP, ICMP, ICMPV6, IPV4, IPV6, LATER_FRAGMENT, NO_TYPE, TCP, UDP, Packet
+from sdn_orch.intent.packet import (
+    ARP,
+    ICMP,
+    ICMPV6,
+    IPV4,
+    IPV6,
+    LATER_FRAGMENT,
+    NO_TYPE,
+    SCTP,
+    TCP,
+    UDP,
+    Packet,
+)
 
 _ARP = Struct("!HHBBH6sI6sI")
 _IPV4 = Struct("!BBHHHBBHII")
@@ -22,6 +34,8 @@ _FRAGMENT = 44
 _MAX_EXTENSIONS = 8
 #: Bytes of the headers of UDP, ICMP and ICMPv6.
 _LEAST_TRANSPORT = 8
+#: Bytes of SCTP's common header; without all of it nobody sees ports.
+_SCTP_HEADER = 12
 #: A frame longer than this is nobody's (jumbo frames are 9,216 bytes at most).
 LARGEST_FRAME = 65_535
 
@@ -123,6 +137,10 @@ def _read_transport(fields: dict[str, int], content: bytes, options: bytes) -> P
             raise MalformedMessage(f"UDP length {length} in {len(content)} bytes")
         fields |= {"udp_src": source, "udp_dst": destination}
         return Packet.from_fields(fields, content[8:length], options)
+    if protocol == SCTP and len(content) >= _SCTP_HEADER:
+        # Its checksum covers no address, and stays what it was.
+        fields |= {"sctp_src": _number(content, 0, 2), "sctp_dst": _number(content, 2, 2)}
+        return Packet.from_fields(fields, content[4:], options)
     if protocol == ICMP and not version6:
         fields |= {"icmpv4_type": _number(content, 0, 1), "icmpv4_code": _number(content, 1, 1)}
         return Packet.from_fields(fields, _after(content, 4), options)
@@ -232,6 +250,8 @@ def _write_transport(packet: Packet, present: dict[str, int], addresses: bytes) 
     if "tcp_src" in present:
         data = present["tcp_src"].to_bytes(2, "big") + present["tcp_dst"].to_bytes(2, "big") + payload
         return _sealed(data, 16, _pseudo(addresses, protocol, len(data))) if len(data) >= 20 else data
+    if "sctp_src" in present:
+        return present["sctp_src"].to_bytes(2, "big") + present["sctp_dst"].to_bytes(2, "big") + payload
     if "icmpv4_type" in present:
         return _sealed(bytes([present["icmpv4_type"], present["icmpv4_code"], 0, 0]) + payload, 2, b"")
     if "icmpv6_type" in present:

@@ -9,18 +9,20 @@ from collections.abc import Iterable
 
 from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.balancing import obstacle
-from sdn_orch.intent.gateways import principal, router_id
+from sdn_orch.intent.gateways import principal, realm_of, router_id
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.outside import (
     Conversation,
     Conversations,
+    asked_port,
     members_at,
+    spoken_for,
     under,
     version_of,
     within,
     words_of,
 )
-from sdn_orch.intent.packet import Packet
+from sdn_orch.intent.packet import SCTP, Packet
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
 
@@ -33,7 +35,7 @@ def inner_balancer(snapshot: Snapshot, networks: Iterable[Network], packet: Pack
     for network in networks:
         for balancer in snapshot.where(Balancer, "inner_network_id", network.id):
             is_at = (balancer.version, int(balancer.inner or 0)) == (version, words.destination[0])
-            is_for = is_at and balancer.takes(words.protocol, words.destination[1])
+            is_for = is_at and balancer.takes(words.protocol, asked_port(packet))
             if is_for and not obstacle(snapshot, balancer) and principal(snapshot, router_id(network)):
                 return balancer
     return None
@@ -54,19 +56,32 @@ def to_member(
         return under(packet, known.inside, "dst")
     if not within(balancer.version, words.source[0], balancer.sources):
         return "the balancer is not for whoever sent it"
-    members = members_at(snapshot, balancer, words.destination[1])
+    members = members_at(snapshot, balancer, asked_port(packet))
     others = [side for side in members if side[0] != words.source[0]]
     if not members:
         return "the balancer has no member that lives"
     inside = memory.choose(others or members)
-    memory.of(place).append(
-        Conversation(words.protocol, inside, words.destination, words.source, Direction.INGRESS, packet)
-    )
+    if words.protocol == SCTP:
+        return under(packet, inside, "dst")
+    begun = Conversation(words.protocol, inside, words.destination, words.source, Direction.INGRESS, packet)
+    memory.of(place).append(begun)
     return under(packet, inside, "dst")
 
 
-def from_member(place: str, packet: Packet, memory: Conversations) -> Packet:
-    """What comes to a NIC, from the balancer if it is a member's answer to it."""
+def from_balancer(snapshot: Snapshot, network: Network, packet: Packet) -> Packet:
+    """What a machine says in a realm, by the balancer inside of its networks for which it speaks by SCTP."""
+    if principal(snapshot, router_id(network)) is None:
+        return packet
+    realm = realm_of(snapshot, network)
+    behind = (each for home in realm for each in snapshot.where(Balancer, "network_id", home.id))
+    balancer = spoken_for(snapshot, (each for each in behind if each.inner is not None), packet)
+    return packet if balancer is None else under(packet, (int(balancer.inner or 0), 0), "src")
+
+
+def from_member(
+    snapshot: Snapshot, network: Network, place: str, packet: Packet, memory: Conversations
+) -> Packet:
+    """What comes to a NIC of a network, from the balancer if it is a member's answer to it."""
     words = words_of(packet) if version_of(packet) else None
     known = words and memory.inside(place, words.protocol, words.source, words.destination)
-    return under(packet, known.public, "src") if known else packet
+    return under(packet, known.public, "src") if known else from_balancer(snapshot, network, packet)

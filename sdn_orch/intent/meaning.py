@@ -353,7 +353,7 @@ def _hand_over(
     routed = packet.replace(
         eth_src=mac_number(target.gateway_mac), eth_dst=mac_number(nic.mac), ip_ttl=packet["ip_ttl"] - 1
     )
-    routed = from_member(_place(target, place.switch_id), routed, memory)
+    routed = from_member(snapshot, target, _place(target, place.switch_id), routed, memory)
     if not passes(snapshot, nic, Direction.INGRESS, routed, memory, routed=True):
         return Verdict(reason="the rules that the receiver stands under do not let it in")
     return Verdict(frozenset({(nic.id, routed)}))
@@ -425,7 +425,9 @@ def _forward(
             snapshot,
             nic,
             Direction.INGRESS,
-            arriving := from_member(_place(source.network, place.switch_id), arriving, memory),
+            arriving := from_member(
+                snapshot, source.network, _place(source.network, place.switch_id), arriving, memory
+            ),
             memory,
             routed=False,
         ):

@@ -6,19 +6,19 @@ A part of `meaning`, which likewise knows no switch rule. A router remembers who
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from operator import itemgetter
 
 from sdn_orch.intent.balancers import Balancer
-from sdn_orch.intent.balancing import obstacle, takers
+from sdn_orch.intent.balancing import obstacle, standing, takers
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import cutting, gateway_of, next_hop, principal, rival
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, Switch
-from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, TAGGED, TCP, UDP, Packet
+from sdn_orch.intent.packet import ICMP, ICMPV6, LATER_FRAGMENT, SCTP, TAGGED, TCP, UDP, Packet
 from sdn_orch.intent.proxies import needs_proxy, proxy_of
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
@@ -30,7 +30,9 @@ Side = tuple[int, int]
 _ECHO_REQUEST, _ECHO_REPLY = 8, 0
 #: Version of IP and type of its ICMP.
 _ECHOES = frozenset(((4, _ECHO_REQUEST), (4, _ECHO_REPLY), (6, 128), (6, 129)))
+#: Protocols whose ports tell conversations apart, and those whose ports rules are about.
 _PORTS = {TCP: "tcp", UDP: "udp"}
+_RULED_PORTS = {**_PORTS, SCTP: "sctp"}
 #: The MAC addresses of routers in public networks, with the number of their first public address.
 PUBLIC_MAC = 0x0E5D02 << 24
 CUT = "no rule would let the conversation begin any more"
@@ -44,7 +46,8 @@ class Conversation:
 
     `first` is the packet that began it, as it was sent, and `direction` where that went. Nobody relies on it
     before it was `answered`, unless an address was given to it alone (`is_translated`). `is_forwarded`: the
-    machine was chosen by a forwarded port, or has the address alone.
+    machine was chosen by a forwarded port, or has the address alone. SCTP's with a balancer have the balancer
+    for the machine: which one a client has is not theirs to know.
     """
 
     protocol: int
@@ -142,11 +145,21 @@ def words_of(packet: Packet) -> Words | None:
     return Words(protocol, (source, ports[0]), (destination, ports[1]))
 
 
+def asked_port(packet: Packet) -> int:
+    """The port that an IP packet is for; 0: none. SCTP's has no part in what tells conversations apart."""
+    name = _RULED_PORTS.get(packet["ip_proto"])
+    return 0 if name is None else packet.get(f"{name}_dst") or 0
+
+
 def goes_out(
     snapshot: Snapshot, network: Network, router_id: str, packet: Packet, memory: Conversations
 ) -> Packet | str:
     """A packet from inside with its public source; or why it does not leave."""
-    words = words_of(packet)
+    speaker = _speaker(snapshot, router_id, network, packet)
+    if speaker is not None:
+        own = snapshot.need(PublicAddress, speaker.address_id or "")
+        packet = under(packet, (int(own.address), 0), "src")
+    words, is_own = words_of(packet), network.routed4 or speaker is not None
     if words is None:
         return "it belongs to no conversation"
     conversation = memory.inside(router_id, words.protocol, words.source, words.destination)
@@ -157,11 +170,11 @@ def goes_out(
     if not _may_leave(snapshot, network, packet):
         return "the network's egress rules let nothing of the kind out"
     known = memory.of(router_id)
-    public = words.source if network.routed4 else _public_side(snapshot, router_id, words, known)
+    public = words.source if is_own else _public_side(snapshot, router_id, words, known)
     if public is None:
         return "there is no address to go out under"
     begun = Conversation(words.protocol, words.source, public, words.destination, Direction.EGRESS, packet)
-    begun.is_translated = not network.routed4 and not _is_alone(snapshot, public)
+    begun.is_translated = not is_own and not _is_alone(snapshot, public)
     known.append(begun)
     return under(packet, public, "src")
 
@@ -174,12 +187,17 @@ def comes_in(
     if words is None:
         return "it belongs to no conversation"
     conversation = memory.outside(router_id, words.protocol, words.destination, words.source)
-    if conversation is not None:
-        if not _goes_on(snapshot, router_id, conversation, Direction.INGRESS):
-            return CUT
+    if conversation is not None and not _goes_on(snapshot, router_id, conversation, Direction.INGRESS):
+        return CUT
+    balancer = _balancer(snapshot, address, packet) if words.protocol == SCTP else None
+    if conversation is not None and balancer is None:
         return under(packet, conversation.inside, "dst")
-    if not _may_enter(snapshot, address, packet):
+    if conversation is None and not _may_enter(snapshot, address, packet):
         return "no firewall rule lets it in"
+    if balancer is not None:
+        if conversation is None:
+            memory.of(router_id).append(with_balancer(words, packet))
+        return associated(snapshot, balancer, packet, memory)
     inside = _inside(snapshot, address, packet, words, memory)
     if inside is None:
         return "the address leads to nobody"
@@ -255,6 +273,39 @@ def public_mac(first: PublicAddress) -> int:
     return PUBLIC_MAC | first.number
 
 
+def _speaker(snapshot: Snapshot, router_id: str, network: Network, packet: Packet) -> Balancer | None:
+    """The balancer of a router's public address for which a machine of a network speaks."""
+    addresses = snapshot.where(PublicAddress, "router_id", router_id)
+    lead = (one for one in addresses if one.guest is None and rival(snapshot, one) is None)
+    found = (each for one in lead for each in snapshot.where(Balancer, "address_id", one.id))
+    return spoken_for(snapshot, (each for each in found if each.network_id == network.id), packet)
+
+
+def with_balancer(words: Words, packet: Packet) -> Conversation:
+    """A conversation of SCTP, of which the balancer is one end."""
+    here = words.destination
+    return Conversation(words.protocol, here, here, words.source, Direction.INGRESS, packet)
+
+
+def associated(snapshot: Snapshot, balancer: Balancer, packet: Packet, memory: Conversations) -> Packet | str:
+    """A packet to a balancer of SCTP as it goes to a member."""
+    members = members_at(snapshot, balancer, asked_port(packet))
+    return (
+        under(packet, memory.choose(members), "dst") if members else "the balancer has no member that lives"
+    )
+
+
+def spoken_for(snapshot: Snapshot, balancers: Iterable[Balancer], packet: Packet) -> Balancer | None:
+    """That of these balancers of SCTP whose member says something from its ports; None: nobody's does."""
+    version, port = version_of(packet), packet.get("sctp_src") or 0
+    for balancer in balancers if packet.get("ip_proto") == SCTP else ():
+        if balancer.version == version and balancer.takes(SCTP, port) and not obstacle(snapshot, balancer):
+            members = standing(snapshot, balancer).values()
+            if packet[f"ipv{version}_src"] in {int(each) for each in members}:
+                return balancer
+    return None
+
+
 def _public_side(snapshot: Snapshot, router_id: str, words: Words, known: list[Conversation]) -> Side | None:
     """Static NAT keeps the port; source NAT does if nobody else has it towards this peer."""
     guest, port = words.source
@@ -270,23 +321,32 @@ def _public_side(snapshot: Snapshot, router_id: str, words: Words, known: list[C
 
 
 def free_side(address: int, words: Words, known: list[Conversation]) -> Side | None:
-    """An address with the speaker's own port, if nobody else has that towards the peer, or with another."""
+    """An address with the speaker's own port, if nobody else has that towards the peer, or with another.
+
+    What has no ports has the address alone.
+    """
     taken = {one.public for one in known if (one.protocol, one.peer) == (words.protocol, words.destination)}
-    candidates = (words.source[1], *range(_FIRST_FREE_PORT, _LAST_PORT + 1))
+    others = range(_FIRST_FREE_PORT, _LAST_PORT + 1) if words.protocol in (TCP, UDP, ICMP, ICMPV6) else ()
+    candidates = (words.source[1], *others)
     return next(((address, port) for port in candidates if (address, port) not in taken), None)
 
 
 def _inside(
     snapshot: Snapshot, address: PublicAddress, packet: Packet, words: Words, memory: Conversations
 ) -> Side | None:
-    port = words.destination[1]
     if (given := _forwarded(snapshot, address, packet, words)) is not None:
         return given
+    balancer = _balancer(snapshot, address, packet)
+    members = [] if balancer is None else members_at(snapshot, balancer, asked_port(packet))
+    return memory.choose(members) if members else None
+
+
+def _balancer(snapshot: Snapshot, address: PublicAddress, packet: Packet) -> Balancer | None:
+    """The balancer of a public address that a packet is for."""
     for balancer in snapshot.where(Balancer, "address_id", address.id):
-        is_for = balancer.takes(words.protocol, port) and not obstacle(snapshot, balancer)
+        is_for = balancer.takes(packet["ip_proto"], asked_port(packet)) and not obstacle(snapshot, balancer)
         if is_for and within(4, packet["ipv4_src"], balancer.sources):
-            members = members_at(snapshot, balancer, port)
-            return memory.choose(members) if members else None
+            return balancer
     return None
 
 
@@ -309,6 +369,8 @@ def members_at(snapshot: Snapshot, balancer: Balancer, port: int) -> list[Side]:
     if needs_proxy(snapshot, balancer):
         proxy = proxy_of(snapshot, balancer)
         found = [(proxy, proxy.ipv4)] if proxy and proxy.ipv4 else []
+    if balancer.protocol not in _PORTS:
+        port = to = 0
     return [(int(at), port if to is None else to) for nic, at in found if place_of(snapshot, nic)]
 
 
@@ -386,10 +448,9 @@ def is_about(rule: TrafficRule, packet: Packet) -> bool:
         name = "icmpv4" if rule.protocol == ICMP else "icmpv6"
         wanted = ((rule.icmp_type, f"{name}_type"), (rule.icmp_code, f"{name}_code"))
         return all(value is None or packet.get(name) == value for value, name in wanted)
-    if rule.ports is None or rule.protocol not in _PORTS:
+    if rule.ports is None or rule.protocol not in _RULED_PORTS:
         return True
-    port = packet.get(f"{_PORTS[rule.protocol]}_dst") or 0
-    return rule.ports[0] <= port <= rule.ports[1]
+    return rule.ports[0] <= asked_port(packet) <= rule.ports[1]
 
 
 def within(version: int, address: int, prefixes: tuple[Prefix, ...]) -> bool:

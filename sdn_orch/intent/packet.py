@@ -21,6 +21,7 @@ NO_TYPE: Final = 0x05FF
 ICMP: Final = 1
 TCP: Final = 6
 UDP: Final = 17
+SCTP: Final = 132
 ICMPV6: Final = 58
 NO_NEXT_HEADER: Final = 59
 #: What `vlan_vid` has besides the VLAN where a frame has a tag.
@@ -56,6 +57,8 @@ NAMES: Final[tuple[str, ...]] = (
     "tcp_dst",
     "udp_src",
     "udp_dst",
+    "sctp_src",
+    "sctp_dst",
     "icmpv4_type",
     "icmpv4_code",
     "icmpv6_type",
@@ -74,8 +77,8 @@ class Packet:
     """See the module.
 
     `payload` is what follows the last field, without checksums and lengths, which `frames.py` computes;
-    of TCP it starts after the ports. `options` are IPv4 options, or the number of the first IPv6 extension
-    header (one byte) and all extension headers.
+    of TCP and SCTP it starts after the ports. `options` are IPv4 options, or the number of the first IPv6
+    extension header (one byte) and all extension headers.
     """
 
     fields: tuple[tuple[str, int], ...]
@@ -153,6 +156,6 @@ def _transport_length(present: dict[str, int]) -> int:
         return 8
     if "ipv6_nd_target" in present:
         return 24 + 8 * sum(bool(present[name]) for name in ("ipv6_nd_sll", "ipv6_nd_tll"))
-    if "tcp_src" in present or "icmpv4_type" in present or "icmpv6_type" in present:
+    if "tcp_src" in present or "sctp_src" in present or "icmpv4_type" in present or "icmpv6_type" in present:
         return 4
     return 0

@@ -20,7 +20,7 @@ from sdn_orch.intent.gateways import (
     router_id,
     router_number,
 )
-from sdn_orch.intent.inner import inner_balancer
+from sdn_orch.intent.inner import from_balancer, inner_balancer
 from sdn_orch.intent.mac import interface_identifier
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.outside import (
@@ -29,16 +29,19 @@ from sdn_orch.intent.outside import (
     Conversation,
     Conversations,
     Words,
+    asked_port,
+    associated,
     is_routed,
     members_at,
     passed_on,
     public_mac,
     under,
     version_of,
+    with_balancer,
     within,
     words_of,
 )
-from sdn_orch.intent.packet import LATER_FRAGMENT, TAGGED, Packet
+from sdn_orch.intent.packet import LATER_FRAGMENT, SCTP, TAGGED, Packet
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
@@ -106,6 +109,7 @@ def routes_out(
     uplink = uplink_of(snapshot, router, 6)
     if uplink is None:
         return "the public network has no IPv6"
+    packet = from_balancer(snapshot, network, packet)
     words = words_of(packet)
     if words is None:
         return "it belongs to no conversation"
@@ -153,10 +157,11 @@ def routes_in(
     if words is None:
         return "it belongs to no conversation"
     known = memory.outside(router, words.protocol, words.destination, words.source)
+    balancer = _of_associations(snapshot, target, packet)
     if known is None:
         if not _may_begin(snapshot, target, Direction.INGRESS, packet):
             return "no firewall rule lets it in"
-        begun = _begun(snapshot, target, packet, words, memory)
+        begun = with_balancer(words, packet) if balancer else _begun(snapshot, target, packet, words, memory)
         if begun is None:
             return "the balancer's address leads to nobody"
         if begun.inside != begun.public and memory.inside(router, words.protocol, begun.inside, words.source):
@@ -164,10 +169,22 @@ def routes_in(
         memory.of(router).append(known := begun)
     elif not _goes_on(snapshot, target, known, Direction.INGRESS):
         return CUT
+    if balancer is not None:
+        sent = associated(snapshot, balancer, packet, memory)
+        return sent if isinstance(sent, str) else (snapshot.need(Network, balancer.network_id), sent)
     if known.inside == known.public:
         return target, packet
     member = next(network for network, prefix in inside if address(known.inside[0]) in prefix)
     return member, under(packet, known.inside, "dst")
+
+
+def _of_associations(snapshot: Snapshot, target: Network, packet: Packet) -> Balancer | None:
+    """The balancer of SCTP that a packet is for, and may be."""
+    balancer = inner_balancer(snapshot, (target,), packet)
+    if balancer is None or balancer.protocol != SCTP:
+        return None
+    version = balancer.version
+    return balancer if within(version, packet[f"ipv{version}_src"], balancer.sources) else None
 
 
 def _begun(
@@ -185,7 +202,7 @@ def _begun(
     balancer = inner_balancer(snapshot, (target,), packet)
     if balancer is None or not within(6, words.source[0], balancer.sources):
         return None
-    members = members_at(snapshot, balancer, words.destination[1])
+    members = members_at(snapshot, balancer, asked_port(packet))
     if not members:
         return None
     begun.inside, begun.is_translated = memory.choose(members), True

@@ -13,6 +13,7 @@ from sdn_orch.intent.balancers import Address, Balancer, Draining, Member, own_a
 from sdn_orch.intent.model import Machine, Network, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.traffic import SCTP
 from sdn_orch.northbound import pool, proxies, public
 from sdn_orch.northbound.service import Service, Transaction
 
@@ -49,6 +50,11 @@ def delete_balancer(transaction: Transaction, balancer: Balancer) -> None:
     is_given = isinstance(balancer.inner, IPv4Address) and not any(uses(transaction.snapshot, balancer.place))
     if is_given and balancer.inner_network_id:
         pool.release(transaction, balancer.inner_network_id, int(balancer.inner or 0))
+
+
+def is_native(balancer: Balancer) -> bool:
+    """Whether CloudStack has no words for it: only the native API makes such."""
+    return balancer.version == 6 or balancer.protocol == SCTP
 
 
 def forget_network(transaction: Transaction, network: Network) -> None:

@@ -6,6 +6,7 @@ Those at IPv6 addresses are asked from outside, too.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.answers import get, told
+from tests.ovs.bridges import run
 from topologies.balancing import Balanced, ended
 from topologies.cloud import Cloud
 from topologies.demo.machines import bring_up
@@ -337,4 +339,115 @@ def test_the_tiers_lists_judge_who_asks_ipv6_members(six: Tiers) -> None:
     assert get(six.node(INTERNET), address, 80, "--interface", FAR6) == ""
     assert get(six.node("web1"), address, 80) == ""
     call.replaceNetworkACLList(aclid=was, networkid=six.tier)
+    six.cloud.wait_objects()
+
+
+@contextmanager
+def _serving_sctp(tiers: Tiers, *names: str) -> Iterator[None]:
+    """Machines answer associations."""
+    command = ["python3", "-m", "topologies.demo.associations", "serve"]
+    servers = [tiers.node(name).popen([*command, name], stdout=-1, text=True) for name in names]
+    try:
+        assert all(server.stdout.readline() == "ready\n" for server in servers)
+        yield
+    finally:
+        for server in servers:
+            server.kill()
+            server.wait()
+
+
+def _associated(tiers: Tiers, port: int, client: str, *sources: str) -> Any:
+    return tiers.asked("fresh", port, max(len(sources), 4), client, sources, "associations")
+
+
+def _forget_associations(here: Tiers) -> None:
+    """Open vSwitch forgets a balancer's, as it does after half a minute of silence."""
+    address = str(here.address["ipaddress"])
+    field = "ipv6" if ":" in address else "nw"
+    known = run("ovs-appctl", "dpctl/dump-conntrack")
+    for ends in re.findall(r"^sctp,orig=\(src=([^,]+),dst=([^,]+),.*zone=(\d+)", known, re.MULTILINE):
+        if address in ends[:2]:
+            which = f"ct_{field}_src={ends[0]},ct_{field}_dst={ends[1]},ct_nw_proto=132"
+            run("ovs-appctl", "dpctl/flush-conntrack", f"zone={ends[2]}", which)
+
+
+@pytest.fixture(scope="module")
+def public(tiers: Tiers) -> Iterator[Tiers]:
+    """A balancer of SCTP at a public address in front of a tier, and clients of many addresses."""
+    call = tiers.tenant.call
+    address = call.associateIpAddress(vpcid=call.listVPCs()["vpc"][0]["id"])["ipaddress"]
+    wanted = {"network": "web", "address": address["ipaddress"], "protocol": "sctp", "ports": [2905, 2908]}
+    made = tiers.cloud.controller.post("/v1/balancers", {"name": "signalling"} | wanted)
+    here = replace(tiers, balancer=made["id"], address=address)
+    here.assign(here.balancer, "web1", "web2")
+    internet = here.node(INTERNET)
+    internet.cmd("; ".join(f"ip address add {source}/32 dev lo" for source in SOURCES))
+    with _serving_sctp(tiers, "web1", "web2"):
+        yield here
+    tiers.cloud.controller.delete(f"/v1/balancers/{here.balancer}")
+    call.disassociateIpAddress(id=address["id"])
+    tiers.cloud.wait_objects()
+
+
+SOURCES = [f"192.0.2.{host}" for host in range(100, 140)]
+
+
+def test_associations_of_sctp_are_spread_over_the_members_by_client(public: Tiers) -> None:
+    answered = _associated(public, 2905, INTERNET, *SOURCES)
+    assert set(answered) == {"web1", "web2"} and max(answered.values()) < 32, answered
+    # Whatever port of the balancer a client asks, it is the same member.
+    assert _associated(public, 2908, INTERNET, *SOURCES) == answered
+    assert len(_associated(public, 2905, INTERNET, *SOURCES[:1] * 8)) == 1
+    # Other ports of the member are nobody's, also for who has an association.
+    refused, broken = ended(public.clients("fresh", 2909, 1, INTERNET, SOURCES[:1], "associations"))
+    assert not refused and "nobody answers" in broken[0]
+    row = public.cloud.controller.ask(f"/v1/balancers/{public.balancer}/counters")
+    assert all(member["packets_in"] > 20 for member in row["members"]), row
+    shown = public.cloud.controller.command("balancers", "signalling").stdout
+    assert f"{public.address['ipaddress']}:2905-2908/sctp" in shown, shown
+
+
+def test_associations_of_sctp_outlive_changed_pools_and_what_conntrack_forgets(public: Tiers) -> None:
+    steady = public.clients("steady", 2906, len(SOURCES), INTERNET, SOURCES, "associations")
+    public.remove(public.balancer, "web2")
+    _forget_associations(public)
+    public.cloud.controller.kill()
+    public.cloud.controller.start()
+    public.cloud.controller.wait(public.cloud.in_sync, "the switches to be in sync again", 30)
+    # Whose address is new comes to who is left; whoever was there before comes back while it is drained.
+    fresh = [f"192.0.2.{host}" for host in range(140, 160)]
+    public.node(INTERNET).cmd("; ".join(f"ip address add {source}/32 dev lo" for source in fresh))
+    assert set(_associated(public, 2906, INTERNET, *fresh)) == {"web1"}
+    public.assign(public.balancer, "web2")
+    _forget_associations(public)
+    answered, broken = ended(steady)
+    assert not broken and set(answered) == {"web1", "web2"} and answered.total() == len(SOURCES), broken[:3]
+    assert set(_associated(public, 2906, INTERNET, *fresh)) == {"web1"}, "they are remembered"
+
+
+def test_associations_of_sctp_are_balanced_inside_and_by_ipv6(six: Tiers) -> None:
+    wanted = {"protocol": "sctp", "ports": [2905, 2905]}
+    internet = six.node(INTERNET)
+    sources = [f"2001:db8:ffff::{host:x}" for host in range(0x100, 0x120)]
+    internet.cmd("; ".join(f"ip address add {source}/128 dev lo nodad" for source in sources))
+    four = replace(six, address={"ipaddress": "10.20.2.222"})
+    with _serving_sctp(six, *POOL), _another(six, **wanted) as by_ipv6:
+        made = six.cloud.controller.post(
+            "/v1/balancers",
+            {"name": "four", "network": "app", "address": four.address["ipaddress"]} | wanted,
+        )
+        four = replace(four, balancer=made["id"])
+        four.assign(four.balancer, *POOL)
+        answered = _associated(by_ipv6, 2905, INTERNET, *sources)
+        assert set(answered) == set(POOL), answered
+        for here in (by_ipv6, four):
+            chosen = {client: _associated(here, 2905, client) for client in ("web1", "web2", *POOL)}
+            assert all(len(members) == 1 for members in chosen.values()), chosen
+            assert all(client not in chosen[client] for client in POOL), chosen
+        steady = by_ipv6.clients("steady", 2905, len(sources), INTERNET, sources, "associations")
+        by_ipv6.remove(by_ipv6.balancer, "app2")
+        _forget_associations(by_ipv6)
+        answered, broken = ended(steady)
+        assert not broken and set(answered) == set(POOL), broken[:3]
+        six.cloud.controller.delete(f"/v1/balancers/{four.balancer}")
     six.cloud.wait_objects()

@@ -277,6 +277,21 @@ def _untracked(tier: Network) -> list[Record]:
     ]
 
 
+def sctp_pool(home: Network) -> list[Record]:
+    """A balancer of SCTP at a public address, in front of a network's first NIC."""
+    balancer = Balancer(
+        id="signalling",
+        account_id="tenant",
+        network_id=home.id,
+        address_id="source",
+        name="signalling",
+        protocol=132,
+        ports=(2904, 2906),
+        guest_ports=(2904, 2906),
+    )
+    return [balancer, Member(id="signaller", balancer_id="signalling", nic_id=nic(home, 10).id)]
+
+
 WORLDS: dict[str, list[Record]] = {
     "one-network-on-one-switch": [
         *edges(1),
@@ -390,6 +405,12 @@ WORLDS: dict[str, list[Record]] = {
         *outside6(_DUAL),
         *pair(_DUAL, ("edge1", 1), ("edge2", 1)),
     ],
+    "balancer-sctp": [
+        *edges(1),
+        *outside("edge1", _BLUE),
+        *sctp_pool(_BLUE),
+        *pair(_BLUE, ("edge1", 1)),
+    ],
     "balancer6": [
         *edges(2),
         *outside6(_DUAL),
@@ -419,6 +440,7 @@ _GATEWAYS = {
     "gateway": "edge2",
     "gateway-cuts": "edge1",
     "gateway6": "edge2",
+    "balancer-sctp": "edge1",
     "balancer6": "edge2",
     "private-gateway": "edge1",
     "private-gateway-cuts": "edge1",

@@ -25,7 +25,7 @@ from sdn_orch.intent.health import Failing
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Vpc
 from sdn_orch.intent.outside import public_mac
-from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TAGGED, TCP, UDP, Packet
+from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, SCTP, TAGGED, TCP, UDP, Packet
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.routing import PrivateGateway, PrivateHop, StaticRoute
 from sdn_orch.intent.snapshot import Put
@@ -37,6 +37,7 @@ from tests.unit.dataplane.worlds import public_range
 #: The port of a gateway that leads outside.
 PUBLIC_PORT = 70
 UPSTREAM = "52:54:00:00:00:01"
+_NAMES = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}
 #: Few, so that the same words are said again.
 PEERS = (0xC0000250, 0xC6336401, 0x08080808)
 PORTS = (53, 80, 81, 1024, 8080)
@@ -181,7 +182,10 @@ def _addresses(random: Random, cloud: Cloud, owner: Network | Vpc, taken: int) -
             if random.random() < 0.6:
                 members = [nic for nic in others if nic.network_id == target.network_id]
                 edges = [edge.id for edge in snapshot.all(Switch) if edge.role is SwitchRole.EDGE]
-                records += _balancer(random, address, members, 20 + taken + index, edges)
+                # A machine serves SCTP for one balancer.
+                has_sctp = any(isinstance(one, Balancer) and one.protocol == SCTP for one in records)
+                protocol = random.choice((TCP, TCP, UDP, TCP if has_sctp else SCTP))
+                records += _balancer(random, address, members, 20 + taken + index, edges, protocol)
                 if not is_vpc and random.random() < 0.8:
                     records.append(FirewallRule(id=f"{address.id}/open", address_id=address.id))
         if not is_vpc:
@@ -208,7 +212,7 @@ def _forwards(random: Random, address: PublicAddress, nic: Nic) -> list[Record]:
 
 
 def _balancer(
-    random: Random, address: PublicAddress, nics: list[Nic], number: int, edges: list[str]
+    random: Random, address: PublicAddress, nics: list[Nic], number: int, edges: list[str], protocol: int
 ) -> Iterator[Record]:
     """At ports of its own, to ports that no other one of the cloud leads to."""
     public = random.choice(((81, 81), (8080, 8081)))
@@ -219,9 +223,9 @@ def _balancer(
         network_id=nics[0].network_id,
         address_id=address.id,
         name="balancer",
-        protocol=random.choice((TCP, TCP, UDP)),
+        protocol=protocol,
         ports=public,
-        guest_ports=guest,
+        guest_ports=public if protocol == SCTP else guest,
         algorithm=random.choice(list(Algorithm)),
         sources=random.choice(_SOURCES),
         fails_open=random.random() < 0.5,
@@ -275,6 +279,7 @@ def _inner(random: Random, cloud: Cloud, owner: Network | Vpc, number: int, vers
         there = cloud.snapshot.where(Nic, "network_id", behind.id)
         nics = [nic for nic in there if own_address(nic, version) is not None]
         guest, prefix = 20_000 + 10 * number + at, _prefix(home, version)
+        protocol = random.choice((TCP, TCP, UDP, SCTP if (version, at) == (6, 0) else TCP))
         record = Balancer(
             id=f"{owner.id}/inner{version}-{at}",
             account_id=owner.account_id,
@@ -282,9 +287,9 @@ def _inner(random: Random, cloud: Cloud, owner: Network | Vpc, number: int, vers
             inner_network_id=home.id,
             inner=None if prefix is None else prefix[200],
             name="inner",
-            protocol=random.choice((TCP, TCP, UDP)),
+            protocol=protocol,
             ports=(80 + at, 80 + at),
-            guest_ports=(guest, guest),
+            guest_ports=(80, 80) if protocol == SCTP else (guest, guest),
             algorithm=random.choice(list(Algorithm)),
             sources=() if version == 4 else random.choice(_SOURCES6),
         )
@@ -402,6 +407,10 @@ class Peers:
         if near and self._random.random() < 0.4:
             balancer, mac = self._random.choice(near), mac_number(network.gateway_mac)
             return self._asking(balancer, mac_number(nic.mac), mac, int(nic.ipv4 or 0))
+        if (port := self._speaking(nic, 4)) is not None:
+            out = mac_number(network.gateway_mac)
+            said = self._packet(mac_number(nic.mac), out, int(nic.ipv4 or 0), PEERS[0], 4, SCTP)
+            return said.replace(sctp_src=port)
         return self._packet(mac_number(nic.mac), mac, int(nic.ipv4 or 0), to)
 
     def inward(self) -> Packet:
@@ -457,7 +466,21 @@ class Peers:
         near = [each for each in self.inner6 if each.inner_network_id in own]
         if near and self._random.random() < 0.4:
             return self._asking(self._random.choice(near), mac_number(nic.mac), gateway, int(nic.ipv6 or 0))
+        if (port := self._speaking(nic, 6)) is not None:
+            inside = [
+                int(each.ipv6 or 0) for each in self._machines6 if each.network_id in own and each != nic
+            ]
+            to = self._random.choice((*PEERS6[:2], *inside))
+            said = self._packet(mac_number(nic.mac), gateway, int(nic.ipv6 or 0), to, 6, SCTP)
+            return said.replace(sctp_src=port)
         return self._packet(mac_number(nic.mac), gateway, int(nic.ipv6 or 0), to, version=6)
+
+    def _speaking(self, nic: Nic, version: int) -> int | None:
+        """A port that the machine serves SCTP at, for a balancer, now and then."""
+        members = self._cloud.snapshot.where(Member, "nic_id", nic.id)
+        behind = (self._cloud.snapshot.need(Balancer, each.balancer_id) for each in members)
+        ports = [each.ports[0] for each in behind if (each.protocol, each.version) == (SCTP, version)]
+        return ports[0] if ports and self._random.random() < 0.5 else None
 
     def _asking(self, balancer: Balancer, eth_src: int, eth_dst: int, source: int) -> Packet:
         """A word to a balancer inside of a network, most times to its port."""
@@ -469,8 +492,9 @@ class Peers:
             version=balancer.version,
             wanted=balancer.protocol,
         )
-        name = "tcp_dst" if balancer.protocol == TCP else "udp_dst"
-        return packet.replace(**{name: balancer.ports[0]}) if self._random.random() < 0.9 else packet
+        name = f"{_NAMES[balancer.protocol]}_dst"
+        often = 0.6 if balancer.protocol == SCTP else 0.9
+        return packet.replace(**{name: balancer.ports[0]}) if self._random.random() < often else packet
 
     def inward6(self) -> Packet:
         """A peer's word to a machine, by the MAC address of its router, or of another one."""
@@ -503,8 +527,11 @@ class Peers:
     ) -> Packet:
         echoes = ICMP if version == 4 else ICMPV6
         protocol, port = wanted or self._random.choice((echoes, TCP, TCP, UDP)), self._random.choice(PORTS)
-        if destination in self.addresses and self.balanced and self._random.random() < 0.6:
-            destination, protocol, port = self._random.choice(self.balanced)
+        # Who is inside gets no answer of SCTP from a public address, see docs/decisions/0031.
+        is_inside = eth_src != int(UPSTREAM.replace(":", ""), 16)
+        balanced = [each for each in self.balanced if not (is_inside and each[1] == SCTP)]
+        if destination in self.addresses and balanced and self._random.random() < 0.6:
+            destination, protocol, port = self._random.choice(balanced)
         elif destination in self.addresses and self.forwarded and self._random.random() < 0.4:
             destination, protocol, port = self._random.choice(self.forwarded)
         fields = {
@@ -524,7 +551,7 @@ class Peers:
             kind = self._random.choice((8, 8, 8, 0, 3) if version == 4 else (128, 128, 128, 129, 1))
             code = {f"icmpv{version}_type": kind, f"icmpv{version}_code": 0}
             return Packet.from_fields(fields | code, payload)
-        name = "tcp" if protocol == TCP else "udp"
+        name = _NAMES[protocol]
         ports = {f"{name}_src": self._random.choice(PORTS), f"{name}_dst": port}
         return Packet.from_fields({**fields, **ports}, bytes(20))
 
@@ -539,7 +566,7 @@ def answer(packet: Packet) -> Packet:
         f"ipv{version}_dst": packet[f"ipv{version}_src"],
         "ip_ttl": 64,
     }
-    for name in ("tcp", "udp"):
+    for name in _NAMES.values():
         if f"{name}_src" in packet:
             changes |= {f"{name}_src": packet[f"{name}_dst"], f"{name}_dst": packet[f"{name}_src"]}
     if packet.get("icmpv4_type") == 8:

@@ -24,7 +24,7 @@ from sdn_orch.intent.model import Account, Attachment, Domain, Link, Machine, Ne
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import TCP, Direction
+from sdn_orch.intent.traffic import SCTP, TCP, Direction
 from sdn_orch.intent.validate import RULES
 from sdn_orch.northbound.balancers import end_drained
 from sdn_orch.northbound.listening import listen_tcp, listen_unix
@@ -454,6 +454,14 @@ def test_balancers_at_ipv6_addresses_come_and_go(world: World) -> None:
     other = {"address": row["address"], "address_network": "red", "protocol": "udp", "name": "dns"}
     shared = world.ask("POST", "/v1/balancers", json=wanted | other)
     assert shared.json()["address"] == row["address"]
+    sctp = world.ask("POST", "/v1/balancers", json=wanted | other | {"protocol": "sctp", "guest_ports": None})
+    assert (sctp.json()["protocol"], sctp.json()["guest_ports"]) == (SCTP, [80, 80])
+    public = {"name": "signalling", "network": "red", "address": "203.0.113.10", "ports": [2904, 2906]}
+    front = world.ask("POST", "/v1/balancers", json=public | {"protocol": "sctp"})
+    assert world.service.snapshot.need(Balancer, front.json()["id"]).address_id == "ip"
+    second = {"protocol": "sctp", "ports": [99, 99]}
+    clash = refused(world.ask("POST", "/v1/balancers", json=public | second), 422, "invalid")
+    assert f"Balancer {front.json()['id']} has those of the address" in clash["detail"]
     again = world.ask("POST", "/v1/balancers", json=wanted)
     assert again.json()["address"] == "2001:db8:1::3", "those of others are not given"
     place = f"{path}/members/{member.json()['id']}"
@@ -463,7 +471,7 @@ def test_balancers_at_ipv6_addresses_come_and_go(world: World) -> None:
     refused(world.ask("DELETE", place), 404, "not-found")
     nobody = refused(world.ask("POST", f"{path}/members", json={"nic": "none"}), 404, "not-found")
     assert nobody["detail"] == "there is no NIC none"
-    for each in (made, shared, again):
+    for each in (made, shared, sctp, front, again):
         assert world.ask("DELETE", f"/v1/balancers/{each.json()['id']}").status_code == 204
     refused(world.ask("DELETE", path), 404, "not-found")
     assert world.service.snapshot.count(Balancer) == 1
@@ -483,6 +491,7 @@ def test_balancers_at_ipv6_addresses_come_and_go(world: World) -> None:
         ({"sources": ["2001:db8::1/32"]}, 422, "request: sources: '2001:db8::1/32' is not a prefix"),
         ({"sources": ["192.0.2.0/24"]}, 422, "sources: only IPv6 prefixes can come to an IPv6 address"),
         ({"guest_ports": [1, 2]}, 422, "guest_ports: they must be as many as ports, or one"),
+        ({"protocol": "sctp", "guest_ports": [81, 81]}, 422, "guest_ports: SCTP's checksum covers its ports"),
         ({"ports": [80]}, 400, ""),
         ({"ports": ["80", 80]}, 400, ""),
         ({"protocol": "icmp"}, 400, ""),

@@ -27,6 +27,8 @@ from functools import partial
 _AT_ONCE = 32
 #: Seconds that an answer may take, and between two requests of one connection.
 _PATIENCE, _PAUSE = 5.0, 0.05
+#: How often a question by datagram is asked.
+_TRIES = 3
 _BIND_ADDRESS_NO_PORT = 24
 _REQUEST = b"GET / HTTP/1.1\r\nHost: balancer\r\n\r\n"
 
@@ -123,8 +125,13 @@ class Clients:
             partial(_Datagrams, said), remote_addr=(self.address, self.port)
         )
         try:
-            transport.sendto(b"hello\n")
-            async with asyncio.timeout(_PATIENCE):
+            for _ in range(_TRIES):
+                # A busy machine may lose a datagram: it is said again, from the same port.
+                transport.sendto(b"hello\n")
+                await asyncio.wait((said,), timeout=_PATIENCE / _TRIES)
+                if said.done():
+                    break
+            async with asyncio.timeout(0):
                 self.answered[json.loads(await said)["name"]] += 1
         except (OSError, TimeoutError, ValueError) as error:
             self.broken.append(repr(error))

@@ -6,8 +6,8 @@ members become the balancer's again. Who asks for an IPv6 address from outside d
 A connection has a slot (see `spread`). TCP's is the middle of its source port: clients count it up, so their
 connections go round more evenly than by chance, and every gateway finds the same member. It is looked at
 where it is, and only as many of its bits as tell the member. UDP's clients may all have one port: its slot
-is a hash that the datapath makes of addresses and ports. `source` takes one of the address. None of them
-looks at more of a packet than it must, so that few flows are cached for all.
+is a hash that the datapath makes of addresses and ports. `source` takes one of the address, and so does SCTP
+(see `associate`). None of them looks at more of a packet than it must, so that few flows are cached for all.
 Where clients are to be remembered, the switch learns who has which member, and asks that first.
 
 A connection has the mark of its member, which nobody else ever has, and goes on only by a flow of that mark,
@@ -79,6 +79,7 @@ class Front:
     table: Table
     begun: Fields
     first: tuple[Action, ...] = ()
+    priority: str = "balancer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,8 @@ _ETH_TYPES = {4: IPV4, 6: IPV6}
 class Pool:
     """A balancer with its members by seats: `weights` as `spread` has them, and the marks of the `live` ones.
 
-    `guests` says of every mark whose connections stand where its member is, or was. `moves` are slots with
+    `guests` says of every mark whose connections stand where its member is, or was. `returns` are those of
+    drained members that remembered clients come back to all the same. `moves` are slots with
     marks that they lead to instead; None where nobody counts open connections. `memory`: for how many seconds
     clients are remembered that stay away, and how many of them; None: none is.
     """
@@ -112,6 +114,7 @@ class Pool:
     weights: tuple[int | None, ...]
     live: Mapping[int, int]
     guests: Mapping[int, int]
+    returns: tuple[int, ...] = ()
     moves: Mapping[int, int] | None = None
     memory: tuple[int, int] | None = None
 
@@ -247,26 +250,27 @@ def _balancer(fronts: Sequence[Front], way: Way, pool: Pool, version: int) -> It
         yield Refused("UDP is spread by a hash that only OpenFlow 1.5 can ask for")
     elif owners:
         for front in fronts:
-            yield from _taken(front, pool, len(owners))
+            yield from taken(front, pool, len(owners))
             if front.table is Table.INNER:
-                yield from _of_members(front, pool, sorted(set(owners)))
-        yield from _slots(pool, owners)
+                yield from of_members(front, pool, sorted(set(owners)))
+        yield from slots(pool, owners)
         if pool.memory is not None:
-            yield from _kept(pool)
+            yield from kept(pool)
         yield from _members(way, pool)
 
 
-def _taken(front: Front, pool: Pool, slots: int) -> Iterator[Said]:
+def taken(front: Front, pool: Pool, count: int) -> Iterator[Said]:
+    """What a front takes gets one of so many slots, or the member that its client had."""
     record = pool.record
-    actions = (*front.first, SetField(BALANCED, record.number << SLOT_BITS), *_chosen(pool, slots))
+    actions = (*front.first, SetField(BALANCED, record.number << SLOT_BITS), *_chosen(pool, count))
     goto = None if isinstance(actions[-1], ApplyGroup) else Table.BALANCE
     if pool.memory is not None:
         actions, goto = (*actions, Resubmit(Table.CLIENTS)), Table.KEPT
     for match in port_matches(front.begun, record.protocol, record.ports, record.sources or (None,)):
-        yield flow(front.table, "balancer", match, actions, goto=goto)
+        yield flow(front.table, front.priority, match, actions, goto=goto)
 
 
-def _of_members(front: Front, pool: Pool, marks: list[int]) -> Iterator[Said]:
+def of_members(front: Front, pool: Pool, marks: list[int]) -> Iterator[Said]:
     """A member that asks gets the one before it: from itself it would not take an answer."""
     record = pool.record
     for at, mark in enumerate(marks):
@@ -292,7 +296,7 @@ def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
     return (*by_address, ApplyGroup(_SLOTS))
 
 
-def _slots(pool: Pool, owners: tuple[int, ...]) -> Iterator[Said]:
+def slots(pool: Pool, owners: tuple[int, ...]) -> Iterator[Said]:
     """Whose the slots are. What few bits tell comes first, so that no more of a packet is looked at."""
     for lower, bits, mark in blocks(owners):
         here: Fields = {BALANCED: _of_balancer(pool), **_in_block(pool, lower, bits, len(owners))}
@@ -334,9 +338,9 @@ def _remember(pool: Pool, mark: int) -> Learn:
     return Learn(Table.CLIENTS, priority, cookie, idle_timeout, limit, client, own, then)
 
 
-def _kept(pool: Pool) -> Iterator[Said]:
+def kept(pool: Pool) -> Iterator[Said]:
     """Members that clients may come back to."""
-    for mark in pool.live.values():
+    for mark in (*pool.live.values(), *pool.returns):
         here: Fields = {BALANCED: _of_balancer(pool), REMEMBERED: mark}
         yield flow(Table.KEPT, "member", Match.of(**here), (SetField(BALANCED, mark),), goto=Table.MEMBER)
 

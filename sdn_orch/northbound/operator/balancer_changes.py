@@ -11,7 +11,7 @@ from sdn_orch.intent.balancers import Balancer, Member, inner_place
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import TCP, UDP, Prefix
+from sdn_orch.intent.traffic import SCTP, TCP, UDP, Prefix
 from sdn_orch.northbound import balancers
 from sdn_orch.northbound.networks import free_ipv6, give_ipv4
 from sdn_orch.northbound.operator.balancers import balancer_answer, find_balancer, find_member, member_row
@@ -21,7 +21,7 @@ from sdn_orch.northbound.operator.models import BalancerAnswer, MemberAnswer
 from sdn_orch.northbound.operator.models_balancers import BalancedProtocol, BalancerWanted, MemberWanted
 from sdn_orch.northbound.service import Transaction
 
-_PROTOCOLS = {BalancedProtocol.TCP: TCP, BalancedProtocol.UDP: UDP}
+_PROTOCOLS = {BalancedProtocol.TCP: TCP, BalancedProtocol.UDP: UDP, BalancedProtocol.SCTP: SCTP}
 
 
 def create(asked: Asked) -> BalancerAnswer:

@@ -23,6 +23,7 @@ class BalancedProtocol(StrEnum):
 
     TCP = "tcp"
     UDP = "udp"
+    SCTP = "sctp"
 
 
 class BalancerWanted(Model):
@@ -42,7 +43,7 @@ class BalancerWanted(Model):
     ports: _Ports
     """First and last."""
     guest_ports: _Ports | None = None
-    """Those of its members: as many, or one for all of them; null: the same ones."""
+    """Those of its members: as many, or one for all of them; null: the same ones, as SCTP's have to be."""
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     sources: Annotated[list[Text], Field(max_length=256, default_factory=list)]
     """Prefixes of who may connect; none: anybody."""

@@ -22,8 +22,8 @@ from sdn_orch.northbound.operator.tokens import Scope
     status=HTTPStatus.CREATED,
 )
 def create_balancer(asked: Asked) -> Any:
-    """Also what CloudStack's calls cannot say: at an IPv6 address. Who is outside reaches that one where the
-    network's IPv6 firewall, or the list of rules of the members' tier, lets it.
+    """Also what CloudStack's calls cannot say: of SCTP, or at an IPv6 address. Who is outside reaches that
+    one where the network's IPv6 firewall, or the list of rules of the members' tier, lets it.
     """
     return balancer_changes.create(asked)
 

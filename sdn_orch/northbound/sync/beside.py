@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.address_use import uses
@@ -61,13 +61,14 @@ def _make_gateway(cloud: Cloud, vpc: Vpc, said: GatewaySaid) -> None:
 def end_balancers(cloud: Cloud, networks: Sequence[NetworkSaid]) -> None:
     """Balancers inside of the networks that are there no more, before their addresses are others'.
 
-    CloudStack knows none at IPv6 addresses: those are of the native API.
+    Those that CloudStack has no words for stay.
     """
     said = {each.id for network in networks for each in network.inner_balancers}
     for network in networks:
         id = cloud.id("network", network.fields.network_id)
         for balancer in cloud.snapshot.where(Balancer, "network_id", id):
-            if isinstance(balancer.inner, IPv4Address) and balancer.id not in said:
+            is_cloudstacks = balancer.inner is not None and not balancers.is_native(balancer)
+            if is_cloudstacks and balancer.id not in said:
                 balancers.delete_balancer(cloud.transaction, balancer)
 
 

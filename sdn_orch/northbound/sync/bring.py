@@ -162,7 +162,8 @@ def _leading(cloud: Cloud, network: Network, said: NetworkSaid) -> None:
             if forward.id not in forwards:
                 public.delete_forward(cloud.transaction, forward)
     for balancer in cloud.snapshot.where(Balancer, "network_id", network.id):
-        if balancer.id not in balanced and balancer.inner is None:
+        is_cloudstacks = balancer.inner is None and not balancers.is_native(balancer)
+        if is_cloudstacks and balancer.id not in balanced:
             balancers.delete_balancer(cloud.transaction, balancer)
     for static in said.mapped:
         addresses.map_to_nic(cloud, static, network)

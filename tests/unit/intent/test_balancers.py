@@ -9,12 +9,20 @@ from typing import TypeVar
 import pytest
 
 from sdn_orch.intent.address_use import conflicts, uses
-from sdn_orch.intent.balancers import Affinity, Balancer, Certificate, HealthCheck, Member, Stickiness
-from sdn_orch.intent.balancing import obstacle, remembered
+from sdn_orch.intent.balancers import (
+    Affinity,
+    Balancer,
+    Certificate,
+    Draining,
+    HealthCheck,
+    Member,
+    Stickiness,
+)
+from sdn_orch.intent.balancing import by_source, obstacle, remembered, returns
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import Account, Domain, Machine, Network, NetworkKind, Nic, Record, Vpc
 from sdn_orch.intent.public import PublicAddress, PublicRange
-from sdn_orch.intent.snapshot import Put, Snapshot
+from sdn_orch.intent.snapshot import Delete, Put, Snapshot
 from sdn_orch.intent.traffic import ICMP, SCTP, TCP, UDP
 from sdn_orch.intent.validate import faults
 
@@ -162,7 +170,8 @@ def proxy(**values: object) -> Record:
         CERTIFICATE,
         free(),
         free(protocol=UDP, ports=(80, 80)),
-        free(protocol=SCTP, ports=(80, 89), guest_ports=(1000, 1009)),
+        free(protocol=SCTP, ports=(80, 89), guest_ports=(80, 89)),
+        new(INNER6, protocol=SCTP, guest_ports=(80, 80)),
         free(ports=(90, 99), guest_ports=(8080, 8080)),
         free(tls=True, certificate_id="cert"),
         free(proxy_protocol=True, sources=(IPv4Network("192.0.2.0/24"),)),
@@ -194,6 +203,11 @@ def test_what_is_right_has_no_faults(record: Record) -> None:
         (free(guest_ports=(9, 8)), "guest_ports: 9, the first port, is above 8"),
         (free(ports=(90, 99), guest_ports=(1, 2)), "guest_ports: they must be as many as ports, or one"),
         (free(ports=(79, 81)), "ports: 79..81 meets Balancer web"),
+        (free(protocol=SCTP), "guest_ports: SCTP's checksum covers its ports"),
+        (
+            free(protocol=SCTP, ports=(80, 89), guest_ports=(1000, 1009)),
+            "guest_ports: SCTP's checksum covers",
+        ),
         (new(INNER), "ports: 80..80 meets Balancer inner"),
         (free(sources=(IPv6Network("2001:db8::/32"),)), "sources: only IPv4"),
         (free(network_id="l2"), "network_id: network l2 (l2) has no IPv4 addresses"),
@@ -318,6 +332,44 @@ def test_rules_of_one_address_meet_across_kinds_and_protocols_do_not() -> None:
     after = CLOUD.change([Put(udp)])
     assert {each.id for each in uses(after, "address")} == {"web", "forward"}
     assert any("meets Forward forward" in fault for fault in faults(after, [Put(free(protocol=UDP))]))
+
+
+def test_an_address_and_a_member_serve_sctp_for_one_balancer() -> None:
+    def sctp(id: str, address: IPv4Address, port: int) -> Balancer:
+        ports = (port, port)
+        return replace(INNER, id=id, protocol=SCTP, inner=address, ports=ports, guest_ports=ports)
+
+    first, shares = (
+        sctp("first", IPv4Address("10.1.1.201"), 90),
+        sctp("second", IPv4Address("10.1.1.201"), 91),
+    )
+    assert faults(CLOUD, [Put(first), Put(shares)])[-1] == (
+        "Balancer web (second): protocol: associations of SCTP are known by addresses, not by ports:"
+        " Balancer first has those of the address"
+    )
+    apart = sctp("second", IPv4Address("10.1.1.202"), 91)
+    members = [new(MEMBER, balancer_id="first"), replace(MEMBER, id="other", balancer_id="second")]
+    after = CLOUD.change([Put(first), Put(apart), Put(members[0])])
+    assert faults(after, [Put(members[1])]) == (
+        "Member other: nic_id: associations of SCTP are known by addresses, not by ports:"
+        " NIC nic has those of balancer web (first)",
+    )
+    # At another address of its own it can.
+    assert faults(after, [Put(replace(members[1], guest=IPv4Address("10.1.1.3")))]) == ()
+
+
+def test_sctp_clients_are_remembered_and_drained_members_have_theirs_again() -> None:
+    sctp = replace(INNER, protocol=SCTP, guest_ports=(80, 80), ports=(80, 80))
+    member = new(MEMBER, balancer_id="inner")
+    after = CLOUD.change([Put(replace(sctp, number=CLOUD.need(Balancer, "inner").number)), Put(member)])
+    balancer = after.need(Balancer, "inner")
+    assert obstacle(after, balancer) is None and by_source(after, balancer)
+    assert remembered(after, balancer) == (65_535, 1024) and returns(after, balancer) == ()
+    mark = after.need(Member, "new").mark
+    draining = Draining(id="draining", balancer_id="inner", nic_id="nic", mark=mark, until=9)
+    drained = after.change([Delete(Member, "new"), Put(draining)])
+    assert returns(drained, balancer) == (mark,)
+    assert returns(drained, CLOUD.need(Balancer, "inner")) == (), "of TCP they are known by themselves"
 
 
 def test_the_private_key_is_not_printed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,7 @@ from sdn_orch.intent.balancers import Balancer, HealthCheck, Member, Stickiness
 from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.public import PublicAddress
-from sdn_orch.intent.traffic import TCP
+from sdn_orch.intent.traffic import SCTP, TCP
 from sdn_orch.northbound.cloudstack.model_balancers import BalancerDetails
 from tests.balancing import RULE, address, failure, refused, rule
 from tests.cloudstack import Client, Cloud, Refused
@@ -353,3 +354,10 @@ def test_those_of_the_native_api_are_listed_as_they_are(cloud: Cloud, red: Clien
     assert "a proxy serves IPv4 addresses alone" in cookie.text
     red.job("deleteLoadBalancer", id=six.id)
     assert cloud.snapshot.count(Balancer) == cloud.snapshot.count(Member) == 0
+    front, sources = address(red, networkid=net), (IPv4Network("192.0.2.0/24"),)
+    at: dict[str, Any] = {"inner": None, "inner_network_id": None, "address_id": front}
+    sctp = replace(six, id=str(uuid4()), protocol=SCTP, guest_ports=(80, 80), sources=sources, **at)
+    cloud.service.write(lambda transaction: transaction.put(sctp))
+    (listed,) = red.call("listLoadBalancerRules", publicipid=front)["loadbalancerrule"]
+    assert (listed["protocol"], listed["publicport"], listed["cidrlist"]) == ("sctp", "80", "192.0.2.0/24")
+    red.job("deleteLoadBalancerRule", id=sctp.id)

@@ -12,7 +12,7 @@ from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Network, Nic, Vpc
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
-from sdn_orch.intent.traffic import TCP, UDP, Verdict
+from sdn_orch.intent.traffic import SCTP, TCP, UDP, Verdict
 from sdn_orch.northbound.sync.rows import InnerRule
 from tests.balancing import inner, internal_tier
 from tests.managed import Pair
@@ -206,6 +206,7 @@ def test_balancers_inside_of_networks(pair: Pair, site: Site) -> None:
 def test_what_cloudstack_has_no_words_for_stays(pair: Pair) -> None:
     red, prefix = pair.managed.red, IPv6Network("2001:db8:5::/64")
     network = pair.managed.cloud.network(red, "dual", ip6cidr=str(prefix))["id"]
+    address = red.job("associateIpAddress", networkid=network)["ipaddress"]["id"]
     pair.compare()
     six = Balancer(
         id="six",
@@ -218,10 +219,13 @@ def test_what_cloudstack_has_no_words_for_stays(pair: Pair) -> None:
         ports=(80, 80),
         guest_ports=(80, 80),
     )
+    sctp = replace(six, id="sctp", protocol=SCTP, inner=None, inner_network_id=None, address_id=address)
     pair.here.service.write(lambda transaction: transaction.put(six))
+    pair.here.service.write(lambda transaction: transaction.put(sctp))
     red.job("updateNetwork", id=network, displaytext="the other")
     assert pair.compare().faults == []
     assert pair.snapshot.need(Balancer, "six").inner == prefix[200]
+    assert pair.snapshot.need(Balancer, "sctp").address_id == address
     red.job("deleteNetwork", id=network)
     pair.compare()
     assert pair.snapshot.count(Balancer) == 0

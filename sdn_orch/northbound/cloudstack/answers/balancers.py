@@ -12,7 +12,7 @@ from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Machine, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import TCP, UDP
+from sdn_orch.intent.traffic import SCTP, TCP, UDP
 from sdn_orch.northbound import balancers
 from sdn_orch.northbound.cloudstack.answers.machines import MACHINE
 from sdn_orch.northbound.cloudstack.answers.owners import owner, place
@@ -51,7 +51,7 @@ PROTOCOLS = {
     "tcp-proxy": (TCP, True, False),
     "ssl": (TCP, False, True),
 }
-_PROTOCOL_NAMES = {meant: name for name, meant in PROTOCOLS.items()}
+_PROTOCOL_NAMES = {meant: name for name, meant in PROTOCOLS.items()} | {(SCTP, False, False): "sctp"}
 
 
 #: When what CloudStack's calls have not made was made, as far as they know.
