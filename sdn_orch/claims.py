@@ -2,8 +2,12 @@
 
 Claims come from the configuration and from OVSDB. A claim names a NIC by its id or by its MAC address; it
 may be there before the NIC is registered. Of several claims for one NIC the most trusted source wins, and
-of one source the newest: during a live migration that is the destination. Where a first packet has put a
-NIC (`southbound/learning.py`) it stays until it is claimed.
+of one source the newest. Where a first packet has put a NIC (`southbound/learning.py`) it stays until it is
+claimed.
+
+During a live migration two databases claim a machine's NIC, the destination's from its beginning, long before
+the machine runs there. So the NIC stays where it is while it is claimed there by a database that answers, and
+is awaited at the other place: it moves with its first frame there, or when the old claim goes.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from sdn_orch.intent.model import Attachment, Link, Nic, Source, Switch
+from sdn_orch.intent.model import Arrival, Attachment, Link, Nic, Source, Switch
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 
 log = logging.getLogger(__name__)
@@ -47,6 +51,16 @@ class Claims:
         self._by_nic_id: defaultdict[str, dict[Claim, None]] = defaultdict(dict)
         self._by_mac: defaultdict[str, dict[Claim, None]] = defaultdict(dict)
         self._told: set[str] = set()
+        #: Origins that do not answer: what they claim may be so no more.
+        self._silent: set[str] = set()
+
+    def note(self, origin: str, *, is_silent: bool) -> set[Claim]:
+        """Whether an origin answers; its claims, if they mean something else by that."""
+        if is_silent is (origin in self._silent):
+            return set()
+        (self._silent.add if is_silent else self._silent.discard)(origin)
+        known = (claims for index in (self._by_nic_id, self._by_mac) for claims in index.values())
+        return {claim for claims in known for claim in claims if claim.origin == origin}
 
     def put(self, claim: Claim) -> None:
         """Add a claim as the newest."""
@@ -78,7 +92,8 @@ class Claims:
             if nic is None:
                 continue
             there = snapshot.first(Attachment, "nic_id", nic_id)
-            claim = self._best(snapshot, nic)
+            claim, awaited = self._chosen(snapshot, nic, there)
+            changes += _await(snapshot, nic, awaited)
             switch = snapshot.first(Switch, "dpid", claim.dpid) if claim else None
             if claim is None or switch is None:
                 if there is not None and claim is None and there.source in settled:
@@ -101,14 +116,25 @@ class Claims:
             changes.append(Put(after))
         return list(dict.fromkeys(changes))
 
-    def _best(self, snapshot: Snapshot, nic: Nic) -> Claim | None:
-        """The claim that counts for a NIC: the most trusted, by id before by MAC address, the newest."""
+    def _chosen(
+        self, snapshot: Snapshot, nic: Nic, there: Attachment | None
+    ) -> tuple[Claim | None, Claim | None]:
+        """The claim that counts for a NIC, and that of the place at which it is awaited meanwhile."""
+        found = self._best(snapshot, nic)
+        if not found or nic.machine_id is None or found[-1].source is not Source.OVSDB:
+            return (found[-1] if found else None), None
+        answering = [each for each in found if each.origin not in self._silent]
+        here = [each for each in answering if there is not None and _is_at(snapshot, each, there)]
+        chosen = (here or answering or found)[-1]
+        others = [each for each in answering if _place(each) != _place(chosen)]
+        return chosen, others[-1] if others else None
+
+    def _best(self, snapshot: Snapshot, nic: Nic) -> list[Claim]:
+        """The claims of which one counts: the most trusted, by id before by MAC address, the newest last."""
         ranked = [(_TRUST[claim.source], False, claim) for claim in self._by_nic_id.get(nic.id, ())]
         ranked += [(_TRUST[claim.source], True, claim) for claim in self._claims_by_mac(snapshot, nic)]
-        if not ranked:
-            return None
-        first = min(rank[:2] for rank in ranked)
-        return [rank[2] for rank in ranked if rank[:2] == first][-1]
+        first = min((rank[:2] for rank in ranked), default=None)
+        return [rank[2] for rank in ranked if rank[:2] == first]
 
     def _claims_by_mac(self, snapshot: Snapshot, nic: Nic) -> list[Claim]:
         """The claims to a MAC address, if it can mean no other NIC.
@@ -138,6 +164,28 @@ class Claims:
             yield self._by_nic_id, claim.nic_id
         if claim.mac:
             yield self._by_mac, claim.mac
+
+
+def _place(claim: Claim) -> tuple[int, int, int | None]:
+    return claim.dpid, claim.port, claim.vlan
+
+
+def _is_at(snapshot: Snapshot, claim: Claim, there: Attachment) -> bool:
+    return _place(claim) == (snapshot.need(Switch, there.switch_id).dpid, there.port, there.vlan)
+
+
+def _await(snapshot: Snapshot, nic: Nic, claim: Claim | None) -> Iterator[Change]:
+    """The NIC is awaited at this place and at no other."""
+    known = snapshot.first(Arrival, "nic_id", nic.id)
+    switch = snapshot.first(Switch, "dpid", claim.dpid) if claim else None
+    if claim is None or switch is None:
+        if known is not None:
+            yield Delete(Arrival, known.id)
+        return
+    before = known or Arrival(id=str(uuid4()), nic_id=nic.id, switch_id=switch.id, port=claim.port)
+    wanted = replace(before, switch_id=switch.id, port=claim.port, vlan=claim.vlan)
+    if wanted != known:
+        yield Put(wanted)
 
 
 def _free(snapshot: Snapshot, switch_id: str, port: int) -> Iterator[Change]:

@@ -26,14 +26,14 @@ from sdn_orch.intent.balancers import Balancer, HealthCheck, Member
 from sdn_orch.intent.model import Attachment, Link, Network, Nic, Source, Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
-from sdn_orch.intent.snapshot import Change, Snapshot
+from sdn_orch.intent.snapshot import Change, Put, Snapshot
 from sdn_orch.openflow.values import Output
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, PacketIn, PacketOut, Port
 from sdn_orch.southbound.bindings import Binding
 from sdn_orch.southbound.bridges import Bridge
 from sdn_orch.southbound.discovery import Discovery, Seen
-from sdn_orch.southbound.learning import learn
+from sdn_orch.southbound.learning import arrived, learn
 from sdn_orch.southbound.links import discovered, is_tenants, link_changes
 from sdn_orch.store.base import Store
 from sdn_orch.upkeep import Upkeep
@@ -270,10 +270,13 @@ class Observer:
         def synchronised() -> None:
             self._facts.do(lambda: self._note_synchronised(endpoint))
 
+        def lost() -> None:
+            self._facts.do(lambda: self._note_lost(endpoint))
+
         def bridges_changed(bridges: tuple[Bridge, ...]) -> None:
             self._facts.do(lambda: self._upkeep.bridges_changed(endpoint, bridges))
 
-        return Database(endpoint, changed, synchronised, bridges_changed)
+        return Database(endpoint, changed, synchronised, bridges_changed, lost)
 
     def _note_bridge(self, dpid: int, notes: tuple[str, ...]) -> None:
         if (switch := self._switch(dpid)) is not None:
@@ -293,20 +296,38 @@ class Observer:
     def _note_synchronised(self, endpoint: str) -> None:
         """The whole database has been read: NICs that were put by one and none claims now are nowhere."""
         self._silent.discard(endpoint)
+        self._note_claims(self._claims.note(endpoint, is_silent=False))
         if not self._silent and Source.OVSDB not in self._settled:
             self._settled |= {Source.OVSDB}
             places = self._store.snapshot().all(Attachment)
             self._unsettled |= {found.nic_id for found in places if found.source is Source.OVSDB}
             self._settle_soon()
 
+    def _note_lost(self, endpoint: str) -> None:
+        """A database does not answer: of machines that others claim, too, it does not know any more."""
+        self._note_claims(self._claims.note(endpoint, is_silent=True))
+
+    def _note_claims(self, claims: Iterable[Claim]) -> None:
+        snapshot = self._store.snapshot()
+        self._note_nics({id for claim in claims for id in self._claims.concerned(snapshot, claim)})
+
     def _note_first_packet(self, packet: PacketIn) -> None:
+        came: set[str] = set()
+
         def decide(snapshot: Snapshot) -> Sequence[Change]:
+            moved = arrived(snapshot, packet.dpid, packet.in_port, packet.frame)
+            came.clear()
+            if moved is not None:
+                came.add(moved.nic_id)
+                return (Put(moved),)
             learned = learn(snapshot, packet.dpid, packet.in_port, packet.frame)
             if learned.refusal and self._refusals.take(time.monotonic()):
                 log.warning("a first packet binds nobody: %s", learned.refusal)
             return learned.changes
 
         self._facts.commit(decide, f"first packet on port {packet.in_port} of switch {packet.dpid:016x}")
+        # It may be awaited where it was.
+        self._note_nics(came)
 
     def _follow(self, revision: int) -> None:
         """Claims may be older than the NICs that they are about; NICs that come are announced."""

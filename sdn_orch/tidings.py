@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from sdn_orch.intent.model import Attachment, Link, Nic, Switch
+from sdn_orch.intent.model import Arrival, Attachment, Link, Nic, Switch
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.store.base import Commit
 
@@ -33,6 +33,8 @@ def changes(commit: Commit) -> Iterator[tuple[int, str]]:
         elif isinstance(new, Attachment):
             was = f"was at {_at(snapshot, old)}" if isinstance(old, Attachment) else "was nowhere"
             yield logging.INFO, f"{_nic(snapshot, new)} is at {_at(snapshot, new)} by {new.source}, {was}"
+        elif isinstance(new, Arrival):
+            yield logging.INFO, f"{_nic(snapshot, new)} is awaited at {_at(snapshot, new)}"
         elif isinstance(old, Attachment):
             yield logging.INFO, f"{_nic(snapshot, old)} is nowhere, was at {_at(snapshot, old)}"
 
@@ -51,12 +53,12 @@ def _cable(snapshot: Snapshot, change: Difference) -> Iterator[tuple[int, str]]:
         yield logging.WARNING, f"cable between {ends} is gone"
 
 
-def _nic(snapshot: Snapshot, place: Attachment) -> str:
+def _nic(snapshot: Snapshot, place: Attachment | Arrival) -> str:
     nic = snapshot.get(Nic, place.nic_id)
     return f"NIC {place.nic_id}" + (f" ({nic.mac})" if nic else "")
 
 
-def _at(snapshot: Snapshot, place: Attachment) -> str:
+def _at(snapshot: Snapshot, place: Attachment | Arrival) -> str:
     vlan = "" if place.vlan is None else f",{place.vlan}"
     return _port(snapshot, place.switch_id, place.port) + vlan
 

@@ -28,7 +28,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.errors import OwnerConflict
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.gateways import networks_of, router_id, routers_out
-from sdn_orch.intent.model import Attachment, Network, Switch
+from sdn_orch.intent.model import Arrival, Attachment, Network, Switch
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.openflow.values import FlowEntry, Group, Meter, State
 
@@ -56,6 +56,7 @@ def units(world: World, switch_id: str) -> Iterator[Owner]:
     yield from (Owner(OwnerKind.SWITCH, other.id) for other in world.snapshot.all(Switch))
     attachments = world.snapshot.where(Attachment, "switch_id", switch_id)
     ports = {*switch.learn_ports, *(attachment.port for attachment in attachments)}
+    ports |= {arrival.port for arrival in world.snapshot.where(Arrival, "switch_id", switch_id)}
     if switch.public_port is not None:
         ports.add(switch.public_port)
     yield from (Owner(OwnerKind.PORT, port_id(switch_id, port)) for port in sorted(ports))

@@ -17,7 +17,7 @@ from sdn_orch.dataplane.touched_outside import (
 from sdn_orch.dataplane.touched_policy import groups_of, lists_of, touched_policy
 from sdn_orch.dataplane.units import realm_owners
 from sdn_orch.dataplane.world import World, affected_nics
-from sdn_orch.intent.model import Link, Network, Nic, Record, Switch, Transport, Vpc
+from sdn_orch.intent.model import Arrival, Link, Network, Nic, Record, Switch, Transport, Vpc
 from sdn_orch.intent.snapshot import Difference
 
 
@@ -38,6 +38,11 @@ def touched(before: World, after: World, differences: Iterable[Difference]) -> s
         elif isinstance(record, Vpc) and (old is None or new is None):
             for network in after.snapshot.where(Network, "vpc_id", record.id)[:1]:
                 found |= _realm(after, network.id)
+        elif isinstance(record, Arrival):
+            for each in (old, new):
+                if isinstance(each, Arrival):
+                    owner = Owner(OwnerKind.PORT, port_id(each.switch_id, each.port))
+                    found.add((owner, each.switch_id))
         elif isinstance(record, Link):
             for switch_id, port in record.ports:
                 found.add((Owner(OwnerKind.SWITCH, switch_id), switch_id))

@@ -45,7 +45,7 @@ from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, OpenRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import GatewayRule, networks_of, principal, rival, router_id, rule_of
-from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Record, Switch
+from sdn_orch.intent.model import Arrival, Attachment, Network, NetworkKind, Nic, Record, Switch
 from sdn_orch.intent.policy import Policy, PolicyKind, is_open, list_policy, policy_of
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.routed import obstacle as routed_obstacle
@@ -167,10 +167,12 @@ def _port(site: Site, id: str) -> Rules:
     attachments = site.world.snapshot.where(Attachment, "ports", (site.switch.id, port))
     places = (site.world.place(attachment.nic_id) for attachment in attachments)
     is_used = any(place is not None and not place.refusal for place in places)
-    is_used = is_used or port in site.switch.learn_ports or port == site.switch.public_port
-    if site.is_edge and is_used:
-        return encode(to_controller.port(port, site.dialect), site.dialect.version)
-    return NO_RULES
+    is_awaited = site.world.snapshot.count_where(Arrival, "ports", (site.switch.id, port)) > 0
+    is_used = is_used or is_awaited or port in site.switch.learn_ports or port == site.switch.public_port
+    if not site.is_edge or not is_used:
+        return NO_RULES
+    learnt = classify.learnt(port) if is_awaited and port not in site.switch.learn_ports else ()
+    return encode((*to_controller.port(port, site.dialect), *learnt), site.dialect.version)
 
 
 def _router(site: Site, id: str) -> Rules:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sdn_orch.intent.model import Attachment, Link, Nic, Switch, SwitchRole, Transport
+from sdn_orch.intent.model import Arrival, Attachment, Link, Nic, Switch, SwitchRole, Transport
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.tenant_rules import named
 
@@ -104,6 +104,18 @@ def attachment(after: Snapshot, record: Attachment) -> Iterator[str]:
         if shared and theirs.network_id != mine.network_id:
             behind = "" if record.vlan is None else f" behind VLAN {record.vlan}"
             yield f"port: at {where}{behind} NIC {theirs.id} of another network is attached"
+
+
+def arrival(after: Snapshot, record: Arrival) -> Iterator[str]:
+    """One place per NIC, on an edge's port for machines."""
+    place = after.need(Switch, record.switch_id)
+    if place.role is not SwitchRole.EDGE:
+        yield f"switch_id: switch {place.name} ({place.id}) is not an edge"
+    yield from _port("port", record.port)
+    if record.port in (place.underlay, place.public_port):
+        yield f"port: port {record.port} of switch {place.name} ({place.id}) is not for machines"
+    if after.count_where(Arrival, "nic_id", record.nic_id) > 1:
+        yield f"nic_id: NIC {record.nic_id} is awaited at another place already"
 
 
 def _port(field: str, port: int) -> Iterator[str]:

@@ -348,3 +348,22 @@ class Attachment(Record):
     def trunks(self) -> tuple[tuple[str, int], ...]:
         """The VLAN that it is behind, as (switch id, VLAN), on whichever port; none on an access port."""
         return () if self.vlan is None else ((self.switch_id, self.vlan),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival(Record):
+    """Where a NIC that is elsewhere is awaited: its first frame there says that it has come. One per NIC."""
+
+    REFERENCES: ClassVar[dict[str, str]] = {"nic_id": "Nic", "switch_id": "Switch"}
+    GOES_WITH: ClassVar[tuple[str, ...]] = ("nic_id", "switch_id")
+    INDEXES: ClassVar[tuple[str, ...]] = ("ports",)
+
+    nic_id: str
+    switch_id: str
+    port: int
+    vlan: int | None = None
+
+    @property
+    def ports(self) -> tuple[tuple[str, int], ...]:
+        """The place, as (switch id, port); one entry."""
+        return ((self.switch_id, self.port),)

@@ -28,6 +28,7 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.model import (
     Account,
+    Arrival,
     Attachment,
     Domain,
     Link,
@@ -73,6 +74,7 @@ RULES: dict[type[Record], Rule] = {
     Switch: fabric_rules.switch,
     Link: fabric_rules.link,
     Attachment: fabric_rules.attachment,
+    Arrival: fabric_rules.arrival,
 }
 
 
@@ -141,6 +143,7 @@ def _neighbours(after: Snapshot, old: Record, new: Record) -> Iterator[Record]:
             yield from uses(after, new.id)
         case Switch(), Switch() if _ports(old) != _ports(new):
             yield from after.where(Attachment, "switch_id", new.id)
+            yield from after.where(Arrival, "switch_id", new.id)
 
 
 def _ports(switch: Switch) -> tuple[object, ...]:

@@ -1,11 +1,11 @@
-"""Where a NIC is, from its first packet: on ports that the configuration opens for it."""
+"""Where a NIC is, from its first packet: on ports that are configured for that, or where it is awaited."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from sdn_orch.intent.model import Attachment, Network, Nic, Source, Switch
+from sdn_orch.intent.model import Arrival, Attachment, Network, Nic, Source, Switch
 from sdn_orch.intent.snapshot import Change, Put, Snapshot
 
 _VLAN_TAG = b"\x81\x00"
@@ -51,6 +51,17 @@ def learn(snapshot: Snapshot, dpid: int, port: int, frame: bytes) -> Learned:
     before = there or Attachment(id=str(uuid4()), nic_id=nic.id, switch_id=switch.id, port=port)
     after = replace(before, switch_id=switch.id, port=port, vlan=vlan, source=Source.FIRST_PACKET)
     return Learned() if after == there else Learned((Put(after),))
+
+
+def arrived(snapshot: Snapshot, dpid: int, port: int, frame: bytes) -> Attachment | None:
+    """Where a NIC is from now on, that was awaited where a frame came in, if the frame is its own."""
+    switch = snapshot.first(Switch, "dpid", dpid)
+    mac = frame[6:12].hex(":")
+    for arrival in snapshot.where(Arrival, "ports", (switch.id, port)) if switch is not None else ():
+        there = snapshot.first(Attachment, "nic_id", arrival.nic_id)
+        if there is not None and snapshot.need(Nic, arrival.nic_id).mac == mac:
+            return replace(there, switch_id=arrival.switch_id, port=arrival.port, vlan=arrival.vlan)
+    return None
 
 
 def _may_learn(snapshot: Snapshot, nic: Nic) -> bool:

@@ -50,7 +50,7 @@ class Database:
     `changed(before, after)` is called, from the database's thread, for each binding that appears (before
     is None), changes, or disappears (after is None); `bridges_changed(bridges)` with all bridges when they
     are not as last told, and after each time that the whole database has been read; so `synchronised()`,
-    when a binding that was not told of is surely not there.
+    when a binding that was not told of is surely not there; and `lost()` when it does not answer any more.
     """
 
     def __init__(
@@ -59,11 +59,13 @@ class Database:
         changed: Changed,
         synchronised: Callable[[], None] | None = None,
         bridges_changed: Callable[[tuple[Bridge, ...]], None] | None = None,
+        lost: Callable[[], None] | None = None,
     ) -> None:
         self.remote = remote
         self._changed = changed
         self._synchronised = synchronised
         self._bridges_changed = bridges_changed
+        self._lost = lost
         self._bindings = Bindings()
         self._bridges: tuple[Bridge, ...] = ()
         self._edits: queue.SimpleQueue[tuple[Sequence[Edit], bool] | None] = queue.SimpleQueue()
@@ -230,6 +232,8 @@ class _Idl(connection.OvsdbIdl):  # type: ignore[misc]
         connected: bool = self._session.is_connected()
         if self._connected and not connected and not self._owner._stop.is_set():
             log.warning("OVSDB %s: connection lost; what it said stands", self._owner.remote)
+            if self._owner._lost is not None:
+                self._owner._lost()
         self._connected = connected
         monitoring = self.state == self.IDL_S_MONITORING
         complete = monitoring and not self._monitoring

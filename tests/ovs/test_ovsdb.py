@@ -29,12 +29,16 @@ class Heard:
     def __init__(self) -> None:
         self.changes: list[tuple[Binding | None, Binding | None]] = []
         self.synchronised = 0
+        self.lost = 0
 
     def changed(self, before: Binding | None, after: Binding | None) -> None:
         self.changes.append((before, after))
 
     def complete(self) -> None:
         self.synchronised += 1
+
+    def gone(self) -> None:
+        self.lost += 1
 
     def take(self, count: int) -> list[tuple[Binding | None, Binding | None]]:
         """The next changes, exactly so many."""
@@ -57,7 +61,7 @@ def heard() -> Heard:
 
 @pytest.fixture
 def database(switch: OpenVSwitch, heard: Heard) -> Iterator[Database]:
-    opened = Database(switch.remote, heard.changed, heard.complete)
+    opened = Database(switch.remote, heard.changed, heard.complete, lost=heard.gone)
     opened.start()
     wait_until(lambda: heard.synchronised == 1)
     yield opened
@@ -175,7 +179,9 @@ def test_it_follows_the_server_through_a_restart(
     add_port(switch, "db1", 1, "external_ids:iface-id=nic-1")
     add_port(switch, "db2", 2, "external_ids:iface-id=nic-2")
     heard.take(2)
+    assert heard.lost == 0
     switch.stop("ovsdb-server", signal.SIGKILL)
+    wait_until(lambda: heard.lost == 1, 20)
     switch.start_database()
     wait_until(lambda: heard.synchronised == 2, 20)
     # What was known stays: nothing is removed while nobody can say so.

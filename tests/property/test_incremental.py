@@ -25,6 +25,7 @@ from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.health import Failing
 from sdn_orch.intent.model import (
+    Arrival,
     Attachment,
     Capabilities,
     Link,
@@ -84,7 +85,7 @@ SWITCHES = ("leaf1", "leaf2", "leaf3", "spine1", "spine2")
 
 #: What changes, and how often beside the others.
 KINDS: tuple[type[Record], ...] = (
-    *(Nic, Nic, Nic, Attachment, Attachment, Attachment, Network, Link, Link, Switch, Vpc),
+    *(Nic, Nic, Nic, Attachment, Attachment, Attachment, Arrival, Network, Link, Link, Switch, Vpc),
     *(Machine, StaticRoute, StaticRoute, PrivateGateway, PrivateGateway, PrivateHop),
     *(PublicAddress, PublicAddress, PublicRange, NextHop, FirewallRule, EgressRule, Forward),
     *(NextHop, RoutedRule, RoutedRule),
@@ -137,6 +138,14 @@ def _attachment(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     port = draw(st.sampled_from((1, 9, 10, 11, 12, 0xFF00)))
     vlan = draw(st.sampled_from((None, None, 7, 8)))
     return _numbered(snapshot, attach(target, switch_id, port, vlan))
+
+
+@st.composite
+def _arrival(draw: st.DrawFn, snapshot: Snapshot) -> Record:
+    nics = list(snapshot.all(Nic))
+    target = draw(st.sampled_from(nics)).id if nics else "none"
+    switch_id, port = draw(st.sampled_from(SWITCHES[:4])), draw(st.sampled_from((1, 9, 10, 11, 12)))
+    return _numbered(snapshot, Arrival(id=f"arrival-{target}", nic_id=target, switch_id=switch_id, port=port))
 
 
 @st.composite
@@ -491,6 +500,7 @@ def _switch(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 _RECORDS = {
     "Nic": _nic,
     "Attachment": _attachment,
+    "Arrival": _arrival,
     "Network": _network,
     "Machine": _machine,
     "StaticRoute": _static_route,

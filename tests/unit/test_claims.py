@@ -7,9 +7,11 @@ from dataclasses import replace
 from sdn_orch.claims import Claim, Claims
 from sdn_orch.intent.model import (
     Account,
+    Arrival,
     Attachment,
     Domain,
     Link,
+    Machine,
     Network,
     NetworkKind,
     Nic,
@@ -17,13 +19,15 @@ from sdn_orch.intent.model import (
     Switch,
 )
 from sdn_orch.intent.snapshot import Put, Snapshot
+from sdn_orch.southbound.learning import arrived
 
-NIC = Nic(id="nic", network_id="net", mac="02:00:00:00:00:01")
+NIC = Nic(id="nic", network_id="net", machine_id="vm", mac="02:00:00:00:00:01")
 CLOUD = Snapshot.of(
     Domain(id="root", name="ROOT", path="/"),
     Account(id="acme", name="acme", domain_id="root"),
     Network(id="net", account_id="acme", name="net", kind=NetworkKind.L2),
     Network(id="other", account_id="acme", name="other", kind=NetworkKind.L2),
+    Machine(id="vm", account_id="acme", name="vm"),
     NIC,
     Switch(id="leaf1", dpid=1, name="leaf1"),
     Switch(id="leaf2", dpid=2, name="leaf2"),
@@ -54,22 +58,102 @@ def test_a_claim_by_mac_attaches_where_the_id_is_somebody_elses_name() -> None:
 
 def test_a_mac_that_two_networks_know_decides_nothing() -> None:
     twin = Snapshot.of(
-        *(record for kind in (Domain, Account, Network, Nic, Switch) for record in CLOUD.all(kind)),
+        *(record for kind in (Domain, Account, Network, Machine, Nic, Switch) for record in CLOUD.all(kind)),
         Nic(id="twin", network_id="other", mac=NIC.mac),
     )
     assert places(settle(twin, replace(TAP, nic_id=""))) == []
     assert places(settle(twin, TAP)) == [("leaf1", 7, None, Source.OVSDB)]
 
 
-def test_during_a_migration_the_newest_claim_counts() -> None:
-    claims = Claims()
-    there = replace(TAP, dpid=2, port=9)
-    claims.put(TAP)
-    claims.put(there)
-    moved = CLOUD.change(claims.settle(CLOUD, ["nic"], NOBODY))
-    assert places(moved) == [("leaf2", 9, None, Source.OVSDB)]
-    claims.drop(TAP)
-    assert claims.settle(moved, ["nic"], EVERYBODY) == []
+THERE = Claim(Source.OVSDB, "unix:/other", 2, 9, nic_id="nic", mac=NIC.mac)
+AT_SOURCE, AT_DESTINATION = ("leaf1", 7, None, Source.OVSDB), ("leaf2", 9, None, Source.OVSDB)
+
+
+class Migrating:
+    """Two databases claim a NIC, and the places that follow from it."""
+
+    def __init__(self, nic: Nic = NIC, *claims: Claim) -> None:
+        self.claims = Claims()
+        self.snapshot = CLOUD.change([Put(replace(nic, number=1))])
+        for claim in claims or (TAP, THERE):
+            self.claims.put(claim)
+            self.settle()
+
+    def settle(self) -> None:
+        self.snapshot = self.snapshot.change(self.claims.settle(self.snapshot, ["nic"], NOBODY))
+        assert self.claims.settle(self.snapshot, ["nic"], NOBODY) == []
+
+    @property
+    def awaited(self) -> list[tuple[str, int]]:
+        return [(each.switch_id, each.port) for each in self.snapshot.all(Arrival)]
+
+    def hear(self, dpid: int, port: int, mac: str = NIC.mac) -> None:
+        """A frame comes in there."""
+        came = arrived(
+            self.snapshot, dpid, port, bytes(6) + bytes.fromhex(mac.replace(":", "")) + b"\x80\x35"
+        )
+        if came is not None:
+            self.snapshot = self.snapshot.change([Put(came)])
+        self.settle()
+
+
+def test_during_a_migration_it_is_at_the_source_until_it_is_heard_at_the_destination() -> None:
+    moving = Migrating()
+    assert places(moving.snapshot) == [AT_SOURCE] and moving.awaited == [("leaf2", 9)]
+    for elsewhere in ((2, 8, NIC.mac), (1, 9, NIC.mac), (2, 9, "02:00:00:00:00:02"), (99, 9, NIC.mac)):
+        moving.hear(*elsewhere)
+        assert places(moving.snapshot) == [AT_SOURCE]
+    moving.hear(2, 9)
+    assert places(moving.snapshot) == [AT_DESTINATION] and moving.awaited == [("leaf1", 7)]
+    moving.claims.drop(TAP)
+    moving.settle()
+    assert places(moving.snapshot) == [AT_DESTINATION] and moving.awaited == []
+
+
+def test_it_moves_when_the_source_lets_it_go_though_nothing_is_heard() -> None:
+    moving = Migrating()
+    moving.claims.drop(TAP)
+    moving.settle()
+    assert places(moving.snapshot) == [AT_DESTINATION] and moving.awaited == []
+
+
+def test_a_migration_that_is_given_up_leaves_it_where_it_was() -> None:
+    moving = Migrating()
+    moving.claims.drop(THERE)
+    moving.settle()
+    assert places(moving.snapshot) == [AT_SOURCE] and moving.awaited == []
+    # Or after it was heard there: it goes on at the source.
+    again = Migrating()
+    again.hear(2, 9)
+    again.hear(1, 7)
+    assert places(again.snapshot) == [AT_SOURCE] and again.awaited == [("leaf2", 9)]
+
+
+def test_a_database_that_does_not_answer_holds_nothing_that_another_claims() -> None:
+    """A machine of a host that died was started elsewhere."""
+    moving = Migrating()
+    assert moving.claims.note(TAP.origin, is_silent=True) == {TAP}
+    moving.settle()
+    assert places(moving.snapshot) == [AT_DESTINATION] and moving.awaited == []
+    assert moving.claims.note(TAP.origin, is_silent=True) == set()
+    assert moving.claims.note(TAP.origin, is_silent=False) == {TAP}
+    moving.settle()
+    assert places(moving.snapshot) == [AT_DESTINATION] and moving.awaited == [("leaf1", 7)]
+
+
+def test_the_order_in_which_databases_are_read_does_not_move_it() -> None:
+    moving = Migrating()
+    moving.claims = Claims()
+    for claim in (THERE, TAP):
+        moving.claims.put(claim)
+    moving.settle()
+    assert places(moving.snapshot) == [AT_SOURCE] and moving.awaited == [("leaf2", 9)]
+
+
+def test_of_what_is_no_machine_the_newest_claim_counts() -> None:
+    """A proxy is moved by whoever plugs it in."""
+    moving = Migrating(replace(NIC, machine_id=None))
+    assert places(moving.snapshot) == [AT_DESTINATION] and moving.awaited == []
 
 
 def test_the_configuration_is_trusted_more_than_ovsdb() -> None:

@@ -20,7 +20,7 @@ from sdn_orch.cli import app
 from sdn_orch.intent.acls import AclList
 from sdn_orch.intent.balancers import Balancer, Certificate, Draining, Member
 from sdn_orch.intent.firewall import RoutedRule
-from sdn_orch.intent.model import Account, Attachment, Domain, Link, Machine, Network, Nic, Switch
+from sdn_orch.intent.model import Account, Arrival, Attachment, Domain, Link, Machine, Network, Nic, Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.security import SecurityGroup
 from sdn_orch.intent.snapshot import Snapshot
@@ -378,6 +378,7 @@ def test_no_kind_of_the_intent_is_forgotten() -> None:
         Switch,
         Link,
         Attachment,
+        Arrival,
     }
     assert {kind.record for kind in KINDS.values()} == RULES.keys() - others
 

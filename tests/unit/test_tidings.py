@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sdn_orch.intent.model import Attachment, Link, Source
+from sdn_orch.intent.model import Arrival, Attachment, Link, Source
 from sdn_orch.intent.snapshot import Delete, Put
 from sdn_orch.store.memory import MemoryStore
 from sdn_orch.tidings import MOST, changes, tell
@@ -31,6 +31,9 @@ def test_each_change_in_a_line() -> None:
     assert told(Put(link)) == [(logging.INFO, "cable between leaf1:50 and spine:1, 10000 Mbit/s")]
     who = "NIC nic4 (02:00:00:00:00:04)"
     assert told(Put(place)) == [(logging.INFO, f"{who} is at leaf1:4 by ovsdb, was nowhere")]
+    awaited = Arrival(id="arrival", nic_id="nic4", switch_id="leaf2", port=7, vlan=9)
+    assert told(Put(awaited)) == [(logging.INFO, f"{who} is awaited at leaf2:7,9")]
+    assert told(Delete(Arrival, awaited.id)) == []
     moved = replace(store.snapshot().need(Attachment, "at4"), switch_id="leaf2", port=7, vlan=9)
     assert told(Put(moved)) == [(logging.INFO, f"{who} is at leaf2:7,9 by ovsdb, was at leaf1:4")]
     assert told(Delete(Attachment, place.id)) == [(logging.INFO, f"{who} is nowhere, was at leaf2:7,9")]

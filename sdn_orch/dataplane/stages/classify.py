@@ -35,7 +35,12 @@ def switch(site: Site) -> Iterator[Said]:
             passing = Match.of(in_port=port, eth_dst=label.ANY_LABEL)
             yield flow(Table.CLASSIFY, "transit", passing, goto=Table.TRANSIT)
     for port in site.switch.learn_ports:
-        yield punt(Table.CLASSIFY, "learn", Match.of(in_port=port), Punt.FIRST_PACKET)
+        yield from learnt(port)
+
+
+def learnt(port: int) -> Iterator[Said]:
+    """What comes in there and is of nobody who is there may say that somebody is."""
+    yield punt(Table.CLASSIFY, "learn", Match.of(in_port=port), Punt.FIRST_PACKET)
 
 
 def nic(nic: NicView) -> Iterator[Said]:
