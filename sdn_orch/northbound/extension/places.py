@@ -16,6 +16,9 @@ from sdn_orch.northbound.extension.cloud import Cloud
 from sdn_orch.northbound.extension.nics import forget
 from sdn_orch.northbound.extension.payload import NetworkFields, NicOf, VpcFields
 
+#: Addresses of a prefix with a gateway and a host.
+_FEWEST = 4
+
 
 def find_network(cloud: Cloud, said: NetworkFields) -> Network | None:
     """The network, if it was ever heard of, by this name or by the other one that it has."""
@@ -113,6 +116,10 @@ def _wanted(cloud: Cloud, said: NetworkFields, before: Network | None) -> Networ
     if kind is NetworkKind.L2:
         return replace(known, kind=kind)
     ipv4 = said.cidr.network if said.cidr else known.ipv4
+    ipv6 = said.network_ip6_cidr.network if said.network_ip6_cidr else known.ipv6
+    for field, prefix in (("cidr", ipv4), ("network_ip6_cidr", ipv6)):
+        if prefix is not None and prefix.num_addresses < _FEWEST:
+            raise Invalid(f"payload: {field}: {prefix} has no room for a gateway and a host")
     if said.vpc_id and before is not None and before.vpc_id:
         identity.name_vpc(cloud, before.vpc_id, said.vpc_id)
     vpc = _vpc_of_tier(cloud, said.vpc_id, ipv4) if said.vpc_id else None
@@ -121,7 +128,6 @@ def _wanted(cloud: Cloud, said: NetworkFields, before: Network | None) -> Networ
     if ipv4 is not None and (ipv4 != known.ipv4 or not isinstance(said, NicOf)):
         told = (said.gateway, gateway4, ipv4[1])
         gateway4 = next(each for each in told if each is not None and each in ipv4)
-    ipv6 = said.network_ip6_cidr.network if said.network_ip6_cidr else known.ipv6
     return replace(
         known,
         kind=kind,
