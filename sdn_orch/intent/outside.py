@@ -398,10 +398,14 @@ def _goes_on(snapshot: Snapshot, router_id: str, conversation: Conversation, dir
 
 
 def _cuts(snapshot: Snapshot, router_id: str, conversation: Conversation) -> bool:
-    """Whether the network of the machine in a conversation cuts connections."""
+    """Whether the network of the machine in a conversation cuts connections.
+
+    What a balancer of SCTP has is cut where any of the router's networks cuts: it has no machine's address.
+    """
     machine = IPv4Address(conversation.inside[0])
-    prefixes = (network.ipv4 for network in cutting(snapshot, router_id))
-    return any(machine in prefix for prefix in prefixes if prefix is not None)
+    prefixes = [network.ipv4 for network in cutting(snapshot, router_id)]
+    is_balanced = conversation.inside == conversation.public
+    return any(is_balanced or machine in prefix for prefix in prefixes if prefix is not None)
 
 
 def _may_leave(snapshot: Snapshot, network: Network, packet: Packet) -> bool:
