@@ -527,7 +527,7 @@ class Peers:
     ) -> Packet:
         echoes = ICMP if version == 4 else ICMPV6
         protocol, port = wanted or self._random.choice((echoes, TCP, TCP, UDP)), self._random.choice(PORTS)
-        # Who is inside gets no answer of SCTP from a public address, see docs/decisions/0031.
+        # Who is inside gets no answer of SCTP from a public address, see docs/decisions/0033.
         is_inside = eth_src != int(UPSTREAM.replace(":", ""), 16)
         balanced = [each for each in self.balanced if not (is_inside and each[1] == SCTP)]
         if destination in self.addresses and balanced and self._random.random() < 0.6:
