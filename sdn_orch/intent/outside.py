@@ -190,7 +190,8 @@ def comes_in(
     if conversation is not None and not _goes_on(snapshot, router_id, conversation, Direction.INGRESS):
         return CUT
     balancer = _balancer(snapshot, address, packet) if words.protocol == SCTP else None
-    if conversation is not None and balancer is None:
+    # A machine's own conversation under the address has all of the peer's associations with it.
+    if conversation is not None and (balancer is None or conversation.inside != conversation.public):
         return under(packet, conversation.inside, "dst")
     if conversation is None and not _may_enter(snapshot, address, packet):
         return "no firewall rule lets it in"

@@ -42,6 +42,8 @@ _ELSEWHERE = 30_000
 
 # A network that cuts connections is to cut the associations of its balancers, too.
 @example(282)
+# A machine's own association, from a balancer's port, under the balancer's address.
+@example(541)
 @given(SEEDS)
 def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
     random = Random(seed)
