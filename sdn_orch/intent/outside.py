@@ -196,9 +196,10 @@ def comes_in(
     if conversation is None and not _may_enter(snapshot, address, packet):
         return "no firewall rule lets it in"
     if balancer is not None:
-        if conversation is None:
+        sent = associated(snapshot, balancer, packet, memory)
+        if conversation is None and isinstance(sent, Packet):
             memory.of(router_id).append(with_balancer(words, packet))
-        return associated(snapshot, balancer, packet, memory)
+        return sent
     inside = _inside(snapshot, address, packet, words, memory)
     if inside is None:
         return "the address leads to nobody"

@@ -44,6 +44,8 @@ _ELSEWHERE = 30_000
 @example(282)
 # A machine's own association, from a balancer's port, under the balancer's address.
 @example(541)
+# A balancer without members begins nothing.
+@example(2000435)
 @given(SEEDS)
 def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
     random = Random(seed)
