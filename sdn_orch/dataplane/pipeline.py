@@ -484,9 +484,8 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.BALANCE,
             "Which member has the slot? A block of slots has a flow, and the larger it is, the higher its "
-            "priority: no more of a source port is looked at than tells the member. Where clients are "
-            "remembered, CLIENTS learns that this one has it. On plain switches the slot is the lowest bits "
-            "of the source.",
+            "priority. Where clients are remembered, CLIENTS learns that this one has it. On plain switches "
+            "the slot is the lowest bits of the source.",
             (Table.MEMBER, Table.INWARD),
             {slots_of(bits): 500 - bits for bits in range(SLOT_BITS + 1)},
         ),

@@ -4,10 +4,10 @@ For public addresses at their gateway; inside of networks at the edge of whoever
 members become the balancer's again. Who asks for an IPv6 address from outside does so at the gateway.
 
 A connection has a slot (see `spread`). TCP's is the middle of its source port: clients count it up, so their
-connections go round more evenly than by chance, and every gateway finds the same member. It is looked at
-where it is, and only as many of its bits as tell the member. UDP's clients may all have one port: its slot
-is a hash that the datapath makes of addresses and ports. `source` takes one of the address, and so does SCTP
-(see `associate`). None of them looks at more of a packet than it must, so that few flows are cached for all.
+connections go round more evenly than by chance, and every gateway finds the same member. UDP's clients may
+all have one port: its slot is a hash that the datapath makes of addresses and ports. `source` takes one of
+the address, and so does SCTP (see `associate`). None of them looks at more of a packet than it must, so that
+few flows are cached for all.
 Where clients are to be remembered, the switch learns who has which member, and asks that first.
 
 A connection has the mark of its member, which nobody else ever has, and goes on only by a flow of that mark,
@@ -283,12 +283,12 @@ def of_members(front: Front, pool: Pool, marks: list[int]) -> Iterator[Said]:
 
 
 def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
-    """What puts the slot into the register's lower bits, where it is not told by the port."""
+    """What puts the slot into the register's lower bits."""
     bits = slots.bit_length() - 1
     if pool.by_source:
         return (HashSource(BALANCED, bits),)
-    if _by_port(pool):
-        return ()
+    if pool.record.protocol == TCP:
+        return (CopyField("tcp_src", BALANCED, bits, _TCP_BITS_END - bits),)
     more = bits - _HASHED_BITS
     by_address = (
         (CopyField(f"ipv{pool.record.version}_src", BALANCED, more, 0, _HASHED_BITS),) if more else ()
@@ -297,30 +297,14 @@ def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
 
 
 def slots(pool: Pool, owners: tuple[int, ...]) -> Iterator[Said]:
-    """Whose the slots are. What few bits tell comes first, so that no more of a packet is looked at."""
+    """Whose the slots are, block by block."""
+    number, of_number = _of_balancer(pool)
     for lower, bits, mark in blocks(owners):
-        here: Fields = {BALANCED: _of_balancer(pool), **_in_block(pool, lower, bits, len(owners))}
+        here: Fields = {BALANCED: (number | lower, of_number | (1 << bits) - 1)}
         actions: tuple[Action, ...] = (SetField(BALANCED, mark),)
         if pool.memory is not None:
             here, actions = {**here, "eth_type": pool.eth_type}, (_remember(pool, mark), *actions)
         yield flow(Table.BALANCE, slots_of(bits), Match.of(**here), actions, goto=Table.MEMBER)
-
-
-def _in_block(pool: Pool, lower: int, bits: int, slots: int) -> Fields:
-    """What has a slot with these lower bits."""
-    mask = (1 << bits) - 1
-    if not _by_port(pool):
-        number, of_number = _of_balancer(pool)
-        return {BALANCED: (number | lower, of_number | mask)}
-    if not bits:
-        return {}
-    shift = _TCP_BITS_END - slots.bit_length() + 1
-    return {"eth_type": pool.eth_type, "ip_proto": TCP, "tcp_src": (lower << shift, mask << shift)}
-
-
-def _by_port(pool: Pool) -> bool:
-    """Whether the slot is a part of the source port: that of all others is in the register."""
-    return pool.record.protocol == TCP and not pool.by_source
 
 
 def _of_balancer(pool: Pool) -> tuple[int, int]:
