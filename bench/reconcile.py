@@ -4,8 +4,9 @@ The switch is a leaf of a cloud large enough. Measured is from the start of the 
 in sync, by the daemon's own log, and two parts of it: until Open vSwitch has connected, and from the switch
 being taken up, which is when it begins to be read, to its being in sync; what it should hold is compiled from
 when the store is read. Open vSwitch tries to connect about once a second: the daemon is started at any moment
-between two tries. What was sent is told by the switch itself (an observer of its flow tables), by the daemon,
-and by the dumps before and after.
+between two tries. Open vSwitch 3.1 does not wait for the hello that answers its own, and finds it when
+something else wakes it, half a second later as a rule. What was sent is told by the switch itself (an
+observer of its flow tables), by the daemon, and by the dumps before and after.
 OVN beside it: ovn-controller restarted, its flows left standing, with a fifth of the NICs on one host (with
 all of them it takes minutes to fill), until its own word that it is in sync.
 Bars: no flow-mod, and in sync within 2 seconds of the process's start; of 100 flows changed by hand just
