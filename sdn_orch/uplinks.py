@@ -18,7 +18,7 @@ from typing import Final
 from uuid import uuid4
 
 from sdn_orch.dataplane.pipeline import NETWORK, public_network
-from sdn_orch.guest.frame import ARP, Frame, ethernet, read_frame, tagged
+from sdn_orch.guest.frame import ARP, ARP_REQUEST, Frame, arp_reply, ethernet, read_frame, tagged
 from sdn_orch.guest.neighbour import advertised, advertisement, solicitation
 from sdn_orch.homes import Home, Homes, Key, Question
 from sdn_orch.intent.gateways import next_hop
@@ -37,9 +37,6 @@ ANNOUNCED_AT: Final = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 _BROADCAST = b"\xff" * 6
 #: The first octets of MAC addresses that nobody has: of routers' (0e:5d:02) they are the next ones.
 _NOWHERE = bytes((0x0E, 0x5D, 0x03))
-#: Hardware Ethernet, protocol IPv4, their address lengths, a request (RFC 826).
-_REQUEST = bytes.fromhex("0001080006040001")
-_REPLY = bytes.fromhex("0001080006040002")
 
 
 class Uplinks:
@@ -90,14 +87,13 @@ class Uplinks:
         switch = self._snapshot().first(Switch, "dpid", packet.dpid)
         if frame is None or switch is None or frame.ethertype != ARP or len(frame.payload) < 28:
             return
-        if frame.payload[:8] != _REQUEST or packet.in_port != switch.public_port:
+        if frame.payload[:8] != ARP_REQUEST or packet.in_port != switch.public_port:
             return
         network, target = NETWORK.read(packet.metadata), frame.payload[24:28]
         for home in self._homes.by_key.values():
             is_it = home.switch_id == switch.id and public_network(home.vlan) == network
             if is_it and home.address.packed == target:
-                said = _REPLY + home.mac + target + frame.payload[8:18]
-                answer = ethernet(frame.source, home.mac, ARP, said)
+                answer = arp_reply(frame.source, home.mac, target, frame.payload[8:18])
                 answer = answer if home.vlan is None else tagged(answer, home.vlan)
                 PacketOut((Output(packet.in_port),), answer).send(self._datapath_of(packet.dpid))
 
@@ -123,7 +119,7 @@ class Uplinks:
             is_own = target == home.address
             frame = advertisement(home.mac, own) if is_own else solicitation(home.mac, own, target.packed)
         else:
-            asking = _REQUEST + home.mac + home.address.packed + bytes(6) + target.packed
+            asking = ARP_REQUEST + home.mac + home.address.packed + bytes(6) + target.packed
             frame = ethernet(_BROADCAST, home.mac, ARP, asking)
         frame = to + frame[len(to) :]
         if home.vlan is not None:

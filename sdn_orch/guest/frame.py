@@ -21,6 +21,9 @@ VLAN: Final = 0x8100
 ICMP: Final = 1
 UDP: Final = 17
 ICMPV6: Final = 58
+#: Hardware Ethernet, protocol IPv4, their address lengths, a request or a reply (RFC 826).
+ARP_REQUEST: Final = bytes.fromhex("0001080006040001")
+ARP_REPLY: Final = bytes.fromhex("0001080006040002")
 
 #: Extension headers in front of what we look for; more of them are not worth an answer.
 _MOST_EXTENSIONS = 8
@@ -154,6 +157,11 @@ def pseudo_header6(source: bytes, destination: bytes, protocol: int, length: int
 def ethernet(destination: bytes, source: bytes, ethertype: int, payload: bytes) -> bytes:
     """An untagged frame; the switch pads it where a link needs that."""
     return destination + source + ethertype.to_bytes(2) + payload
+
+
+def arp_reply(destination: bytes, mac: bytes, address: bytes, asker: bytes) -> bytes:
+    """The frame that says whose an IPv4 address is; `asker` is a MAC address with an IPv4 address behind it."""
+    return ethernet(destination, mac, ARP, ARP_REPLY + mac + address + asker)
 
 
 def tagged(frame: bytes, vlan: int) -> bytes:

@@ -11,11 +11,12 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from sdn_orch.guest.frame import (
-    ARP,
+    ARP_REQUEST,
     ICMPV6,
     IPV6,
     Frame,
     Ip,
+    arp_reply,
     checksum,
     ethernet,
     icmp6,
@@ -32,9 +33,6 @@ from sdn_orch.intent.snapshot import Snapshot
 
 SOLICITATION: Final = 135
 ADVERTISEMENT: Final = 136
-#: Hardware Ethernet, protocol IPv4, their address lengths (RFC 826).
-_ARP_HEADER = b"\x00\x01\x08\x00\x06\x04"
-_REQUEST, _REPLY = b"\x00\x01", b"\x00\x02"
 _ROUTER, _SOLICITED, _OVERRIDE = 1 << 31, 1 << 30, 1 << 29
 _SOURCE, _TARGET = 1, 2
 _ALL_NODES, _ALL_NODES_MAC = bytes.fromhex("ff02" + "00" * 13 + "01"), bytes.fromhex("333300000001")
@@ -45,7 +43,7 @@ _SOLICITED_NODE = bytes.fromhex("ff02" + "00" * 9 + "01ff")
 def answer_arp(snapshot: Snapshot, guest: Guest, frame: Frame) -> bytes | None:
     """The ARP reply to a request, or None."""
     body = frame.payload[:28]
-    if len(body) < 28 or body[:8] != _ARP_HEADER + _REQUEST:
+    if len(body) < 28 or body[:8] != ARP_REQUEST:
         return None
     sender_mac, sender, target = body[8:14], body[14:18], body[24:28]
     if sender_mac != guest.mac or frame.source != guest.mac or not _is_own4(guest, sender):
@@ -53,8 +51,7 @@ def answer_arp(snapshot: Snapshot, guest: Guest, frame: Frame) -> bytes | None:
     mac = _owner4(snapshot, guest, IPv4Address(target))
     if mac is None:
         return None
-    answer = _ARP_HEADER + _REPLY + mac + target + sender_mac + sender
-    return ethernet(guest.mac, mac, ARP, answer)
+    return arp_reply(guest.mac, mac, target, sender_mac + sender)
 
 
 def answer_solicitation(snapshot: Snapshot, guest: Guest, frame: Frame, ip: Ip) -> bytes | None:

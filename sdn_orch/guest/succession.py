@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from sdn_orch.guest.dispatch import to_guest
-from sdn_orch.guest.frame import ARP, ethernet, mac_bytes
+from sdn_orch.guest.frame import arp_reply, mac_bytes
 from sdn_orch.guest.guest import Guest
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Attachment, Network, Nic
@@ -22,8 +22,6 @@ from sdn_orch.southbound.base import PacketOut
 
 #: Seconds after the NIC has come at which it is said: again when what was learnt just before counts no more.
 AT: Final = (0.0, 1.0)
-#: Hardware Ethernet, protocol IPv4, their address lengths, a reply (RFC 826).
-_REPLY = bytes.fromhex("0001080006040002")
 
 
 def to_members(snapshot: Snapshot, attachment: Attachment) -> Iterator[tuple[str, PacketOut]]:
@@ -54,5 +52,4 @@ def _served_by_proxies(snapshot: Snapshot, network: Network) -> set[str]:
 
 def _said(nic: Nic, address: bytes, to: Guest) -> bytes:
     own = to.nic.ipv4.packed if to.nic.ipv4 is not None else bytes(4)
-    mac = mac_bytes(nic.mac)
-    return ethernet(to.mac, mac, ARP, _REPLY + mac + address + to.mac + own)
+    return arp_reply(to.mac, mac_bytes(nic.mac), address, to.mac + own)
