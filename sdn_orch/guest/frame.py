@@ -160,7 +160,7 @@ def ethernet(destination: bytes, source: bytes, ethertype: int, payload: bytes) 
 
 
 def arp_reply(destination: bytes, mac: bytes, address: bytes, asker: bytes) -> bytes:
-    """The frame that says whose an IPv4 address is; `asker` is a MAC address with an IPv4 address behind it."""
+    """The frame that says whose an IPv4 address is; `asker`: a MAC address, and then an IPv4 address."""
     return ethernet(destination, mac, ARP, ARP_REPLY + mac + address + asker)
 
 
