@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Protocol
 
 from sdn_orch.dataplane.pipeline import Table
+from sdn_orch.dataplane.policy_units import policies_at
 from sdn_orch.dataplane.route_units import gateways_of, routes_of
 from sdn_orch.dataplane.rules import (
     NO_RULES,
@@ -22,7 +23,7 @@ from sdn_orch.dataplane.rules import (
     encode,
     port_id,
 )
-from sdn_orch.dataplane.units import UNITS, policies_at, realm_owners, rules_of
+from sdn_orch.dataplane.units import UNITS, realm_owners, rules_of
 from sdn_orch.dataplane.views import Site
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import OwnerConflict

@@ -295,9 +295,10 @@ STAGES: dict[Table, Stage] = {
             Table.FROM_GUARD,
             "from_port: does the packet stand under rules? Those of a security group are about all that a "
             "NIC sends, those of a tier's list about what it sends beyond its gateway. Its connection "
-            "is looked up in the zone of the NIC's place.",
-            (Table.FROM_STATE, Table.ANSWER),
-            {"exempt": 600, "nic": 500, "other": 0},
+            "is looked up in the zone of the NIC's place; plain switches have none, and lists that mean the "
+            "same without, for each tier.",
+            (Table.FROM_STATE, Table.FROM_RULES, Table.ANSWER),
+            {"exempt": 600, "nic": 500, "tier": 400, "other": 0},
         ),
         Stage(
             Table.FROM_STATE,
@@ -313,7 +314,8 @@ STAGES: dict[Table, Stage] = {
             "rule everything may leave. What may leave is a known connection from then on. An item with many "
             "prefixes and many blocks of ports is a conjunction: a flow for each of them, not for each pair. "
             "What a security group opens to another one is, too. Where a network cuts connections, ingress "
-            "rules are here as well, about answers to what they let in.",
+            "rules are here as well, about answers to what they let in. On plain switches each tier has its "
+            "list's items, about each packet.",
             (Table.ANSWER,),
             {},
             range(65_536),
@@ -547,8 +549,8 @@ STAGES: dict[Table, Stage] = {
             Table.TO_GUARD,
             "to_port: does the packet stand under rules of its receiver? Those of a tier's list are about "
             "what its router sends it. Answers of the network itself do not come here.",
-            (Table.TO_STATE, Table.DELIVER),
-            {"nic": 500, "other": 0},
+            (Table.TO_STATE, Table.TO_RULES, Table.DELIVER),
+            {"nic": 500, "tier": 400, "other": 0},
         ),
         Stage(
             Table.TO_STATE,

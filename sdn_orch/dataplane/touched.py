@@ -64,6 +64,8 @@ def _by_nic(before: World, after: World, nic_id: str) -> set[Unit]:
         found |= set(groups_of((before, after), nic_id, here))
         found.add((Owner(OwnerKind.PORT, port_id(here, place.port)), here))
         if place.refusal:
+            # Lists are refused with the NICs of which they are.
+            found |= set(lists_of((before, after), network_id, here))
             continue
         realm = world.realm(network_id)
         found |= {(owner, member) for member in world.realm_members(realm)}

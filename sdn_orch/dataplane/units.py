@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from sdn_orch.dataplane import balancer_units, route_units
+from sdn_orch.dataplane import balancer_units, policy_units, route_units
+from sdn_orch.dataplane.alike import alike
+from sdn_orch.dataplane.places import Place
 from sdn_orch.dataplane.rules import (
     NO_RULES,
     Owner,
@@ -28,7 +29,6 @@ from sdn_orch.dataplane.stages import (
     limit,
     neighbour_source,
     outward,
-    policy,
     route,
     routed,
     service,
@@ -39,27 +39,18 @@ from sdn_orch.dataplane.stages import (
 )
 from sdn_orch.dataplane.stages.protocols import IPV4, IPV6
 from sdn_orch.dataplane.views import AddressView, Dialect, NetworkView, NicView, Site, UplinkView
-from sdn_orch.dataplane.world import Place, World
-from sdn_orch.intent.acls import AclItem, AclList
+from sdn_orch.dataplane.world import World
 from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, OpenRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import GatewayRule, networks_of, principal, rival, router_id, rule_of
 from sdn_orch.intent.model import Arrival, Attachment, Network, NetworkKind, Nic, Record, Switch
-from sdn_orch.intent.policy import Policy, PolicyKind, is_open, list_policy, policy_of
+from sdn_orch.intent.policy import PolicyKind, policy_of, policy_of_tier
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.routed import obstacle as routed_obstacle
 from sdn_orch.intent.routed import uplink_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.stateless import needs_state
-
-
-def policies_at(world: World, switch_id: str) -> Iterator[Owner]:
-    """The lists and security groups that NICs on a switch stand under, some of them several times."""
-    lists = (*_standing(world, switch_id, _lists_at), *sorted(route_units.lists_at(world, switch_id)))
-    yield from (Owner(OwnerKind.LIST, list_id) for list_id in lists)
-    groups = _standing(world, switch_id, _groups_at)
-    yield from (Owner(OwnerKind.GROUP, group_id) for group_id in groups)
 
 
 def rules_of(snapshot: Snapshot, home: PublicAddress | Network) -> Iterator[Owner]:
@@ -72,38 +63,6 @@ def rules_of(snapshot: Snapshot, home: PublicAddress | Network) -> Iterator[Owne
         kinds = (FirewallRule, Forward, Balancer)
         found = (record for kind in kinds for record in snapshot.where(kind, "address_id", home.id))
     return (Owner(OwnerKind.RULE, record.id) for record in found)
-
-
-def _standing(
-    world: World, switch_id: str, found: Callable[[World, str], Iterator[Policy]]
-) -> dict[str, tuple[Policy, ...]]:
-    """What is found on a switch by the ids of its lists or groups, looked for once in a world."""
-    key = (found, switch_id)
-    known = world.recall(key, dict)
-    if known is not None:
-        return known
-    by_id: dict[str, tuple[Policy, ...]] = {}
-    for chosen in dict.fromkeys(found(world, switch_id)):
-        by_id[chosen.id] = (*by_id.get(chosen.id, ()), chosen)
-    return world.remember(key, by_id)
-
-
-def _lists_at(world: World, switch_id: str) -> Iterator[Policy]:
-    """What tiers on a switch stand under, some of it several times."""
-    snapshot = world.snapshot
-    for network_id in world.networks_at(switch_id):
-        network = snapshot.need(Network, network_id)
-        if network.acl_id is not None and not is_open(snapshot, network.acl_id):
-            yield list_policy(snapshot.need(AclList, network.acl_id), cuts=network.cuts_connections)
-
-
-def _groups_at(world: World, switch_id: str) -> Iterator[Policy]:
-    """The groups that NICs on a switch stand under, each under one alone; some of them several times."""
-    snapshot = world.snapshot
-    for attachment in snapshot.where(Attachment, "switch_id", switch_id):
-        chosen = policy_of(snapshot, snapshot.need(Nic, attachment.nic_id))
-        if chosen is not None and chosen.kind is PolicyKind.GROUP and world.is_placed(attachment.nic_id):
-            yield chosen
 
 
 def realm_owners(world: World, realm: Sequence[Network]) -> Iterator[Owner]:
@@ -121,15 +80,6 @@ def realm_owners(world: World, realm: Sequence[Network]) -> Iterator[Owner]:
 def router_of(network: Network) -> Owner:
     """The router of a network: that of its VPC, or its own."""
     return Owner(OwnerKind.ROUTER, router_id(network))
-
-
-def _alike(site: Site, key: Hashable, say: Callable[[], Iterable[Said]]) -> Rules:
-    """What all switches of one dialect hold alike, compiled once for them."""
-    key = (key, site.dialect)
-    found = site.world.recall(key, Rules)
-    if found is None:
-        found = site.world.remember(key, encode(say(), site.dialect.version))
-    return found
 
 
 def _switch(site: Site, id: str) -> Rules:
@@ -181,7 +131,7 @@ def _router(site: Site, id: str) -> Rules:
         return NO_RULES
     if not site.world.in_realm(site.switch.id, realm):
         return NO_RULES
-    return _alike(
+    return alike(
         site,
         (OwnerKind.ROUTER, id),
         lambda: route.router([NetworkView.of(site.world, network) for network in realm], site.dialect),
@@ -199,8 +149,15 @@ def _network(site: Site, id: str) -> Rules:
     if not site.world.is_present(site.switch.id, id):
         return out
     here = encode(_network_here(site, network), site.dialect.version)
+    guarded = policy_of_tier(site.world.snapshot, record) is not None
     return (
-        out + here + _alike(site, (OwnerKind.NETWORK, id), lambda: _network_everywhere(network, site.dialect))
+        out
+        + here
+        + alike(
+            site,
+            (OwnerKind.NETWORK, id),
+            lambda: _network_everywhere(network, site.dialect, is_guarded=guarded),
+        )
     )
 
 
@@ -235,8 +192,10 @@ def _network_here(site: Site, network: NetworkView) -> Iterator[Said]:
     yield from deliver.network(site, network)
 
 
-def _network_everywhere(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
+def _network_everywhere(network: NetworkView, dialect: Dialect, *, is_guarded: bool) -> Iterator[Said]:
     yield from guard.network(network, dialect)
+    if is_guarded and not dialect.open_vswitch:
+        yield from guard.tier(network)
     yield from service.network(network, dialect)
     yield from answer.network(network, dialect)
     yield from route.network(network, dialect)
@@ -372,65 +331,18 @@ def _nic_here(site: Site, nic: NicView) -> Iterator[Said]:
 
 
 def _nic_guarded(site: Site, nic: NicView) -> Iterator[Said]:
+    if not site.dialect.open_vswitch:
+        return
     chosen = policy_of(site.world.snapshot, nic.record)
     if chosen is not None and not nic.network.is_l2:
         yield from guard.nic(nic, chosen)
         if chosen.kind is PolicyKind.NIC:
-            yield from _of_groups(site.world.snapshot, chosen)
-
-
-def _list(site: Site, id: str) -> Rules:
-    snapshot = site.world.snapshot
-    record = snapshot.get(AclList, id)
-    if record is None or not site.dialect.open_vswitch:
-        return NO_RULES
-    found = NO_RULES
-    for chosen, ways in _ways_at(site, record):
-        key = (OwnerKind.LIST, id, chosen.cuts, ways is policy.at_nics(chosen))
-        found += _alike(site, key, partial(policy.without_rules, snapshot, chosen, ways))
-    return found
-
-
-def _ways_at(site: Site, record: AclList) -> Iterator[tuple[Policy, policy.Ways]]:
-    """How on a switch a list is in force: for NICs of tiers, for private gateways."""
-    for chosen in _standing(site.world, site.switch.id, _lists_at).get(record.id, ()):
-        yield chosen, policy.at_nics(chosen)
-    for chosen in route_units.policies_at(site.world, site.switch.id, record.id):
-        yield chosen, policy.at_gateway(chosen)
-
-
-def _item(site: Site, id: str) -> Rules:
-    snapshot, found = site.world.snapshot, NO_RULES
-    record = snapshot.get(AclItem, id)
-    if record is None or not site.dialect.open_vswitch:
-        return NO_RULES
-    # Of two at one place, which cannot be, the older one counts.
-    if snapshot.where(AclItem, "places", record.places[0])[0].id != id:
-        return NO_RULES
-    for chosen, ways in _ways_at(site, snapshot.need(AclList, record.list_id)):
-        key = (OwnerKind.ITEM, id, chosen.cuts, ways is policy.at_nics(chosen))
-        found += _alike(site, key, partial(policy.item, chosen, record, ways))
-    return found
-
-
-def _group(site: Site, id: str) -> Rules:
-    found = NO_RULES
-    if not site.dialect.open_vswitch:
-        return found
-    for chosen in _standing(site.world, site.switch.id, _groups_at).get(id, ()):
-        found += _alike(site, chosen, partial(_of_groups, site.world.snapshot, chosen))
-    return found
-
-
-def _of_groups(snapshot: Snapshot, chosen: Policy) -> Iterator[Said]:
-    """What stands under one group, or several together."""
-    yield from policy.groups(snapshot, chosen)
-    yield from policy.without_rules(snapshot, chosen, policy.at_nics(chosen))
+            yield from policy_units.of_groups(site.world.snapshot, chosen)
 
 
 def _shared(site: Site, record: Nic, place: Place, is_present: bool, *, is_remote: bool) -> Rules:
     """What all switches of one dialect hold alike of a NIC."""
-    return _alike(
+    return alike(
         site,
         (OwnerKind.NIC, record.id, is_present, is_remote),
         lambda: _nic_everywhere(
@@ -457,7 +369,7 @@ UNITS: dict[OwnerKind, Callable[[Site, str], Rules]] = {
     OwnerKind.ROUTE: route_units.route,
     OwnerKind.ADDRESS: _address,
     OwnerKind.RULE: _rule,
-    OwnerKind.LIST: _list,
-    OwnerKind.ITEM: _item,
-    OwnerKind.GROUP: _group,
+    OwnerKind.LIST: policy_units.acl_list,
+    OwnerKind.ITEM: policy_units.item,
+    OwnerKind.GROUP: policy_units.group,
 }

@@ -12,8 +12,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import JUDGED, NETWORK, ROUTER, public_network
+from sdn_orch.dataplane.places import Place
 from sdn_orch.dataplane.stages.protocols import TAGGED
-from sdn_orch.dataplane.world import Place, World
+from sdn_orch.dataplane.world import World
 from sdn_orch.intent.gateways import cutting, judges_all, next_hop, router_id, router_number
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Network, NetworkKind, Nic, Switch, SwitchRole, Transport

@@ -7,37 +7,23 @@ before, at a cost that does not grow with the cloud. `World.advance` gives what 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cache, partial
 from typing import TypeVar
 
-from sdn_orch.dataplane import addresses
-from sdn_orch.dataplane.pipeline import METERED_NICS, SWITCH_METERS
+from sdn_orch.dataplane.places import Place, find_place, rivals, sharing_meters
 from sdn_orch.dataplane.topology import Topology
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.gateways import gateway_of, gateways, realm_of, router_id
-from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.model import Attachment, Link, Machine, Network, Nic, Record, Switch, SwitchRole
-from sdn_orch.intent.policy import is_open, policy_of
+from sdn_orch.intent.mirrored import unmirrored
+from sdn_orch.intent.model import Attachment, Link, Machine, Network, Nic, Record, Switch
+from sdn_orch.intent.policy import is_open
 from sdn_orch.intent.rates import limit_of
 from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.intent.table import Table
 
-#: Access ports up to this one have a zone of connections for themselves.
-LARGEST_GUARDED_PORT = 0x3FFF
-
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an active NIC is plugged in; `refusal` says why nothing is programmed for it there, if so."""
-
-    switch_id: str
-    port: int
-    vlan: int | None
-    refusal: str = ""
 
 
 class World:
@@ -153,12 +139,33 @@ class World:
         return self.remember("gateways", gateways(self.snapshot)) if found is None else found
 
     def list_members(self, list_id: str) -> set[str]:
-        """The switches that have NICs of tiers under a list of rules, or private gateways under it."""
+        """The switches that NICs of tiers under a list of rules are at, or private gateways under it.
+
+        Of plain switches also those that serve none of these NICs: there the list may be why.
+        """
         under = self.snapshot.where(Network, "acl_id", list_id)
         outside = self.snapshot.where(PrivateGateway, "acl_id", list_id)
         gateways = (self.gateway_of(gateway.vpc_id) for gateway in outside)
         found = {switch_id for tier in under for switch_id in self.members(tier.id)}
-        return found | {gateway.id for gateway in gateways if gateway is not None}
+        found |= {gateway.id for gateway in gateways if gateway is not None}
+        return found.union(*(self._refusing(tier) for tier in under)) if _has_plain(self.snapshot) else found
+
+    def _refusing(self, network: Network) -> Iterator[str]:
+        """The plain switches that NICs of a network are at without being programmed."""
+        for nic in self.snapshot.where(Nic, "network_id", network.id):
+            place = self.place(nic.id)
+            if (
+                place is not None
+                and place.refusal
+                and self.snapshot.need(Switch, place.switch_id).is_plain_edge
+            ):
+                yield place.switch_id
+
+    def unmirrored(self, list_id: str) -> str:
+        """Why a list of rules needs connection tracking; see `mirrored`."""
+        key = (unmirrored, list_id)
+        found = self.recall(key, str)
+        return self.remember(key, unmirrored(self.snapshot, list_id)) if found is None else found
 
     def nics(self, network_id: str) -> tuple[Nic, ...]:
         """A network's NICs that are programmed somewhere."""
@@ -194,7 +201,7 @@ class World:
     def _enter(self, nic_id: str) -> None:
         """Put a NIC into its new place. Only on a world that nobody has yet."""
         nic = self.snapshot.get(Nic, nic_id)
-        place = find_place(self.snapshot, nic) if nic is not None else None
+        place = find_place(self.snapshot, nic, self.unmirrored) if nic is not None else None
         if nic is None or place is None:
             return
         self._places = self._places.put(nic_id, place)
@@ -205,88 +212,6 @@ class World:
         self._present = _with(self._present, (switch.id, network.id), nic.number, nic.id)
         self._members = _with(self._members, network.id, switch.number, switch.id)
         self._networks_at = _with(self._networks_at, switch.id, network.number, network.id)
-
-
-def find_place(snapshot: Snapshot, nic: Nic) -> Place | None:
-    """Where a NIC is plugged in, by the records alone; None if nowhere or not active."""
-    attachments = snapshot.where(Attachment, "nic_id", nic.id)
-    if not attachments or not nic.active:
-        return None
-    attachment = attachments[0]
-    refusal = _refusal(snapshot, nic, attachment)
-    return Place(attachment.switch_id, attachment.port, attachment.vlan, refusal)
-
-
-def _refusal(snapshot: Snapshot, nic: Nic, attachment: Attachment) -> str:
-    switch = snapshot.need(Switch, attachment.switch_id)
-    end = (switch.id, attachment.port)
-    if switch.role is not SwitchRole.EDGE:
-        return f"switch {switch.name} is not an edge"
-    if attachment.port == switch.underlay or snapshot.where(Link, "ports", end):
-        return f"port {attachment.port} of switch {switch.name} leads to other switches"
-    if attachment.port == switch.public_port:
-        return f"port {attachment.port} of switch {switch.name} leads to the public networks"
-    if attachment.port >= SWITCH_METERS:
-        return f"port {attachment.port} of switch {switch.name} is above {SWITCH_METERS - 1}"
-    if addresses.is_reserved(mac_number(nic.mac)):
-        return f"MAC address {nic.mac} is one of those kept for gateways"
-    if policy_of(snapshot, nic) is not None and (reason := _unguarded(snapshot, switch, attachment)):
-        return reason
-    if limit_of(snapshot, nic) is not None and (reason := _unmetered(snapshot, switch, nic)):
-        return reason
-    for rival in _rivals(snapshot, nic, attachment):
-        # Whoever has the lower number keeps a place that two want.
-        if rival.number < nic.number and rival.active:
-            return f"port {attachment.port} of switch {switch.name} is taken by NIC {rival.id}"
-    return ""
-
-
-def _unguarded(snapshot: Snapshot, switch: Switch, attachment: Attachment) -> str:
-    """Why nothing can be guarded at a place: its connections could not be told from others', or at all."""
-    if not switch.capabilities.open_vswitch:
-        return "lists of rules and security groups need connection tracking: Open vSwitch"
-    if attachment.vlan is None and attachment.port > LARGEST_GUARDED_PORT:
-        return (
-            f"port {attachment.port} of switch {switch.name} has no rules: it is above {LARGEST_GUARDED_PORT}"
-        )
-    for trunk in attachment.trunks:
-        for other in snapshot.where(Attachment, "trunks", trunk):
-            if other.port != attachment.port:
-                behind = f"VLAN {attachment.vlan} is behind port {other.port} of switch {switch.name} too"
-                return f"{behind}: their connections could not be told apart"
-    return ""
-
-
-def _unmetered(snapshot: Snapshot, switch: Switch, nic: Nic) -> str:
-    """Why a NIC cannot be held to its limit on a switch."""
-    if not switch.capabilities.meters:
-        return f"rate limits need meters, and switch {switch.name} has none"
-    for other in _sharing_meters(snapshot, nic, nic.number):
-        attachment = snapshot.first(Attachment, "nic_id", other.id)
-        is_here = other.active and attachment is not None and attachment.switch_id == switch.id
-        if is_here and limit_of(snapshot, other) is not None:
-            return f"its rate limit needs meters that NIC {other.id} has on switch {switch.name}"
-    return ""
-
-
-def _sharing_meters(snapshot: Snapshot, nic: Nic, below: int = Nic.LARGEST_NUMBER + 1) -> Iterator[Nic]:
-    """The other NICs, with numbers below this one, that would have the same meters."""
-    for number in range(nic.number % METERED_NICS, below, METERED_NICS):
-        other = snapshot.numbered(Nic, number)
-        if other is not None and other.id != nic.id:
-            yield other
-
-
-def _rivals(snapshot: Snapshot, nic: Nic, attachment: Attachment) -> Iterator[Nic]:
-    """The NICs that cannot share a port with this one.
-
-    A place (a port, or a VLAN of a trunk) says which network a frame is in, and a network has one place on
-    a port, so that its frames need not leave where they came in.
-    """
-    for other in snapshot.where(Attachment, "ports", (attachment.switch_id, attachment.port)):
-        theirs = snapshot.need(Nic, other.nic_id)
-        if (other.vlan == attachment.vlan) != (theirs.network_id == nic.network_id):
-            yield theirs
 
 
 def affected_nics(before: World, after: World, differences: Iterable[Difference]) -> dict[str, None]:
@@ -304,10 +229,31 @@ def affected_nics(before: World, after: World, differences: Iterable[Difference]
 
 
 def _guarded_anew(before: Snapshot, after: Snapshot, list_id: str) -> Iterator[str]:
-    """The NICs under a list that lets everything through now, and did not, or the other way round."""
-    if is_open(before, list_id) != is_open(after, list_id):
-        for network in after.where(Network, "acl_id", list_id):
-            yield from (nic.id for nic in after.where(Nic, "network_id", network.id))
+    """The NICs that a list guards otherwise now.
+
+    It lets everything through and did not, or the other way round; or plain switches have another reason to
+    refuse it, or none.
+    """
+    is_turned = is_open(before, list_id) != is_open(after, list_id)
+    if not is_turned and not (
+        _has_plain(after) and unmirrored(before, list_id) != unmirrored(after, list_id)
+    ):
+        return
+    for network in after.where(Network, "acl_id", list_id):
+        for nic in after.where(Nic, "network_id", network.id):
+            if is_turned or _is_plain(after, nic):
+                yield nic.id
+
+
+def _is_plain(snapshot: Snapshot, nic: Nic) -> bool:
+    """Whether a NIC is plugged in at an edge that tracks no connections."""
+    attachment = snapshot.first(Attachment, "nic_id", nic.id)
+    return attachment is not None and snapshot.need(Switch, attachment.switch_id).is_plain_edge
+
+
+def _has_plain(snapshot: Snapshot) -> bool:
+    """Whether there are edges that track no connections."""
+    return snapshot.count_where(Switch, "is_plain_edge", True) > 0
 
 
 def _position(record: Record | None) -> object:
@@ -327,12 +273,12 @@ def _concerned(snapshot: Snapshot, record: Record) -> Iterator[str]:
     if isinstance(record, Nic):
         yield from _limited_anew(snapshot, record)
         for attachment in snapshot.where(Attachment, "nic_id", record.id):
-            yield from (rival.id for rival in _rivals(snapshot, record, attachment))
+            yield from (rival.id for rival in rivals(snapshot, record, attachment))
     elif isinstance(record, Attachment):
         yield from _limited_anew(snapshot, snapshot.need(Nic, record.nic_id))
         for trunk in record.trunks:
             yield from (other.nic_id for other in snapshot.where(Attachment, "trunks", trunk))
-        yield from (rival.id for rival in _rivals(snapshot, snapshot.need(Nic, record.nic_id), record))
+        yield from (rival.id for rival in rivals(snapshot, snapshot.need(Nic, record.nic_id), record))
     elif isinstance(record, Link):
         for end in record.ports:
             yield from (attachment.nic_id for attachment in snapshot.where(Attachment, "ports", end))
@@ -350,7 +296,7 @@ def _limited_anew(snapshot: Snapshot, nic: Nic) -> Iterator[str]:
     """A NIC that may be limited otherwise now, and those that may have its meters, or may not any more."""
     yield nic.id
     if limit_of(snapshot, nic) is not None:
-        yield from (other.id for other in _sharing_meters(snapshot, nic))
+        yield from (other.id for other in sharing_meters(snapshot, nic))
 
 
 def _place_all(snapshot: Snapshot, topology: Topology) -> World:
@@ -358,8 +304,9 @@ def _place_all(snapshot: Snapshot, topology: Topology) -> World:
     present: dict[tuple[str, str], dict[int, str]] = {}
     members: dict[str, dict[int, str]] = {}
     networks_at: dict[str, dict[int, str]] = {}
+    obstacle = cache(partial(unmirrored, snapshot))
     for nic in snapshot.all(Nic):
-        place = find_place(snapshot, nic)
+        place = find_place(snapshot, nic, obstacle)
         if place is None:
             continue
         places[nic.id] = place

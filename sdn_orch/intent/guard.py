@@ -1,18 +1,20 @@
 """Whether the rules that a NIC stands under let a packet pass, and which conversations they let through.
 
 A part of `meaning`. The rules are about who begins; what belongs to a conversation that was let through may
-pass both ways, in networks that cut connections as long as it could begin.
+pass both ways, in networks that cut connections as long as it could begin. Where nobody knows conversations
+the rules are about each packet, and only such are there for which that is the same (see `mirrored`).
 """
 
 from __future__ import annotations
 
-from sdn_orch.intent.model import Nic
+from sdn_orch.intent.model import Nic, Switch
 from sdn_orch.intent.outside import Begun, Conversations, is_about, words_of
 from sdn_orch.intent.packet import LATER_FRAGMENT, NEIGHBOUR_ADVERTISEMENT, NEIGHBOUR_SOLICITATION, Packet
 from sdn_orch.intent.policy import Policy, PolicyKind, items, policy_of, rules
 from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction, Verdict
+from sdn_orch.intent.verdict import place_of
 
 _NEIGHBOURS = (NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT)
 
@@ -29,6 +31,8 @@ def passes(
     # Addresses are resolved whatever the rules say.
     if direction is Direction.EGRESS and packet.get("icmpv6_type") in _NEIGHBOURS:
         return True
+    if not _tracks(snapshot, nic):
+        return lets(snapshot, policy, direction, packet)
     words = words_of(packet)
     if words is None:
         return False
@@ -44,6 +48,12 @@ def passes(
         return False
     known.setdefault(key, Begun(direction, packet))
     return True
+
+
+def _tracks(snapshot: Snapshot, nic: Nic) -> bool:
+    """Whether the switch of a NIC knows conversations."""
+    place = place_of(snapshot, nic)
+    return place is not None and snapshot.need(Switch, place.switch_id).capabilities.open_vswitch
 
 
 def lets(snapshot: Snapshot, policy: Policy, direction: Direction, packet: Packet) -> bool:

@@ -263,7 +263,9 @@ class Switch(Record):
     networks, is a gateway; of two the one with twice the `gateway_weight` gets twice the routers.
     """
 
-    INDEXES: ClassVar[tuple[str, ...]] = ("dpid", "name", "tunnel_address", "is_gateway")
+    INDEXES: ClassVar[tuple[str, ...]] = (
+        "dpid", "name", "tunnel_address", "is_gateway", "is_plain_edge",
+    )  # fmt: skip
     LARGEST_NUMBER: ClassVar[int] = 2**16 - 1
 
     dpid: int
@@ -284,6 +286,11 @@ class Switch(Record):
     def is_gateway(self) -> bool:
         """Whether tenants' networks reach the outside by it."""
         return self.role is SwitchRole.EDGE and self.public_port is not None
+
+    @property
+    def is_plain_edge(self) -> bool:
+        """Whether tenants' machines are behind it, and it tracks no connections."""
+        return self.role is SwitchRole.EDGE and not self.capabilities.open_vswitch
 
     @property
     def is_known(self) -> bool:

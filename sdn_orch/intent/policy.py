@@ -50,12 +50,18 @@ def policy_of(snapshot: Snapshot, nic: Nic) -> Policy | None:
     network = snapshot.need(Network, nic.network_id)
     cuts = network.cuts_connections
     if network.acl_id is not None:
-        chosen = snapshot.need(AclList, network.acl_id)
-        return None if is_open(snapshot, chosen.id) else list_policy(chosen, cuts=cuts)
+        return policy_of_tier(snapshot, network)
     if len(nic.group_ids) == 1:
         group = snapshot.need(SecurityGroup, nic.group_ids[0])
         return Policy(PolicyKind.GROUP, group.id, group.number, cuts)
     return Policy(PolicyKind.NIC, nic.id, nic.number, cuts) if nic.group_ids else None
+
+
+def policy_of_tier(snapshot: Snapshot, network: Network) -> Policy | None:
+    """What all NICs of a network stand under: a list, unless that lets everything through."""
+    if network.acl_id is None or is_open(snapshot, network.acl_id):
+        return None
+    return list_policy(snapshot.need(AclList, network.acl_id), cuts=network.cuts_connections)
 
 
 def items(snapshot: Snapshot, list_id: str, direction: Direction) -> list[AclItem]:

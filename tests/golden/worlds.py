@@ -147,6 +147,21 @@ def _listed() -> list[Record]:
     ]
 
 
+def _mirrored() -> list[Record]:
+    """A list that lets TCP pass between the tier and two prefixes, and one that lets the web in alone."""
+    two = (IPv4Network("10.2.0.0/16"), IPv4Network("198.51.100.0/24"))
+    item: dict[str, Any] = {"list_id": "mirrored", "protocol": 6}
+    into: dict[str, Any] = {"direction": Direction.INGRESS}
+    out: dict[str, Any] = {"direction": Direction.EGRESS}
+    return [
+        AclList(id="mirrored", name="mirrored", vpc_id="shop"),
+        AclItem(id="in", position=1, sources=two, **item, **into),
+        AclItem(id="out", position=2, destinations=two, **item, **out),
+        AclList(id="one way", name="one way", vpc_id="shop"),
+        AclItem(id="web", list_id="one way", position=10, protocol=6, ports=(80, 80), **into),
+    ]
+
+
 def _office() -> list[Record]:
     """A private gateway under the list, with source NAT, and a route over it."""
     return [
@@ -425,6 +440,16 @@ WORLDS: dict[str, list[Record]] = {
         vpc("shop"),
         *pair(only4(network("web", 1, vpc_id="shop")), ("edge1", 1), ("edge2", 1)),
         *_untracked(only4(network("web", 1, vpc_id="shop"))),
+    ],
+    "plain-lists": [
+        *(
+            replace(record, capabilities=PLAIN) if isinstance(record, Switch) else record
+            for record in edges(2)
+        ),
+        vpc("shop"),
+        *_mirrored(),
+        *pair(replace(network("web", 1, vpc_id="shop"), acl_id="mirrored"), ("edge1", 1), ("edge2", 1)),
+        *pair(replace(network("db", 2, vpc_id="shop"), acl_id="one way"), ("edge1", 2)),
     ],
     "refused": [
         *(

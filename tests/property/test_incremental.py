@@ -432,14 +432,19 @@ def _stickiness(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 @st.composite
 def _acl_item(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     position = draw(st.integers(1, 4))
-    chosen = draw(st.sampled_from(LISTS))
+    chosen, direction = draw(st.sampled_from(LISTS)), draw(st.sampled_from(Direction))
+    far = draw(st.sampled_from(((), (), (IPv4Network("10.2.0.0/16"),))))
+    protocol = draw(st.sampled_from((None, None, 6)))
     record = AclItem(
         id=f"{chosen}/{draw(st.integers(1, 6))}",
         list_id=chosen,
         position=position,
-        direction=draw(st.sampled_from(Direction)),
+        direction=direction,
         verdict=draw(st.sampled_from(Verdict)),
-        protocol=draw(st.sampled_from((None, None, 6))),
+        protocol=protocol,
+        ports=None if protocol is None else draw(st.sampled_from((None, None, (80, 90)))),
+        sources=far if direction is Direction.INGRESS else (),
+        destinations=far if direction is Direction.EGRESS else (),
     )
     return _numbered(snapshot, record)
 

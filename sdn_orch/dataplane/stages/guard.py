@@ -1,7 +1,7 @@
 """FROM_GUARD and FROM_STATE, TO_GUARD and TO_STATE: whose packets stand under rules, and what they belong to.
 
 At the NIC's own edge, which both directions of its connections pass, in a zone of its place: an answer may
-pass where a first word may not.
+pass where a first word may not. Plain switches know no connections: there each packet is judged alone.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sdn_orch.dataplane.pipeline import POLICY, POLICY_JUDGES_ALL, ZONE, Table, flow
+from sdn_orch.dataplane.places import Place
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.connection import INVALID, KNOWN, NEW
 from sdn_orch.dataplane.stages.protocols import (
@@ -23,7 +24,6 @@ from sdn_orch.dataplane.stages.protocols import (
 )
 from sdn_orch.dataplane.stages.route import questions
 from sdn_orch.dataplane.views import Dialect, Fields, NetworkView, NicView
-from sdn_orch.dataplane.world import Place
 from sdn_orch.intent.policy import Policy, PolicyKind
 from sdn_orch.openflow.values import Match, SetField, Track
 
@@ -45,11 +45,11 @@ def switch(dialect: Dialect) -> Iterator[Said]:
     """What belongs to a connection that was let through goes on, what begins one is judged by the rules."""
     yield flow(Table.FROM_GUARD, "other", Match.of(), goto=Table.ANSWER)
     yield flow(Table.TO_GUARD, "other", Match.of(), goto=Table.DELIVER)
-    if not dialect.open_vswitch:
-        return
     for kind in (ROUTER_SOLICITATION, NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT):
         match = Match.of(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=kind)
         yield flow(Table.FROM_GUARD, "exempt", match, goto=Table.ANSWER)
+    if not dialect.open_vswitch:
+        return
     for table, rules, onward in (
         (Table.FROM_STATE, Table.FROM_RULES, Table.ANSWER),
         (Table.TO_STATE, Table.TO_RULES, Table.DELIVER),
@@ -86,6 +86,16 @@ def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
     for address in network.gateways6:
         match = Match.of(eth_type=IPV6, ipv6_dst=address, **here)
         yield flow(Table.FROM_GUARD, "exempt", match, goto=Table.ANSWER)
+
+
+def tier(network: NetworkView) -> Iterator[Said]:
+    """On plain switches: what its router takes from a tier and gives it, packet by packet."""
+    for eth_type in (IPV4, IPV6):
+        here: Fields = {"metadata": network.local, "eth_type": eth_type}
+        sent = Match.of(eth_dst=network.gateway_mac, **here)
+        yield flow(Table.FROM_GUARD, "tier", sent, goto=Table.FROM_RULES)
+        got = Match.of(eth_src=network.gateway_mac, **here)
+        yield flow(Table.TO_GUARD, "tier", got, goto=Table.TO_RULES)
 
 
 def nic(nic: NicView, policy: Policy) -> Iterator[Said]:

@@ -1,7 +1,7 @@
 """FROM_RULES and TO_RULES: the rules of lists and of security groups, about what begins a connection.
 
 Where a network cuts connections they are about each packet of one, in both tables: as about that which began
-it (see `judged`).
+it (see `judged`). On plain switches, which know no connections, rules of lists are about each packet.
 """
 
 from __future__ import annotations
@@ -33,16 +33,20 @@ _COMMIT: tuple[Action, ...] = (Track(ZONE, commit=True),)
 class Way:
     """A table of rules, and what becomes of what they let through, and where that goes on.
 
-    Where there is a `state` they are about the beginnings of connections, for packets in this state.
+    Where there is a `state` they are about the beginnings of connections, for packets in this state. Where
+    there are no registers packets of a `tier` stand under its list.
     """
 
     table: Table
     onward: Table
     let: tuple[Action, ...] = _COMMIT
     state: tuple[int, int] | None = None
+    tier: tuple[int, int] | None = None
 
     def place(self, policy: Policy, eth_type: int) -> Fields:
         """What stands under a policy here."""
+        if self.tier is not None:
+            return {"metadata": self.tier, "eth_type": eth_type}
         here: Fields = {POLICY: policy_number(policy), "eth_type": eth_type}
         return here if self.state is None else {**here, "ct_state": self.state}
 
@@ -101,6 +105,14 @@ def at_nics(policy: Policy) -> Ways:
 def at_gateway(policy: Policy) -> Ways:
     """The ways of a list where private gateways are that stand under it."""
     return _JUDGED_AT_GATEWAY if policy.cuts else _AT_GATEWAY
+
+
+def in_tier(tier: tuple[int, int]) -> Ways:
+    """The ways of a list about each packet of a tier, which its metadata tells."""
+    return {
+        Direction.EGRESS: (Way(Table.FROM_RULES, Table.ANSWER, (), tier=tier),),
+        Direction.INGRESS: (Way(Table.TO_RULES, Table.DELIVER, (), tier=tier),),
+    }
 
 
 def item(policy: Policy, item: AclItem, ways: Ways) -> Iterator[Said]:
