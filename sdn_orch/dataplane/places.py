@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import METERED_NICS, SWITCH_METERS
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.model import Attachment, Link, Nic, Switch, SwitchRole
+from sdn_orch.intent.mirrored import versions_of
+from sdn_orch.intent.model import Attachment, Link, Network, Nic, Switch, SwitchRole
 from sdn_orch.intent.policy import PolicyKind, policy_of
 from sdn_orch.intent.rates import limit_of
 from sdn_orch.intent.snapshot import Snapshot
@@ -17,6 +18,8 @@ from sdn_orch.intent.snapshot import Snapshot
 LARGEST_GUARDED_PORT = 0x3FFF
 #: Why a NIC in security groups cannot be at a plain switch.
 UNGROUPED = "security groups need connection tracking: Open vSwitch"
+#: Why a list of rules, by its id, needs connection tracking for some versions of IP.
+Obstacle = Callable[[str, tuple[int, ...]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,8 @@ class Place:
     refusal: str = ""
 
 
-def find_place(snapshot: Snapshot, nic: Nic, obstacle: Callable[[str], str]) -> Place | None:
-    """Where a NIC is plugged in, by the records alone; None if nowhere or not active.
-
-    `obstacle` tells why a list of rules needs connection tracking.
-    """
+def find_place(snapshot: Snapshot, nic: Nic, obstacle: Obstacle) -> Place | None:
+    """Where a NIC is plugged in, by the records alone; None if nowhere or not active."""
     attachments = snapshot.where(Attachment, "nic_id", nic.id)
     if not attachments or not nic.active:
         return None
@@ -42,7 +42,7 @@ def find_place(snapshot: Snapshot, nic: Nic, obstacle: Callable[[str], str]) -> 
     return Place(attachment.switch_id, attachment.port, attachment.vlan, refusal)
 
 
-def _refusal(snapshot: Snapshot, nic: Nic, attachment: Attachment, obstacle: Callable[[str], str]) -> str:
+def _refusal(snapshot: Snapshot, nic: Nic, attachment: Attachment, obstacle: Obstacle) -> str:
     switch = snapshot.need(Switch, attachment.switch_id)
     end = (switch.id, attachment.port)
     if switch.role is not SwitchRole.EDGE:
@@ -67,7 +67,7 @@ def _refusal(snapshot: Snapshot, nic: Nic, attachment: Attachment, obstacle: Cal
 
 
 def _unguarded(
-    snapshot: Snapshot, nic: Nic, switch: Switch, attachment: Attachment, obstacle: Callable[[str], str]
+    snapshot: Snapshot, nic: Nic, switch: Switch, attachment: Attachment, obstacle: Obstacle
 ) -> str:
     """Why a NIC that stands under rules cannot be guarded: its connections are not told, or not apart."""
     policy = policy_of(snapshot, nic)
@@ -75,7 +75,7 @@ def _unguarded(
         return ""
     if not switch.capabilities.open_vswitch:
         if policy.kind is PolicyKind.LIST:
-            return obstacle(policy.id)
+            return obstacle(policy.id, versions_of(snapshot.need(Network, nic.network_id)))
         return UNGROUPED
     if attachment.vlan is None and attachment.port > LARGEST_GUARDED_PORT:
         return (

@@ -17,6 +17,7 @@ from sdn_orch.dataplane.stages import policy
 from sdn_orch.dataplane.views import NetworkView, Site
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem, AclList
+from sdn_orch.intent.mirrored import versions_of
 from sdn_orch.intent.model import Attachment, Network, Nic, Switch
 from sdn_orch.intent.policy import Policy, PolicyKind, policy_of, policy_of_tier
 from sdn_orch.intent.snapshot import Snapshot
@@ -77,12 +78,11 @@ def _nics_at(world: World, switch_id: str) -> Iterator[Nic]:
 
 def acl_list(site: Site, id: str) -> Rules:
     """A list: what stands where it has no items."""
-    snapshot, found = site.world.snapshot, NO_RULES
+    snapshot = site.world.snapshot
     record = snapshot.get(AclList, id)
     if record is None:
         return NO_RULES
-    if refused := _refused(site, record):
-        return refused
+    found = _refused(site, record)
     for key, chosen, ways in _ways_at(site, record):
         say = partial(policy.without_rules, snapshot, chosen, ways)
         found += alike(site, (OwnerKind.LIST, id, key), say)
@@ -91,7 +91,7 @@ def acl_list(site: Site, id: str) -> Rules:
 
 def item(site: Site, id: str) -> Rules:
     """An item of a list."""
-    snapshot, found = site.world.snapshot, NO_RULES
+    snapshot = site.world.snapshot
     record = snapshot.get(AclItem, id)
     if record is None:
         return NO_RULES
@@ -99,19 +99,21 @@ def item(site: Site, id: str) -> Rules:
     if snapshot.where(AclItem, "places", record.places[0])[0].id != id:
         return NO_RULES
     listed = snapshot.need(AclList, record.list_id)
-    if refused := _refused(site, listed):
-        return refused
+    found = _refused(site, listed)
     for key, chosen, ways in _ways_at(site, listed):
         found += alike(site, (OwnerKind.ITEM, id, key), partial(policy.item, chosen, record, ways))
     return found
 
 
 def _refused(site: Site, record: AclList) -> Rules:
-    """The refusal of a list that NICs on a plain switch stand under, if it needs connection tracking."""
+    """Why a plain switch refuses a list for some of the tiers there that stand under it."""
+    snapshot = site.world.snapshot
     if site.dialect.open_vswitch or record.id not in _standing(site.world, site.switch.id, _lists_at):
         return NO_RULES
-    reason = site.world.unmirrored(record.id)
-    return Rules(refusals=(reason,)) if reason else NO_RULES
+    tiers = (snapshot.need(Network, id) for id in dict.fromkeys(_networks_at(site.world, site.switch.id)))
+    versions = {versions_of(tier) for tier in tiers if tier.acl_id == record.id}
+    found = {site.world.unmirrored(record.id, each) for each in versions}
+    return Rules(refusals=tuple(sorted(found - {""})))
 
 
 def _ways_at(site: Site, record: AclList) -> Iterator[tuple[Hashable, Policy, policy.Ways]]:

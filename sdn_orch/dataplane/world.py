@@ -14,7 +14,7 @@ from sdn_orch.dataplane.places import Place, find_place, rivals, sharing_meters
 from sdn_orch.dataplane.topology import Topology
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.gateways import gateway_of, gateways, realm_of, router_id
-from sdn_orch.intent.mirrored import unmirrored
+from sdn_orch.intent.mirrored import unmirrored, versions_of
 from sdn_orch.intent.model import Attachment, Link, Machine, Network, Nic, Record, Switch
 from sdn_orch.intent.policy import is_open
 from sdn_orch.intent.rates import limit_of
@@ -161,11 +161,11 @@ class World:
             ):
                 yield place.switch_id
 
-    def unmirrored(self, list_id: str) -> str:
-        """Why a list of rules needs connection tracking; see `mirrored`."""
-        key = (unmirrored, list_id)
+    def unmirrored(self, list_id: str, versions: tuple[int, ...]) -> str:
+        """Why a list of rules needs connection tracking for some versions of IP; see `mirrored`."""
+        key = (unmirrored, list_id, versions)
         found = self.recall(key, str)
-        return self.remember(key, unmirrored(self.snapshot, list_id)) if found is None else found
+        return self.remember(key, unmirrored(self.snapshot, list_id, versions)) if found is None else found
 
     def nics(self, network_id: str) -> tuple[Nic, ...]:
         """A network's NICs that are programmed somewhere."""
@@ -224,25 +224,25 @@ def affected_nics(before: World, after: World, differences: Iterable[Difference]
             if record is not None:
                 found.update(dict.fromkeys(_concerned(world.snapshot, record)))
         if isinstance(item := old or new, AclItem):
-            found.update(dict.fromkeys(_guarded_anew(before.snapshot, after.snapshot, item.list_id)))
+            found.update(dict.fromkeys(_guarded_anew(before, after, item.list_id)))
     return found
 
 
-def _guarded_anew(before: Snapshot, after: Snapshot, list_id: str) -> Iterator[str]:
+def _guarded_anew(before: World, after: World, list_id: str) -> Iterator[str]:
     """The NICs that a list guards otherwise now.
 
     It lets everything through and did not, or the other way round; or plain switches have another reason to
     refuse it, or none.
     """
-    is_turned = is_open(before, list_id) != is_open(after, list_id)
-    if not is_turned and not (
-        _has_plain(after) and unmirrored(before, list_id) != unmirrored(after, list_id)
-    ):
+    snapshot = after.snapshot
+    is_turned = is_open(before.snapshot, list_id) != is_open(snapshot, list_id)
+    if not is_turned and not _has_plain(snapshot):
         return
-    for network in after.where(Network, "acl_id", list_id):
-        for nic in after.where(Nic, "network_id", network.id):
-            if is_turned or _is_plain(after, nic):
-                yield nic.id
+    for network in snapshot.where(Network, "acl_id", list_id):
+        asked = list_id, versions_of(network)
+        if is_turned or before.unmirrored(*asked) != after.unmirrored(*asked):
+            nics = snapshot.where(Nic, "network_id", network.id)
+            yield from (nic.id for nic in nics if is_turned or _is_plain(snapshot, nic))
 
 
 def _is_plain(snapshot: Snapshot, nic: Nic) -> bool:
@@ -263,7 +263,7 @@ def _position(record: Record | None) -> object:
         places = (record.number, record.role, record.underlay, record.public_port)
         return (*places, record.name, can)
     if isinstance(record, Network):
-        return (record.number, record.acl_id, record.rate)
+        return (record.number, record.acl_id, record.rate, versions_of(record))
     if isinstance(record, Machine):
         return record.rate
     return record and record.number

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 from itertools import pairwise
 
 from sdn_orch.intent.acls import AclItem
+from sdn_orch.intent.model import Network
 from sdn_orch.intent.policy import items
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import ICMP, ICMPV6, SCTP, TCP, UDP, VERSIONS, Direction, Prefix, Verdict
@@ -21,8 +22,14 @@ _NAMES = {ICMP: "ICMP", TCP: "TCP", UDP: "UDP", ICMPV6: "ICMPv6", SCTP: "SCTP"}
 _BITS = {4: 32, 6: 128}
 
 
-def unmirrored(snapshot: Snapshot, list_id: str) -> str:
-    """Why a list needs connection tracking, and which item is in the way; empty if it does not need any."""
+def versions_of(network: Network) -> tuple[int, ...]:
+    """The versions of IP that are routed to and from a network."""
+    prefixes = ((4, network.ipv4), (6, network.ipv6))
+    return tuple(version for version, prefix in prefixes if prefix is not None)
+
+
+def unmirrored(snapshot: Snapshot, list_id: str, versions: tuple[int, ...]) -> str:
+    """Why a list needs connection tracking for these versions of IP, by which item; empty if it does not."""
     inward, outward = (items(snapshot, list_id, way) for way in (Direction.INGRESS, Direction.EGRESS))
     for item in sorted((*inward, *outward), key=lambda item: item.position):
         if particular := _particular(item):
@@ -30,7 +37,7 @@ def unmirrored(snapshot: Snapshot, list_id: str) -> str:
                 f"item {item.position} names {particular}: to know the answers needs connection tracking, "
                 "Open vSwitch; items about all of a protocol, in both directions, do without"
             )
-    for version in _BITS:
+    for version in versions:
         for protocol in (None, *_protocols((*inward, *outward), version)):
             if found := _difference(inward, outward, version, protocol):
                 return (

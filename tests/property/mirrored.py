@@ -11,7 +11,7 @@ from typing import Any
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.mirrored import unmirrored
+from sdn_orch.intent.mirrored import unmirrored, versions_of
 from sdn_orch.intent.model import Attachment, Network, Nic, Record
 from sdn_orch.intent.packet import IPV4, IPV6, Packet
 from sdn_orch.intent.policy import policy_of
@@ -127,7 +127,8 @@ def with_lists(random: Random, cloud: Cloud) -> Cloud:
     for attachment in snapshot.all(Attachment):
         nic = snapshot.need(Nic, attachment.nic_id)
         policy, place = policy_of(snapshot, nic), world.place(nic.id)
-        reason = "" if policy is None else unmirrored(snapshot, policy.id)
+        versions = versions_of(snapshot.need(Network, nic.network_id))
+        reason = "" if policy is None else unmirrored(snapshot, policy.id, versions)
         assert place is None or place.refusal == reason
         if reason:
             gone.append(Delete(Attachment, attachment.id))

@@ -162,6 +162,8 @@ def _network(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         record = dataclasses.replace(record, routed4=draw(st.booleans()))
     if record.ipv4 is not None:
         record = dataclasses.replace(record, acl_id=draw(st.sampled_from((None, None, *LISTS))))
+        if draw(st.integers(0, 3)) == 0:
+            record = dataclasses.replace(record, ipv6=None, gateway6=None)
     return _numbered(snapshot, record)
 
 

@@ -11,15 +11,16 @@ import pytest
 from sdn_orch.dataplane.compiler import compile_switch
 from sdn_orch.dataplane.lookup import Tables
 from sdn_orch.dataplane.pipeline import Punt
+from sdn_orch.dataplane.rules import Owner, OwnerKind
 from sdn_orch.dataplane.simulate import Trace, trace
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.mirrored import unmirrored
-from sdn_orch.intent.model import Nic, Record, Switch
+from sdn_orch.intent.model import Network, Nic, Record, Switch
 from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TCP, Packet
-from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.intent.traffic import Direction, Verdict
 from tests.golden.worlds import edges, pair
 from tests.property.compiled import reasons
@@ -71,7 +72,7 @@ def snapshot_of(*items: Item) -> Snapshot:
 )
 def test_lists_that_let_the_same_in_and_out_are_served(items: tuple[Item, ...]) -> None:
     snapshot = snapshot_of(*items)
-    assert unmirrored(snapshot, "list") == ""
+    assert unmirrored(snapshot, "list", (4, 6)) == ""
     world = World.of(snapshot)
     assert all(world.is_placed(nic.id) for nic in snapshot.all(Nic))
     compiled = compile_switch(world, "edge1")
@@ -116,6 +117,23 @@ def test_others_are_refused_with_the_item_that_is_in_the_way(items: tuple[Item, 
     told = dict(refusals(compile_switch(world, "edge1")))
     refused = {"nic web-10", "list list", *(f"item item{number}" for number in range(1, len(items) + 1))}
     assert {owner for owner, text in told.items() if text == place.refusal} == refused
+
+
+def test_only_versions_of_ip_that_a_tier_has_count() -> None:
+    """Items about 0.0.0.0/0 leave IPv6 open outwards and closed inwards."""
+    everywhere = IPv4Network("0.0.0.0/0")
+    snapshot = snapshot_of(into(everywhere, protocol=TCP), into(everywhere))
+    dual = snapshot.need(Network, "web")
+    only4 = replace(dual, id="web4", number=0, name="web4", ipv4=IPv4Network("10.3.0.0/16"), ipv6=None)
+    only4 = replace(only4, gateway4=IPv4Address("10.3.0.1"), gateway6=None)
+    more = [Put(record) for record in pair(only4, ("edge1", 3))]
+    world = World.of(snapshot.change(more))
+    assert world.is_placed("web4-10") and not world.is_placed("web-10")
+    compiled = compile_switch(world, "edge1")
+    reason = "the list, without items about what goes out, lets IPv6 to ::/0 out, and no item lets IPv6 from"
+    told = {owner for owner, text in refusals(compiled) if text.startswith(reason)}
+    assert told == {"nic web-10", "list list", "item item1", "item item2"}
+    assert all(compiled.rules[Owner(OwnerKind.ITEM, f"item{number}")].flows for number in (1, 2))
 
 
 def sent(snapshot: Snapshot, port: int, packet: Packet) -> Trace:
