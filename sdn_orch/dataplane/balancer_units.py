@@ -98,7 +98,7 @@ def pool_of(world: World, record: Balancer) -> balance.Pool:
     live = {
         member.seat: member.mark for member, nic, _ in takers(snapshot, record) if world.is_placed(nic.id)
     }
-    weights = tuple(found.get(seat) for seat in range(max(found, default=-1) + 1))
+    weights = tuple(found.get(seat) for seat in range(max(record.seats, max(found, default=-1) + 1)))
     if not counts_open(snapshot, record):
         memory = remembered(snapshot, record)
         back = tuple(mark for mark in returns(snapshot, record) if mark not in live.values())

@@ -232,11 +232,6 @@ def nic_meters(nic: int) -> tuple[int, int]:
 RULES = range(1000, 61_000)
 
 
-def slots_of(bits: int) -> str:
-    """The name of the priority of flows for slots that have this many lower bits in common."""
-    return f"slots of {bits} bits"
-
-
 STAGES: dict[Table, Stage] = {
     stage.table: stage
     for stage in (
@@ -485,11 +480,10 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.BALANCE,
-            "Which member has the slot? A block of slots has a flow, and the larger it is, the higher its "
-            "priority. Where clients are remembered, CLIENTS learns that this one has it. On plain switches "
-            "the slot is the lowest bits of the source.",
+            "Which member has the slot? A block of slots has a flow. Where clients are remembered, CLIENTS "
+            "learns that this one has it. On plain switches the slot is the lowest bits of the source.",
             (Table.MEMBER, Table.INWARD),
-            {slots_of(bits): 500 - bits for bits in range(SLOT_BITS + 1)},
+            {"slots": 500},
         ),
         Stage(
             Table.MEMBER,

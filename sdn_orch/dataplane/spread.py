@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from statistics import multimode
 
-#: Slots of pools with up to `FEW_SEATS` seats, and of those with more: few are less to hold and to change.
-FEW_SEATS = 16
-FEW_SLOTS, MANY_SLOTS = 256, 1024
-#: Of 256 slots, those that `relieve` moves at most; and the part of its share that a member always keeps.
-STEP, KEPT = 4, 0.1
+#: Slots by the most seats that go with them, each time `GROWTH` times as many: few are less to hold, to
+#: change, and to meet for the first time.
+SLOTS = {4: 64, 16: 256, 256: 1024}
+GROWTH = 4
+#: The part of all slots that `relieve` moves at most; and the part of its share that a member always keeps.
+STEP, KEPT = 1 / 64, 0.1
 #: Differences that are left alone: a part of the mean, and connections.
 _TOLERANCE, _FEW = 0.15, 2.0
 
@@ -43,7 +44,12 @@ def spread(weights: tuple[int | None, ...], live: frozenset[int]) -> tuple[int, 
     return tuple(table[place] for place in _places(len(table)))
 
 
-@lru_cache(maxsize=2)
+def slots_for(seats: int) -> int:
+    """How many slots a table has in which so many seats are, or were."""
+    return next(slots for most, slots in SLOTS.items() if seats <= most)
+
+
+@lru_cache(maxsize=len(SLOTS))
 def _places(slots: int) -> tuple[int, ...]:
     """The place of each slot in a table where those stand together that have many lower bits in common."""
     bits = slots.bit_length() - 1
@@ -53,10 +59,10 @@ def _places(slots: int) -> tuple[int, ...]:
 @lru_cache(maxsize=1024)
 def _seated(weights: tuple[int, ...]) -> tuple[int, ...]:
     """The seat of each place where all seats are taken."""
-    table = [0] * FEW_SLOTS
+    table = [0] * slots_for(1)
     for newest in range(1, len(weights)):
-        if newest == FEW_SEATS:
-            table *= MANY_SLOTS // FEW_SLOTS
+        if newest in SLOTS:
+            table = [seat for seat in table for _ in range(GROWTH)]
         lacks = _lacks(table, dict(enumerate(weights[: newest + 1])))
         _deal(table, sorted(_given_up(table, lacks)), lacks)
     return tuple(table)
@@ -124,7 +130,7 @@ def relieve(owners: Sequence[int], moves: Mapping[int, int], loads: Mapping[int,
     forgotten.
     """
     before = moved(owners, moves)
-    after, step = list(before), STEP * len(owners) // FEW_SLOTS
+    after, step = list(before), round(STEP * len(owners))
     if (given := _overloaded(owners, before, loads)) is not None:
         high, low = given
         own = [slot for slot, owner in enumerate(before) if owner == high]

@@ -102,6 +102,8 @@ class Balancer(PortUse):
     drain: int = DRAIN
     #: Where no member answers its checks all are tried, as if there were none; else nobody gets connections.
     fails_open: bool = True
+    #: The most seats that members have had: what follows from them never becomes less (docs/decisions/0019).
+    seats: int = 0
 
     @property
     def place(self) -> str:

@@ -78,6 +78,9 @@ def add_member(
         raise Invalid(f"NIC {nic.id} is a member of balancer {balancer.name} ({balancer.id}) already")
     taken = {member.seat for member in transaction.snapshot.where(Member, "balancer_id", balancer.id)}
     seat = next(seat for seat in range(len(taken) + 1) if seat not in taken)
+    known = transaction.snapshot.need(Balancer, balancer.id)
+    if seat >= known.seats:
+        transaction.put(dataclasses.replace(known, seats=seat + 1))
     member = Member(id=str(uuid4()), balancer_id=balancer.id, nic_id=nic.id, guest=guest, seat=seat)
     for kept in transaction.snapshot.where(Draining, "nic_id", nic.id):
         if (kept.balancer_id, kept.guest) == (balancer.id, guest):

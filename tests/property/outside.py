@@ -229,6 +229,7 @@ def _balancer(
         algorithm=random.choice(list(Algorithm)),
         sources=random.choice(_SOURCES),
         fails_open=random.random() < 0.5,
+        seats=random.choice((0, 9)),
     )
     if record.protocol == TCP and random.random() < 0.3:
         record = replace(record, proxy_protocol=True)

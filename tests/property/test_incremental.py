@@ -364,6 +364,7 @@ def _balancer(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         sources=draw(st.sampled_from(((), (IPv4Network("198.51.100.0/24"),)))),
         tls=draw(st.integers(0, 4)) == 0,
         proxy_protocol=draw(st.booleans()),
+        seats=draw(st.sampled_from((0, 9))),
     )
     return _numbered(snapshot, record)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from sdn_orch.dataplane.pipeline import BALANCED, Table, flow
 from sdn_orch.dataplane.rules import Said
-from sdn_orch.dataplane.spread import FEW_SLOTS
+from sdn_orch.dataplane.spread import slots_for
 from sdn_orch.dataplane.stages.balance import Front, Pool, kept, of_members, slots, taken
 from sdn_orch.dataplane.stages.connection import NEW
 from sdn_orch.dataplane.traffic import port_blocks, port_fields
@@ -66,7 +66,7 @@ def _associations(fronts: Sequence[Front], onward: Table, pool: Pool) -> Iterato
     if not owners and not pool.returns:
         return
     for front in fronts:
-        yield from taken(front, pool, len(owners) or FEW_SLOTS)
+        yield from taken(front, pool, len(owners) or slots_for(len(pool.weights)))
         if front.table is Table.INNER:
             yield from of_members(front, pool, sorted(set(owners)))
     if owners:

@@ -29,10 +29,9 @@ from sdn_orch.dataplane.pipeline import (
     Table,
     flow,
     group_number,
-    slots_of,
 )
 from sdn_orch.dataplane.rules import Refused, Said
-from sdn_orch.dataplane.spread import FEW_SLOTS, blocks, moved, spread
+from sdn_orch.dataplane.spread import blocks, moved, spread
 from sdn_orch.dataplane.stages.answer import answer_arp, answer_nd
 from sdn_orch.dataplane.stages.connection import INVALID, NEW
 from sdn_orch.dataplane.stages.inward import begun
@@ -60,10 +59,10 @@ from sdn_orch.openflow.values import (
     Translate,
 )
 
-#: As many bits of a hash as a group of Open vSwitch can tell apart.
-_HASHED_BITS = FEW_SLOTS.bit_length() - 1
-#: The first bit of TCP's source port that is not in the slot: from here down clients count.
-_TCP_BITS_END = 12
+#: As many values of a hash as a group of Open vSwitch can tell apart, and their bits.
+_HASHED, _HASHED_BITS = 256, 8
+#: The first bit of TCP's source port that is in the slot: clients count up, and what follows shares a slot.
+_TCP_BIT = 4
 _SLOTS = group_number(GroupKind.SLOTS, 0)
 #: Flags of TCP.
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
@@ -149,7 +148,7 @@ def edge(dialect: Dialect) -> Iterator[Said]:
         yield flow(Table.CLIENTS, "unknown", Match.of(), (SetField(REMEMBERED, 0),))
         yield flow(Table.KEPT, "other", Match.of(), goto=Table.BALANCE)
         several = (
-            (SetField(BALANCED, slot, FEW_SLOTS - 1), Resubmit(Table.BALANCE)) for slot in range(FEW_SLOTS)
+            (SetField(BALANCED, slot, _HASHED - 1), Resubmit(Table.BALANCE)) for slot in range(_HASHED)
         )
         yield Group(_SLOTS, GroupType.SELECT, tuple(Bucket(actions) for actions in several))
         yield flow(Table.INNER, "invalid", Match.of(ct_state=INVALID))
@@ -288,8 +287,8 @@ def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
     if pool.by_source:
         return (HashSource(BALANCED, bits),)
     if pool.record.protocol == TCP:
-        return (CopyField("tcp_src", BALANCED, bits, _TCP_BITS_END - bits),)
-    more = bits - _HASHED_BITS
+        return (CopyField("tcp_src", BALANCED, bits, _TCP_BIT),)
+    more = max(0, bits - _HASHED_BITS)
     by_address = (
         (CopyField(f"ipv{pool.record.version}_src", BALANCED, more, 0, _HASHED_BITS),) if more else ()
     )
@@ -304,7 +303,7 @@ def slots(pool: Pool, owners: tuple[int, ...]) -> Iterator[Said]:
         actions: tuple[Action, ...] = (SetField(BALANCED, mark),)
         if pool.memory is not None:
             here, actions = {**here, "eth_type": pool.eth_type}, (_remember(pool, mark), *actions)
-        yield flow(Table.BALANCE, slots_of(bits), Match.of(**here), actions, goto=Table.MEMBER)
+        yield flow(Table.BALANCE, "slots", Match.of(**here), actions, goto=Table.MEMBER)
 
 
 def _of_balancer(pool: Pool) -> tuple[int, int]:

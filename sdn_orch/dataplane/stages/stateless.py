@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sdn_orch.dataplane.pipeline import NETWORK, Punt, Table, flow, punt, slots_of
+from sdn_orch.dataplane.pipeline import NETWORK, Punt, Table, flow, punt
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.spread import blocks
 from sdn_orch.dataplane.stages.balance import Pool
@@ -56,7 +56,7 @@ def balancer(address: AddressView, pool: Pool) -> Iterator[Said]:
         source = {"ipv4_src": (lower, (1 << bits) - 1)} if bits else {}
         here = Match.of(metadata=entry, eth_type=IPV4, **source)
         to_member = (SetField("ipv4_dst", pool.guests[mark]),)
-        yield flow(Table.BALANCE, slots_of(bits), here, to_member, goto=Table.INWARD)
+        yield flow(Table.BALANCE, "slots", here, to_member, goto=Table.INWARD)
 
 
 def _outside(address: AddressView) -> Fields:

@@ -65,6 +65,7 @@ def described(cloud: Cloud, network: Network, said: Balanced, known: Balancer | 
         proxy_protocol=said.protocol == "tcp-proxy",
         drain=known.drain if known else DRAIN,
         fails_open=known.fails_open if known else True,
+        seats=known.seats if known else 0,
     )
 
 

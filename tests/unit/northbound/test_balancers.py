@@ -9,6 +9,9 @@ from uuid import uuid4
 
 import pytest
 
+from sdn_orch.dataplane.balancer_units import pool_of
+from sdn_orch.dataplane.spread import slots_for
+from sdn_orch.dataplane.world import World
 from sdn_orch.intent.balancers import Balancer, HealthCheck, Member, Stickiness
 from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.model import Network
@@ -178,6 +181,20 @@ def test_machines_come_and_go(cloud: Cloud, red: Client, ip: str, net: str) -> N
     assert caught.value.text.endswith("due to missing parameter virtualmachineids")
     red.job("destroyVirtualMachine", id=two["id"])
     assert instances(red, id) == []
+
+
+def test_its_slots_stay_as_many_when_machines_go(cloud: Cloud, red: Client, ip: str, net: str) -> None:
+    id, ids = rule(red, ip), [cloud.machine(red, f"vm{each}", networkids=net)["id"] for each in range(5)]
+
+    def slots() -> int:
+        world = World.of(cloud.snapshot)
+        return slots_for(len(pool_of(world, world.snapshot.need(Balancer, id)).weights))
+
+    found = []
+    for call, machines in (("assignTo", ids[:4]), ("assignTo", ids[4:]), ("removeFrom", ids[1:])):
+        red.job(f"{call}LoadBalancerRule", id=id, virtualmachineids=",".join(machines))
+        found.append(slots())
+    assert found == [64, 256, 256]
 
 
 def test_secondary_addresses_are_members_of_their_own(cloud: Cloud, red: Client, ip: str, net: str) -> None:
