@@ -265,10 +265,10 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.SOURCE,
             "from_port: may this NIC send with these addresses? ARP, IPv4 and IPv6 senders must be "
-            "its own, or those behind it that static routes lead to; an L2 network asks for the MAC address "
-            "only.",
+            "its own, or those behind it that static routes lead to, or from its ports a balancer's with "
+            "direct return; an L2 network asks for the MAC address only.",
             (Table.NEIGHBOUR_SOURCE, Table.SERVICE, Table.ANSWER, Table.FORWARD),
-            {"nic": 500, "route": 400},
+            {"nic": 500, "route": 400, "direct": 300},
         ),
         Stage(
             Table.NEIGHBOUR_SOURCE,
@@ -334,7 +334,7 @@ STAGES: dict[Table, Stage] = {
             "Frames to a gateway: its echo is answered, questions for names go to the controller, spent TTLs "
             "are reported, and the "
             "destination's prefix decides the next network, or a static route. What is for none of them goes "
-            "to the gateway that has the router's public addresses.",
+            "to the gateway that has the router's public addresses, and so does what members say from those.",
             (
                 Table.INNER,
                 Table.LEAVE,
@@ -344,16 +344,16 @@ STAGES: dict[Table, Stage] = {
                 Table.DELIVER,
                 Table.PUNT,
             ),
-            {"echo": 800, "names": 750, "not routed": 700, "ttl": 600, "balancer": 550, "prefix": 500}
-            | {"route": 450, "outside": 400},
+            {"echo": 800, "names": 750, "not routed": 700, "ttl": 600, "direct": 560, "balancer": 550}
+            | {"prefix": 500, "route": 450, "outside": 400},
         ),
         Stage(
             Table.INNER,
             "For a balancer inside of a network, at the edge of whoever asks: what belongs to a known "
             "connection goes to its member, what begins one gets a slot; a member that asks gets "
-            "another one.",
+            "another one. Who speaks from a balancer's address asks none.",
             (Table.CLIENTS, Table.KEPT, Table.BALANCE, Table.MEMBER, Table.NEXT_HOP),
-            {"invalid": 800, "ending": 750, "known": 700, "member": 600, "balancer": 500},
+            {"invalid": 800, "ending": 750, "known": 700, "direct": 650, "member": 600, "balancer": 500},
         ),
         Stage(
             Table.LEAVE,
@@ -399,9 +399,11 @@ STAGES: dict[Table, Stage] = {
             "its source NAT; IPv6 under its own. New connections become known. What belongs to one of a "
             "balancer's goes on as long as that has its member, and is counted, for `leastconn` also what "
             "opens and ends it; to one of a forwarded port, where the network cuts connections, as long as "
-            "that leads to the same machine and port.",
+            "that leads to the same machine and port. What members say from a balancer's address and is no "
+            "answer goes nowhere, nor what machines on its router ask them there.",
             (Table.UPLINK,),
-            {"known private": 900, "new private": 800, "new static": 700, "static": 600, "opening": 570}
+            {"direct": 950, "known private": 900, "new private": 800, "direct inside": 750}
+            | {"new static": 700, "static": 600, "opening": 570}
             | {"ending": 560, "balanced": 550, "forwarded": 540, "cut": 530, "known": 500}
             | {"associated": 460, "new announcing": 450, "new": 400},
         ),
@@ -449,7 +451,7 @@ STAGES: dict[Table, Stage] = {
             "is for a balancer gets one of its slots; a ping of any other address is answered. Other IPv6 "
             "has its destination already. New connections become known. What belongs to one of a balancer's "
             "or of a forwarded port is as in SOURCE_NAT.",
-            (Table.CLIENTS, Table.KEPT, Table.BALANCE, Table.INWARD),
+            (Table.CLIENTS, Table.KEPT, Table.BALANCE, Table.INWARD, Table.NEXT_HOP),
             {
                 "ending": 660,
                 "balanced": 650,
@@ -506,9 +508,10 @@ STAGES: dict[Table, Stage] = {
         ),
         Stage(
             Table.NEXT_HOP,
-            "The receiver's MAC address for a routed packet, which loses one hop and comes from the gateway.",
+            "The receiver's MAC address for a routed packet, which loses one hop and comes from the gateway. "
+            "With direct return what is for a balancer gets that of the member with its connection's mark.",
             (Table.FORWARD,),
-            {"nic": 500, "route": 400},
+            {"direct": 600, "nic": 500, "route": 400},
         ),
         Stage(
             Table.FORWARD,
@@ -528,16 +531,17 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.BACK,
             "to_port: what a member of a balancer inside of a network answers comes from the balancer again; "
-            "of SCTP what it says from one of the balancer's ports.",
+            "of SCTP what it says from one of the balancer's ports. With direct return it comes from there "
+            "already, and its connection is looked up all the same.",
             (Table.BACK_STATE, Table.TO_GUARD),
-            {"associated": 510, "answer": 500, "other": 0},
+            {"direct": 530, "asking": 520, "associated": 510, "answer": 500, "other": 0},
         ),
         Stage(
             Table.BACK_STATE,
             "to_port: an answer of a balancer's member is counted; one that belongs to a connection without "
-            "its member goes nowhere.",
+            "its member goes nowhere, nor what a member says from the balancer's address unasked.",
             (Table.TO_GUARD,),
-            {"opening": 610, "ending": 600, "member": 500, "other": 400},
+            {"opening": 610, "ending": 600, "member": 500, "direct": 450, "other": 400},
         ),
         Stage(
             Table.TO_GUARD,

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from sdn_orch.dataplane.connections import Connections
 from sdn_orch.dataplane.execute import Choose, Emission, Outcome, Punt, Visit, execute
 from sdn_orch.dataplane.lookup import Tables
+from sdn_orch.dataplane.pipeline import NETWORK, Table
 from sdn_orch.dataplane.wires import End, Tunnel, Wires
+from sdn_orch.intent.model import Network, Nic
 from sdn_orch.intent.packet import Packet
+from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.openflow.values import Group
 
 #: Switches that one packet may enter, copies included, before we say that it loops.
@@ -60,6 +63,30 @@ class Trace:
             for field in ("ipv4_dst", "ipv6_dst")
             if isinstance(step, Visit) and step.table == table and field in step.packet
         }
+
+
+def chosen(found: Trace, snapshot: Snapshot) -> set[tuple[int, int]]:
+    """Where a packet went that a balancer may have given to a member, as addresses and ports.
+
+    Those that answer from the balancer's address get it by their MAC addresses alone.
+    """
+    sides = found.destinations(Table.INWARD) | found.destinations(Table.NEXT_HOP)
+    for hop in found.hops:
+        for step in hop.outcome.steps:
+            if isinstance(step, Visit) and step.table == Table.FORWARD:
+                sides |= set(_of_station(snapshot, step))
+    return sides
+
+
+def _of_station(snapshot: Snapshot, visit: Visit) -> Iterator[tuple[int, int]]:
+    """The addresses of the NIC that a frame is for, of which the packet in it has none as its destination."""
+    network = snapshot.numbered(Network, NETWORK.read(visit.metadata))
+    mac, packet = visit.packet["eth_dst"].to_bytes(6, "big").hex(":"), visit.packet
+    port = packet.get("tcp_dst") or packet.get("udp_dst") or 0
+    for nic in () if network is None else snapshot.where(Nic, "claims", (network.id, mac)):
+        own = {int(address) for address in nic.addresses}
+        if own.isdisjoint((packet.get("ipv4_dst"), packet.get("ipv6_dst"))):
+            yield from ((address, port) for address in own)
 
 
 def first_live(_group: Group, live: Sequence[int], _packet: Packet) -> int:

@@ -10,6 +10,7 @@ from sdn_orch.dataplane.units import realm_owners, rules_of
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.balancers import Balancer, Draining, HealthCheck, Member, Relief, Stickiness
+from sdn_orch.intent.direct import members_of
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import (
@@ -37,6 +38,8 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
                 found |= _inner(before, one) | _inner(after, one)
             case FirewallRule() | Forward() | Balancer() | EgressRule() | RoutedRule():
                 found |= _rule(world, one)
+                if isinstance(one, Balancer):
+                    found |= _answering(world, one)
                 if isinstance(one, FirewallRule):
                     found |= _stateless(world, (world.snapshot.need(PublicAddress, one.address_id),))
                 elif isinstance(one, EgressRule):
@@ -238,10 +241,18 @@ def _routes(before: World, after: World, vpc_id: str) -> set[Unit]:
 
 def _balancer(world: World, balancer_id: str) -> set[Unit]:
     record = world.snapshot.get(Balancer, balancer_id)
-    if record is None or record.inner_network_id is None:
-        return set() if record is None else _rule(world, record)
-    members = world.realm_members(world.realm(record.inner_network_id))
-    return {(Owner(OwnerKind.RULE, record.id), member) for member in members}
+    if record is None:
+        return set()
+    if record.inner_network_id is None:
+        return _rule(world, record) | _answering(world, record)
+    around = world.realm_members(world.realm(record.inner_network_id))
+    return {(Owner(OwnerKind.RULE, record.id), at) for at in around} | _answering(world, record)
+
+
+def _answering(world: World, balancer: Balancer) -> set[Unit]:
+    """The members that answer from a balancer's address, at their edges."""
+    places = {nic_id: world.place(nic_id) for nic_id in members_of(world.snapshot, balancer)}
+    return {(Owner(OwnerKind.NIC, id), place.switch_id) for id, place in places.items() if place is not None}
 
 
 def _inner(world: World, balancer: Balancer) -> set[Unit]:
@@ -250,6 +261,7 @@ def _inner(world: World, balancer: Balancer) -> set[Unit]:
     around = world.realm_members(world.realm(balancer.inner_network_id or ""))
     behind = world.realm_members(world.realm(balancer.network_id))
     found = {(Owner(OwnerKind.RULE, each.id), at) for each in (balancer, *sharing) for at in around}
+    found |= _answering(world, balancer)
     return found | {(Owner(OwnerKind.NETWORK, balancer.network_id), at) for at in behind}
 
 
@@ -258,6 +270,8 @@ def _addresses(world: World, addresses: Iterable[PublicAddress]) -> set[Unit]:
     found: set[Unit] = set()
     for address in addresses:
         gateway = None if address.router_id is None else world.gateway_of(address.router_id)
+        for balancer in world.snapshot.where(Balancer, "address_id", address.id):
+            found |= _answering(world, balancer)
         if gateway is not None:
             found.add((Owner(OwnerKind.ADDRESS, address.id), gateway.id))
             found |= {(owner, gateway.id) for owner in rules_of(world.snapshot, address)}

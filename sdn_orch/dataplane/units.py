@@ -285,7 +285,8 @@ def _rule_untracked(site: Site, record: GatewayRule | None) -> Iterator[Said]:
     """What a switch does of a rule that tracks no connections: all but balancers by source is refused."""
     if isinstance(record, Balancer) and record.inner_network_id is not None:
         if site.world.in_realm(site.switch.id, site.world.realm(record.inner_network_id)):
-            yield from balancer_units.refused_inside(site, record)
+            home = site.world.snapshot.need(Network, record.inner_network_id)
+            yield from balancer_units.refused_inside(site, record, home)
     elif isinstance(record, Balancer | Forward):
         address = _address_here(site, record.address_id or "")
         if address is None or rival(site.world.snapshot, address.record) is not None:
@@ -324,6 +325,7 @@ def _nic_here(site: Site, nic: NicView) -> Iterator[Said]:
     yield from limit.nic(nic)
     yield from classify.nic(nic)
     yield from source.nic(nic)
+    yield from balancer_units.member(site, nic)
     yield from neighbour_source.nic(nic, site.dialect)
     yield from answer.local_nic(nic)
     yield from arrive.nic(site, nic)

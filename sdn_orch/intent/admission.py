@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from sdn_orch.intent.mac import link_local, mac_number
@@ -36,11 +37,20 @@ def addresses6(nic: Nic) -> frozenset[int]:
     return own | {link_local(mac_number(nic.mac))}
 
 
-def refuse(network: Network, nic: Nic, behind: Collection[IPv4Network], packet: Packet) -> str | None:
-    """Why the network does not take this frame from this NIC, or None where it does.
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What else a NIC may send a packet from: prefixes behind it, and balancers' addresses lent to it."""
 
-    `behind` are the prefixes that static routes lead to by the NIC.
-    """
+    behind: Collection[IPv4Network]
+    lent: Collection[int]
+
+    def has(self, address: int) -> bool:
+        """Whether an IPv4 address is among them."""
+        return address in self.lent or any(IPv4Address(address) in prefix for prefix in self.behind)
+
+
+def refuse(network: Network, nic: Nic, others: Others, packet: Packet) -> str | None:
+    """Why the network does not take this frame from this NIC, or None where it does."""
     if "vlan_vid" in packet:
         return "a NIC sends no VLAN tags of its own"
     if packet["eth_src"] != mac_number(nic.mac):
@@ -48,34 +58,34 @@ def refuse(network: Network, nic: Nic, behind: Collection[IPv4Network], packet: 
     if network.kind == NetworkKind.L2:
         return None
     if packet["eth_type"] == ARP:
-        return _refuse_arp(nic, behind, packet)
+        return _refuse_arp(nic, others, packet)
     if packet["eth_type"] == IPV4:
-        return _refuse_ipv4(nic, behind, packet)
+        return _refuse_ipv4(nic, others, packet)
     if packet["eth_type"] == IPV6:
-        return _refuse_ipv6(nic, packet)
+        return _refuse_ipv6(nic, others, packet)
     return "only ARP, IPv4 and IPv6 are carried in a network with addresses"
 
 
-def _refuse_arp(nic: Nic, behind: Collection[IPv4Network], packet: Packet) -> str | None:
+def _refuse_arp(nic: Nic, others: Others, packet: Packet) -> str | None:
     if packet["arp_sha"] != mac_number(nic.mac):
         return "the ARP sender's MAC is not the NIC's"
-    if packet["arp_spa"] != 0 and not _is_own(nic, behind, packet["arp_spa"]):
+    if packet["arp_spa"] != 0 and not _is_own(nic, others, packet["arp_spa"]):
         return "the ARP sender's address is not the NIC's"
     return None
 
 
-def _refuse_ipv4(nic: Nic, behind: Collection[IPv4Network], packet: Packet) -> str | None:
+def _refuse_ipv4(nic: Nic, others: Others, packet: Packet) -> str | None:
     if is_dhcp4(packet) and packet["ipv4_src"] == 0:
         return None
-    if not _is_own(nic, behind, packet["ipv4_src"]):
+    if not _is_own(nic, others, packet["ipv4_src"]):
         return "the source address is not the NIC's"
     if packet.get("udp_src") == DHCP4_PORTS[0]:
         return "a tenant is no DHCP server"
     return _refuse_first_fragment(packet)
 
 
-def _is_own(nic: Nic, behind: Collection[IPv4Network], address: int) -> bool:
-    return address in addresses4(nic) or any(IPv4Address(address) in prefix for prefix in behind)
+def _is_own(nic: Nic, others: Others, address: int) -> bool:
+    return address in addresses4(nic) or others.has(address)
 
 
 def _refuse_first_fragment(packet: Packet) -> str | None:
@@ -88,8 +98,8 @@ def _refuse_first_fragment(packet: Packet) -> str | None:
     return "a first fragment does not tell its ports or type" if ports or kind or none else None
 
 
-def _refuse_ipv6(nic: Nic, packet: Packet) -> str | None:
-    if packet["ipv6_src"] not in addresses6(nic):
+def _refuse_ipv6(nic: Nic, others: Others, packet: Packet) -> str | None:
+    if packet["ipv6_src"] not in addresses6(nic) and packet["ipv6_src"] not in others.lent:
         return "the source address is not the NIC's"
     if (reason := _refuse_first_fragment(packet)) is not None or packet["ip_frag"] == LATER_FRAGMENT:
         return reason

@@ -23,7 +23,7 @@ from sdn_orch.intent.model import Machine, Network, NetworkKind, Nic
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.tenant_rules import host_in, named
-from sdn_orch.intent.traffic import SCTP, TCP, WITH_PORTS, Prefix
+from sdn_orch.intent.traffic import SCTP, TCP, UDP, WITH_PORTS, Prefix
 from sdn_orch.intent.traffic_rules import port_range
 
 #: Seconds, counts.
@@ -55,6 +55,8 @@ def balancer(after: Snapshot, record: Balancer) -> Iterator[str]:
         if getattr(record, field) and record.version != 4:
             yield f"{field}: a proxy serves IPv4 addresses alone"
     yield from _guest_ports(record)
+    if record.direct_return:
+        yield from _direct(record)
     for other in conflicts(after, record):
         yield f"ports: {record.ports[0]}..{record.ports[1]} meets {type(other).__name__} {other.id}"
     if record.protocol == SCTP:
@@ -87,6 +89,17 @@ def _guest_ports(record: Balancer) -> Iterator[str]:
         yield "guest_ports: they must be as many as ports, or one"
     if record.protocol == SCTP and record.guest_ports != record.ports:
         yield "guest_ports: SCTP's checksum covers its ports: they cannot be other ones than ports"
+
+
+def _direct(record: Balancer) -> Iterator[str]:
+    """Nothing changes a packet on its way to a member, nor an answer."""
+    if record.protocol not in (TCP, UDP):
+        yield "direct_return: only members of TCP and UDP can answer from the balancer's address"
+    if record.guest_ports != record.ports:
+        yield "guest_ports: with direct_return packets stay as they are: they cannot be other ones than ports"
+    for field in ("proxy_protocol", "tls"):
+        if getattr(record, field):
+            yield f"{field}: a proxy answers clients itself: there is no direct_return"
 
 
 def _address(after: Snapshot, record: Balancer, network: Network) -> Iterator[str]:
@@ -143,6 +156,8 @@ def member(after: Snapshot, record: Member) -> Iterator[str]:
         yield f"nic_id: NIC {nic.id} has no IPv{home.version} address"
     if record.guest is not None and record.guest not in others_of(nic, home.version):
         yield f"guest: {record.guest} is not a secondary address of NIC {nic.id}"
+    if record.guest is not None and home.direct_return:
+        yield "guest: with direct_return members get what is for the balancer's address"
     for other in after.where(Member, "nic_id", nic.id):
         if (other.balancer_id, other.guest) == (home.id, record.guest) and other.id != record.id:
             yield f"nic_id: NIC {nic.id} is a member of balancer {home.name} ({home.id}) already"
@@ -163,8 +178,11 @@ def stickiness(after: Snapshot, record: Stickiness) -> Iterator[str]:
     yield from named(record.name)
     if after.count_where(Stickiness, "balancer_id", record.balancer_id) > 1:
         yield f"balancer_id: balancer {record.balancer_id} has a stickiness already"
-    if record.affinity is not Affinity.SOURCE and after.need(Balancer, record.balancer_id).version != 4:
+    balancer = after.need(Balancer, record.balancer_id)
+    if record.affinity is not Affinity.SOURCE and balancer.version != 4:
         yield "affinity: a proxy serves IPv4 addresses alone"
+    if record.affinity is not Affinity.SOURCE and balancer.direct_return:
+        yield "affinity: cookies are a proxy's, which answers clients itself: there is no direct_return"
     for field in ("expire", "clients"):
         value = getattr(record, field)
         if value is not None and not 1 <= value < 2**31:

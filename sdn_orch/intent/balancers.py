@@ -68,7 +68,7 @@ class Balancer(PortUse):
     and in the other tiers of its VPC. IPv6 is routed: an inner IPv6 address is reached from outside too,
     where the network's rules let that in. Members are NICs of `network_id`, at addresses of the same version
     of IP. `guest_ports` are as many as `ports`, or one for all of them. `sources`: who may connect; empty:
-    anybody.
+    anybody. `direct_return`: members get packets as clients sent them, and answer from that address.
     """
 
     REFERENCES: ClassVar[dict[str, str]] = {
@@ -93,6 +93,7 @@ class Balancer(PortUse):
     inner_network_id: str | None = None
     inner: Address | None = None
     sources: tuple[Prefix, ...] = ()
+    direct_return: bool = False
     #: Members are told the client's address by the PROXY protocol.
     proxy_protocol: bool = False
     #: Clients speak TLS, members do not; nothing can be served until there is a certificate.

@@ -59,21 +59,27 @@ def counts_open(snapshot: Snapshot, balancer: Balancer) -> bool:
 
 
 def balanced_inside(snapshot: Snapshot, network_id: str) -> list[int]:
-    """By which versions of IP machines of a network are members of balancers inside of networks."""
+    """By which versions of IP machines of a network answer for balancers inside of networks as themselves."""
     found = snapshot.where(Balancer, "network_id", network_id)
-    return sorted({each.version for each in found if each.inner is not None})
+    return sorted({each.version for each in found if each.inner is not None and not each.direct_return})
+
+
+def holders(snapshot: Snapshot, balancer: Balancer) -> dict[int, tuple[Nic, Address]]:
+    """The marks of connections that stand: who has each, and where it is reached, or was as a member."""
+    found: dict[int, tuple[Nic, Address]] = {}
+    with_weight = (each for each in snapshot.where(Member, "balancer_id", balancer.id) if each.weight)
+    kept: list[Member | Draining] = [*with_weight, *snapshot.where(Draining, "balancer_id", balancer.id)]
+    for each in kept:
+        nic = snapshot.need(Nic, each.nic_id)
+        address = each.address(nic, balancer.version)
+        if address is not None:
+            found[each.mark] = nic, address
+    return found
 
 
 def standing(snapshot: Snapshot, balancer: Balancer) -> dict[int, Address]:
     """The marks of connections that stand, and where each member is reached, or was when it was one."""
-    found: dict[int, Address] = {}
-    with_weight = (each for each in snapshot.where(Member, "balancer_id", balancer.id) if each.weight)
-    kept: list[Member | Draining] = [*with_weight, *snapshot.where(Draining, "balancer_id", balancer.id)]
-    for each in kept:
-        address = each.address(snapshot.need(Nic, each.nic_id), balancer.version)
-        if address is not None:
-            found[each.mark] = address
-    return found
+    return {mark: address for mark, (_, address) in holders(snapshot, balancer).items()}
 
 
 def returns(snapshot: Snapshot, balancer: Balancer) -> tuple[int, ...]:

@@ -6,15 +6,18 @@ A part of `meaning`. The edge of whoever asks knows the conversations.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
 
 from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.balancing import obstacle
+from sdn_orch.intent.direct import said_from_inside
 from sdn_orch.intent.gateways import principal, realm_of, router_id
-from sdn_orch.intent.model import Network
+from sdn_orch.intent.model import Network, Nic
 from sdn_orch.intent.outside import (
-    Conversation,
+    ONLY_ANSWERS,
     Conversations,
     asked_port,
+    given_to,
     members_at,
     spoken_for,
     under,
@@ -24,7 +27,6 @@ from sdn_orch.intent.outside import (
 )
 from sdn_orch.intent.packet import SCTP, Packet
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.traffic import Direction
 
 
 def inner_balancer(snapshot: Snapshot, networks: Iterable[Network], packet: Packet) -> Balancer | None:
@@ -54,18 +56,33 @@ def to_member(
     known = memory.outside(place, words.protocol, words.destination, words.source)
     if known is not None:
         return under(packet, known.inside, "dst")
+    if said_from_inside(snapshot, _router(snapshot, balancer), packet) is not None:
+        return ONLY_ANSWERS
     if not within(balancer.version, words.source[0], balancer.sources):
         return "the balancer is not for whoever sent it"
     members = members_at(snapshot, balancer, asked_port(packet))
-    others = [side for side in members if side[0] != words.source[0]]
+    others = [side for side in members if side[0] not in _own(snapshot, balancer, words.source[0])]
     if not members:
         return "the balancer has no member that lives"
+    if balancer.direct_return and not others:
+        return "nobody answers itself from the balancer's address"
     inside = memory.choose(others or members)
     if words.protocol == SCTP:
         return under(packet, inside, "dst")
-    begun = Conversation(words.protocol, inside, words.destination, words.source, Direction.INGRESS, packet)
+    begun = given_to(balancer, inside, words, packet)
     memory.of(place).append(begun)
-    return under(packet, inside, "dst")
+    return under(packet, begun.inside, "dst")
+
+
+def _own(snapshot: Snapshot, balancer: Balancer, asker: int) -> set[int]:
+    """The addresses of whoever asks; with direct return it is the machine that counts."""
+    address = IPv4Address(asker) if balancer.version == 4 else IPv6Address(asker)
+    nics = snapshot.where(Nic, "claims", (balancer.network_id, address)) if balancer.direct_return else ()
+    return {asker, *(int(each) for nic in nics for each in nic.addresses)}
+
+
+def _router(snapshot: Snapshot, balancer: Balancer) -> str:
+    return router_id(snapshot.need(Network, balancer.network_id))
 
 
 def from_balancer(snapshot: Snapshot, network: Network, packet: Packet) -> Packet:
@@ -80,8 +97,12 @@ def from_balancer(snapshot: Snapshot, network: Network, packet: Packet) -> Packe
 
 def from_member(
     snapshot: Snapshot, network: Network, place: str, packet: Packet, memory: Conversations
-) -> Packet:
-    """What comes to a NIC of a network, from the balancer if it is a member's answer to it."""
+) -> Packet | str:
+    """What comes to a NIC of a network, from the balancer if it is a member's answer to it; or why not."""
     words = words_of(packet) if version_of(packet) else None
     known = words and memory.inside(place, words.protocol, words.source, words.destination)
-    return under(packet, known.public, "src") if known else from_balancer(snapshot, network, packet)
+    if known:
+        return under(packet, known.public, "src")
+    if said_from_inside(snapshot, router_id(network), packet) is not None:
+        return ONLY_ANSWERS
+    return from_balancer(snapshot, network, packet)

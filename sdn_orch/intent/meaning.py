@@ -16,6 +16,7 @@ from sdn_orch.intent.admission import (
     refuse,
 )
 from sdn_orch.intent.balancers import Balancer
+from sdn_orch.intent.direct import answering, others
 from sdn_orch.intent.gateways import gateway_of, networks_of, realm_of, router_id
 from sdn_orch.intent.guard import passes
 from sdn_orch.intent.health import ASKING_PORTS
@@ -44,7 +45,7 @@ from sdn_orch.intent.private import enters_privately, leaves_privately, private_
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.resolution import resolve4, resolve6
 from sdn_orch.intent.routed import router_at, routes_in, routes_out
-from sdn_orch.intent.routes import carried_by, hops_of, next_hops, route_to, tier_of
+from sdn_orch.intent.routes import hops_of, next_hops, route_to, tier_of
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import Direction
 from sdn_orch.intent.untracked import enters, leaves
@@ -85,7 +86,7 @@ def delivers(
     place = place_of(snapshot, sender)
     if place is None:
         return Verdict(reason="the NIC is not active or not attached anywhere")
-    if (reason := refuse(network, sender, carried_by(snapshot, sender), packet)) is not None:
+    if (reason := refuse(network, sender, others(snapshot, network, sender, packet), packet)) is not None:
         return Verdict(reason=reason)
     source = Sender(sender, network, place)
     reach = _reach(snapshot, connected)
@@ -189,6 +190,9 @@ def _route(
         return Verdict(reason="there are no hosts with such addresses beyond a router")
     if packet["ip_ttl"] <= 1:
         return Verdict(answer=Answer(Service.TIME_EXCEEDED))
+    from_outside = answering(snapshot, source.nic, packet)
+    if from_outside is not None and from_outside.inner is None:
+        return _leave(snapshot, source, packet, reach, memory)
     balancer = inner_balancer(snapshot, tiers, packet)
     if balancer is not None:
         return _balance(snapshot, source, balancer, packet, reach, memory)
@@ -210,11 +214,29 @@ def _balance(
 ) -> Verdict:
     """To a member of a balancer inside of a network, which the sender's edge knows from then on."""
     here = source.place.switch_id
-    sent = to_member(snapshot, balancer, _place(source.network, here), packet, memory)
+    place = _place(source.network, here)
+    sent = to_member(snapshot, balancer, place, packet, memory)
     if isinstance(sent, str):
         return Verdict(reason=sent)
     target = snapshot.need(Network, balancer.network_id)
-    return _hand_to(snapshot, here, target, _destination(sent), sent, reach, memory)
+    return _give(snapshot, here, place, target, sent, reach, memory)
+
+
+def _give(
+    snapshot: Snapshot,
+    here: str,
+    place: str,
+    target: Network,
+    packet: Packet,
+    reach: _Reach,
+    memory: Conversations,
+) -> Verdict:
+    """To whom a packet is for, or to the member that has its conversation, which is known at a place."""
+    given = memory.given(place, packet)
+    if given is None:
+        return _hand_to(snapshot, here, target, _destination(packet), packet, reach, memory)
+    target = snapshot.need(Network, given.network_id)
+    return _hand_to(snapshot, here, target, given.address, packet, reach, memory)
 
 
 def _place(network: Network, switch_id: str) -> str:
@@ -281,6 +303,9 @@ def _inward(
     gateway = gateway_of(snapshot, router)
     if isinstance(arrived, str) or gateway is None:
         return Verdict(reason=str(arrived))
+    if (given := memory.given(router, arrived)) is not None:
+        behind = snapshot.need(Network, given.network_id)
+        return _hand_to(snapshot, gateway.id, behind, given.address, arrived, reach, memory)
     target, inside = _towards(snapshot, router, IPv4Address(arrived["ipv4_dst"]))
     if target is None:
         return Verdict(reason=f"no active NIC has the address {inside}")
@@ -313,7 +338,7 @@ def _enter_routed(snapshot: Snapshot, packet: Packet, reach: _Reach, memory: Con
         return Verdict(reason=arrived)
     target, inside = arrived
     plain = inside.without("vlan_vid", "vlan_pcp")
-    return _hand_to(snapshot, gateway.id, target, _destination(plain), plain, reach, memory)
+    return _give(snapshot, gateway.id, router, target, plain, reach, memory)
 
 
 def _hand_to(
@@ -353,7 +378,10 @@ def _hand_over(
     routed = packet.replace(
         eth_src=mac_number(target.gateway_mac), eth_dst=mac_number(nic.mac), ip_ttl=packet["ip_ttl"] - 1
     )
-    routed = from_member(snapshot, target, _place(target, place.switch_id), routed, memory)
+    said = from_member(snapshot, target, _place(target, place.switch_id), routed, memory)
+    if isinstance(said, str):
+        return Verdict(reason=said)
+    routed = said
     if not passes(snapshot, nic, Direction.INGRESS, routed, memory, routed=True):
         return Verdict(reason="the rules that the receiver stands under do not let it in")
     return Verdict(frozenset({(nic.id, routed)}))
@@ -421,17 +449,17 @@ def _forward(
             reason = "the receiver's switch cannot be reached"
         elif (arriving := _carried(snapshot, source.place, place, packet)) is None:
             reason = "labels carry no group addresses but broadcast and those of IP"
-        elif packet.is_multicast or passes(
-            snapshot,
-            nic,
-            Direction.INGRESS,
-            arriving := from_member(
+        elif packet.is_multicast:
+            received.add((nic.id, arriving))
+        elif isinstance(
+            said := from_member(
                 snapshot, source.network, _place(source.network, place.switch_id), arriving, memory
             ),
-            memory,
-            routed=False,
+            str,
         ):
-            received.add((nic.id, arriving))
+            reason = said
+        elif passes(snapshot, nic, Direction.INGRESS, said, memory, routed=False):
+            received.add((nic.id, said))
         else:
             reason = "the rules that the receiver stands under do not let it in"
     return Verdict(frozenset(received), reason="" if received else reason)

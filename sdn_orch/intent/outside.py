@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from operator import itemgetter
 
-from sdn_orch.intent.balancers import Balancer
+from sdn_orch.intent.balancers import Address, Balancer
 from sdn_orch.intent.balancing import obstacle, standing, takers
+from sdn_orch.intent.direct import asked_outside, said_from
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import cutting, gateway_of, next_hop, principal, rival
@@ -35,9 +36,18 @@ _PORTS = {TCP: "tcp", UDP: "udp"}
 _RULED_PORTS = {**_PORTS, SCTP: "sctp"}
 #: The MAC addresses of routers in public networks, with the number of their first public address.
 PUBLIC_MAC = 0x0E5D02 << 24
+ONLY_ANSWERS = "from a balancer's address its members answer clients, and say nothing else"
 CUT = "no rule would let the conversation begin any more"
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 _TTL = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A balancer's member that gets packets as clients sent them: its network and where it is there."""
+
+    network_id: str
+    address: Address
 
 
 @dataclass(slots=True)
@@ -46,8 +56,9 @@ class Conversation:
 
     `first` is the packet that began it, as it was sent, and `direction` where that went. Nobody relies on it
     before it was `answered`, unless an address was given to it alone (`is_translated`). `is_forwarded`: the
-    machine was chosen by a forwarded port, or has the address alone. SCTP's with a balancer have the balancer
-    for the machine: which one a client has is not theirs to know.
+    machine was chosen by a forwarded port, or has the address alone. Where a balancer's members answer from
+    its address, it stands for the machine, which is `given`. So it does in SCTP's with a balancer: which
+    machine a client has is not theirs to know.
     """
 
     protocol: int
@@ -58,6 +69,7 @@ class Conversation:
     first: Packet
     is_translated: bool = False
     is_forwarded: bool = False
+    given: Given | None = None
     answered: bool = False
 
     def heard(self, direction: Direction) -> bool:
@@ -105,6 +117,12 @@ class Conversations:
         about = (protocol, public, peer)
         found = (one for one in self.of(router_id) if (one.protocol, one.public, one.peer) == about)
         return next(found, None)
+
+    def given(self, router_id: str, packet: Packet) -> Given | None:
+        """The member that has the conversation of a packet to a balancer's address, and gets it as it is."""
+        words = words_of(packet)
+        known = words and self.outside(router_id, words.protocol, words.destination, words.source)
+        return known.given if known else None
 
     def at(self, nic_id: str) -> dict[tuple[int, frozenset[Side]], Begun]:
         """Those that the rules of a NIC let through, by protocol and sides, for reading and adding."""
@@ -155,6 +173,8 @@ def goes_out(
     snapshot: Snapshot, network: Network, router_id: str, packet: Packet, memory: Conversations
 ) -> Packet | str:
     """A packet from inside with its public source; or why it does not leave."""
+    if asked_outside(snapshot, router_id, packet) is not None:
+        return "a balancer's members answer from its public address: not to machines on its own router"
     speaker = _speaker(snapshot, router_id, network, packet)
     if speaker is not None:
         own = snapshot.need(PublicAddress, speaker.address_id or "")
@@ -167,6 +187,8 @@ def goes_out(
         if not _goes_on(snapshot, router_id, conversation, Direction.EGRESS):
             return CUT
         return under(packet, conversation.public, "src")
+    if said_from(snapshot, router_id, packet) is not None:
+        return ONLY_ANSWERS
     if not _may_leave(snapshot, network, packet):
         return "the network's egress rules let nothing of the kind out"
     known = memory.of(router_id)
@@ -205,11 +227,11 @@ def comes_in(
         return "the address leads to nobody"
     if memory.inside(router_id, words.protocol, inside, words.source) is not None:
         return "the machine talks to the same peer under another address already"
-    begun = Conversation(words.protocol, inside, words.destination, words.source, Direction.INGRESS, packet)
-    begun.is_translated = not _is_alone(snapshot, words.destination)
+    begun = given_to(_balancer(snapshot, address, packet), inside, words, packet)
+    begun.is_translated = begun.given is None and not _is_alone(snapshot, words.destination)
     begun.is_forwarded = _forwarded(snapshot, address, packet, words) is not None
     memory.of(router_id).append(begun)
-    return under(packet, inside, "dst")
+    return under(packet, begun.inside, "dst")
 
 
 def uplink(snapshot: Snapshot, router_id: str, packet: Packet) -> Packet | str:
@@ -281,6 +303,15 @@ def _speaker(snapshot: Snapshot, router_id: str, network: Network, packet: Packe
     lead = (one for one in addresses if one.guest is None and rival(snapshot, one) is None)
     found = (each for one in lead for each in snapshot.where(Balancer, "address_id", one.id))
     return spoken_for(snapshot, (each for each in found if each.network_id == network.id), packet)
+
+
+def given_to(balancer: Balancer | None, machine: Side, words: Words, packet: Packet) -> Conversation:
+    """A conversation that a packet begins with a machine, which may be a balancer's member."""
+    begun = Conversation(words.protocol, machine, words.destination, words.source, Direction.INGRESS, packet)
+    if balancer is not None and balancer.direct_return:
+        address = IPv4Address(machine[0]) if balancer.version == 4 else IPv6Address(machine[0])
+        begun.inside, begun.given = words.destination, Given(balancer.network_id, address)
+    return begun
 
 
 def with_balancer(words: Words, packet: Packet) -> Conversation:
@@ -391,7 +422,8 @@ def _goes_on(snapshot: Snapshot, router_id: str, conversation: Conversation, dir
         return network is None or _may_leave(snapshot, network, conversation.first)
     first, words = conversation.first, words_of(conversation.first)
     network = snapshot.get(Network, router_id)
-    if network is not None and network.routed4 and conversation.inside == conversation.public:
+    is_routers = conversation.inside == conversation.public and conversation.given is None
+    if network is not None and network.routed4 and is_routers:
         return is_routed(snapshot, network, Direction.INGRESS, first)
     address = address_of(snapshot, IPv4Address(first["ipv4_dst"]))
     if address is None or words is None or not _may_enter(snapshot, address, first):
@@ -402,7 +434,7 @@ def _goes_on(snapshot: Snapshot, router_id: str, conversation: Conversation, dir
 def _cuts(snapshot: Snapshot, router_id: str, conversation: Conversation) -> bool:
     """Whether the network of the machine in a conversation cuts connections.
 
-    What a balancer of SCTP has is cut where any of the router's networks cuts: it has no machine's address.
+    What a balancer has that stands for the machine is cut where any of the router's networks cuts.
     """
     machine = IPv4Address(conversation.inside[0])
     prefixes = [network.ipv4 for network in cutting(snapshot, router_id)]

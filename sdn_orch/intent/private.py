@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from sdn_orch.intent.acls import AclList
+from sdn_orch.intent.direct import said_from
 from sdn_orch.intent.gateways import cutting, gateway_of, older_gateway
 from sdn_orch.intent.guard import lets
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.model import Network, Vpc
 from sdn_orch.intent.outside import (
     CUT,
+    ONLY_ANSWERS,
     Conversation,
     Conversations,
     Side,
@@ -65,6 +67,8 @@ def leaves_privately(
         return "it belongs to no conversation"
     conversation = memory.inside(gateway.id, words.protocol, words.source, words.destination)
     if conversation is None:
+        if said_from(snapshot, gateway.vpc_id, packet) is not None:
+            return ONLY_ANSWERS
         if not _may_begin(snapshot, gateway, Direction.EGRESS, packet):
             return "the private gateway's list of rules does not let it out"
         public = _side_outside(gateway, words, memory)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from sdn_orch.intent.balancers import Balancer, inner_place
+from sdn_orch.intent.direct import said_from
 from sdn_orch.intent.firewall import RoutedRule
 from sdn_orch.intent.gateways import (
     gateway_of,
@@ -25,12 +26,14 @@ from sdn_orch.intent.mac import interface_identifier
 from sdn_orch.intent.model import Network
 from sdn_orch.intent.outside import (
     CUT,
+    ONLY_ANSWERS,
     PUBLIC_MAC,
     Conversation,
     Conversations,
     Words,
     asked_port,
     associated,
+    given_to,
     is_routed,
     members_at,
     passed_on,
@@ -115,6 +118,8 @@ def routes_out(
         return "it belongs to no conversation"
     known = memory.inside(router, words.protocol, words.source, words.destination)
     if known is None:
+        if said_from(snapshot, router, packet) is not None:
+            return ONLY_ANSWERS
         if not _may_begin(snapshot, network, Direction.EGRESS, packet):
             return "the network's rules let nothing of the kind out"
         here, direction = words.source, Direction.EGRESS
@@ -205,7 +210,8 @@ def _begun(
     members = members_at(snapshot, balancer, asked_port(packet))
     if not members:
         return None
-    begun.inside, begun.is_translated = memory.choose(members), True
+    begun = given_to(balancer, memory.choose(members), words, packet)
+    begun.is_translated = begun.given is None
     return begun
 
 

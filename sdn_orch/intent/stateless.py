@@ -69,6 +69,8 @@ def _unsplit(snapshot: Snapshot, balancer: Balancer) -> str | None:
         return "what a proxy does needs Open vSwitch at the gateway"
     if (reason := obstacle(snapshot, balancer)) is not None:
         return reason
+    if balancer.direct_return:
+        return "that members answer clients directly is watched by connection tracking, Open vSwitch"
     if remembered(snapshot, balancer) is not None:
         return "to remember clients needs Open vSwitch"
     if not balancer.is_by_source:

@@ -139,6 +139,9 @@ def _neighbours(after: Snapshot, old: Record, new: Record) -> Iterator[Record]:
                 yield from after.where(PublicAddress, "nic_id", new.id)
                 yield from after.where(Forward, "nic_id", new.id)
                 yield from after.where(Member, "nic_id", new.id)
+        case Balancer(), Balancer() if old.direct_return != new.direct_return:
+            yield from after.where(Member, "balancer_id", new.id)
+            yield from after.where(Stickiness, "balancer_id", new.id)
         case PublicAddress(), PublicAddress() if _leads_to(old) != _leads_to(new):
             yield from uses(after, new.id)
         case Switch(), Switch() if _ports(old) != _ports(new):

@@ -54,7 +54,7 @@ def delete_balancer(transaction: Transaction, balancer: Balancer) -> None:
 
 def is_native(balancer: Balancer) -> bool:
     """Whether CloudStack has no words for it: only the native API makes such."""
-    return balancer.version == 6 or balancer.protocol == SCTP
+    return balancer.version == 6 or balancer.protocol == SCTP or balancer.direct_return
 
 
 def forget_network(transaction: Transaction, network: Network) -> None:

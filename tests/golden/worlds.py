@@ -307,6 +307,33 @@ def sctp_pool(home: Network) -> list[Record]:
     return [balancer, Member(id="signaller", balancer_id="signalling", nic_id=nic(home, 10).id)]
 
 
+def direct_pools(home: Network, *at: int) -> list[Record]:
+    """Balancers with direct return, at a public address and inside, in front of a network's NICs."""
+    public = Balancer(
+        id="pages",
+        account_id="tenant",
+        network_id=home.id,
+        address_id="source",
+        name="pages",
+        protocol=6,
+        ports=(8080, 8081),
+        guest_ports=(8080, 8081),
+        direct_return=True,
+    )
+    inner = replace(public, id="names", name="names", address_id=None, protocol=17)
+    inner = replace(inner, inner_network_id=home.id, inner=IPv4Address("10.1.0.200"))
+    return [
+        public,
+        inner,
+        FirewallRule(id="open pages", address_id="source", protocol=6, ports=public.ports),
+        *(
+            Member(id=f"{pool.id}{host}", balancer_id=pool.id, nic_id=nic(home, host).id, seat=seat)
+            for pool in (public, inner)
+            for seat, host in enumerate(at)
+        ),
+    ]
+
+
 WORLDS: dict[str, list[Record]] = {
     "one-network-on-one-switch": [
         *edges(1),
@@ -426,6 +453,12 @@ WORLDS: dict[str, list[Record]] = {
         *sctp_pool(_BLUE),
         *pair(_BLUE, ("edge1", 1)),
     ],
+    "balancer-direct": [
+        *edges(2),
+        *outside("edge2", _BLUE),
+        *direct_pools(_BLUE, 10, 11),
+        *pair(_BLUE, ("edge1", 1), ("edge2", 1)),
+    ],
     "balancer6": [
         *edges(2),
         *outside6(_DUAL),
@@ -465,6 +498,7 @@ _GATEWAYS = {
     "gateway": "edge2",
     "gateway-cuts": "edge1",
     "gateway6": "edge2",
+    "balancer-direct": "edge2",
     "balancer-sctp": "edge1",
     "balancer6": "edge2",
     "private-gateway": "edge1",

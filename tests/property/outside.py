@@ -354,7 +354,7 @@ def _packets(random: Random, version: int = 4) -> dict[str, Any]:
 
 
 #: Who is asked behind private gateways: in their own network, and behind their routes.
-_PRIVATE_PEERS = (int(_PRIVATE[1]), int(_PRIVATE[9]), int(_BEHIND[7]), int(_BEHIND[8]))
+PRIVATE_PEERS = (int(_PRIVATE[1]), int(_PRIVATE[9]), int(_BEHIND[7]), int(_BEHIND[8]))
 
 
 class Peers:
@@ -397,7 +397,7 @@ class Peers:
         ]
         to, mac = self._random.choice((*PEERS, *PEERS, *self.addresses)), mac_number(network.gateway_mac)
         if self.private and network.vpc_id is not None and self._random.random() < 0.4:
-            to = self._random.choice(_PRIVATE_PEERS)
+            to = self._random.choice(PRIVATE_PEERS)
         if others and self._random.random() < 0.5:
             other = self._random.choice(others)
             to = int(other.ipv4 or 0)
@@ -444,7 +444,7 @@ class Peers:
             if nic.ipv4 is not None
         ]
         to = self._random.choice((*inside, int(gateway.address), 0x0A0000FE))
-        source = self._random.choice((*_PRIVATE_PEERS, *_PRIVATE_PEERS, *_PRIVATE_PEERS, 0x0A00000A))
+        source = self._random.choice((*PRIVATE_PEERS, *PRIVATE_PEERS, *PRIVATE_PEERS, 0x0A00000A))
         packet = self._packet(0x525400000101, mac_number(gateway.router_mac), source, to)
         return self.tagged(packet, gateway.vlan)
 

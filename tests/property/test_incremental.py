@@ -366,6 +366,10 @@ def _balancer(draw: st.DrawFn, snapshot: Snapshot) -> Record:
         proxy_protocol=draw(st.booleans()),
         seats=draw(st.sampled_from((0, 9))),
     )
+    if record.protocol != 132 and draw(st.booleans()):
+        record = dataclasses.replace(
+            record, direct_return=True, guest_ports=record.ports, tls=False, proxy_protocol=False
+        )
     return _numbered(snapshot, record)
 
 

@@ -11,8 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sdn_orch.dataplane.connections import Connections
-from sdn_orch.dataplane.pipeline import Table
-from sdn_orch.dataplane.simulate import trace
+from sdn_orch.dataplane.simulate import chosen, trace
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
@@ -31,6 +30,7 @@ from sdn_orch.intent.verdict import OUTSIDE, Verdict
 from sdn_orch.openflow.values import Group
 from tests.property.clouds import make_cloud
 from tests.property.compiled import compile_all, disagreement
+from tests.property.direct import asked_outside, said_unasked, with_direct_return
 from tests.property.outside import PUBLIC_PORT, Peers, answer, with_outside
 from tests.property.policies import with_policies
 from tests.property.test_meaning import connected_in
@@ -48,8 +48,8 @@ _ELSEWHERE = 30_000
 @example(2000435)
 @given(SEEDS)
 def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
-    random = Random(seed)
-    cloud = with_policies(random, with_outside(random, make_cloud(random)))
+    random, direct = Random(seed), Random(~seed)
+    cloud = with_direct_return(direct, with_policies(random, with_outside(random, make_cloud(random))))
     snapshot, tables, connected = cloud.snapshot, compile_all(cloud.snapshot), connected_in(cloud)
     wires, peers = Wires.of(snapshot), Peers(cloud, random)
     tracked = {switch.id: Connections() for switch in snapshot.all(Switch)}
@@ -79,6 +79,10 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
             packet = peers.inward_privately(random.choice(peers.private))
         else:
             packet = peers.inward6() if peers.has_machines6 and random.random() < 0.5 else peers.inward()
+            packet = asked_outside(direct, snapshot, packet) if direct.random() < 0.4 else packet
+        forged = said_unasked(direct, snapshot) if direct.random() < 0.15 else None
+        if forged is not None:
+            speaker, packet = forged
         if speaker is None:
             start = (_gateway(snapshot, packet), PUBLIC_PORT)
             sent = packet
@@ -88,7 +92,7 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
             sent = packet if place.vlan is None else packet.replace(vlan_vid=0x1000 | place.vlan, vlan_pcp=0)
         found = trace(tables, wires, start, sent, random_bucket, connections=tracked)
         # Any of a balancer's live members is right: the one that the tables have chosen, if it is one.
-        memory.choose = one_of(found.destinations(Table.INWARD) | found.destinations(Table.NEXT_HOP))
+        memory.choose = one_of(chosen(found, snapshot))
         if speaker is None:
             meant = arrives(snapshot, packet, connected, memory)
         else:

@@ -21,10 +21,10 @@ from sdn_orch.dataplane.simulate import explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.admission import refuse
+from sdn_orch.intent.direct import others
 from sdn_orch.intent.gateways import realm_of
 from sdn_orch.intent.model import Attachment, Link, Network, Nic, Switch, SwitchRole
 from sdn_orch.intent.packet import Packet
-from sdn_orch.intent.routes import carried_by
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 from sdn_orch.intent.validate import faults
 from sdn_orch.openflow.values import OPENFLOW_15, FlowEntry, Group, Meter, State
@@ -132,7 +132,13 @@ def is_admitted(snapshots: Sequence[Snapshot], end: End, vlan_vid: int | None, p
     """Whether any NIC at a place may send a frame in any of these snapshots."""
     vlan = None if vlan_vid is None else vlan_vid & 0xFFF
     return any(
-        refuse(snapshot.need(Network, nic.network_id), nic, carried_by(snapshot, nic), packet) is None
+        refuse(
+            network := snapshot.need(Network, nic.network_id),
+            nic,
+            others(snapshot, network, nic, packet),
+            packet,
+        )
+        is None
         for snapshot in snapshots
         for at in snapshot.where(Attachment, "ports", end)
         if at.vlan == vlan and (nic := snapshot.need(Nic, at.nic_id)).active

@@ -463,6 +463,17 @@ def test_balancers_at_ipv6_addresses_come_and_go(world: World) -> None:
     second = {"protocol": "sctp", "ports": [99, 99]}
     clash = refused(world.ask("POST", "/v1/balancers", json=public | second), 422, "invalid")
     assert f"Balancer {front.json()['id']} has those of the address" in clash["detail"]
+    returning = {"name": "direct", "network": "red", "ports": [90, 91], "direct_return": True}
+    direct = world.ask("POST", "/v1/balancers", json=returning)
+    assert (direct.json()["direct_return"], direct.json()["guest_ports"]) == (True, [90, 91])
+    assert not made.json()["direct_return"]
+    for wrong, said in (
+        ({"guest_ports": [80, 80]}, "guest_ports: with"),
+        ({"protocol": "sctp"}, "direct_return: "),
+    ):
+        fault = refused(world.ask("POST", "/v1/balancers", json=returning | wrong), 422, "invalid")
+        assert said in fault["detail"]
+    assert world.ask("DELETE", f"/v1/balancers/{direct.json()['id']}").status_code == 204
     again = world.ask("POST", "/v1/balancers", json=wanted)
     assert again.json()["address"] == "2001:db8:1::3", "those of others are not given"
     place = f"{path}/members/{member.json()['id']}"

@@ -1,7 +1,9 @@
 """Answers HTTP and UDP with who it is and who asks, as JSON; by HTTP for /session with two cookies and
 what may be cached, too, and for /headers with those of the request.
 
-python -m topologies.demo.answer NAME TCP-PORT UDP-PORT
+python -m topologies.demo.answer NAME TCP-PORT UDP-PORT [ADDRESS]
+
+With an address it answers at that one, else at all that the machine has; by UDP from the first then.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from secrets import token_hex
 
 def main() -> None:
     """Answer until killed."""
-    name, tcp, udp = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    name, tcp, udp, *given = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:]
+    address = given[0] if given else "::"
+    address = address if ":" in address else f"::ffff:{address}"
 
     def said(peer: str) -> bytes:
         # One socket for both versions of IP.
@@ -63,9 +67,9 @@ def main() -> None:
     class DatagramServer(socketserver.UDPServer):
         address_family = socket.AF_INET6
 
-    datagrams = DatagramServer(("::", udp), Datagrams)
+    datagrams = DatagramServer((address, udp), Datagrams)
     threading.Thread(target=datagrams.serve_forever, daemon=True).start()
-    Server(("::", tcp), Web).serve_forever()
+    Server((address, tcp), Web).serve_forever()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ which counts what belongs to it. Slots may change hands meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 
 from sdn_orch.dataplane.pipeline import (
@@ -83,10 +83,14 @@ class Front:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """In whose zone connections are known, and where what begins them goes on to the member."""
+    """In whose zone connections are known, and where what begins them goes on to the member.
+
+    `first` is done before to what belongs to one already.
+    """
 
     zone: int
     onward: Table
+    first: tuple[Action, ...] = ()
 
 
 #: Where what belongs to a connection goes on, from clients and from members: table, priority, and whereto.
@@ -103,7 +107,8 @@ class Pool:
     """A balancer with its members by seats: `weights` as `spread` has them, and the marks of the `live` ones.
 
     `guests` says of every mark whose connections stand where its member is, or was. `returns` are those of
-    drained members that remembered clients come back to all the same. `moves` are slots with
+    drained members that remembered clients come back to all the same. `own` are the addresses from which
+    members ask, by their marks, where not only where they are reached. `moves` are slots with
     marks that they lead to instead; None where nobody counts open connections. `memory`: for how many seconds
     clients are remembered that stay away, and how many of them; None: none is.
     """
@@ -114,6 +119,7 @@ class Pool:
     live: Mapping[int, int]
     guests: Mapping[int, int]
     returns: tuple[int, ...] = ()
+    own: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     moves: Mapping[int, int] | None = None
     memory: tuple[int, int] | None = None
 
@@ -155,16 +161,24 @@ def edge(dialect: Dialect) -> Iterator[Said]:
         yield flow(Table.BACK_STATE, "other", Match.of(ct_mark=0), goto=Table.TO_GUARD)
 
 
-def standing(pool: Pool, zone: int | None, version: int) -> Iterator[Said]:
+def standing(pool: Pool, into: NetworkView, zone: int | None, version: int) -> Iterator[Said]:
     """What belongs to connections with its members goes on, and is counted; they are known in `zone`."""
     inside = () if pool.record.inner is None else _AT_EDGE
     outside = _AT_GATEWAY if pool.record.inner is None or pool.is_routed else ()
     for mark in pool.guests:
         for table, priority, onward in (*inside, *outside):
-            yield flow(table, priority, Match.of(ct_mark=mark), goto=onward)
+            first: tuple[Action, ...] = ()
+            if pool.record.direct_return and table is Table.DESTINATION_NAT:
+                first, onward = (_entry(into),), Table.NEXT_HOP
+            yield flow(table, priority, Match.of(ct_mark=mark), first, goto=onward)
             # OpenFlow 1.3 cannot ask for TCP's flags.
             if pool.moves is not None and zone is not None and version == OPENFLOW_15:
-                yield from _turns(pool, table, mark, Way(zone, onward))
+                yield from _turns(pool, table, mark, Way(zone, onward, first))
+
+
+def _entry(into: NetworkView) -> Action:
+    """What is for members is in their network."""
+    return SetField("metadata", *into.local)
 
 
 def _turns(pool: Pool, table: Table, mark: int, way: Way) -> Iterator[Said]:
@@ -179,14 +193,18 @@ def _turns(pool: Pool, table: Table, mark: int, way: Way) -> Iterator[Said]:
     for priority, label, flags, next_label in turns:
         here: Fields = {"ct_mark": mark, "ct_label": label, "eth_type": pool.eth_type}
         match = Match.of(**here, ip_proto=TCP, tcp_flags=flags)
-        yield flow(table, priority, match, (Track(way.zone, way.onward, commit=True, label=next_label),))
+        track = Track(way.zone, way.onward, commit=True, label=next_label)
+        yield flow(table, priority, match, (*way.first, track))
 
 
-def public(address: AddressView, pool: Pool, version: int) -> Iterator[Said]:
+def public(address: AddressView, into: NetworkView, pool: Pool, version: int) -> Iterator[Said]:
     """A balancer of a public address. One that a NIC has alone leads to nobody else."""
-    if address.guest is None:
-        front = Front(Table.DESTINATION_NAT, begun(address))
-        yield from _balancer((front,), Way(address.zone, Table.INWARD), pool, version)
+    if address.guest is not None:
+        return
+    front, onward = Front(Table.DESTINATION_NAT, begun(address)), Table.INWARD
+    if pool.record.direct_return:
+        front, onward = replace(front, first=(_entry(into),)), Table.NEXT_HOP
+    yield from _balancer((front,), Way(address.zone, onward), pool, version)
 
 
 def announced(home: NetworkView, balancer: Balancer) -> Said:
@@ -211,7 +229,7 @@ def inner(
     """
     record = pool.record
     here: Fields = {"metadata": home.routed, "eth_type": pool.eth_type, **_to(record)}
-    entry = SetField("metadata", *into.local)
+    entry = _entry(into)
     for block in port_blocks(*record.ports):
         match = Match.of(**here, ip_proto=record.protocol, **port_fields(record.protocol, block))
         yield flow(Table.ROUTE, "balancer", match, (entry, Track(zone, Table.INNER, translated=True)))
@@ -270,15 +288,20 @@ def taken(front: Front, pool: Pool, count: int) -> Iterator[Said]:
 
 
 def of_members(front: Front, pool: Pool, marks: list[int]) -> Iterator[Said]:
-    """A member that asks gets the one before it: from itself it would not take an answer."""
-    record = pool.record
+    """A member that asks gets the one before it: from itself it would not take an answer.
+
+    Nor could it be told from itself where it answers from the balancer's address: alone it gets nobody.
+    """
+    record, is_alone = pool.record, len(marks) == 1
     for at, mark in enumerate(marks):
-        guest = pool.guests[mark]
-        if len(marks) > 1 and within(record.version, guest, record.sources):
-            asking = (ip_network((guest, 32 if record.version == 4 else 128)),)
-            chosen = (SetField(BALANCED, marks[at - 1]),)
+        if is_alone and not record.direct_return:
+            continue
+        chosen, goto = ((), None) if is_alone else ((SetField(BALANCED, marks[at - 1]),), Table.MEMBER)
+        for own in pool.own.get(mark, (pool.guests[mark],)):
+            asking = (ip_network((own, 32 if record.version == 4 else 128)),)
             for match in port_matches(front.begun, record.protocol, record.ports, asking):
-                yield flow(front.table, "member", match, chosen, goto=Table.MEMBER)
+                if within(record.version, own, record.sources):
+                    yield flow(front.table, "member", match, chosen, goto=goto)
 
 
 def _chosen(pool: Pool, slots: int) -> tuple[Action, ...]:
@@ -337,6 +360,6 @@ def _members(way: Way, pool: Pool) -> Iterator[Said]:
             here: Fields = {BALANCED: mark, "eth_type": pool.eth_type, "ip_proto": record.protocol}
             if len(several) > 1:
                 here |= port_fields(record.protocol, *port_blocks(first, last))
-            to = Translate(Side.DESTINATION, guest, port, record.version)
+            to = None if record.direct_return else Translate(Side.DESTINATION, guest, port, record.version)
             track = Track(way.zone, way.onward, commit=True, to=to, mark=mark)
             yield flow(Table.MEMBER, "member", Match.of(**here), (track,))

@@ -22,6 +22,8 @@ ANYBODY = int(_TRACKED), int(_TRACKED | ConnectionState.INVALID)
 INVALID: Final = _is(ConnectionState.INVALID)
 #: Not answered yet: it begins a connection, or repeats its beginning.
 NEW: Final = _is(ConnectionState.NEW)
+#: That, and nothing known translates it.
+NEW_AS_SENT: Final = int(_TRACKED | ConnectionState.NEW), NEW[1] | int(ConnectionState.SOURCE_NAT)
 #: Of a connection that was let through: answered, or told of by an ICMP error.
 RELATED: Final = _is(ConnectionState.RELATED)
 KNOWN: Final = (_is(ConnectionState.ESTABLISHED), RELATED)

@@ -49,23 +49,28 @@ def way_out(
     network: NetworkView, gateway: Switch, dialect: Dialect, eth_types: Iterable[int], *, is_here: bool
 ) -> Iterator[Said]:
     """To the gateway with what is for none of the router's networks."""
-    matches = [Match.of(metadata=network.local, eth_type=eth_type) for eth_type in eth_types]
+    way = to_gateway(network, gateway, dialect, is_here=is_here)
+    if isinstance(way, Refused):
+        yield way
+        return
+    actions, goto = way
+    for eth_type in eth_types:
+        match = Match.of(metadata=network.local, eth_type=eth_type)
+        yield flow(Table.ROUTE, "outside", match, actions, goto=goto)
+
+
+def to_gateway(
+    network: NetworkView, gateway: Switch, dialect: Dialect, *, is_here: bool
+) -> tuple[tuple[Action, ...], Table] | Refused:
+    """How a packet in a network gets to the gateway."""
     if is_here:
-        for match in matches:
-            yield flow(Table.ROUTE, "outside", match, goto=Table.LEAVE)
-        return
-    refusal = _unreachable(network, gateway, dialect)
-    if refusal:
-        yield Refused(refusal)
-        return
-    actions: tuple[Action, ...]
+        return (), Table.LEAVE
+    if refusal := _unreachable(network, gateway, dialect):
+        return Refused(refusal)
     if dialect.transport is Transport.LABEL:
-        actions = (SetField("eth_dst", label.to_outside(gateway.number, network.number)),)
-    else:
-        way = SetField("eth_dst", addresses.way_out_mac(gateway.number))
-        actions = (way, *_into_underlay(network, gateway, dialect))
-    for match in matches:
-        yield flow(Table.ROUTE, "outside", match, actions, goto=Table.TRANSIT)
+        return (SetField("eth_dst", label.to_outside(gateway.number, network.number)),), Table.TRANSIT
+    way = SetField("eth_dst", addresses.way_out_mac(gateway.number))
+    return (way, *_into_underlay(network, gateway, dialect)), Table.TRANSIT
 
 
 def network(site: Site, network: NetworkView) -> Iterator[Said]:

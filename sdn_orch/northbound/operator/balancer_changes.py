@@ -50,6 +50,7 @@ def create(asked: Asked) -> BalancerAnswer:
                 ports=(first, last),
                 guest_ports=(guest_first, guest_last),
                 algorithm=wanted.algorithm,
+                direct_return=wanted.direct_return,
                 sources=tuple(dict.fromkeys(map(_prefix, wanted.sources))),
                 drain=wanted.drain,
                 fails_open=wanted.fails_open,

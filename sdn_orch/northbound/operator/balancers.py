@@ -41,6 +41,7 @@ def balancer_row(view: View, snapshot: Snapshot, balancer: Balancer) -> JSON:
         "network": snapshot.need(Network, balancer.network_id).name,
         "guest_ports": list(balancer.guest_ports),
         "algorithm": str(balancer.algorithm),
+        "direct_return": balancer.direct_return,
         "proxy_protocol": balancer.proxy_protocol,
         "tls": balancer.tls,
         "sources": [str(prefix) for prefix in balancer.sources],

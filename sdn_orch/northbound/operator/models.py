@@ -208,6 +208,8 @@ class BalancerAnswer(Standing):
     """First and last."""
     guest_ports: list[int]
     algorithm: str
+    direct_return: bool
+    """Whether members answer from the balancer's address themselves."""
     proxy_protocol: bool
     tls: bool
     sources: list[str]

@@ -45,6 +45,9 @@ class BalancerWanted(Model):
     guest_ports: _Ports | None = None
     """Those of its members: as many, or one for all of them; null: the same ones, as SCTP's have to be."""
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
+    direct_return: StrictBool = False
+    """Whether members get packets as clients sent them, and answer from the address themselves, which each of
+    them has on a loopback device. TCP and UDP, at the members' own `ports`."""
     sources: Annotated[list[Text], Field(max_length=256, default_factory=list)]
     """Prefixes of who may connect; none: anybody."""
     drain: Annotated[int, Field(ge=0, le=LONGEST_DRAIN), WHOLE] = DRAIN

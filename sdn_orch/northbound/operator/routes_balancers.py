@@ -22,8 +22,9 @@ from sdn_orch.northbound.operator.tokens import Scope
     status=HTTPStatus.CREATED,
 )
 def create_balancer(asked: Asked) -> Any:
-    """Also what CloudStack's calls cannot say: of SCTP, or at an IPv6 address. Who is outside reaches that
-    one where the network's IPv6 firewall, or the list of rules of the members' tier, lets it.
+    """Also what CloudStack's calls cannot say: with direct return, of SCTP, or at an IPv6 address. Who is
+    outside reaches that one where the network's IPv6 firewall, or the list of rules of the members' tier,
+    lets it.
     """
     return balancer_changes.create(asked)
 

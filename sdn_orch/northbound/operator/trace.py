@@ -13,7 +13,7 @@ from sdn_orch.dataplane.execute import Choice, Visit
 from sdn_orch.dataplane.lookup import Tables
 from sdn_orch.dataplane.pipeline import Table
 from sdn_orch.dataplane.rules import Owner
-from sdn_orch.dataplane.simulate import Hop, Trace
+from sdn_orch.dataplane.simulate import Hop, Trace, chosen
 from sdn_orch.dataplane.simulate import trace as simulate
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.errors import Invalid
@@ -43,7 +43,7 @@ _MISSES = {
     Table.INNER: "the balancer has no member that lives, or is not for whoever sent it",
     Table.EGRESS: "no egress rule of its network lets it out",
     Table.EGRESS_RULES: "no item of the private gateway's list of rules lets it out",
-    Table.SOURCE_NAT: "its router has no public address to go out under",
+    Table.SOURCE_NAT: "its router has no public address to go out under, or its connection is no balancer's",
     Table.UPLINK: "the next router outside has not answered yet",
     Table.ENTER: "nobody has this public address",
     Table.INGRESS: "no firewall rule of the address lets it in",
@@ -54,7 +54,7 @@ _MISSES = {
     Table.FORWARD: "no NIC of the network has this MAC address",
     Table.TRANSIT: "no way leads to the destination's switch",
     Table.ARRIVE: "the label names no NIC of this switch",
-    Table.BACK_STATE: "it answers a connection whose balancer or member is gone",
+    Table.BACK_STATE: "it answers a connection whose balancer or member is gone, or none at all",
     Table.TO_STATE: "it belongs to no connection",
     Table.TO_RULES: "no rule that the receiver stands under lets it in",
     Table.DELIVER: "no NIC of the network at this switch has this MAC address",
@@ -76,9 +76,7 @@ def trace(view: View, asked: TraceQuery) -> JSON:
     found = simulate(_LiveTables(view), Wires.of(snapshot), start, packet)
     verdict, reason = _verdict(snapshot, found, start)
     # Of a balancer's members any is right.
-    memory = Conversations(
-        choose=one_of(found.destinations(Table.INWARD) | found.destinations(Table.NEXT_HOP))
-    )
+    memory = Conversations(choose=one_of(chosen(found, snapshot)))
     meant, meant_reason = _meaning(snapshot, delivers(snapshot, nic, sent, memory=memory))
     return {
         "from": describe_nic(snapshot, nic),

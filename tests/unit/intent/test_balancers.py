@@ -134,6 +134,11 @@ CLOUD = Snapshot.of(
 R = TypeVar("R", bound=Record)
 
 
+def direct(**values: object) -> Record:
+    ports = {"ports": (90, 91), "guest_ports": (90, 91)}
+    return free(direct_return=True, **(ports | values))
+
+
 def new(record: R, **values: object) -> R:
     """A record like this one, under another id."""
     return replace(record, id="new", number=0, **values)
@@ -173,6 +178,9 @@ def proxy(**values: object) -> Record:
         free(protocol=SCTP, ports=(80, 89), guest_ports=(80, 89)),
         new(INNER6, protocol=SCTP, guest_ports=(80, 80)),
         free(ports=(90, 99), guest_ports=(8080, 8080)),
+        direct(),
+        direct(protocol=UDP),
+        new(INNER6, ports=(90, 99), guest_ports=(90, 99), direct_return=True),
         free(tls=True, certificate_id="cert"),
         free(proxy_protocol=True, sources=(IPv4Network("192.0.2.0/24"),)),
         new(INNER, ports=(90, 90)),
@@ -208,6 +216,10 @@ def test_what_is_right_has_no_faults(record: Record) -> None:
             free(protocol=SCTP, ports=(80, 89), guest_ports=(1000, 1009)),
             "guest_ports: SCTP's checksum covers",
         ),
+        (direct(guest_ports=(8080, 8080)), "guest_ports: with direct_return packets stay as they are"),
+        (direct(protocol=SCTP), "direct_return: only members of TCP and UDP"),
+        (direct(tls=True), "tls: a proxy answers clients itself"),
+        (direct(proxy_protocol=True), "proxy_protocol: a proxy answers clients itself"),
         (new(INNER), "ports: 80..80 meets Balancer inner"),
         (free(sources=(IPv6Network("2001:db8::/32"),)), "sources: only IPv4"),
         (free(network_id="l2"), "network_id: network l2 (l2) has no IPv4 addresses"),
@@ -292,6 +304,12 @@ def test_what_changes_around_a_balancer_is_judged_with_it() -> None:
     assert faults(after, [Put(bare)]) == (
         "Member new: guest: 10.1.1.3 is not a secondary address of NIC nic",
     )
+    returning = replace(after.need(Balancer, "web"), direct_return=True, guest_ports=(80, 80))
+    assert faults(after, [Put(returning)]) == (
+        "Member new: guest: with direct_return members get what is for the balancer's address",
+    )
+    cookies = after.change([Put(replace(after.need(Stickiness, "sticky"), affinity=Affinity.COOKIE))])
+    assert any("affinity: cookies are a proxy's" in fault for fault in faults(cookies, [Put(returning)]))
 
 
 def test_members_belong_to_the_balancers_owner() -> None:
