@@ -33,7 +33,7 @@ from sdn_orch.openflow.values import FlowEntry, FlowKey, State
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.status import Condition, ObjectStatus, Phase, SwitchStatus
 from sdn_orch.store.base import Commit, Store
-from sdn_orch.switch_loop import SwitchLoop
+from sdn_orch.switch_loop import ARRIVAL_GRACE, SwitchLoop
 from sdn_orch.tally import Tally
 from sdn_orch.turns import Turns
 
@@ -71,6 +71,9 @@ _Event = Commit | _Attach | _Detach | _Note
 _BACKLOG = 256
 #: Shortest and longest pause between two attempts to begin anew, in seconds.
 _PAUSES = (0.5, 30.0)
+#: Seconds for which a gateway goes on serving routers that have moved to one that is back: until all that is
+#: outside has learnt it.
+LINGER = 1.0
 #: Seconds that the loops have, together, to end.
 _STOP_TIMEOUT = 1.0
 
@@ -203,6 +206,13 @@ class Reconciler:
                 self._loop(new).refresh(after, None)
             elif isinstance(old, Switch) and new is None and old.id in self._loops:
                 self._loops.pop(old.id).stop()
+        yielders = yielding(before, after)
+        for switch_id in yielders & by_switch.keys() & self._loops.keys():
+            others = {owner for owner in by_switch[switch_id] if owner.kind is not OwnerKind.SWITCH}
+            self._loops[switch_id].stay(others, LINGER)
+            by_switch[switch_id] -= others
+        # Where the old gateway still serves, nobody need hurry to the new one.
+        patience = LINGER / 2 if yielders else ARRIVAL_GRACE
         first = leading(commit.changes, by_switch.keys())
         first |= taking_over(before, after, commit.changes) & by_switch.keys()
         arrived: list[threading.Event] = []
@@ -214,7 +224,7 @@ class Reconciler:
                 arrived.append(done)
         for switch_id, owners in by_switch.items():
             if loop := self._loops.get(switch_id):
-                loop.refresh(after, owners, tuple(arrived))
+                loop.refresh(after, owners, tuple(arrived), patience)
         self._handed_out = commit.revision
 
     def _restart(self) -> None:
@@ -360,6 +370,12 @@ def taking_over(before: World, after: World, changes: Sequence[Difference]) -> s
     if moved or any(isinstance(old or new, PublicAddress | PrivateGateway) for old, new in changes):
         return {switch.id for switch in after.gateways()}
     return set()
+
+
+def yielding(before: World, after: World) -> set[str]:
+    """The gateways from which routers go to another one that has come, while nobody comes to them."""
+    old, new = ({switch.id for switch in world.gateways()} for world in (before, after))
+    return old if old < new else set()
 
 
 def switches_of(world: World, owner: Owner) -> tuple[str, ...]:

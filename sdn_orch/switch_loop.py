@@ -58,7 +58,7 @@ class _Notes:
     anew: bool = False
     owners: set[Owner] = field(default_factory=set)
     done: list[threading.Event] = field(default_factory=list)
-    later: list[tuple[set[Owner], tuple[threading.Event, ...]]] = field(default_factory=list)
+    later: list[tuple[set[Owner], tuple[threading.Event, ...], float]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return self.check or self.world is not None
@@ -92,6 +92,8 @@ class SwitchLoop:
         self._keep_foreign = keep_foreign
         self._condition = threading.Condition()
         self._notes = _Notes()
+        #: What is to be compiled again later only, each with the monotonic time from which on.
+        self._staying: list[tuple[float, set[Owner]]] = []
         self._is_busy = False
         self._stopping = False
         self._failures = 0
@@ -130,7 +132,7 @@ class SwitchLoop:
     def is_settled(self) -> bool:
         """Whether there is nothing left to do."""
         with self._condition:
-            return not (self._notes or self._is_busy)
+            return not (self._notes or self._staying or self._is_busy)
 
     def attach(self, datapath: Datapath, world: World) -> None:
         """A session is up: read the switch and bring it to what it should hold."""
@@ -168,12 +170,16 @@ class SwitchLoop:
             self.status = replace(self.status, notes=notes)
 
     def refresh(
-        self, world: World, owners: Iterable[Owner] | None, after: tuple[threading.Event, ...] = ()
+        self,
+        world: World,
+        owners: Iterable[Owner] | None,
+        after: tuple[threading.Event, ...] = (),
+        patience: float = ARRIVAL_GRACE,
     ) -> threading.Event:
         """These owners (None: all) may compile differently in this world.
 
         The answer is set when that is settled, unless it had to wait for `after`: the events of those
-        switches where packets will arrive, which come first.
+        switches where packets will arrive, which come first. `patience` is in seconds, for all of them.
         """
         done = threading.Event()
         with self._condition:
@@ -185,12 +191,18 @@ class SwitchLoop:
                 owners = set(owners)
                 self.pending |= owners
                 if after:
-                    notes.later.append((owners, after))
+                    notes.later.append((owners, after, patience))
                 else:
                     notes.owners |= owners
             notes.done.append(done)
             self._condition.notify_all()
         return done
+
+    def stay(self, owners: set[Owner], seconds: float) -> None:
+        """These owners' rules stay as they are for so long; only then they are compiled again."""
+        with self._condition:
+            self._staying.append((time.monotonic() + seconds, owners))
+            self._condition.notify_all()
 
     def refusals(self, owner: Owner) -> tuple[str, ...]:
         """Why this switch does not hold (all) rules of an owner: what it lacks, and what it answered."""
@@ -256,7 +268,7 @@ class SwitchLoop:
 
     def _compile(self, notes: _Notes) -> Compiled:
         """What the switch should hold, with everything noted; nothing is sent."""
-        owners = notes.owners.union(*(owners for owners, _ in notes.later))
+        owners = notes.owners.union(*(owners for owners, *_ in notes.later))
         if self.compiled is not None and not notes.anew:
             for owner in owners:
                 self.rejected.pop(owner, None)
@@ -277,6 +289,7 @@ class SwitchLoop:
             self._condition.notify_all()
             while not self._stopping:
                 now = time.monotonic()
+                self._end_stays(now)
                 if self._notes:
                     due = self._not_before
                 elif self.datapath is not None:
@@ -286,11 +299,19 @@ class SwitchLoop:
                 if now >= due:
                     self._notes.check |= not self._notes
                     break
+                due = min([due, *(until for until, _ in self._staying)])
                 self._condition.wait(due - now if due != math.inf else None)
             notes, self._notes = self._notes, _Notes()
             self._world = notes.world or self._world
             self._is_busy = not self._stopping
             return None if self._stopping else (notes, self.datapath)
+
+    def _end_stays(self, now: float) -> None:
+        over = [owners for until, owners in self._staying if until <= now]
+        if over:
+            self._staying = [stay for stay in self._staying if stay[0] > now]
+            self._notes.world = self._notes.world or self._world
+            self._notes.owners.update(*over)
 
     def _synchronise(self, datapath: Datapath, compiled: Compiled, notes: _Notes) -> None:
         """Read everything and repair what differs."""
@@ -329,8 +350,8 @@ class SwitchLoop:
         for done in notes.done:
             done.set()
         later: set[Owner] = set()
-        deadline = time.monotonic() + ARRIVAL_GRACE
-        for owners, after in notes.later:
+        deadline = time.monotonic() + max((patience for *_, patience in notes.later), default=0.0)
+        for owners, after, _ in notes.later:
             later |= owners
             for event in after:
                 event.wait(max(0.0, deadline - time.monotonic()))
@@ -350,7 +371,7 @@ class SwitchLoop:
         if plan:
             datapath.apply(plan)
         with self._condition:
-            noted = self._notes.owners.union(*(owners for owners, _ in self._notes.later))
+            noted = self._notes.owners.union(*(owners for owners, *_ in self._notes.later))
             self.pending = noted if confirmed is None else self.pending - (confirmed - noted)
             if self.datapath is datapath:
                 self.status = replace(

@@ -94,7 +94,7 @@ def _runs(pid: int) -> bool:
     """Whether the process is more than a zombie, which init may be slow to collect."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
