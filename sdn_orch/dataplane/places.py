@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import METERED_NICS, SWITCH_METERS
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.mirrored import versions_of
+from sdn_orch.intent.mirrored import lets_all, versions_of
 from sdn_orch.intent.model import Attachment, Link, Network, Nic, Switch, SwitchRole
 from sdn_orch.intent.policy import PolicyKind, policy_of
 from sdn_orch.intent.rates import limit_of
@@ -17,7 +17,7 @@ from sdn_orch.intent.snapshot import Snapshot
 #: Access ports up to this one have a zone of connections for themselves.
 LARGEST_GUARDED_PORT = 0x3FFF
 #: Why a NIC in security groups cannot be at a plain switch.
-UNGROUPED = "security groups need connection tracking: Open vSwitch"
+UNGROUPED = "security groups that do not let everything through need connection tracking: Open vSwitch"
 #: Why a list of rules, by its id, needs connection tracking for some versions of IP.
 Obstacle = Callable[[str, tuple[int, ...]], str]
 
@@ -76,7 +76,7 @@ def _unguarded(
     if not switch.capabilities.open_vswitch:
         if policy.kind is PolicyKind.LIST:
             return obstacle(policy.id, versions_of(snapshot.need(Network, nic.network_id)))
-        return UNGROUPED
+        return "" if lets_all(snapshot, policy) else UNGROUPED
     if attachment.vlan is None and attachment.port > LARGEST_GUARDED_PORT:
         return (
             f"port {attachment.port} of switch {switch.name} has no rules: it is above {LARGEST_GUARDED_PORT}"

@@ -17,7 +17,7 @@ from sdn_orch.dataplane.stages import policy
 from sdn_orch.dataplane.views import NetworkView, Site
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem, AclList
-from sdn_orch.intent.mirrored import versions_of
+from sdn_orch.intent.mirrored import lets_all, versions_of
 from sdn_orch.intent.model import Attachment, Network, Nic, Switch
 from sdn_orch.intent.policy import Policy, PolicyKind, policy_of, policy_of_tier
 from sdn_orch.intent.snapshot import Snapshot
@@ -143,7 +143,7 @@ def group(site: Site, id: str) -> Rules:
     found = NO_RULES
     for chosen in _standing(site.world, site.switch.id, _groups_at).get(id, ()):
         if not site.dialect.open_vswitch:
-            return Rules(refusals=(UNGROUPED,))
+            return NO_RULES if lets_all(site.world.snapshot, chosen) else Rules(refusals=(UNGROUPED,))
         found += alike(site, chosen, partial(of_groups, site.world.snapshot, chosen))
     return found
 

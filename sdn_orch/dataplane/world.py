@@ -19,6 +19,7 @@ from sdn_orch.intent.model import Attachment, Link, Machine, Network, Nic, Recor
 from sdn_orch.intent.policy import is_open
 from sdn_orch.intent.rates import limit_of
 from sdn_orch.intent.routing import PrivateGateway
+from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.intent.table import Table
 
@@ -225,6 +226,9 @@ def affected_nics(before: World, after: World, differences: Iterable[Difference]
                 found.update(dict.fromkeys(_concerned(world.snapshot, record)))
         if isinstance(item := old or new, AclItem):
             found.update(dict.fromkeys(_guarded_anew(before, after, item.list_id)))
+        elif isinstance(item, SecurityRule) and _has_plain(after.snapshot):
+            grouped = after.snapshot.where(Nic, "group_ids", item.group_id)
+            found.update(dict.fromkeys(nic.id for nic in grouped if _is_plain(after.snapshot, nic)))
     return found
 
 

@@ -1,25 +1,27 @@
-"""Lists of rules that mean the same whether connections are tracked or not.
+"""Lists of rules, and security groups, that mean the same whether connections are tracked or not.
 
 Answers pass by connection tracking. Where there is none each packet is judged alone, and comes to the same if
 a list lets out to each address just what it lets in from there, told apart by nothing that an answer has
-otherwise.
+otherwise. Of security groups only those are asked for that let everything through.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address, summarize_address_range
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, summarize_address_range
 from itertools import pairwise
 
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.model import Network
-from sdn_orch.intent.policy import items
+from sdn_orch.intent.policy import Policy, items, rules
+from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import ICMP, ICMPV6, SCTP, TCP, UDP, VERSIONS, Direction, Prefix, Verdict
 
 _NAMES = {ICMP: "ICMP", TCP: "TCP", UDP: "UDP", ICMPV6: "ICMPv6", SCTP: "SCTP"}
 _BITS = {4: 32, 6: 128}
+_ALL: frozenset[tuple[Prefix, ...]] = frozenset({(IPv4Network("0.0.0.0/0"),), (IPv6Network("::/0"),)})
 
 
 def versions_of(network: Network) -> tuple[int, ...]:
@@ -45,6 +47,20 @@ def unmirrored(snapshot: Snapshot, list_id: str, versions: tuple[int, ...]) -> s
                     "same in and out do without"
                 )
     return ""
+
+
+def lets_all(snapshot: Snapshot, policy: Policy) -> bool:
+    """Whether the security groups of a policy let everything in, and everything out."""
+    inward, outward = (tuple(rules(snapshot, policy, way)) for way in (Direction.INGRESS, Direction.EGRESS))
+    return _is_all(inward) and (not outward or _is_all(outward))
+
+
+def _is_all(found: Iterable[SecurityRule]) -> bool:
+    """Whether rules let every packet through: one of them, or one for each version of IP."""
+    sides = {
+        rule.sources or rule.destinations for rule in found if rule.protocol is None and rule.peer_id is None
+    }
+    return () in sides or sides >= _ALL
 
 
 def _particular(item: AclItem) -> str:

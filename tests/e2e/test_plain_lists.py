@@ -1,4 +1,4 @@
-"""Lists of rules on switches that track no connections: what passes between tiers, and to the outside."""
+"""Lists of rules and security groups where no switch tracks connections: what passes, and what does not."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ from topologies.leaf_spine import INTERNET
 
 pytestmark = pytest.mark.mininet
 
+GROUPED = "DefaultSharedNetworkOfferingWithSGService"
 WEB_TIER, OUTSIDE = "10.20.1.0/24", "203.0.113.0/24"
 WEB_TIER6 = "2001:db8:11::/64"
 
 
 @dataclass(frozen=True, slots=True)
 class Listed(Tenanted):
-    """A VPC on plain switches: two machines in an open tier, two in one whose list is changed."""
+    """A VPC on plain switches: two machines in an open tier, two in one whose list is changed.
+
+    Two more are in a shared network with security groups.
+    """
 
     tenant: Tenant
     vpc: str
@@ -72,7 +76,7 @@ def both(protocol: str, cidr: str, action: str = "Allow", **more: Any) -> list[d
 
 @pytest.fixture(scope="module")
 def listed() -> Iterator[Listed]:
-    with Cloud(partial(PlainLeafSpine, spines=2, leaves=2, hosts=2, gateways=1)) as cloud:
+    with Cloud(partial(PlainLeafSpine, spines=2, leaves=2, hosts=3, gateways=1)) as cloud:
         made = begin_outside(cloud)
         red = made.tenant("red")
         vpc = made.vpc(red)
@@ -84,9 +88,21 @@ def listed() -> Iterator[Listed]:
                 ("web1", "h1", ("web", web)),
                 ("data1", "h2", ("data", data)),
                 # At the gateway itself.
-                ("web2", "h3", ("web", web)),
-                ("data2", "h4", ("data", data)),
+                ("web2", "h4", ("web", web)),
+                ("data2", "h5", ("data", data)),
             )
+        }
+        shared = made.network(
+            made.admin, "shared", GROUPED, "198.51.100.1", "2001:db8:f::/64",
+            startip="198.51.100.10", endip="198.51.100.99", vlan=100, acltype="Domain",
+        )  # fmt: skip
+        red.call.authorizeSecurityGroupIngress(
+            securitygroupname="default", protocol="all", cidrlist="0.0.0.0/0"
+        )
+        red.call.authorizeSecurityGroupIngress(securitygroupname="default", protocol="all", cidrlist="::/0")
+        machines |= {
+            name: made.machine(red, host, name, ("shared", shared))
+            for name, host in (("shared1", "h3"), ("shared2", "h6"))
         }
         bring_up(cloud, machines.values())
         here = Listed(cloud, machines, red, vpc, data)
@@ -173,3 +189,19 @@ def test_static_nat_under_a_list(listed: Listed) -> None:
         assert listed.get("web1", "data1") == "data1"
     finally:
         call.disableStaticNat(ipaddressid=address["id"])
+
+
+def test_machines_in_a_group_that_is_open_are_served_and_no_longer_when_it_is_not(listed: Listed) -> None:
+    call = listed.tenant.call
+    assert listed.get("shared1", "shared2") == listed.get("shared1", "shared2", version=6) == "shared2"
+    only = call.authorizeSecurityGroupEgress(
+        securitygroupname="default", protocol="tcp", startport=WEB, endport=WEB, cidrlist="0.0.0.0/0"
+    )["securitygroup"]["egressrule"][0]["ruleid"]  # fmt: skip
+    listed.cloud.wait_objects()
+    row = listed.cloud.row("shared1")
+    assert row["condition"] == "refused"
+    assert "security groups that do not let everything through need" in row["refusals"][0]["reason"]
+    assert listed.get("shared1", "shared2") == listed.get("shared2", "shared1", version=6) == ""
+    call.revokeSecurityGroupEgress(id=only)
+    listed.cloud.wait_objects()
+    assert listed.get("shared1", "shared2") == "shared2"

@@ -29,7 +29,7 @@ from sdn_orch.openflow.values import OPENFLOW_13, FlowKey, State
 from tests.ovs.bridges import Bridge, bridge, run
 from tests.ovs.datapath_actions import Effect
 from tests.property.clouds import Cloud, make_cloud
-from tests.property.mirrored import with_lists
+from tests.property.mirrored import with_policies_on_plain
 from tests.property.outside import PUBLIC_PORT, Peers
 from tests.property.packets import Packets
 from tests.property.untracked import Speakers, plain_cloud
@@ -207,7 +207,7 @@ def test_open_vswitch_does_what_the_simulator_says_of_a_plain_gateway(seed: int)
 def test_open_vswitch_does_what_the_simulator_says_of_lists_on_a_plain_switch(seed: int) -> None:
     """Between tiers, as an OpenFlow 1.3 switch judges each packet alone."""
     random = Random(seed)
-    cloud = with_lists(random, plain_cloud(random))
+    cloud = with_policies_on_plain(random, plain_cloud(random))
     world, wires, peers = World.of(cloud.snapshot), Wires.of(cloud.snapshot), Peers(cloud, random)
     states = {each.id: compile_switch(world, each.id).state for each in cloud.snapshot.all(Switch)}
     tables = {id: Tables(state, OPENFLOW_13, open_vswitch=False) for id, state in states.items()}

@@ -1,20 +1,23 @@
-"""Random lists of rules, many of them such that let the same in and out, and packets that they are about."""
+"""Rules for NICs behind plain switches, many of them such as are served there; packets for lists of rules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
+from itertools import product
 from random import Random
 from typing import Any
 
+from sdn_orch.dataplane.places import UNGROUPED
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.mirrored import unmirrored, versions_of
-from sdn_orch.intent.model import Attachment, Network, Nic, Record
+from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Record
 from sdn_orch.intent.packet import IPV4, IPV6, Packet
-from sdn_orch.intent.policy import policy_of
+from sdn_orch.intent.policy import PolicyKind, policy_of
+from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Delete, Put, Snapshot
 from sdn_orch.intent.traffic import GRE, ICMP, ICMPV6, SCTP, TCP, UDP, Direction, Prefix, Verdict
 from sdn_orch.intent.validate import check
@@ -32,6 +35,7 @@ FAR: tuple[tuple[Prefix, ...], ...] = (
     (IPv6Network("2001:db8::/64"),),
     (IPv6Network("2001:db8::/48"), IPv6Network("2001:db8:0:1::a/128")),
 )
+HALVES: tuple[Prefix, ...] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 _PROTOCOLS = (None, None, None, ICMP, ICMPV6, TCP, UDP, GRE)
 
 
@@ -111,14 +115,36 @@ def _fits(item: AclItem, far: tuple[Prefix, ...]) -> bool:
     return not far or version in (None, *(prefix.version for prefix in far))
 
 
-def with_lists(random: Random, cloud: Cloud) -> Cloud:
-    """The cloud with a list for most tiers; without the NICs that are not served because of theirs."""
+#: Rules of security groups, by their names: as direction, protocol and far side.
+GROUPS: dict[str, tuple[tuple[Direction, int | None, tuple[Prefix, ...]], ...]] = {
+    "open": ((Direction.INGRESS, None, ()),),
+    "halves": tuple((way, None, (half,)) for way in Direction for half in HALVES),
+    "one half": ((Direction.INGRESS, None, HALVES[:1]),),
+    "one way": ((Direction.INGRESS, None, ()), (Direction.EGRESS, TCP, ())),
+    "closed": (),
+}
+#: In which groups NICs are, and whether these together let everything through.
+_TOGETHER = {
+    ("open",): True,
+    ("halves",): True,
+    ("open", "closed"): True,
+    ("one way", "halves"): True,
+    ("one half",): False,
+    ("one way",): False,
+    ("closed",): False,
+    ("open", "one way"): False,
+}
+
+
+def with_policies_on_plain(random: Random, cloud: Cloud) -> Cloud:
+    """The cloud with a list for most tiers, and groups for other NICs; without those that are not served."""
     snapshot = cloud.snapshot
     records: list[Record] = []
     for network in snapshot.all(Network):
         if network.vpc_id is not None and random.random() < 0.9:
             listed = list_of(random, f"list of {network.id}", network.vpc_id)
             records += [*listed, replace(network, acl_id=listed[0].id)]
+    together = _grouped(random, snapshot, records)
     changes = [Put(record) for record in records]
     check(snapshot, changes)
     snapshot = snapshot.change(changes)
@@ -127,12 +153,37 @@ def with_lists(random: Random, cloud: Cloud) -> Cloud:
     for attachment in snapshot.all(Attachment):
         nic = snapshot.need(Nic, attachment.nic_id)
         policy, place = policy_of(snapshot, nic), world.place(nic.id)
-        versions = versions_of(snapshot.need(Network, nic.network_id))
-        reason = "" if policy is None else unmirrored(snapshot, policy.id, versions)
+        reason = ""
+        if policy is not None and policy.kind is PolicyKind.LIST:
+            reason = unmirrored(snapshot, policy.id, versions_of(snapshot.need(Network, nic.network_id)))
+        elif policy is not None and not together[nic.id]:
+            reason = UNGROUPED
         assert place is None or place.refusal == reason
         if reason:
             gone.append(Delete(Attachment, attachment.id))
     return replace(cloud, snapshot=snapshot.change(gone))
+
+
+def _grouped(random: Random, snapshot: Snapshot, records: list[Record]) -> dict[str, bool]:
+    """Add groups to records, and NICs in them; says of each whether it is let do everything."""
+    accounts = {network.account_id for network in snapshot.all(Network)}
+    for account, name in product(sorted(accounts), GROUPS):
+        group = SecurityGroup(id=f"{account}/{name}", account_id=account, name=name)
+        records.append(group)
+        for number, (direction, protocol, far) in enumerate(GROUPS[name]):
+            said: dict[str, Any] = {_far_side(direction): far, "protocol": protocol}
+            records.append(
+                SecurityRule(id=f"{group.id}/{number}", group_id=group.id, direction=direction, **said)
+            )
+    found: dict[str, bool] = {}
+    for nic in snapshot.all(Nic):
+        network = snapshot.need(Network, nic.network_id)
+        if network.vpc_id is None and network.kind is not NetworkKind.L2 and random.random() < 0.6:
+            names = random.choice(list(_TOGETHER))
+            found[nic.id] = _TOGETHER[names]
+            ids = tuple(f"{network.account_id}/{name}" for name in names)
+            records.append(replace(nic, group_ids=ids))
+    return found
 
 
 class Words:

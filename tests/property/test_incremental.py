@@ -459,14 +459,14 @@ def _acl_item(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 @st.composite
 def _security_rule(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     group = draw(st.sampled_from(GROUPS))
-    first = draw(st.integers(1, 3))
+    first, about_all = draw(st.integers(1, 3)), draw(st.integers(0, 2)) == 0
     record = SecurityRule(
         id=f"{group}/{draw(st.integers(1, 4))}",
         group_id=group,
         direction=draw(st.sampled_from(Direction)),
-        peer_id=draw(st.sampled_from((None, *GROUPS))),
-        protocol=6,
-        ports=(first, first + draw(st.integers(0, 3))),
+        peer_id=None if about_all else draw(st.sampled_from((None, *GROUPS))),
+        protocol=None if about_all else 6,
+        ports=None if about_all else (first, first + draw(st.integers(0, 3))),
     )
     return _numbered(snapshot, record)
 

@@ -28,6 +28,7 @@ from sdn_orch.intent.model import Attachment, Network, Nic, Record, Switch
 from sdn_orch.intent.outside import Conversations, one_of, version_of
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.policy import list_policy, policy_of
+from sdn_orch.intent.security import SecurityRule
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 from sdn_orch.intent.traffic import GRE, ICMP, ICMPV6, TCP, UDP, VERSIONS, Direction
 from sdn_orch.intent.verdict import OUTSIDE
@@ -35,7 +36,7 @@ from sdn_orch.openflow.values import OPENFLOW_13, State
 from sdn_orch.reconcile import switches_of
 from tests.effort import examples
 from tests.property.compiled import compile_all, received
-from tests.property.mirrored import Words, list_of, protocols_of, with_lists
+from tests.property.mirrored import Words, list_of, protocols_of, with_policies_on_plain
 from tests.property.outside import PUBLIC_PORT, Peers, answer
 from tests.property.packets import Packets
 from tests.property.test_incremental import assert_same, changes, start
@@ -122,7 +123,7 @@ def test_lists_that_plain_switches_refuse_would_mean_something_else_there(seed: 
 def test_plain_switches_do_what_lists_mean(seed: int) -> None:
     """Between tiers, and to and from what is outside by static NAT and balancers."""
     random = Random(seed)
-    cloud = with_lists(random, plain_cloud(random))
+    cloud = with_policies_on_plain(random, plain_cloud(random))
     snapshot, tables, connected = cloud.snapshot, compile_all(cloud.snapshot), connected_in(cloud)
     wires, speakers, peers = Wires.of(snapshot), Speakers(cloud, random), Peers(cloud, random)
     packets = Packets(cloud, random, forgery=0.05)
@@ -181,7 +182,7 @@ def test_lists_on_plain_switches_are_compiled_anew_where_they_change(data: st.Da
     snapshot = start(PLAIN)
     world = World.of(snapshot)
     compiled = {switch.id: compile_switch(world, switch.id) for switch in snapshot.all(Switch)}
-    kinds = (*[AclItem] * 6, Nic, Attachment, Network, Network, Switch)
+    kinds = (*[AclItem] * 6, *[SecurityRule] * 3, Nic, Attachment, Network, Network, Switch)
     for _ in range(data.draw(st.integers(1, 8))):
         wanted = data.draw(changes(snapshot, kinds))
         try:

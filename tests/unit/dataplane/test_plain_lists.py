@@ -1,4 +1,4 @@
-"""Lists of rules on plain switches, one by one: which are served, why others are not, and errors of ICMP."""
+"""Lists of rules and security groups on plain switches: which are served, why others are not; and ICMP."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sdn_orch.dataplane.lookup import Tables
 from sdn_orch.dataplane.pipeline import Punt
 from sdn_orch.dataplane.rules import Owner, OwnerKind
 from sdn_orch.dataplane.simulate import Trace, trace
+from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem, AclList
@@ -20,14 +21,17 @@ from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.mirrored import unmirrored
 from sdn_orch.intent.model import Network, Nic, Record, Switch
 from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TCP, Packet
+from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.intent.traffic import Direction, Verdict
 from tests.golden.worlds import edges, pair
 from tests.property.compiled import reasons
+from tests.property.test_incremental import assert_same
 from tests.refusals import refusals
-from tests.unit.dataplane.worlds import PLAIN, network, tenant, vpc
+from tests.unit.dataplane.worlds import PLAIN, attach, network, nic, tenant, vpc
 
 NEAR, FAR = IPv4Network("10.2.0.0/16"), IPv4Network("198.51.100.0/24")
+HALVES = IPv4Network("0.0.0.0/0"), IPv6Network("::/0")
 IN, OUT = Direction.INGRESS, Direction.EGRESS
 Item = dict[str, Any]
 
@@ -134,6 +138,50 @@ def test_only_versions_of_ip_that_a_tier_has_count() -> None:
     told = {owner for owner, text in refusals(compiled) if text.startswith(reason)}
     assert told == {"nic web-10", "list list", "item item1", "item item2"}
     assert all(compiled.rules[Owner(OwnerKind.ITEM, f"item{number}")].flows for number in (1, 2))
+
+
+def test_a_tier_that_gives_up_ipv6_is_served_from_then_on() -> None:
+    before = snapshot_of(into(HALVES[0]))
+    dual = before.need(Network, "web")
+    change = [Put(replace(dual, ipv6=None, gateway6=None))]
+    after = before.change(change)
+    differences = after.differences(before, change)
+    old = World.of(before)
+    new, fresh = old.advance(differences, after), World.of(after)
+    compiled = compile_switch(old, "edge1")
+    compiled.replace(new, [owner for owner, _ in touched(old, new, differences)])
+    assert not old.is_placed("web-10") and new.is_placed("web-10")
+    assert_same(compiled, compile_switch(fresh, "edge1"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "is_served"),
+    [
+        ((into(),), True),
+        ((into(), out()), True),
+        ((into(HALVES[0]), into(HALVES[1])), True),
+        ((into(protocol=TCP, ports=(80, 80)), into()), True),
+        ((), False),
+        ((into(HALVES[0]),), False),
+        ((into(), out(protocol=TCP)), False),
+        ((into(protocol=TCP), out(protocol=TCP)), False),
+    ],
+)
+def test_security_groups_that_let_everything_through_are_served(
+    rules: tuple[Item, ...], is_served: bool
+) -> None:
+    group = SecurityGroup(id="group", account_id="tenant", name="group")
+    said = [SecurityRule(id=f"rule{at}", group_id="group", **rule) for at, rule in enumerate(rules)]
+    home = network("home", 5)
+    machine = replace(nic(home, 10), group_ids=("group",))
+    records: list[Record] = [group, *said, home, machine, attach(machine.id, "edge1", 3)]
+    world = World.of(snapshot_of().change([Put(record) for record in records]))
+    found = world.place(machine.id)
+    assert found is not None
+    reason = "security groups that do not let everything through need connection tracking: Open vSwitch"
+    assert found.refusal == ("" if is_served else reason)
+    refused = {owner for owner, text in refusals(compile_switch(world, "edge1")) if text == reason}
+    assert refused == (set() if is_served else {f"nic {machine.id}", "group group"})
 
 
 def sent(snapshot: Snapshot, port: int, packet: Packet) -> Trace:
