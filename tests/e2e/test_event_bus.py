@@ -103,11 +103,11 @@ def test_events_that_were_lost_with_the_line_are_made_good_when_it_is_back(bused
     bused.until(lambda: bused.state()["bus"]["problem"], "the line to be missed")
     lost = site.network("lost", 1)
     bused.rabbit.publish(message("NETWORK.CREATE", datetime.now(UTC), entityuuid=lost))
+    assert "lost" not in site.names()
     with serving(CloudStack()) as endpoint:
         examined = site.examine(endpoint).stdout
     assert f"✗ event bus at {HOST}:{bused.line.port}, exchange {EXCHANGE}: " in examined
     assert "see host, port and tls of [cloudstack.rabbitmq]" in examined
-    assert "lost" not in site.names()
     bused.line.mend()
     bused.until(lambda: "lost" in site.names(), "what was lost")
     log = site.here.log.read_text()
