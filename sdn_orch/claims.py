@@ -7,7 +7,8 @@ claimed.
 
 During a live migration two databases claim a machine's NIC, the destination's from its beginning, long before
 the machine runs there. So the NIC stays where it is while it is claimed there by a database that answers, and
-is awaited at the other place: it moves with its first frame there, or when the old claim goes.
+is awaited at the other place, where it may send already: it moves with its first frame there, or when the
+old claim goes. Where it has left it may not send: its first frame there says that it has come back.
 """
 
 from __future__ import annotations
@@ -183,9 +184,9 @@ def _await(snapshot: Snapshot, nic: Nic, claim: Claim | None) -> Iterator[Change
             yield Delete(Arrival, known.id)
         return
     before = known or Arrival(id=str(uuid4()), nic_id=nic.id, switch_id=switch.id, port=claim.port)
-    wanted = replace(before, switch_id=switch.id, port=claim.port, vlan=claim.vlan)
-    if wanted != known:
-        yield Put(wanted)
+    if known is None or (known.switch_id, known.port) != (switch.id, claim.port):
+        yield from _free(snapshot, switch.id, claim.port)
+        yield Put(replace(before, switch_id=switch.id, port=claim.port, admitted=True))
 
 
 def _free(snapshot: Snapshot, switch_id: str, port: int) -> Iterator[Change]:

@@ -26,7 +26,7 @@ from sdn_orch.intent.balancers import Balancer, HealthCheck, Member
 from sdn_orch.intent.model import Attachment, Link, Network, Nic, Source, Switch
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
-from sdn_orch.intent.snapshot import Change, Put, Snapshot
+from sdn_orch.intent.snapshot import Change, Snapshot
 from sdn_orch.openflow.values import Output
 from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, PacketIn, PacketOut, Port
@@ -317,9 +317,9 @@ class Observer:
         def decide(snapshot: Snapshot) -> Sequence[Change]:
             moved = arrived(snapshot, packet.dpid, packet.in_port, packet.frame)
             came.clear()
-            if moved is not None:
-                came.add(moved.nic_id)
-                return (Put(moved),)
+            if moved:
+                came.update(each.record.nic_id for each in moved if isinstance(each.record, Attachment))
+                return moved
             learned = learn(snapshot, packet.dpid, packet.in_port, packet.frame)
             if learned.refusal and self._refusals.take(time.monotonic()):
                 log.warning("a first packet binds nobody: %s", learned.refusal)

@@ -213,7 +213,7 @@ class Reconciler:
             by_switch[switch_id] -= others
         # Where the old gateway still serves, nobody need hurry to the new one.
         patience = LINGER / 2 if yielders else ARRIVAL_GRACE
-        first = leading(commit.changes, by_switch.keys())
+        first = leading(self._unprepared(before, commit.changes), by_switch.keys())
         first |= taking_over(before, after, commit.changes) & by_switch.keys()
         arrived: list[threading.Event] = []
         for switch_id in first & self._loops.keys():
@@ -226,6 +226,17 @@ class Reconciler:
             if loop := self._loops.get(switch_id):
                 loop.refresh(after, owners, tuple(arrived), patience)
         self._handed_out = commit.revision
+
+    def _unprepared(self, before: World, changes: Sequence[Difference]) -> list[Difference]:
+        """The changes but for NICs that come where their switch has what delivers to them already."""
+        return [each for each in changes if not self._is_prepared(before, each[1])]
+
+    def _is_prepared(self, before: World, at: Record | None) -> bool:
+        if not isinstance(at, Attachment):
+            return False
+        place, loop = before.place_at(at.nic_id, at.switch_id), self._loops.get(at.switch_id)
+        is_there = place is not None and (place.port, place.vlan) == (at.port, at.vlan)
+        return is_there and loop is not None and Owner(OwnerKind.NIC, at.nic_id) not in loop.pending
 
     def _restart(self) -> None:
         self._world = World.of(self._store.snapshot())

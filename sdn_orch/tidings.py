@@ -34,7 +34,8 @@ def changes(commit: Commit) -> Iterator[tuple[int, str]]:
             was = f"was at {_at(snapshot, old)}" if isinstance(old, Attachment) else "was nowhere"
             yield logging.INFO, f"{_nic(snapshot, new)} is at {_at(snapshot, new)} by {new.source}, {was}"
         elif isinstance(new, Arrival):
-            yield logging.INFO, f"{_nic(snapshot, new)} is awaited at {_at(snapshot, new)}"
+            how = "awaited" if new.admitted else "awaited again"
+            yield logging.INFO, f"{_nic(snapshot, new)} is {how} at {_at(snapshot, new)}"
         elif isinstance(old, Attachment):
             yield logging.INFO, f"{_nic(snapshot, old)} is nowhere, was at {_at(snapshot, old)}"
 
@@ -59,7 +60,7 @@ def _nic(snapshot: Snapshot, place: Attachment | Arrival) -> str:
 
 
 def _at(snapshot: Snapshot, place: Attachment | Arrival) -> str:
-    vlan = "" if place.vlan is None else f",{place.vlan}"
+    vlan = f",{place.vlan}" if isinstance(place, Attachment) and place.vlan is not None else ""
     return _port(snapshot, place.switch_id, place.port) + vlan
 
 

@@ -205,6 +205,18 @@ class Cloud:
         for database, told in words.items():
             ovs_vsctl(f"--db={database}", *told)
 
+    def lets_in(self, host: str, mac: str) -> bool:
+        """Whether a host's switch takes frames of a MAC address from it for a NIC's, by its own word."""
+        here = _far_end(self.node(host).defaultIntf())
+        where = f"table=0,in_port={here.node.ports[here]},dl_src={mac}"
+        said = subprocess.run(
+            ["ovs-ofctl", "-O", "OpenFlow13,OpenFlow15", "dump-flows", here.node.ofctl, where],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return "actions=" in said.stdout
+
     def unplug(self, host: str) -> None:
         """Take the NIC's place away, as libvirt does when a machine leaves."""
         far = _far_end(self.node(host).defaultIntf())

@@ -24,6 +24,7 @@ from sdn_orch.openflow.values import (
     Bucket,
     CheckPacketLarger,
     Clause,
+    Clone,
     CopyField,
     DecrementTtl,
     Flow,
@@ -94,6 +95,7 @@ class Punt:
     table: int
     entry: FlowEntry
     packet: Packet
+    metadata: int
     expired: bool = False
 
 
@@ -226,6 +228,8 @@ class _Run:
                     self.decrement_ttl(table, entry)
                 case Resubmit(other):
                     self.lookup(other, depth + 1)
+                case Clone(cloned):
+                    self.clone(cloned, table, entry, depth)
                 case CheckPacketLarger(length, name, bit):
                     self.set(name, (self.packet().length > length) << bit, 1 << bit)
                 case HashSource(name, bits):
@@ -247,7 +251,7 @@ class _Run:
     def output(self, port: int, table: int, entry: FlowEntry) -> None:
         in_port = self.fields["in_port"]
         if port == CONTROLLER:
-            self.outcome.punts.append(Punt(table, entry, self.packet()))
+            self.outcome.punts.append(Punt(table, entry, self.packet(), self.fields["metadata"]))
         elif port == in_port:
             self.drop(table, f"it would leave by port {port} where it came in")
         elif not self.is_live(in_port if port == IN_PORT else port):
@@ -292,6 +296,12 @@ class _Run:
             self.lookup(action.table, depth + 1)
             self.fields, self.hidden = before, hidden
 
+    def clone(self, actions: Sequence[Action], table: int, entry: FlowEntry, depth: int) -> None:
+        before, hidden = dict(self.fields), dict(self.hidden)
+        with suppress(_Stop):
+            self.apply(actions, table, entry, depth)
+        self.fields, self.hidden = before, hidden
+
     def learn(self, action: Learn) -> None:
         """How many there may be, and how long, is not a matter of one packet."""
         if self.learns:
@@ -304,7 +314,8 @@ class _Run:
         if ttl is None:
             return
         if ttl <= 1:
-            self.outcome.punts.append(Punt(table, entry, self.packet(), expired=True))
+            punt = Punt(table, entry, self.packet(), self.fields["metadata"], expired=True)
+            self.outcome.punts.append(punt)
             raise _Stop
         self.fields["ip_ttl"] = ttl - 1
 

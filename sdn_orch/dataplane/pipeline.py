@@ -238,7 +238,8 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.CLASSIFY,
             "Which network is it? A frame from an access or trunk port belongs to the NIC with its "
-            "source MAC there, and passes a meter if that has a rate limit; one from a fabric port says "
+            "source MAC there, and passes a meter if that has a rate limit; where a machine is about to come "
+            "to, the controller gets a copy of what went on. One from a fabric port says "
             "by its label where it goes, one from an "
             "underlay by its VLAN or VNI which network it is in. On a fabric switch labels are "
             "forwarded here. One from a gateway's public port is in a public network. All else is dropped.",

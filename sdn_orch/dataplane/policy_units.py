@@ -18,7 +18,7 @@ from sdn_orch.dataplane.views import NetworkView, Site
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.mirrored import lets_all, versions_of
-from sdn_orch.intent.model import Attachment, Network, Nic, Switch
+from sdn_orch.intent.model import Arrival, Attachment, Network, Nic, Switch
 from sdn_orch.intent.policy import Policy, PolicyKind, policy_of, policy_of_tier
 from sdn_orch.intent.snapshot import Snapshot
 
@@ -70,10 +70,13 @@ def _groups_at(world: World, switch_id: str) -> Iterator[Policy]:
 
 
 def _nics_at(world: World, switch_id: str) -> Iterator[Nic]:
-    """The NICs that are plugged in at a switch, refused or not."""
+    """The NICs that are plugged in at a switch, refused or not, and those that are about to come there."""
     for attachment in world.snapshot.where(Attachment, "switch_id", switch_id):
         if world.place(attachment.nic_id) is not None:
             yield world.snapshot.need(Nic, attachment.nic_id)
+    for arrival in world.snapshot.where(Arrival, "switch_id", switch_id):
+        if world.place_at(arrival.nic_id, switch_id) is not None:
+            yield world.snapshot.need(Nic, arrival.nic_id)
 
 
 def acl_list(site: Site, id: str) -> Rules:

@@ -43,8 +43,8 @@ def route(site: Site, id: str) -> Rules:
     said = list(static_route.route(record, view, largest, site.dialect))
     if world.is_gateway(site.switch.id, realm) and site.dialect.open_vswitch:
         said += static_route.at_gateway(record, view)
-    if place.switch_id == site.switch.id:
-        said += static_route.at_hop(record, view)
+    if (here := world.place_at(hop.id, site.switch.id)) is not None:
+        said += static_route.at_hop(record, NicView.of(world, hop, here))
     return encode(said, site.dialect.version)
 
 

@@ -59,25 +59,29 @@ def _by_nic(before: World, after: World, nic_id: str) -> set[Unit]:
         nic, place = world.snapshot.get(Nic, nic_id), world.place(nic_id)
         if nic is None or place is None:
             continue
-        here, network_id = place.switch_id, nic.network_id
-        found.add((owner, here))
-        found |= set(groups_of((before, after), nic_id, here))
-        found.add((Owner(OwnerKind.PORT, port_id(here, place.port)), here))
-        if place.refusal:
-            # Lists are refused with the NICs of which they are.
-            found |= set(lists_of((before, after), network_id, here))
-            continue
-        realm = world.realm(network_id)
-        found |= {(owner, member) for member in world.realm_members(realm)}
-        found.add((Owner(OwnerKind.NETWORK, network_id), here))
-        if other.is_present(here, network_id):
-            continue
-        # The network is new on the switch, or gone from it.
-        found |= set(lists_of((before, after), network_id, here))
-        found |= {(Owner(OwnerKind.NETWORK, network_id), member) for member in world.members(network_id)}
-        found |= {(Owner(OwnerKind.NIC, nic.id), here) for nic in world.nics(network_id)}
-        if not other.in_realm(here, other.realm(network_id)):
-            found |= _realm_at(world, network_id, here)
+        for at in world.places(nic_id):
+            here, network_id = at.switch_id, nic.network_id
+            found.add((owner, here))
+            found |= set(groups_of((before, after), nic_id, here))
+            found.add((Owner(OwnerKind.PORT, port_id(here, at.port)), here))
+            if at.refusal:
+                # Lists are refused with the NICs of which they are.
+                found |= set(lists_of((before, after), network_id, here))
+                continue
+            found |= {(owner, member) for member in world.realm_members(world.realm(network_id))}
+            found.add((Owner(OwnerKind.NETWORK, network_id), here))
+            if not other.is_present(here, network_id):
+                found |= _by_presence(world, other, network_id, here)
+    return found
+
+
+def _by_presence(world: World, other: World, network_id: str, here: str) -> set[Unit]:
+    """A network that is new on a switch, or gone from it: it has NICs there in one world only."""
+    found = set(lists_of((world, other), network_id, here))
+    found |= {(Owner(OwnerKind.NETWORK, network_id), member) for member in world.members(network_id)}
+    found |= {(Owner(OwnerKind.NIC, nic.id), here) for nic in world.nics(network_id)}
+    if not other.in_realm(here, other.realm(network_id)):
+        found |= _realm_at(world, network_id, here)
     return found
 
 

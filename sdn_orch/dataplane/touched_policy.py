@@ -87,11 +87,12 @@ def _group(world: World, group_id: str) -> Iterator[Unit]:
 
 
 def _standing(world: World, nic: Nic) -> Iterator[Unit]:
-    """What holds the rules of a NIC's groups, where it is."""
-    place, policy = world.place(nic.id), policy_of(world.snapshot, nic)
-    if place is not None and policy is not None and policy.kind is not PolicyKind.LIST:
+    """What holds the rules of a NIC's groups, where it is and where it is about to come to."""
+    policy = policy_of(world.snapshot, nic)
+    if policy is not None and policy.kind is not PolicyKind.LIST:
         is_alone = policy.kind is PolicyKind.GROUP
-        yield Owner(OwnerKind.GROUP, policy.id) if is_alone else Owner(OwnerKind.NIC, nic.id), place.switch_id
+        owner = Owner(OwnerKind.GROUP, policy.id) if is_alone else Owner(OwnerKind.NIC, nic.id)
+        yield from ((owner, place.switch_id) for place in world.places(nic.id))
 
 
 def _peers_of(world: World, group_id: str) -> Iterator[Unit]:

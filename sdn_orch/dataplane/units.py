@@ -311,14 +311,14 @@ def _nic(site: Site, id: str) -> Rules:
     if place.refusal:
         return Rules(refusals=(place.refusal,) if place.switch_id == here else ())
     is_present = world.is_present(here, record.network_id)
-    if place.switch_id != here:
-        if is_present or world.in_realm(here, world.realm(record.network_id)):
-            return _shared(site, record, place, is_present, is_remote=True)
-        return NO_RULES
-    nic = NicView.of(world, record, place)
-    return encode((*_nic_here(site, nic), *_nic_guarded(site, nic)), site.dialect.version) + _shared(
-        site, record, place, is_present, is_remote=False
-    )
+    found = NO_RULES
+    if is_present or world.in_realm(here, world.realm(record.network_id)):
+        # Where it is about to come to, others send to where it is still.
+        found = _shared(site, record, place, is_present, is_remote=place.switch_id != here)
+    if (own := world.place_at(id, here)) is not None:
+        nic = NicView.of(world, record, own)
+        found += encode((*_nic_here(site, nic), *_nic_guarded(site, nic)), site.dialect.version)
+    return found
 
 
 def _nic_here(site: Site, nic: NicView) -> Iterator[Said]:

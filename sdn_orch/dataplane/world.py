@@ -10,12 +10,12 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from typing import TypeVar
 
-from sdn_orch.dataplane.places import Place, find_place, rivals, sharing_meters
+from sdn_orch.dataplane.places import Place, find_ahead, find_place, rivals, sharing_meters
 from sdn_orch.dataplane.topology import Topology
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.gateways import gateway_of, gateways, realm_of, router_id
 from sdn_orch.intent.mirrored import unmirrored, versions_of
-from sdn_orch.intent.model import Attachment, Link, Machine, Network, Nic, Record, Switch
+from sdn_orch.intent.model import Arrival, Attachment, Link, Machine, Network, Nic, Record, Switch
 from sdn_orch.intent.policy import is_open
 from sdn_orch.intent.rates import limit_of
 from sdn_orch.intent.routing import PrivateGateway
@@ -30,13 +30,23 @@ K = TypeVar("K", bound=Hashable)
 class World:
     """See the module."""
 
-    __slots__ = ("_members", "_memory", "_networks_at", "_places", "_present", "snapshot", "topology")
+    __slots__ = (
+        "_ahead",
+        "_members",
+        "_memory",
+        "_networks_at",
+        "_places",
+        "_present",
+        "snapshot",
+        "topology",
+    )
 
     def __init__(
         self,
         snapshot: Snapshot,
         topology: Topology,
         places: Table[str, Place],
+        ahead: Table[str, Place],
         present: Table[tuple[str, str], Table[int, str]],
         members: Table[str, Table[int, str]],
         networks_at: Table[str, Table[int, str]],
@@ -45,6 +55,8 @@ class World:
         self.topology = topology
         #: NIC id -> its place, of active attached NICs.
         self._places = places
+        #: NIC id -> the place that it is about to come to, where it is programmed too.
+        self._ahead = ahead
         #: (switch id, network id) -> NIC number -> NIC id, of NICs that are programmed there.
         self._present = present
         #: Network id -> switch number -> switch id, where it is present.
@@ -65,6 +77,7 @@ class World:
             snapshot,
             self.topology.advance(differences, snapshot),
             self._places,
+            self._ahead,
             self._present,
             self._members,
             self._networks_at,
@@ -79,6 +92,15 @@ class World:
     def place(self, nic_id: str) -> Place | None:
         """Where a NIC is attached, refused or not; None if it is nowhere or not active."""
         return self._places.get(nic_id)
+
+    def places(self, nic_id: str) -> tuple[Place, ...]:
+        """Where a NIC is attached, refused or not, and where it is about to come to."""
+        place, ahead = self._places.get(nic_id), self._ahead.get(nic_id)
+        return tuple(each for each in (place, ahead) if each is not None)
+
+    def place_at(self, nic_id: str, switch_id: str) -> Place | None:
+        """Where a NIC is programmed on one switch."""
+        return next((place for place in self._programmed(nic_id) if place.switch_id == switch_id), None)
 
     def is_placed(self, nic_id: str) -> bool:
         """Whether a NIC is programmed somewhere."""
@@ -188,16 +210,15 @@ class World:
         nic, place = before.snapshot.get(Nic, nic_id), before.place(nic_id)
         if nic is None or place is None:
             return
-        self._places = self._places.drop(nic_id)
-        if place.refusal:
-            return
+        self._places, self._ahead = self._places.drop(nic_id), self._ahead.drop(nic_id)
         network = before.snapshot.need(Network, nic.network_id)
-        switch = before.snapshot.need(Switch, place.switch_id)
-        here = (switch.id, network.id)
-        self._present = _without(self._present, here, nic.number)
-        if self._present.get(here) is None:
-            self._members = _without(self._members, network.id, switch.number)
-            self._networks_at = _without(self._networks_at, switch.id, network.number)
+        for programmed in before._programmed(nic_id):
+            switch = before.snapshot.need(Switch, programmed.switch_id)
+            here = (switch.id, network.id)
+            self._present = _without(self._present, here, nic.number)
+            if self._present.get(here) is None:
+                self._members = _without(self._members, network.id, switch.number)
+                self._networks_at = _without(self._networks_at, switch.id, network.number)
 
     def _enter(self, nic_id: str) -> None:
         """Put a NIC into its new place. Only on a world that nobody has yet."""
@@ -206,13 +227,17 @@ class World:
         if nic is None or place is None:
             return
         self._places = self._places.put(nic_id, place)
-        if place.refusal:
-            return
+        if (ahead := find_ahead(self.snapshot, nic, place, self.unmirrored)) is not None:
+            self._ahead = self._ahead.put(nic_id, ahead)
         network = self.snapshot.need(Network, nic.network_id)
-        switch = self.snapshot.need(Switch, place.switch_id)
-        self._present = _with(self._present, (switch.id, network.id), nic.number, nic.id)
-        self._members = _with(self._members, network.id, switch.number, switch.id)
-        self._networks_at = _with(self._networks_at, switch.id, network.number, network.id)
+        for programmed in self._programmed(nic_id):
+            switch = self.snapshot.need(Switch, programmed.switch_id)
+            self._present = _with(self._present, (switch.id, network.id), nic.number, nic.id)
+            self._members = _with(self._members, network.id, switch.number, switch.id)
+            self._networks_at = _with(self._networks_at, switch.id, network.number, network.id)
+
+    def _programmed(self, nic_id: str) -> Iterator[Place]:
+        return (place for place in self.places(nic_id) if not place.refusal)
 
 
 def affected_nics(before: World, after: World, differences: Iterable[Difference]) -> dict[str, None]:
@@ -277,23 +302,34 @@ def _concerned(snapshot: Snapshot, record: Record) -> Iterator[str]:
     if isinstance(record, Nic):
         yield from _limited_anew(snapshot, record)
         for attachment in snapshot.where(Attachment, "nic_id", record.id):
-            yield from (rival.id for rival in rivals(snapshot, record, attachment))
-    elif isinstance(record, Attachment):
-        yield from _limited_anew(snapshot, snapshot.need(Nic, record.nic_id))
-        for trunk in record.trunks:
+            yield from _at_port(snapshot, record, attachment)
+        for arrival in snapshot.where(Arrival, "nic_id", record.id):
+            yield from _at_port(snapshot, record, arrival)
+    elif isinstance(record, Attachment | Arrival):
+        nic = snapshot.need(Nic, record.nic_id)
+        yield from _limited_anew(snapshot, nic)
+        for trunk in record.trunks if isinstance(record, Attachment) else ():
             yield from (other.nic_id for other in snapshot.where(Attachment, "trunks", trunk))
-        yield from (rival.id for rival in rivals(snapshot, snapshot.need(Nic, record.nic_id), record))
+        yield from _at_port(snapshot, nic, record)
     elif isinstance(record, Link):
         for end in record.ports:
             yield from (attachment.nic_id for attachment in snapshot.where(Attachment, "ports", end))
+            yield from (arrival.nic_id for arrival in snapshot.where(Arrival, "ports", end))
     elif isinstance(record, Switch):
         yield from (found.nic_id for found in snapshot.where(Attachment, "switch_id", record.id))
+        yield from (found.nic_id for found in snapshot.where(Arrival, "switch_id", record.id))
     elif isinstance(record, Network):
         for nic in snapshot.where(Nic, "network_id", record.id):
             yield from _limited_anew(snapshot, nic)
     elif isinstance(record, Machine):
         for nic in snapshot.where(Nic, "machine_id", record.id):
             yield from _limited_anew(snapshot, nic)
+
+
+def _at_port(snapshot: Snapshot, nic: Nic, at: Attachment | Arrival) -> Iterator[str]:
+    """The NICs that a NIC at a port, or on its way there, may keep from it or leave it to."""
+    yield from (rival.id for rival in rivals(snapshot, nic, at))
+    yield from (arrival.nic_id for arrival in snapshot.where(Arrival, "ports", at.ports[0]))
 
 
 def _limited_anew(snapshot: Snapshot, nic: Nic) -> Iterator[str]:
@@ -305,6 +341,7 @@ def _limited_anew(snapshot: Snapshot, nic: Nic) -> Iterator[str]:
 
 def _place_all(snapshot: Snapshot, topology: Topology) -> World:
     places: dict[str, Place] = {}
+    ahead: dict[str, Place] = {}
     present: dict[tuple[str, str], dict[int, str]] = {}
     members: dict[str, dict[int, str]] = {}
     networks_at: dict[str, dict[int, str]] = {}
@@ -316,12 +353,18 @@ def _place_all(snapshot: Snapshot, topology: Topology) -> World:
         places[nic.id] = place
         if place.refusal:
             continue
+        programmed = [place]
+        if (coming := find_ahead(snapshot, nic, place, obstacle)) is not None:
+            ahead[nic.id] = coming
+            programmed.append(coming)
         network = snapshot.need(Network, nic.network_id)
-        switch = snapshot.need(Switch, place.switch_id)
-        present.setdefault((switch.id, network.id), {})[nic.number] = nic.id
-        members.setdefault(network.id, {})[switch.number] = switch.id
-        networks_at.setdefault(switch.id, {})[network.number] = network.id
-    return World(snapshot, topology, Table(places), _tables(present), _tables(members), _tables(networks_at))
+        for each in programmed:
+            switch = snapshot.need(Switch, each.switch_id)
+            present.setdefault((switch.id, network.id), {})[nic.number] = nic.id
+            members.setdefault(network.id, {})[switch.number] = switch.id
+            networks_at.setdefault(switch.id, {})[network.number] = network.id
+    indexes = (_tables(present), _tables(members), _tables(networks_at))
+    return World(snapshot, topology, Table(places), Table(ahead), *indexes)
 
 
 def _tables(index: dict[K, dict[int, str]]) -> Table[K, Table[int, str]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from sdn_orch.dataplane import addresses
 from sdn_orch.guest.frame import Frame, link_local, mac_bytes
 from sdn_orch.intent.gateways import router_id
-from sdn_orch.intent.model import Attachment, Network, Nic, Switch, Vpc
+from sdn_orch.intent.model import Arrival, Attachment, Network, Nic, Switch, Vpc
 from sdn_orch.intent.snapshot import Snapshot
 
 
@@ -72,8 +72,13 @@ def guest_of(snapshot: Snapshot, nic_id: str) -> Guest | None:
 
 
 def guests_at(snapshot: Snapshot, switch: Switch, port: int) -> Iterator[Guest]:
-    """The active guests at one port."""
-    for attachment in snapshot.where(Attachment, "ports", (switch.id, port)):
+    """The active guests at one port, and those that are about to come there."""
+    places = list(snapshot.where(Attachment, "ports", (switch.id, port)))
+    for arrival in snapshot.where(Arrival, "ports", (switch.id, port)):
+        there = snapshot.first(Attachment, "nic_id", arrival.nic_id)
+        if there is not None and arrival.admitted:
+            places.append(replace(there, switch_id=switch.id, port=port, vlan=None))
+    for attachment in places:
         nic = snapshot.get(Nic, attachment.nic_id)
         network = snapshot.get(Network, nic.network_id) if nic is not None and nic.active else None
         if nic is not None and network is not None:

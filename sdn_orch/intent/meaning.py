@@ -73,8 +73,11 @@ def delivers(
     packet: Packet,
     connected: Connected | None = None,
     memory: Conversations | None = None,
+    place: Attachment | None = None,
 ) -> Verdict:
     """What becomes of a frame that a NIC sends (on a trunk: behind its VLAN, which is not in the packet).
+
+    It sends from its `place`, by default where it is; that may be one that it is about to come to.
 
     `connected` says which switches the fabric joins at the moment, given their ids; by default all.
     `memory` are the conversations with the outside so far, to which one may be added; by default none.
@@ -83,12 +86,12 @@ def delivers(
     network = snapshot.need(Network, sender.network_id)
     if packet["eth_type"] == LLDP:
         return Verdict(answer=Answer(Service.DISCOVERY))
-    place = place_of(snapshot, sender)
-    if place is None:
+    there = place_of(snapshot, sender)
+    if there is None:
         return Verdict(reason="the NIC is not active or not attached anywhere")
     if (reason := refuse(network, sender, others(snapshot, network, sender, packet), packet)) is not None:
         return Verdict(reason=reason)
-    source = Sender(sender, network, place)
+    source = Sender(sender, network, place or there)
     reach = _reach(snapshot, connected)
     if network.kind == NetworkKind.L2:
         return _forward(snapshot, source, packet, reach, memory)

@@ -359,7 +359,10 @@ class Attachment(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival(Record):
-    """Where a NIC that is elsewhere is awaited: its first frame there says that it has come. One per NIC."""
+    """Where a NIC that is elsewhere is awaited: its first frame there says that it has come. One per NIC.
+
+    Where it is `admitted` it may send from its first frame on; not where it has left, and may come back to.
+    """
 
     REFERENCES: ClassVar[dict[str, str]] = {"nic_id": "Nic", "switch_id": "Switch"}
     GOES_WITH: ClassVar[tuple[str, ...]] = ("nic_id", "switch_id")
@@ -368,7 +371,7 @@ class Arrival(Record):
     nic_id: str
     switch_id: str
     port: int
-    vlan: int | None = None
+    admitted: bool = True
 
     @property
     def ports(self) -> tuple[tuple[str, int], ...]:

@@ -19,6 +19,7 @@ from sdn_orch.openflow.values import (
     ApplyGroup,
     CheckPacketLarger,
     Clause,
+    Clone,
     CopyField,
     DecrementTtl,
     Foreign,
@@ -41,7 +42,7 @@ _OUTPUT, _PUSH_VLAN, _POP_VLAN, _GROUP, _DECREMENT_TTL, _SET_FIELD = 0, 17, 18, 
 _COPY_FIELD, _METER, _EXPERIMENTER = 28, 29, 0xFFFF
 NICIRA = 0x00002320
 _REG_MOVE, _MULTIPATH, _RESUBMIT_TABLE, _REG_LOAD2, _CT, _NAT, _CT_CLEAR = 6, 10, 14, 33, 35, 36, 43
-_CONJUNCTION, _CHECK_PKT_LARGER, _LEARN_WITH_LIMIT = 34, 49, 45
+_CONJUNCTION, _CHECK_PKT_LARGER, _LEARN_WITH_LIMIT, _CLONE = 34, 49, 45, 42
 #: OFPP_IN_PORT in the 16 bits that NX resubmit has for a port.
 _IN_PORT_16 = 0xFFF8
 
@@ -54,6 +55,7 @@ _PUT_NUMBER = Struct("!HHI").pack
 _PUT_COPY = Struct("!HHHHH2x4s4s4x").pack
 _PUT_MOVE = Struct("!HHIHHHH4s4s").pack
 _PUT_RESUBMIT = Struct("!HHIHHB3x").pack
+_CLONE_HEAD = Struct("!HHIH6x")
 _PUT_LARGER = Struct("!HHIHHH4s6x").pack
 _LEARN_HEAD = Struct("!HHIHHHHQHBxHHIHH")
 #: What a learnt flow is to have: bits of a field, as the packet has them or of a value; to match or to set.
@@ -175,6 +177,11 @@ def _resubmit(action: Resubmit) -> bytes:
     return _PUT_RESUBMIT(_EXPERIMENTER, 16, NICIRA, _RESUBMIT_TABLE, _IN_PORT_16, action.table)
 
 
+def _clone(action: Clone, version: int) -> bytes:
+    nested = encode_actions(action.actions, version)
+    return _CLONE_HEAD.pack(_EXPERIMENTER, _CLONE_HEAD.size + len(nested), NICIRA, _CLONE) + nested
+
+
 def _check_packet_larger(action: CheckPacketLarger) -> bytes:
     return _PUT_LARGER(
         _EXPERIMENTER, 24, NICIRA, _CHECK_PKT_LARGER, action.length, action.bit, header(action.field)
@@ -266,8 +273,20 @@ _COMMON: _Encoders = {
     Foreign: lambda action: action.data,
 }
 _ENCODERS: dict[int, _Encoders] = {
-    OPENFLOW_13: {**_COMMON, SetField: _set_field_13, CopyField: _reg_move, UseMeter: _meter_in_list},
-    OPENFLOW_15: {**_COMMON, SetField: _set_field, CopyField: _copy_field, UseMeter: _meter},
+    OPENFLOW_13: {
+        **_COMMON,
+        SetField: _set_field_13,
+        CopyField: _reg_move,
+        UseMeter: _meter_in_list,
+        Clone: lambda action: _clone(action, OPENFLOW_13),
+    },
+    OPENFLOW_15: {
+        **_COMMON,
+        SetField: _set_field,
+        CopyField: _copy_field,
+        UseMeter: _meter,
+        Clone: lambda action: _clone(action, OPENFLOW_15),
+    },
 }
 
 
@@ -354,6 +373,8 @@ def _decode_nicira(body: bytes) -> Action:
                 return Clause(conjunction, place + 1, clauses)
             case 35:
                 return _decode_track(body)
+            case 42 if not any(body[10 : _CLONE_HEAD.size]):
+                return Clone(decode_actions(body[_CLONE_HEAD.size :]))
             case 43 if body == _UNTRACK_BYTES:
                 return Untrack()
             case 45:

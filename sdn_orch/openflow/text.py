@@ -20,6 +20,7 @@ from sdn_orch.openflow.values import (
     ApplyGroup,
     CheckPacketLarger,
     Clause,
+    Clone,
     ConnectionState,
     CopyField,
     DecrementTtl,
@@ -179,6 +180,8 @@ def format_action(action: Action, table_name: TableName = str) -> str:
             return f"meter:{meter}"
         case Resubmit(table):
             return f"resubmit(,{table_name(table)})"
+        case Clone(actions):
+            return f"clone({','.join(format_action(each, table_name) for each in actions)})"
         case CheckPacketLarger(length, field, bit):
             return f"check_pkt_larger({length})->{_subfield(field, bit, 1)}"
         case HashSource(field, bits):

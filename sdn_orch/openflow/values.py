@@ -163,6 +163,13 @@ class Resubmit:
 
 
 @value
+class Clone:
+    """Do this to a copy of the packet, which itself stays as it is (Open vSwitch); no meter can be in it."""
+
+    actions: tuple[Action, ...]
+
+
+@value
 class CheckPacketLarger:
     """Set one bit of a register when the packet is longer than `length` bytes (Open vSwitch)."""
 
@@ -284,6 +291,7 @@ Action = (
     | DecrementTtl
     | UseMeter
     | Resubmit
+    | Clone
     | CheckPacketLarger
     | HashSource
     | Learn

@@ -26,6 +26,7 @@ from sdn_orch.openflow.values import (
     OPENFLOW_15,
     Action,
     ApplyGroup,
+    Clone,
     FlowEntry,
     FlowKey,
     Group,
@@ -233,12 +234,19 @@ class FakeSwitch:
         return [
             entry
             for entry in self.state.flows.values()
-            if needle in entry.instructions and action in decode_flow(entry, version).actions
+            if needle in entry.instructions and _does(decode_flow(entry, version).actions, action)
         ]
 
     def _drop(self, entries: Sequence[FlowEntry]) -> None:
         for entry in entries:
             del self.state.flows[entry.key]
+
+
+def _does(actions: Sequence[Action], action: Action) -> bool:
+    """Whether an action is among these, or what they do to a copy."""
+    return action in actions or any(
+        isinstance(each, Clone) and _does(each.actions, action) for each in actions
+    )
 
 
 def _pointed_at(group: Group) -> set[int]:

@@ -53,15 +53,20 @@ def learn(snapshot: Snapshot, dpid: int, port: int, frame: bytes) -> Learned:
     return Learned() if after == there else Learned((Put(after),))
 
 
-def arrived(snapshot: Snapshot, dpid: int, port: int, frame: bytes) -> Attachment | None:
-    """Where a NIC is from now on, that was awaited where a frame came in, if the frame is its own."""
+def arrived(snapshot: Snapshot, dpid: int, port: int, frame: bytes) -> tuple[Put, ...]:
+    """What follows when a NIC was awaited where a frame came in, if the frame is its own: it is there.
+
+    Where it was it is awaited from now on, as it may come back; but it may not send from both places.
+    """
     switch = snapshot.first(Switch, "dpid", dpid)
     mac = frame[6:12].hex(":")
     for arrival in snapshot.where(Arrival, "ports", (switch.id, port)) if switch is not None else ():
         there = snapshot.first(Attachment, "nic_id", arrival.nic_id)
         if there is not None and snapshot.need(Nic, arrival.nic_id).mac == mac:
-            return replace(there, switch_id=arrival.switch_id, port=arrival.port, vlan=arrival.vlan)
-    return None
+            here = replace(there, switch_id=arrival.switch_id, port=arrival.port, vlan=None)
+            left = replace(arrival, switch_id=there.switch_id, port=there.port, admitted=False)
+            return Put(here), Put(left)
+    return ()
 
 
 def _may_learn(snapshot: Snapshot, nic: Nic) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from uuid import uuid4
 
-from sdn_orch.intent.model import Attachment, Link, Source, Switch
+from sdn_orch.intent.model import Arrival, Attachment, Link, Source, Switch
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 from sdn_orch.southbound.discovery import End, LinkSeen, PortSeen, Seen
 
@@ -21,7 +21,8 @@ def is_tenants(snapshot: Snapshot, dpid: int, port: int) -> bool:
     switch = snapshot.first(Switch, "dpid", dpid)
     if switch is None or port in (switch.underlay, switch.public_port) or port in switch.learn_ports:
         return True
-    return bool(snapshot.where(Attachment, "ports", (switch.id, port)))
+    end = (switch.id, port)
+    return bool(snapshot.where(Attachment, "ports", end) or snapshot.where(Arrival, "ports", end))
 
 
 def discovered(snapshot: Snapshot) -> Iterator[tuple[End, End]]:

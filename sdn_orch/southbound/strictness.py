@@ -17,6 +17,7 @@ from sdn_orch.openflow.values import (
     ApplyGroup,
     CheckPacketLarger,
     Clause,
+    Clone,
     ConnectionState,
     CopyField,
     DecrementTtl,
@@ -138,6 +139,8 @@ def _refuse_actions(
 ) -> str | None:
     for action in actions:
         fault = _refuse_extension(action, capabilities)
+        if fault is None and isinstance(action, Clone):
+            fault = _refuse_actions(action.actions, dict(known), groups, meters, capabilities)
         if fault is None:
             fault = _refuse_action(action, known, groups, meters)
         if fault is not None:
@@ -155,6 +158,7 @@ def _refuse_extension(action: Action, capabilities: Capabilities) -> str | None:
     match action:
         case (
             Resubmit()
+            | Clone()
             | CheckPacketLarger()
             | HashSource()
             | Learn()

@@ -15,7 +15,8 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 _ALL = 0x0003
@@ -55,6 +56,20 @@ def _with_tag(frame: bytes, auxiliary: list[tuple[int, int, bytes]]) -> bytes:
         if status & _VLAN_VALID:
             return frame[:12] + struct.pack("!HH", tpid, tci) + frame[12:]
     return frame
+
+
+@contextmanager
+def listening(node: Any) -> Iterator[list[bytes]]:
+    """What a node gets meanwhile; complete behind the `with` block."""
+    command = [sys.executable, "-m", "tests.e2e.wire", node.defaultIntf().name]
+    process = node.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    got: list[bytes] = []
+    try:
+        assert process.stdout.readline() == "ready\n"
+        yield got
+    finally:
+        output, _ = process.communicate(timeout=20)
+        got += [bytes.fromhex(json.loads(line)) for line in output.splitlines()]
 
 
 def exchange(nodes: Mapping[str, Any], frames: Mapping[str, Iterable[bytes]]) -> dict[str, list[bytes]]:

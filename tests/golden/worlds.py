@@ -10,7 +10,17 @@ from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Member, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
-from sdn_orch.intent.model import Link, Network, NetworkKind, Nic, Record, Switch, SwitchRole, Transport
+from sdn_orch.intent.model import (
+    Arrival,
+    Link,
+    Network,
+    NetworkKind,
+    Nic,
+    Record,
+    Switch,
+    SwitchRole,
+    Transport,
+)
 from sdn_orch.intent.public import NextHop, PublicAddress
 from sdn_orch.intent.routing import PrivateGateway, PrivateHop, StaticRoute
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
@@ -348,6 +358,11 @@ WORLDS: dict[str, list[Record]] = {
     "rate-limit": [
         *edges(1),
         *pair(replace(only4(network("blue")), rate=10), ("edge1", 1), ("edge1", 5, 10)),
+    ],
+    "arrival": [
+        *edges(3),
+        *pair(replace(only4(network("blue")), rate=10), ("edge1", 1), ("edge2", 1)),
+        Arrival(id="arrival", nic_id=nic(_BLUE, 10).id, switch_id="edge3", port=7),
     ],
     "vxlan": [*edges(2, Transport.VXLAN), *pair(only4(network("blue")), ("edge1", 1), ("edge2", 1))],
     "vlan": [

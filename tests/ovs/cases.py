@@ -12,6 +12,7 @@ from sdn_orch.openflow.values import (
     ApplyGroup,
     Bucket,
     CheckPacketLarger,
+    Clone,
     CopyField,
     DecrementTtl,
     Flow,
@@ -286,6 +287,12 @@ FLOWS: dict[str, Flow] = {
     ),
     "detour through a table": Flow(
         12, 100, Match.of(in_port=2), (Resubmit(10), Output(1), Output(CONTROLLER, 128))
+    ),
+    "a copy for the controller": Flow(
+        12,
+        100,
+        Match.of(in_port=3),
+        (Clone((SetField("metadata", 1 << 60, 0xF << 60), Resubmit(13))), TO_CONTROLLER),
     ),
     "tcp": Flow(
         12, 90, Match.of(eth_type=IP, ip_dscp=10, ip_ecn=1, ip_proto=6, tcp_src=1, tcp_dst=(0x400, 0xFC00))

@@ -69,6 +69,8 @@ class Effect:
             elif name == "userspace":
                 assert "controller(" in inner, action
                 self.punts.append(packet)
+            elif name == "clone":
+                self.run(inner, packet)
             elif name == "check_pkt_len":
                 size, larger, fits = split(inner)
                 branch = larger if packet.length > int(size.partition("=")[2]) else fits

@@ -21,14 +21,14 @@ from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.frames import read_frame, write_frame
 from sdn_orch.intent.mac import link_local, mac_number
-from sdn_orch.intent.model import Attachment, Link, Network, NetworkKind, Switch, Transport
+from sdn_orch.intent.model import Arrival, Attachment, Link, Network, NetworkKind, Switch, Transport
 from sdn_orch.intent.packet import IPV6, Packet
 from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.text import flow_to_ofctl, group_to_ofctl, meter_to_ofctl
 from sdn_orch.openflow.values import OPENFLOW_13, FlowKey, State
 from tests.ovs.bridges import Bridge, bridge, run
 from tests.ovs.datapath_actions import Effect
-from tests.property.clouds import Cloud, make_cloud
+from tests.property.clouds import Cloud, make_cloud, with_arrivals
 from tests.property.mirrored import with_policies_on_plain
 from tests.property.outside import PUBLIC_PORT, Peers
 from tests.property.packets import Packets
@@ -51,11 +51,14 @@ CASES = [
 #: Seeds of clouds in which a plain switch has lists that let some pass and some not, in both directions.
 LISTED = (54, 59, 159)
 PACKETS = 300
+#: Where neighbour discovery says a MAC address.
+OPTION = ("ipv6_nd_sll", "ipv6_nd_tll")
 
 
 def ports_of(cloud: Cloud, switch: Switch) -> set[int]:
     """All ports that a switch needs."""
     ports = {each.port for each in cloud.snapshot.where(Attachment, "switch_id", switch.id)}
+    ports |= {each.port for each in cloud.snapshot.where(Arrival, "switch_id", switch.id)}
     ports |= {port for link in cloud.snapshot.all(Link) for id, port in link.ports if id == switch.id}
     return ports if switch.underlay is None else ports | {switch.underlay}
 
@@ -93,7 +96,7 @@ def arrivals(
     packets = Packets(cloud, random, forgery=0.06)
     for _ in range(100 * PACKETS):
         nic = random.choice(cloud.nics)
-        place = cloud.snapshot.where(Attachment, "nic_id", nic.id)[0]
+        place = random.choice(cloud.places(nic))
         packet = packets.make(nic)
         if place.vlan is not None:
             if "vlan_vid" in packet:
@@ -121,7 +124,7 @@ def test_open_vswitch_does_what_the_simulator_says(
     seed: int, transport: Transport, shape: str, switch_id: str
 ) -> None:
     random = Random(seed)
-    cloud = make_cloud(random, transport=transport, shape=shape)
+    cloud = with_arrivals(random, make_cloud(random, transport=transport, shape=shape))
     world = World.of(cloud.snapshot)
     switches = list(cloud.snapshot.all(Switch))
     states = {switch.id: compile_switch(world, switch.id).state for switch in switches}
@@ -164,10 +167,12 @@ def compare(
     real.run(actions, packet)
     # Open vSwitch puts frames on a dead port as well; they get nowhere.
     real.frames = [(port, frame) for port, frame in real.frames if (switch_id, port) not in dead]
-    expected = {ends(trace) for trace in explore({switch_id: tables}, Wires({}, down=dead), start, packet)}
-    assert (tuple(sorted(real.frames, key=repr)), tuple(real.punts)) in expected, (
-        f"{packet}\n{said}\n{expected}"
-    )
+    # Of a copy that goes to the controller after an answer it does not write back the option's address.
+    lost = OPTION if real.frames else ()
+    real_ends = tuple(sorted(real.frames, key=repr)), tuple(punt.without(*lost) for punt in real.punts)
+    traces = explore({switch_id: tables}, Wires({}, down=dead), start, packet)
+    expected = {(left, tuple(punt.without(*lost) for punt in told)) for left, told in map(ends, traces)}
+    assert real_ends in expected, f"{packet}\n{said}\n{expected}"
 
 
 @pytest.mark.parametrize("seed", [6, 15, 25, 143])

@@ -12,6 +12,7 @@ from random import Random
 
 from sdn_orch.intent.model import (
     Account,
+    Arrival,
     Attachment,
     Capabilities,
     Domain,
@@ -40,6 +41,8 @@ MACS = (
     "06:5e:00:00:00:01",
 )
 TRUNK = 40
+#: The port from which on NICs arrive.
+FIRST_ARRIVAL = 200
 
 #: Edges, fabric switches, and links (pairs of names) of each shape.
 _SHAPES: dict[str, tuple[int, int, tuple[tuple[str, str], ...]]] = {
@@ -71,6 +74,38 @@ class Cloud:
     def nics(self) -> list[Nic]:
         """Those that can send."""
         return [nic for nic in self.snapshot.all(Nic) if self.snapshot.where(Attachment, "nic_id", nic.id)]
+
+    def places(self, nic: Nic) -> list[Attachment]:
+        """Where a NIC may send from: where it is, and where it is about to come to."""
+        (there,) = self.snapshot.where(Attachment, "nic_id", nic.id)
+        return [
+            there,
+            *(
+                replace(there, switch_id=arrival.switch_id, port=arrival.port, vlan=None)
+                for arrival in self.snapshot.where(Arrival, "nic_id", nic.id)
+                if nic.active
+                and arrival.admitted
+                and arrival.switch_id != there.switch_id
+                and self.snapshot.need(Switch, arrival.switch_id).capabilities.open_vswitch
+            ),
+        ]
+
+
+def with_arrivals(random: Random, cloud: Cloud, share: float = 0.3) -> Cloud:
+    """A cloud some of whose NICs are awaited elsewhere, at ports where nobody is."""
+    edges = [switch for switch in cloud.snapshot.all(Switch) if switch.role == SwitchRole.EDGE]
+    awaited = (nic for nic in cloud.nics if random.random() < share)
+    arrivals = [
+        Arrival(
+            id=f"arrival of {nic.id}",
+            nic_id=nic.id,
+            switch_id=random.choice(edges).id,
+            port=port,
+            admitted=random.random() < 0.8,
+        )
+        for port, nic in enumerate(awaited, FIRST_ARRIVAL)
+    ]
+    return replace(cloud, snapshot=cloud.snapshot.change([Put(each) for each in arrivals]))
 
 
 def make_cloud(

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import networkx
 
 from sdn_orch.dataplane.compiler import compile_switch
-from sdn_orch.dataplane.execute import Visit
 from sdn_orch.dataplane.lookup import Tables
 from sdn_orch.dataplane.pipeline import Punt, punt_of
 from sdn_orch.dataplane.simulate import Trace, explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.model import Attachment, Link, Nic, Switch
+from sdn_orch.intent.model import Arrival, Attachment, Link, Nic, Switch
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.intent.verdict import OUTSIDE, Service, Verdict
+from sdn_orch.intent.verdict import OUTSIDE, Answer, Service, Verdict
 from sdn_orch.southbound.strictness import refuse_flow
 
 _PUNTS = {
@@ -49,10 +48,16 @@ def compile_all(snapshot: Snapshot) -> dict[str, Tables]:
 
 
 def send(
-    snapshot: Snapshot, tables: dict[str, Tables], wires: Wires, nic: Nic, packet: Packet, limit: int = 24
+    snapshot: Snapshot,
+    tables: dict[str, Tables],
+    wires: Wires,
+    nic: Nic,
+    packet: Packet,
+    limit: int = 24,
+    place: Attachment | None = None,
 ) -> list[Trace]:
-    """Every trace that a frame of a NIC can have, one per choice of ECMP."""
-    attachment = snapshot.where(Attachment, "nic_id", nic.id)[0]
+    """Every trace that a frame of a NIC can have, one per choice of ECMP; by default from where that is."""
+    attachment = place or snapshot.where(Attachment, "nic_id", nic.id)[0]
     if attachment.vlan is not None:
         if "vlan_vid" in packet:
             return []  # two tags: not a packet that can be said here
@@ -83,12 +88,16 @@ def _nics_at(snapshot: Snapshot, end: End, vlan: int | None) -> Iterable[Nic]:
         nic = snapshot.need(Nic, attachment.nic_id)
         if attachment.vlan == vlan and nic.active:
             yield nic
+    for arrival in snapshot.where(Arrival, "ports", end):
+        nic = snapshot.need(Nic, arrival.nic_id)
+        if arrival.admitted and vlan is None and nic.active:
+            yield nic
 
 
-def speaker(snapshot: Snapshot, nic: Nic, packet: Packet) -> Nic:
+def speaker(snapshot: Snapshot, nic: Nic, packet: Packet, place: Attachment | None = None) -> Nic:
     """For whom a switch takes the sender: NICs at one place are told apart by their MAC address only."""
-    for place in snapshot.where(Attachment, "nic_id", nic.id):
-        for other in _nics_at(snapshot, (place.switch_id, place.port), place.vlan):
+    for at in (place,) if place else snapshot.where(Attachment, "nic_id", nic.id):
+        for other in _nics_at(snapshot, (at.switch_id, at.port), at.vlan):
             if mac_number(other.mac) == packet["eth_src"]:
                 return other
     return nic
@@ -96,27 +105,27 @@ def speaker(snapshot: Snapshot, nic: Nic, packet: Packet) -> Nic:
 
 def reasons(trace: Trace) -> set[Punt]:
     """Why the controller gets a packet."""
-    return {punt_of(table, metadata) for table, metadata in _last_visits(trace)}
+    return {punt_of(punt.table, punt.metadata) for hop in trace.hops for punt in hop.outcome.punts}
 
 
-def _last_visits(trace: Trace) -> Iterator[tuple[int, int]]:
-    """Table and metadata with which packets were sent up."""
-    for hop in trace.hops:
-        for punt in hop.outcome.punts:
-            visits = [
-                step for step in hop.outcome.steps if isinstance(step, Visit) and step.entry is punt.entry
-            ]
-            yield punt.table, visits[-1].metadata
+def disagreement(
+    snapshot: Snapshot, nic: Nic, meant: Verdict, trace: Trace, *, is_awaited: bool = False
+) -> str:
+    """How a trace differs from what is meant, or nothing.
 
-
-def disagreement(snapshot: Snapshot, nic: Nic, meant: Verdict, trace: Trace) -> str:
-    """How a trace differs from what is meant, or nothing."""
+    Of what comes in where a NIC is awaited the controller gets a copy.
+    """
     got = received(snapshot, trace)
     if trace.looped:
         return "it loops"
     if len(trace.exits) != len(set(trace.exits)):
         return "a frame left twice by one port"
-    punted = bool(trace.punts)
+    why = reasons(trace)
+    if is_awaited and meant.answer != Answer(Service.DISCOVERY):
+        if Punt.FIRST_PACKET not in why:
+            return "the controller does not hear of it"
+        why.remove(Punt.FIRST_PACKET)
+    punted = bool(why)
     if meant.answer is None:
         if got != meant.received:
             return f"received by {_names(got - meant.received)} beyond, not by {_names(meant.received - got)}"
@@ -126,7 +135,7 @@ def disagreement(snapshot: Snapshot, nic: Nic, meant: Verdict, trace: Trace) -> 
         if not punted or got:
             return f"not (only) sent to the controller: {punted=}, {_names(got)}"
         expected_reason = {_PUNTS[meant.answer.service]}
-        return "" if reasons(trace) == expected_reason else f"sent up for another reason: {reasons(trace)}"
+        return "" if why == expected_reason else f"sent up for another reason: {why}"
     expected = frozenset({(nic.id, reply)})
     if punted or got != expected:
         return f"answer differs: {punted=}, got {got - expected}, missing {expected - got}"

@@ -144,8 +144,14 @@ def _attachment(draw: st.DrawFn, snapshot: Snapshot) -> Record:
 def _arrival(draw: st.DrawFn, snapshot: Snapshot) -> Record:
     nics = list(snapshot.all(Nic))
     target = draw(st.sampled_from(nics)).id if nics else "none"
-    switch_id, port = draw(st.sampled_from(SWITCHES[:4])), draw(st.sampled_from((1, 9, 10, 11, 12)))
-    return _numbered(snapshot, Arrival(id=f"arrival-{target}", nic_id=target, switch_id=switch_id, port=port))
+    record = Arrival(
+        id=f"arrival-{target}",
+        nic_id=target,
+        switch_id=draw(st.sampled_from((*SWITCHES[:3], *SWITCHES[:4]))),
+        port=draw(st.sampled_from((1, 9, 10, 11, 12, 40, 41))),
+        admitted=draw(st.sampled_from((True, True, False))),
+    )
+    return _numbered(snapshot, record)
 
 
 @st.composite
@@ -554,6 +560,12 @@ def start(capabilities: Capabilities) -> Snapshot:
     # Of one more NIC the meters would be those of the first of them.
     distant = dataclasses.replace(nic(NETWORKS[-1], 20), number=METERED_NICS + 1)
     records += [distant, attach(distant.id, "leaf1", 12)]
+    # Of some it is known where they will be.
+    awaited = (nic(NETWORKS[0], 11), nic(NETWORKS[-1], 10), nic(NETWORKS[1], 10))
+    records += [
+        Arrival(id=f"arrival-{one.id}", nic_id=one.id, switch_id="leaf3", port=port)
+        for port, one in enumerate(awaited, 40)
+    ]
     records = [
         dataclasses.replace(record, public_port=70)
         if isinstance(record, Switch) and record.id in ("leaf2", "leaf3")
@@ -658,6 +670,34 @@ def _agrees(before: Snapshot, wanted: list[Change]) -> bool:
         made_difference |= held.flows != now.flows
         assert_same(mine, compile_switch(World.of(after), switch.id))
     return made_difference
+
+
+def test_a_nic_that_is_awaited_is_compiled_anew_where_it_comes_to() -> None:
+    begun = start(OPEN_VSWITCH)
+    one, limited = nic(NETWORKS[0], 11), begun.need(Network, NETWORKS[-1].id)
+    here = begun.change([Put(dataclasses.replace(limited, rate=7))])
+    arrival = here.need(Arrival, f"arrival-{one.id}")
+    there = here.need(Attachment, f"at-{one.id}")
+    rival, distant = (
+        here.need(Attachment, f"at-{nic(*of).id}") for of in ((NETWORKS[1], 11), (NETWORKS[-1], 20))
+    )
+    comes = Put(dataclasses.replace(there, switch_id="leaf3", port=arrival.port))
+    left = dataclasses.replace(arrival, switch_id=there.switch_id, port=there.port, admitted=False)
+    wanted: list[list[Change]] = [
+        [comes],
+        [comes, Put(left)],
+        [Delete(Arrival, arrival.id)],
+        [Put(dataclasses.replace(arrival, admitted=False))],
+        [Put(dataclasses.replace(arrival, switch_id="leaf1", port=41))],
+        [Put(dataclasses.replace(here.need(Nic, one.id), active=False))],
+        # Somebody of another network is where it is awaited, or has the meters that it needs there.
+        [Put(dataclasses.replace(rival, switch_id="leaf3", port=arrival.port))],
+        [Put(dataclasses.replace(arrival, port=42))],
+        [Put(dataclasses.replace(distant, switch_id="leaf3"))],
+        [Put(limited)],
+    ]
+    for changes in wanted:
+        assert _agrees(here, changes), changes
 
 
 def test_ipv6_outside_is_compiled_anew_where_it_changes() -> None:

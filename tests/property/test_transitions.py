@@ -7,7 +7,7 @@ and the port must belong, before or after, to the sender's network or one that i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -23,12 +23,12 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.intent.admission import refuse
 from sdn_orch.intent.direct import others
 from sdn_orch.intent.gateways import realm_of
-from sdn_orch.intent.model import Attachment, Link, Network, Nic, Switch, SwitchRole
+from sdn_orch.intent.model import Arrival, Attachment, Link, Network, Nic, Switch, SwitchRole
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 from sdn_orch.intent.validate import faults
 from sdn_orch.openflow.values import OPENFLOW_15, FlowEntry, Group, Meter, State
-from tests.property.clouds import Cloud, make_cloud
+from tests.property.clouds import Cloud, make_cloud, with_arrivals
 from tests.property.packets import Packets
 
 SEEDS = st.integers(0, 2**48)
@@ -42,10 +42,13 @@ def change(random: Random, cloud: Cloud) -> list[Change]:
     edges = [switch.id for switch in snapshot.all(Switch) if switch.role == SwitchRole.EDGE]
     links = list(snapshot.all(Link))
     kind = random.choice(
-        ("go", "leave", "stop", "move", "move", "address", "mac", "network", "replace", "link")
+        ("go", "leave", "stop", "move", "move", "address", "mac", "network", "replace", "link", "arrive")
     )
+    arrivals = list(snapshot.all(Arrival))
+    if kind == "arrive" and arrivals:
+        return came(snapshot, random.choice(arrivals))
     if kind == "go":
-        return [Delete(Attachment, attachment.id), Delete(Nic, nic.id)]
+        return [Delete(Attachment, attachment.id), *forget(snapshot, nic)]
     if kind == "leave":
         return [Delete(Attachment, attachment.id)]
     if kind == "stop":
@@ -72,11 +75,27 @@ def change(random: Random, cloud: Cloud) -> list[Change]:
         nics = snapshot.where(Nic, "network_id", network.id)
         places = [at for each in nics for at in snapshot.where(Attachment, "nic_id", each.id)]
         deletes: list[Change] = [Delete(Attachment, at.id) for at in places]
-        return [*deletes, *(Delete(Nic, each.id) for each in nics), Delete(Network, network.id)]
+        gone_nics = (one for each in nics for one in forget(snapshot, each))
+        return [*deletes, *gone_nics, Delete(Network, network.id)]
     if kind == "link" and links:
         link = random.choice(links)
         return [Put(replace(link, up=False))]
     return [Delete(Attachment, attachment.id)]
+
+
+def forget(snapshot: Snapshot, nic: Nic) -> list[Change]:
+    """A NIC goes, wherever it is awaited."""
+    awaited = [Delete(Arrival, arrival.id) for arrival in snapshot.where(Arrival, "nic_id", nic.id)]
+    return [*awaited, Delete(Nic, nic.id)]
+
+
+def came(snapshot: Snapshot, arrival: Arrival) -> list[Change]:
+    """A NIC has come where it was awaited, or is not awaited there any more."""
+    there = snapshot.first(Attachment, "nic_id", arrival.nic_id)
+    if there is None or not arrival.admitted:
+        return [Delete(Arrival, arrival.id)]
+    left = replace(arrival, switch_id=there.switch_id, port=there.port, admitted=False)
+    return [Put(replace(there, switch_id=arrival.switch_id, port=arrival.port, vlan=None)), Put(left)]
 
 
 def apply(state: State, operations: list[Operation]) -> State:
@@ -112,9 +131,17 @@ def networks_at(snapshots: Sequence[Snapshot], end: End, vlan_vid: int | None) -
     return frozenset(
         snapshot.need(Nic, at.nic_id).network_id
         for snapshot in snapshots
-        for at in snapshot.where(Attachment, "ports", end)
+        for at in (*snapshot.where(Attachment, "ports", end), *awaited_at(snapshot, end))
         if at.vlan == vlan and snapshot.need(Nic, at.nic_id).active
     )
+
+
+def awaited_at(snapshot: Snapshot, end: End) -> Iterator[Attachment]:
+    """The NICs that may send from there as they are about to come."""
+    for arrival in snapshot.where(Arrival, "ports", end):
+        there = snapshot.first(Attachment, "nic_id", arrival.nic_id)
+        if there is not None and arrival.admitted:
+            yield replace(there, switch_id=end[0], port=end[1], vlan=None)
 
 
 def realm(snapshots: Sequence[Snapshot], networks: frozenset[str]) -> frozenset[str]:
@@ -140,7 +167,7 @@ def is_admitted(snapshots: Sequence[Snapshot], end: End, vlan_vid: int | None, p
         )
         is None
         for snapshot in snapshots
-        for at in snapshot.where(Attachment, "ports", end)
+        for at in (*snapshot.where(Attachment, "ports", end), *awaited_at(snapshot, end))
         if at.vlan == vlan and (nic := snapshot.need(Nic, at.nic_id)).active
     )
 
@@ -154,7 +181,7 @@ def compile_states(snapshot: Snapshot) -> dict[str, State]:
 @given(SEEDS)
 def test_no_state_between_is_more_open(seed: int) -> None:
     random = Random(seed)
-    cloud = make_cloud(random)
+    cloud = with_arrivals(random, make_cloud(random))
     if not cloud.nics:
         return
     changes = change(random, cloud)
@@ -184,7 +211,7 @@ def test_no_state_between_is_more_open(seed: int) -> None:
         for _ in range(12):
             at, packets = random.choice(senders)
             nic = random.choice(at.nics)
-            place = at.snapshot.where(Attachment, "nic_id", nic.id)[0]
+            place = random.choice(at.places(nic))
             packet = packets.make(nic)
             if place.vlan is not None and "vlan_vid" in packet:
                 continue

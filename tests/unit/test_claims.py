@@ -87,24 +87,31 @@ class Migrating:
     def awaited(self) -> list[tuple[str, int]]:
         return [(each.switch_id, each.port) for each in self.snapshot.all(Arrival)]
 
+    @property
+    def admitted(self) -> list[str]:
+        """The switches at which it may send, beside that where it is."""
+        return [each.switch_id for each in self.snapshot.all(Arrival) if each.admitted]
+
     def hear(self, dpid: int, port: int, mac: str = NIC.mac) -> None:
         """A frame comes in there."""
         came = arrived(
             self.snapshot, dpid, port, bytes(6) + bytes.fromhex(mac.replace(":", "")) + b"\x80\x35"
         )
-        if came is not None:
-            self.snapshot = self.snapshot.change([Put(came)])
+        self.snapshot = self.snapshot.change(came)
         self.settle()
 
 
 def test_during_a_migration_it_is_at_the_source_until_it_is_heard_at_the_destination() -> None:
     moving = Migrating()
     assert places(moving.snapshot) == [AT_SOURCE] and moving.awaited == [("leaf2", 9)]
+    assert moving.admitted == ["leaf2"]
     for elsewhere in ((2, 8, NIC.mac), (1, 9, NIC.mac), (2, 9, "02:00:00:00:00:02"), (99, 9, NIC.mac)):
         moving.hear(*elsewhere)
         assert places(moving.snapshot) == [AT_SOURCE]
     moving.hear(2, 9)
     assert places(moving.snapshot) == [AT_DESTINATION] and moving.awaited == [("leaf1", 7)]
+    # Never from both once it has come.
+    assert moving.admitted == []
     moving.claims.drop(TAP)
     moving.settle()
     assert places(moving.snapshot) == [AT_DESTINATION] and moving.awaited == []
@@ -127,6 +134,48 @@ def test_a_migration_that_is_given_up_leaves_it_where_it_was() -> None:
     again.hear(2, 9)
     again.hear(1, 7)
     assert places(again.snapshot) == [AT_SOURCE] and again.awaited == [("leaf2", 9)]
+    assert again.admitted == []
+
+
+def test_where_it_is_plugged_in_anew_it_may_send_again() -> None:
+    """It has migrated, and comes back."""
+    moving = Migrating()
+    moving.hear(2, 9)
+    for change in (moving.claims.drop, moving.claims.put):
+        change(TAP)
+        moving.settle()
+    assert places(moving.snapshot) == [AT_DESTINATION] and moving.admitted == ["leaf1"]
+    moving.hear(1, 7)
+    assert places(moving.snapshot) == [AT_SOURCE] and moving.awaited == [("leaf2", 9)]
+
+
+def test_a_controller_that_starts_anew_lets_nobody_in_where_he_has_left() -> None:
+    moving = Migrating()
+    moving.hear(2, 9)
+    for order in ((TAP, THERE), (THERE, TAP)):
+        moving.claims = Claims()
+        for claim in order:
+            moving.claims.put(claim)
+        moving.settle()
+        assert places(moving.snapshot) == [AT_DESTINATION]
+        assert moving.awaited == [("leaf1", 7)] and moving.admitted == []
+
+
+def test_a_destination_that_is_bound_late_gets_it_by_its_next_frame() -> None:
+    """Its database may be slower than the machine, or the source's port may be gone before."""
+    moving = Migrating(NIC, TAP)
+    moving.hear(2, 9)
+    assert places(moving.snapshot) == [AT_SOURCE] and moving.awaited == []
+    moving.claims.put(THERE)
+    moving.settle()
+    moving.hear(2, 9)
+    assert places(moving.snapshot) == [AT_DESTINATION]
+    gone = Migrating(NIC, TAP)
+    gone.claims.drop(TAP)
+    gone.settle()
+    gone.claims.put(THERE)
+    gone.settle()
+    assert places(gone.snapshot) == [AT_DESTINATION] and gone.awaited == []
 
 
 def test_a_database_that_does_not_answer_holds_nothing_that_another_claims() -> None:
@@ -184,3 +233,9 @@ def test_a_link_that_somebody_made_up_does_not_keep_a_nic_from_its_port() -> Non
     attached = settle(CLOUD.change([Put(forged)]), TAP)
     assert places(attached) == [("leaf1", 7, None, Source.OVSDB)]
     assert not list(attached.all(Link))
+    moving = Migrating(NIC, TAP)
+    there = replace(forged, a_port=3, b_port=THERE.port)
+    moving.snapshot = moving.snapshot.change([Put(there)])
+    moving.claims.put(THERE)
+    moving.settle()
+    assert moving.admitted == ["leaf2"] and not list(moving.snapshot.all(Link))

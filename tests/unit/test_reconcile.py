@@ -15,6 +15,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.intent.gateways import gateway_of
 from sdn_orch.intent.model import (
     Account,
+    Arrival,
     Attachment,
     Domain,
     Link,
@@ -32,6 +33,7 @@ from sdn_orch.southbound.fake import OPEN_VSWITCH, FakeSwitch
 from sdn_orch.status import Condition, Phase
 from sdn_orch.store.memory import MemoryStore
 from sdn_orch.store.transact import transact
+from sdn_orch.switch_loop import ARRIVAL_GRACE
 from tests.golden.worlds import outside, pair
 from tests.unit.dataplane.worlds import leaf_spine, network, tenant
 
@@ -202,6 +204,22 @@ def test_a_new_nic_reaches_every_member_and_its_own_edge_first(fabric: Fabric) -
     assert order == ["leaf2", "leaf1"]
     fabric.settle()
     assert len(fabric.switches["spine"].operations) == before["spine"]
+
+
+def test_nobody_waits_for_a_switch_that_is_prepared_for_a_nic(fabric: Fabric) -> None:
+    """What delivers to it is there; the others turn to it at once, however slow its switch is."""
+    fabric.connect()
+    fabric.commit(Put(Arrival(id="arrival", nic_id="nic2", switch_id="leaf2", port=7)))
+    fabric.settle()
+    fabric.switches["leaf2"].delay = 1.0
+    snapshot = fabric.store.snapshot()
+    there = snapshot.need(Attachment, "at2")
+    left = replace(snapshot.need(Arrival, "arrival"), switch_id="leaf1", port=there.port, admitted=False)
+    begun = time.monotonic()
+    fabric.commit(Put(replace(there, switch_id="leaf2", port=7)), Put(left))
+    eventually(lambda: fabric.is_right("leaf1"))
+    assert time.monotonic() - begun < ARRIVAL_GRACE
+    fabric.settle()
 
 
 def test_a_nic_that_moves_leaves_nothing_behind(fabric: Fabric) -> None:

@@ -31,8 +31,10 @@ def test_each_change_in_a_line() -> None:
     assert told(Put(link)) == [(logging.INFO, "cable between leaf1:50 and spine:1, 10000 Mbit/s")]
     who = "NIC nic4 (02:00:00:00:00:04)"
     assert told(Put(place)) == [(logging.INFO, f"{who} is at leaf1:4 by ovsdb, was nowhere")]
-    awaited = Arrival(id="arrival", nic_id="nic4", switch_id="leaf2", port=7, vlan=9)
-    assert told(Put(awaited)) == [(logging.INFO, f"{who} is awaited at leaf2:7,9")]
+    awaited = Arrival(id="arrival", nic_id="nic4", switch_id="leaf2", port=7)
+    assert told(Put(awaited)) == [(logging.INFO, f"{who} is awaited at leaf2:7")]
+    left = replace(store.snapshot().need(Arrival, "arrival"), admitted=False)
+    assert told(Put(left)) == [(logging.INFO, f"{who} is awaited again at leaf2:7")]
     assert told(Delete(Arrival, awaited.id)) == []
     moved = replace(store.snapshot().need(Attachment, "at4"), switch_id="leaf2", port=7, vlan=9)
     assert told(Put(moved)) == [(logging.INFO, f"{who} is at leaf2:7,9 by ovsdb, was at leaf1:4")]

@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sdn_orch.dataplane import addresses, label
-from sdn_orch.dataplane.pipeline import LLDP_METER, LLDP_PUNTS, Punt, Table, flow, punt
+from sdn_orch.dataplane.pipeline import LLDP_METER, LLDP_PUNTS, REASON, Punt, Table, flow, punt
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages import limit
 from sdn_orch.dataplane.stages.protocols import LLDP, TAGGED, UNTAGGED
 from sdn_orch.dataplane.topology import is_node
 from sdn_orch.dataplane.views import NetworkView, NicView, Site
 from sdn_orch.intent.model import Link, Transport
-from sdn_orch.openflow.values import CONTROLLER, NO_BUFFER, Match, Meter, Output, PopVlan, SetField, UseMeter
+from sdn_orch.openflow.values import (
+    CONTROLLER,
+    NO_BUFFER,
+    Clone,
+    Match,
+    Meter,
+    Output,
+    PopVlan,
+    Resubmit,
+    SetField,
+    UseMeter,
+)
 
 
 def switch(site: Site) -> Iterator[Said]:
@@ -44,13 +55,22 @@ def learnt(port: int) -> Iterator[Said]:
 
 
 def nic(nic: NicView) -> Iterator[Said]:
-    """What has the NIC's MAC address as its source, where the NIC is plugged in, is in its network."""
+    """What has the NIC's MAC address as its source, where the NIC is plugged in, is in its network.
+
+    Where it is about to come to, the controller gets a copy, and knows by the first one that it has come.
+    """
     port, vlan = nic.place.port, nic.place.vlan
     vlan_vid = UNTAGGED if vlan is None else TAGGED | vlan
     match = Match.of(in_port=port, vlan_vid=vlan_vid, eth_src=nic.mac)
     tag = () if vlan is None else (PopVlan(),)
-    actions = (*limit.sent(nic), *tag)
-    yield flow(Table.CLASSIFY, "nic", match, actions, metadata=nic.network.entry, goto=Table.SOURCE)
+    before = (*limit.sent(nic), *tag)
+    if nic.place.is_ahead:
+        # Last, so that what the port's meter stops are copies.
+        on = Clone((SetField("metadata", *nic.network.entry), Resubmit(Table.SOURCE)))
+        copy = (SetField("metadata", *REASON.of(Punt.FIRST_PACKET)), Resubmit(Table.PUNT))
+        yield flow(Table.CLASSIFY, "nic", match, (*before, on, *copy))
+        return
+    yield flow(Table.CLASSIFY, "nic", match, before, metadata=nic.network.entry, goto=Table.SOURCE)
 
 
 def network(site: Site, network: NetworkView) -> Iterator[Said]:

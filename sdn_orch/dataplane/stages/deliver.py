@@ -49,11 +49,14 @@ def flood(network: NetworkView) -> Iterator[Said]:
 
 
 def local_buckets(site: Site, network: NetworkView) -> tuple[Bucket, ...]:
-    """One bucket per port (and VLAN of a trunk) that has NICs of the network."""
+    """One bucket per port (and VLAN of a trunk) that has NICs of the network.
+
+    What is flooded before a NIC has come would wait for it there, and be old by then.
+    """
     places: dict[tuple[int, int | None], None] = {}
     for nic_id in site.world.nics_at(site.switch.id, network.record.id):
-        place = site.world.place(nic_id)
-        if place is not None:
+        place = site.world.place_at(nic_id, site.switch.id)
+        if place is not None and not place.is_ahead:
             places[place.port, place.vlan] = None
     ordered = sorted(places, key=lambda place: (place[0], place[1] or 0))
     return tuple(Bucket((*_tag(vlan), Output(port))) for port, vlan in ordered)

@@ -31,12 +31,13 @@ def switch() -> Iterator[Said]:
 
 
 def remote_nic(nic: NicView, dialect: Dialect) -> Iterator[Said]:
-    """The way to a NIC on another switch."""
+    """The way to a NIC on another switch, even if it is about to come to this one."""
+    match = Match.of(metadata=nic.network.local, eth_dst=nic.mac)
     refusal = _unreachable(nic.network, nic.switch, dialect)
     if refusal:
         yield Refused(refusal)
+        yield flow(Table.FORWARD, "nic", match)
         return
-    match = Match.of(metadata=nic.network.local, eth_dst=nic.mac)
     actions: tuple[Action, ...]
     if dialect.transport is Transport.LABEL:
         actions = (SetField("eth_dst", label.to_nic(nic.switch.number, nic.record.number)),)

@@ -17,6 +17,7 @@ from sdn_orch.openflow.values import (
     ApplyGroup,
     Bucket,
     CheckPacketLarger,
+    Clone,
     CopyField,
     DecrementTtl,
     Flow,
@@ -174,6 +175,13 @@ def test_controller_and_meter() -> None:
 def test_resubmit_comes_back_with_what_was_changed() -> None:
     first = Flow(0, 1, Match(), (Resubmit(5), Output(2)))
     assert sent(run(first, Flow(5, 1, Match(), (SetField("eth_dst", 7), Output(3)))))[2]["eth_dst"] == 7
+
+
+def test_a_clone_is_another_packet() -> None:
+    copied = Clone((SetField("metadata", 9), SetField("eth_dst", 7), Output(CONTROLLER), Output(3)))
+    outcome = run(Flow(0, 1, Match(), (copied, Output(2))))
+    assert {port: packet["eth_dst"] for port, packet in sent(outcome).items()} == {3: 7, 2: PACKET["eth_dst"]}
+    assert [(punt.packet["eth_dst"], punt.metadata) for punt in outcome.punts] == [(7, 9)]
 
 
 def test_resubmits_without_end_are_cut() -> None:

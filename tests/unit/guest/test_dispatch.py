@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from sdn_orch.dataplane import addresses
 from sdn_orch.dataplane.pipeline import Punt, Table
 from sdn_orch.guest.dispatch import LONGEST_FRAME
 from sdn_orch.guest.guest import gateway_mac
-from sdn_orch.intent.model import Network
+from sdn_orch.intent.model import Arrival, Network, Switch, Transport
+from sdn_orch.intent.snapshot import Put
 from tests.unit.guest.world import MAC1, MAC2, WORLD, ask
 
 
@@ -25,6 +27,16 @@ def ping(mac: str = MAC1, src: str = "10.1.1.11", vlan: int | None = None, size:
 def test_a_guest_is_answered_where_it_is() -> None:
     assert ask("web1", Punt.GATEWAY_ECHO, ping()) is not None
     assert ask("web2", Punt.GATEWAY_ECHO, ping(MAC2, "10.1.1.12")) is not None
+
+
+def test_a_guest_is_answered_where_it_is_about_to_come_to() -> None:
+    away = Switch(id="s2", dpid=0xA2, name="s2", transport=Transport.LABEL)
+    arrival = Arrival(id="arrival", nic_id="web1", switch_id="s2", port=1)
+    for admitted in (True, False):
+        here = WORLD.change([Put(away), Put(replace(arrival, admitted=admitted))])
+        reply = ask("web1", Punt.GATEWAY_ECHO, ping(), here, dpid=0xA2)
+        assert (reply is not None) is admitted
+        assert ask("web1", Punt.GATEWAY_ECHO, ping(), here) is not None
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from sdn_orch.openflow.values import (
     ApplyGroup,
     Bucket,
     CheckPacketLarger,
+    Clone,
     CopyField,
     DecrementTtl,
     Flow,
@@ -143,13 +144,16 @@ simple_actions: st.SearchStrategy[Action] = st.one_of(
 meters = st.builds(UseMeter, numbers)
 
 
+clones = st.lists(simple_actions, max_size=3).map(lambda actions: Clone(tuple(actions)))
+
+
 @st.composite
 def action_lists(draw: st.DrawFn, version: int) -> tuple[Action, ...]:
     """What a flow may do: a meter only first in 1.3, anywhere in 1.5."""
     if version == OPENFLOW_13:
         first = draw(st.lists(meters, max_size=1))
-        return (*first, *draw(st.lists(simple_actions, max_size=5)))
-    return tuple(draw(st.lists(st.one_of(simple_actions, meters), max_size=6)))
+        return (*first, *draw(st.lists(st.one_of(simple_actions, clones), max_size=5)))
+    return tuple(draw(st.lists(st.one_of(simple_actions, clones, meters), max_size=6)))
 
 
 @st.composite

@@ -18,6 +18,7 @@ from sdn_orch.openflow.values import (
     ApplyGroup,
     Bucket,
     CheckPacketLarger,
+    Clone,
     CopyField,
     DecrementTtl,
     Flow,
@@ -76,6 +77,7 @@ def test_a_flow_with_every_action() -> None:
             CopyField("reg0", "reg1", 1, 3, 4),
             CheckPacketLarger(1514, "reg0", 1),
             Resubmit(10),
+            Clone((SetField("metadata", 1, 3), UseMeter(7), Resubmit(10))),
             ApplyGroup(3),
             Output(5),
             Output(IN_PORT),
@@ -91,7 +93,7 @@ def test_a_flow_with_every_action() -> None:
         "meter:7,pop_vlan,push_vlan:0x8100,dec_ttl,set_field:02:00:00:00:00:01->eth_dst,"
         "set_field:04:00:00:00:00:00/fc:00:00:00:00:00->eth_dst,move:eth_src[]->eth_dst[],"
         "move:ip_dst[0..22]->eth_dst[0..22],move:reg0[3]->reg1[4],check_pkt_larger(1514)->reg0[1],"
-        "resubmit(,TRANSIT),group:3,output:5,IN_PORT,CONTROLLER:65535,foreign(0015),"
+        "resubmit(,TRANSIT),clone(set_field:0x1/0x3->metadata,meter:7,resubmit(,TRANSIT)),group:3,output:5,IN_PORT,CONTROLLER:65535,foreign(0015),"
         "write_metadata:0x5/0xff,goto_table:FORWARD",
     ]
 

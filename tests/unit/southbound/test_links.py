@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
 
-from sdn_orch.intent.model import Account, Attachment, Domain, Link, Network, NetworkKind, Nic, Source, Switch
+from sdn_orch.intent.model import (
+    Account,
+    Arrival,
+    Attachment,
+    Domain,
+    Link,
+    Network,
+    NetworkKind,
+    Nic,
+    Source,
+    Switch,
+)
 from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.intent.validate import check
 from sdn_orch.southbound.discovery import End, LinkSeen, PortSeen, Seen
@@ -96,6 +107,16 @@ def test_a_port_that_is_up_does_not_bring_a_discovered_link_up() -> None:
     world = apply(WORLD, LinkSeen((B, A), True), PortSeen(A, False))
     assert links(world) == [("a", 1, "b", 1, False)]
     assert apply(world, PortSeen(A, True)) is world
+
+
+def test_a_port_at_which_a_machine_is_awaited_gets_no_link() -> None:
+    """It may run there already, and hand on what it hears."""
+    assert not is_tenants(WORLD, *A)
+    for admitted in (True, False):
+        arrival = Arrival(id="arrival", nic_id="nic", switch_id="a", port=1, admitted=admitted)
+        world = WORLD.change([Put(arrival)])
+        assert is_tenants(world, *A)
+        assert links(apply(world, LinkSeen((A, B), True, 10_000))) == []
 
 
 def test_unknown_switches_and_tenants_ports_get_no_link() -> None:
