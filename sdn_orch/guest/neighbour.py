@@ -27,6 +27,7 @@ from sdn_orch.guest.frame import (
 )
 from sdn_orch.guest.guest import Guest, gateway_link_local, gateway_mac
 from sdn_orch.guest.router_advertisement import read_options
+from sdn_orch.intent.direct import asks_under
 from sdn_orch.intent.metadata import ADDRESS
 from sdn_orch.intent.model import Attachment, Network, Nic
 from sdn_orch.intent.snapshot import Snapshot
@@ -46,7 +47,9 @@ def answer_arp(snapshot: Snapshot, guest: Guest, frame: Frame) -> bytes | None:
     if len(body) < 28 or body[:8] != ARP_REQUEST:
         return None
     sender_mac, sender, target = body[8:14], body[14:18], body[24:28]
-    if sender_mac != guest.mac or frame.source != guest.mac or not _is_own4(guest, sender):
+    if sender_mac != guest.mac or frame.source != guest.mac:
+        return None
+    if not (_is_own4(guest, sender) or asks_under(snapshot, guest.nic, IPv4Address(sender))):
         return None
     mac = _owner4(snapshot, guest, IPv4Address(target))
     if mac is None:

@@ -8,6 +8,7 @@ no more: who knows the connections, the client's edge or the gateway, drops what
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
 
 from sdn_orch.intent.admission import Others
 from sdn_orch.intent.balancers import Address, Balancer, Draining, Member
@@ -78,6 +79,12 @@ def others(snapshot: Snapshot, network: Network, nic: Nic, packet: Packet) -> Ot
         if is_its:
             found.add(int(address))
     return Others(carried_by(snapshot, nic), found)
+
+
+def asks_under(snapshot: Snapshot, nic: Nic, address: IPv4Address) -> bool:
+    """Whether a NIC may ask for its gateway under an address that is not its own."""
+    is_behind = any(address in prefix for prefix in carried_by(snapshot, nic))
+    return is_behind or any(front(snapshot, each) == address for each in lent_to(snapshot, nic))
 
 
 def is_from(snapshot: Snapshot, balancer: Balancer, packet: Packet) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Any
 
 import pytest
@@ -12,8 +12,12 @@ from scapy.layers.l2 import ARP, Ether
 from sdn_orch.dataplane.pipeline import Punt
 from sdn_orch.guest.frame import read_frame
 from sdn_orch.guest.neighbour import advertised, advertisement, solicitation
+from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.model import Attachment
-from sdn_orch.intent.snapshot import Delete
+from sdn_orch.intent.public import PublicAddress
+from sdn_orch.intent.routing import StaticRoute
+from sdn_orch.intent.snapshot import Delete, Put
+from tests.unit.dataplane.worlds import public_range
 from tests.unit.guest.world import (
     AUTONOMOUS1,
     LINK_LOCAL1,
@@ -85,6 +89,36 @@ def test_a_probe_for_a_neighbours_address_is_answered() -> None:
 )
 def test_arp_is_not_answered(frame: Any) -> None:
     assert ask("web1", Punt.ARP, frame) is None
+
+
+def test_who_answers_from_other_addresses_asks_under_them() -> None:
+    """A machine that static routes lead by, and members of a balancer with direct return."""
+    behind, front, public = "172.20.0.7", "10.1.1.200", IPv4Address("203.0.113.10")
+    for sender in (behind, front):
+        assert ask("web1", Punt.ARP, who_has("10.1.1.1", sender=sender)) is None
+    balancer = Balancer(
+        id="direct", account_id="acme", network_id="web", inner_network_id="web", inner=IPv4Address(front),
+        name="direct", protocol=6, ports=(80, 80), guest_ports=(80, 80), direct_return=True,
+    )  # fmt: skip
+    records = [
+        balancer,
+        Member(id="member", balancer_id="direct", nic_id="web1"),
+        StaticRoute(
+            id="lab",
+            vpc_id="vpc",
+            prefix=IPv4Network("172.20.0.0/16"),
+            next_hop=IPv4Address("10.1.1.11"),
+            network_id="web",
+        ),
+        public_range(IPv4Network("203.0.113.0/24")),
+        PublicAddress(id="ip", range_id="range", account_id="acme", address=public, vpc_id="vpc"),
+    ]
+    world = WORLD.change([Put(record) for record in records])
+    for sender in (behind, front):
+        reply = ask("web1", Punt.ARP, who_has("10.1.1.1", sender=sender), snapshot=world)
+        assert (reply[ARP].hwsrc, reply[ARP].pdst) == (gateway("web"), sender)
+        stranger = who_has("10.1.1.1", mac=MAC2, sender=sender)
+        assert ask("web2", Punt.ARP, stranger, snapshot=world) is None
 
 
 def test_a_neighbour_that_is_nowhere_is_not_told_of() -> None:
