@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sdn_orch.errors import Invalid
 from sdn_orch.northbound.extension import payload
 from sdn_orch.northbound.sync import fields, rows
+from sdn_orch.northbound.sync.faults import fault
 from sdn_orch.northbound.sync.groups import (
     BalancerSaid,
     GatewaySaid,
@@ -111,8 +112,8 @@ class _Grouping:
                 tuple(self._network(each, vpc) for each in networks),
                 security_groups,
             )
-        except Invalid as invalid:
-            said.faults[first.id] = f"{first.name} ({first.id}): {invalid}"
+        except Exception as error:
+            said.faults[first.id] = fault(first.name, first.id, error)
         for id in (*self._ids(vpc, networks), *_ids_of(security_groups)):
             said.homes.setdefault(id, set()).add(first.id)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from sdn_orch.errors import ReadFailed, SdnOrchError
+from sdn_orch.errors import ReadFailed
 from sdn_orch.intent.model import Network, Record, Vpc
 from sdn_orch.intent.snapshot import Difference
 from sdn_orch.northbound.extension.cloud import (
@@ -28,6 +28,7 @@ from sdn_orch.northbound.service import Service, Transaction
 from sdn_orch.northbound.sync.bring import bring, end_network, end_vpc
 from sdn_orch.northbound.sync.changes import Change, count_missed, described
 from sdn_orch.northbound.sync.events import Event
+from sdn_orch.northbound.sync.faults import fault
 from sdn_orch.northbound.sync.grouping import group
 from sdn_orch.northbound.sync.groups import Group, Said
 from sdn_orch.northbound.sync.rows import Rows
@@ -224,8 +225,8 @@ class Sync:
         for id, name, use_case in wanted:
             try:
                 differences = self._service.differences(use_case)
-            except SdnOrchError as error:
-                outcome.faults.append(f"{name} ({id}): {error}")
+            except Exception as error:
+                outcome.faults.append(fault(name, id, error))
                 continue
             if differences:
                 steps.append(_Step(id, name, use_case, differences))
@@ -280,8 +281,8 @@ class Sync:
     def _write(self, step: _Step, outcome: Outcome) -> bool:
         try:
             self._service.write(step.use_case)
-        except SdnOrchError as error:
-            outcome.faults.append(f"{step.name} ({step.id}): {error}")
+        except Exception as error:
+            outcome.faults.append(fault(step.name, step.id, error))
             return False
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -154,6 +155,53 @@ class Broken(Reader):
             raise ReadFailed("the connection broke off")
         self.left -= 1
         return super()._ask(command, arguments)
+
+
+class Odd(Reader):
+    """Reads as always, but for one network of which it says what no CloudStack says."""
+
+    network = ""
+    says: Mapping[str, object] = {}
+
+    def all(self, zone: str | None = None) -> Rows:
+        return self._odd(super().all(zone))
+
+    def one(self, id: str, zone: str | None = None) -> Rows:
+        return self._odd(super().one(id, zone))
+
+    def _odd(self, found: Rows) -> Rows:
+        found.networks = [
+            each.model_copy(update=self.says) if each.id == self.network else each for each in found.networks
+        ]
+        return found
+
+
+@pytest.mark.parametrize("says", [{"name": 5}, {"service": None}], ids=["brought", "understood"])
+def test_what_nobody_foresaw_of_one_network_keeps_no_other_back(
+    pair: Pair, web: str, says: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing of that one is changed; it is named in the outcome and, with a traceback, in the log."""
+    good, gone = pair.managed.network("good", 1), pair.managed.network("gone")
+    pair.compare()
+    machine = _machines(pair, web)[0]
+    before = (pair.network(web), pair.snapshot.where(Nic, "network_id", web))
+    pair.managed.red.job("destroyVirtualMachine", id=machine["id"], expunge="true")
+    pair.managed.red.call("updateNetwork", id=good, name="renamed")
+    pair.managed.red.job("deleteNetwork", id=gone)
+    keys = pair.managed.cloud.admin.keys
+    odd = Odd(pair.reader.url, keys.api_key, keys.secret_key)
+    odd.network, odd.says = web, says
+    sync = pair.sync(odd)
+    for outcome in (sync.compare(plan=True), sync.compare(), sync.refresh([web])):
+        (fault,) = outcome.faults
+        assert f"({web}): a fault of sdn-orch: " in fault
+        assert outcome.held is None
+    assert pair.network(good).name == "renamed" and pair.snapshot.get(Network, gone) is None
+    assert (pair.network(web), pair.snapshot.where(Nic, "network_id", web)) == before
+    assert any(web in record.message and record.exc_info for record in caplog.records)
+    # As soon as it is understood, all of it is as it is there.
+    pair.compare()
+    assert pair.snapshot.count_where(Nic, "network_id", web) == len(before[1]) - 1
 
 
 def test_until_everything_is_read_nothing_is_changed(pair: Pair, web: str) -> None:
