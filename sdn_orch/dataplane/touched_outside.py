@@ -251,8 +251,11 @@ def _balancer(world: World, balancer_id: str) -> set[Unit]:
 
 def _answering(world: World, balancer: Balancer) -> set[Unit]:
     """The members that answer from a balancer's address, at their edges."""
-    places = {nic_id: world.place(nic_id) for nic_id in members_of(world.snapshot, balancer)}
-    return {(Owner(OwnerKind.NIC, id), place.switch_id) for id, place in places.items() if place is not None}
+    return {
+        (Owner(OwnerKind.NIC, nic_id), place.switch_id)
+        for nic_id in members_of(world.snapshot, balancer)
+        for place in world.places(nic_id)
+    }
 
 
 def _inner(world: World, balancer: Balancer) -> set[Unit]:

@@ -36,7 +36,7 @@ APPS, REDS = ("app1", "app2", "app3"), ("red1", "red2")
 PLACES = {"web1": "h1", "red1": "h2", "web2": "h3", "app1": "h4", "app2": "h5", "app3": "h6", "red2": "h7"}
 #: Where members serve datagrams from the balancer's address: their server must be told which one.
 _DATAGRAMS = DATAGRAMS + 1
-_MARK = "unasked for"
+_MARK, _CONTROL = "unasked for", "as itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +235,13 @@ def test_nothing_else_is_said_from_the_address(direct: Direct) -> None:
         name: [bytes(frame / _MARK.encode()) for frame in _forged(direct, name, version)]
         for name in dict.fromkeys((member, other, stranger))
     }
+    # What they say as themselves is heard: from the balancer's own ports, too.
+    own, peer = direct.machines[member], direct.machines[direct.members[1]]
+    ip = (IP if version == 4 else IPv6)(src=own.address(version), dst=peer.address(version))
+    control = Ether(src=own.mac, dst=peer.mac) / ip / UDP(sport=WEB, dport=5000) / _CONTROL.encode()
     nodes = {name: direct.node(name) for name in (*receivers, member)}
-    got = exchange(nodes, frames)
+    got = exchange(nodes, frames | {member: [*frames[member], bytes(control)]})
+    assert [each for each in got[peer.name] if _CONTROL.encode() in each]
     for name, received in got.items():
         heard = [Ether(each) for each in received if _MARK.encode() in each]
         # Who asks for an address is answered by the network, and nobody else hears of it.

@@ -6,7 +6,7 @@ Changes go around validation on purpose, so that the compiler also meets what it
 from __future__ import annotations
 
 import dataclasses
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +23,7 @@ from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.balancers import Affinity, Algorithm, Balancer, Draining, Member, Relief, Stickiness
 from sdn_orch.intent.firewall import EgressRule, FirewallRule, RoutedRule
 from sdn_orch.intent.forwards import Forward
+from sdn_orch.intent.gateways import gateway_of
 from sdn_orch.intent.health import Failing
 from sdn_orch.intent.model import (
     Arrival,
@@ -715,6 +716,71 @@ def test_ipv6_outside_is_compiled_anew_where_it_changes() -> None:
     ]
     for change in wanted:
         assert _agrees(here, [change]), change
+
+
+def test_balancers_with_direct_return_are_compiled_anew_where_members_may_say_more_or_less() -> None:
+    """At members' edges, at gateways, and where machines ask."""
+    begun, tier, alone = start(OPEN_VSWITCH), NETWORKS[3], NETWORKS[0]
+    public = Balancer(
+        id="public",
+        account_id="tenant",
+        network_id="alone",
+        address_id="second",
+        name="public",
+        protocol=6,
+        ports=(80, 80),
+        guest_ports=(80, 80),
+        direct_return=True,
+    )
+    inner = dataclasses.replace(public, id="inner", network_id=tier.id, address_id=None)
+    inner = dataclasses.replace(inner, inner_network_id=NETWORKS[2].id, inner=IPv4Address("10.3.0.200"))
+    inner6 = dataclasses.replace(inner, id="inner6", inner=IPv6Address("2001:db8:3::c8"))
+    second = PublicAddress(
+        id="second",
+        range_id="range1",
+        account_id="tenant",
+        address=IPv4Address("203.0.1.30"),
+        network_id="alone",
+    )
+    pools = ((public, alone), (inner, tier), (inner6, tier))
+    here = begun.change([Put(record) for record in (second, public, inner, inner6)])
+    here = here.change(
+        [Put(Member(id=f"m{pool.id}", balancer_id=pool.id, nic_id=nic(home, 10).id)) for pool, home in pools]
+    )
+    gateway = gateway_of(here, "alone")
+    assert gateway is not None
+    own = here.need(PublicAddress, "second")
+    wanted: list[list[Change]] = [
+        [Delete(PublicAddress, "address1-11")],
+        # Another one has source NAT already.
+        [Put(dataclasses.replace(own, is_source_nat=True))],
+        [Put(dataclasses.replace(own, network_id="only4"))],
+        [Put(dataclasses.replace(gateway, outside_down=True))],
+    ]
+    for pool, home in pools:
+        record, of = here.need(Balancer, pool.id), here.need(Member, f"m{pool.id}")
+        first, other = (here.need(Nic, nic(home, host).id) for host in (10, 11))
+        drained = Draining(id="drained", balancer_id=pool.id, nic_id=other.id, mark=9000, until=0)
+        sticky = Stickiness(
+            id="long", balancer_id=pool.id, name="long", affinity=Affinity.SOURCE, expire=2**20
+        )
+        at = here.need(Attachment, f"at-{first.id}")
+        wanted += [
+            [Put(Member(id="another", balancer_id=pool.id, nic_id=other.id, seat=1))],
+            [Put(drained)],
+            [Put(sticky)],
+            [Put(dataclasses.replace(of, weight=0))],
+            [Delete(Member, of.id)],
+            [Delete(Member, of.id), Delete(Balancer, pool.id)],
+            [Put(dataclasses.replace(record, direct_return=False))],
+            [Put(dataclasses.replace(record, ports=(90, 91), guest_ports=(90, 91)))],
+            [Put(dataclasses.replace(record, protocol=17))],
+            [Put(dataclasses.replace(first, mac="06:00:00:00:77:07"))],
+            [Put(dataclasses.replace(first, active=False))],
+            [Put(dataclasses.replace(at, switch_id="leaf3", port=30))],
+        ]
+    for changed in wanted:
+        assert _agrees(here, changed), changed
 
 
 def test_balancers_without_state_are_compiled_anew_where_anything_stands_in_their_way() -> None:
