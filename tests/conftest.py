@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 #: `./dev check` uses quick, `./dev test` the default, which says of the same code the same each time, and
 #: thorough is for hunting.
-settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("quick", max_examples=12, deadline=None)
 settings.register_profile(
     "default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )

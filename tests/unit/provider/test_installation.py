@@ -195,7 +195,7 @@ with urllib.request.urlopen(os.environ["ENDPOINT"], urlencode(given).encode()) a
     (said,) = json.load(answer).values()
 print(json.dumps(said))
 """
-JQ = """#!PYTHON
+JQ = """#!PYTHON -IS
 import json, re, sys
 program = sys.argv[2]
 rows = json.load(sys.stdin).get(re.match(r"\\[\\.(\\w+)", program)[1], [])
