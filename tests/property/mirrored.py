@@ -14,7 +14,7 @@ from sdn_orch.dataplane.world import World
 from sdn_orch.intent.acls import AclItem, AclList
 from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.mirrored import unmirrored, versions_of
-from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Record
+from sdn_orch.intent.model import Attachment, Network, NetworkKind, Nic, Record, Switch
 from sdn_orch.intent.packet import IPV4, IPV6, Packet
 from sdn_orch.intent.policy import PolicyKind, policy_of
 from sdn_orch.intent.security import SecurityGroup, SecurityRule
@@ -154,6 +154,8 @@ def with_policies_on_plain(random: Random, cloud: Cloud) -> Cloud:
         nic = snapshot.need(Nic, attachment.nic_id)
         policy, place = policy_of(snapshot, nic), world.place(nic.id)
         reason = ""
+        if not snapshot.need(Switch, attachment.switch_id).is_plain_edge:
+            policy = None
         if policy is not None and policy.kind is PolicyKind.LIST:
             reason = unmirrored(snapshot, policy.id, versions_of(snapshot.need(Network, nic.network_id)))
         elif policy is not None and not together[nic.id]:

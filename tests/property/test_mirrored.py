@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdn_orch.dataplane.compiler import Compiled, compile_switch
+from sdn_orch.dataplane.connections import Connections
 from sdn_orch.dataplane.lookup import Tables
 from sdn_orch.dataplane.pipeline import Table
 from sdn_orch.dataplane.plan import diff
@@ -35,7 +36,9 @@ from sdn_orch.intent.verdict import OUTSIDE
 from sdn_orch.openflow.values import OPENFLOW_13, State
 from sdn_orch.reconcile import switches_of
 from tests.effort import examples
+from tests.property.clouds import Cloud
 from tests.property.compiled import compile_all, received
+from tests.property.compiled import speaker as taken_for
 from tests.property.mirrored import Words, list_of, protocols_of, with_policies_on_plain
 from tests.property.outside import PUBLIC_PORT, Peers, answer
 from tests.property.packets import Packets
@@ -119,16 +122,17 @@ def test_lists_that_plain_switches_refuse_would_mean_something_else_there(seed: 
     assert bool(differing) == bool(reason), f"{reason}\n{differing}\n{items}"
 
 
-@given(SEEDS)
-def test_plain_switches_do_what_lists_mean(seed: int) -> None:
-    """Between tiers, and to and from what is outside by static NAT and balancers."""
+@given(SEEDS, st.booleans())
+def test_plain_switches_do_what_lists_mean(seed: int, mixed: bool) -> None:
+    """Between tiers, also where Open vSwitch is at the other end, and to and from what is outside."""
     random = Random(seed)
-    cloud = with_policies_on_plain(random, plain_cloud(random))
+    cloud = plain_cloud(random)
+    cloud = with_policies_on_plain(random, among_open_vswitch(random, cloud) if mixed else cloud)
     snapshot, tables, connected = cloud.snapshot, compile_all(cloud.snapshot), connected_in(cloud)
     wires, speakers, peers = Wires.of(snapshot), Speakers(cloud, random), Peers(cloud, random)
     packets = Packets(cloud, random, forgery=0.05)
     (gateway,) = snapshot.where(Switch, "is_gateway", True)
-    memory = Conversations()
+    memory, tracked = Conversations(), {switch.id: Connections() for switch in snapshot.all(Switch)}
     machines = [nic for nic in cloud.nics if nic.ipv4 is not None]
     machines6 = [nic for nic in cloud.nics if nic.ipv6 is not None]
     answers: list[tuple[Nic, Packet]] = []
@@ -143,17 +147,16 @@ def test_plain_switches_do_what_lists_mean(seed: int) -> None:
             speaker = random.choice(machines6)
             packet = peers.outward6(speaker)
         elif choice < 0.85 and cloud.nics:
-            speaker = random.choice(cloud.nics)
-            packet = packets.make(speaker)
-            if (
-                packet.is_multicast
-                or "arp_op" in packet
-                or "ipv6_nd_target" in packet
-                or packet.get("ip_frag") == 1
-            ):
+            packet = packets.make(speaker := random.choice(cloud.nics))
+            speaker = taken_for(snapshot, speaker, packet)
+            is_resolving = "arp_op" in packet or "ipv6_nd_target" in packet
+            if packet.is_multicast or is_resolving or packet.get("ip_frag") == 1:
                 continue  # see `test_plain_switches_never_do_more_than_is_meant`
         else:
             packet = speakers.inward()
+        target = packet.get(f"ipv{version_of(packet)}_dst")
+        if speaker is not None and target in {int(address) for address in speaker.addresses}:
+            continue  # to itself, by its router: of that conversation it is both ends
         if speaker is None:
             at, sent = (gateway.id, PUBLIC_PORT), packet
         else:
@@ -162,18 +165,31 @@ def test_plain_switches_do_what_lists_mean(seed: int) -> None:
                 continue
             at = (place.switch_id, place.port)
             sent = packet if place.vlan is None else packet.replace(vlan_vid=0x1000 | place.vlan, vlan_pcp=0)
-        found = trace(tables, wires, at, sent, lambda _group, live, _packet: random.choice(live))
+        found = trace(
+            tables, wires, at, sent, lambda _group, live, _packet: random.choice(live), connections=tracked
+        )
         memory.choose = one_of(found.destinations(Table.INWARD))
         if speaker is None:
             meant = arrives(snapshot, packet, connected, memory)
         else:
             meant = delivers(snapshot, speaker, packet, connected, memory)
         got = received(snapshot, found)
+        if meant.answer is not None and meant.answer.reply is not None:
+            # The controller answers for plain switches.
+            assert got <= {(speaker and speaker.id, meant.answer.reply)}
+            continue
         assert got == meant.received, f"{speaker}\nsends {sent}\nmeant {meant}\n{found.exits}\n{found.drops}"
         assert not found.looped
         for receiver, arrived in meant.received:
             if receiver != OUTSIDE and version_of(arrived) is not None:
                 answers.append((snapshot.need(Nic, receiver), answer(arrived)))
+
+
+def among_open_vswitch(random: Random, cloud: Cloud) -> Cloud:
+    """The cloud with Open vSwitch in place of some of the switches that are no gateway."""
+    chosen = [each for each in cloud.snapshot.all(Switch) if not each.is_gateway and random.random() < 0.6]
+    changes = [Put(replace(switch, capabilities=OPEN_VSWITCH)) for switch in chosen]
+    return replace(cloud, snapshot=cloud.snapshot.change(changes))
 
 
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
