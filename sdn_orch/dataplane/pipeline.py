@@ -11,6 +11,7 @@ from enum import IntEnum
 from functools import lru_cache
 from ipaddress import IPv4Network
 
+from sdn_orch.openflow.actions import says_clauses
 from sdn_orch.openflow.values import Action, Flow, FlowEntry, Match
 
 
@@ -582,6 +583,10 @@ STAGES: dict[Table, Stage] = {
 }
 
 
+_GUARDS = frozenset((table, STAGES[table].priorities["nic"]) for table in (Table.FROM_GUARD, Table.TO_GUARD))
+_RULES = frozenset((Table.FROM_RULES, Table.EGRESS_RULES, Table.INGRESS_RULES, Table.TO_RULES))
+
+
 def flow(
     table: Table,
     priority: str | int,
@@ -618,6 +623,18 @@ def is_learnt(entry: FlowEntry) -> bool:
     """
     place = (entry.table, entry.priority)
     return place == (Table.CLIENTS, STAGES[Table.CLIENTS].priorities["client"]) and entry.cookie in _NUMBERS
+
+
+def narrows(entry: FlowEntry) -> bool:
+    """Whether a flow only ever keeps packets from what flows of lower priority would do with them.
+
+    It drops them, or has rules asked about them; or it is a clause, which by itself does nothing.
+    """
+    return (
+        not entry.instructions
+        or (entry.table, entry.priority) in _GUARDS
+        or (entry.table in _RULES and says_clauses(entry.instructions))
+    )
 
 
 def punt(table: Table, priority: str, match: Match, reason: Punt) -> Flow:

@@ -1,7 +1,9 @@
 """From what a switch holds to what it should hold: which messages, in which order.
 
-By the order within a plan, and by how it is cut into chunks, no state between is more open than both ends,
-and what is pointed at (groups, meters, later tables) is there before what points at it. A flow that changes
+No state between is more open than both ends. Where flows come in the place of others, or some come while
+others go, all of the plan is one chunk, however large: one table as it was and the next as it will be may
+let through what neither end does. Where all come, or all go, chunks have an order in which that cannot be.
+What is pointed at (groups, meters, later tables) is there before what points at it. A flow that changes
 is sent as an ADD, which replaces it with its cookie; a MODIFY would leave the old cookie (OpenFlow 1.3.5,
 section 6.4). Flows that stay are not touched and keep their counters.
 """
@@ -12,12 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from sdn_orch.dataplane.pipeline import is_learnt
+from sdn_orch.dataplane.pipeline import Table, is_learnt, narrows
 from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.values import ApplyGroup, Flow, FlowEntry, FlowKey, Group, Match, Meter, State
 
-#: A bundle of this many messages stalls forwarding for some milliseconds; a larger plan is cut.
+#: A bundle of this many messages stalls forwarding for some milliseconds; a larger plan is cut if it can be.
 CHUNK = 3000
 
 
@@ -55,18 +57,22 @@ def diff(desired: State, actual: State, version: int, chunk: int = CHUNK) -> Pla
     """What makes a switch that holds `actual` hold `desired`; `version` is that of both encodings.
 
     Of a whole switch after a dump, or of the part that a change touched: then both states are that part.
-    No chunk has more operations than `chunk`.
+    No chunk has more operations than `chunk`, but in a plan that cannot be cut.
     """
     puts: list[FlowEntry] = []
     deletes: list[FlowEntry] = []
+    replaced: list[FlowEntry] = []
     for wanted, found in pairs(*unlike(desired.flows, actual.flows), version):
         if wanted is None:
             deletes += () if found is None else (found,)
-        elif found is None or not same(wanted, found, version):
+        elif found is None:
             puts.append(wanted)
-    # In each table what denies comes before what permits, and goes after it.
-    puts.sort(key=lambda entry: (-entry.table, bool(entry.instructions), -entry.priority))
-    deletes.sort(key=lambda entry: (entry.table, not entry.instructions, entry.priority))
+        elif not same(wanted, found, version):
+            puts.append(wanted)
+            replaced.append(found)
+    # What denies comes before all that permits, and goes after it.
+    puts.sort(key=lambda entry: (not narrows(entry), -entry.table, -entry.priority))
+    deletes.sort(key=lambda entry: (narrows(entry), entry.table, entry.priority))
     # Mostly all groups are right, and need no order.
     wanted_groups, held_groups = (
         ({}, {}) if desired.groups == actual.groups else (desired.groups, actual.groups)
@@ -79,7 +85,14 @@ def diff(desired: State, actual: State, version: int, chunk: int = CHUNK) -> Pla
         *_deletes(wanted_groups, held_groups, reversed(pointed_at_first(held_groups))),
         *_deletes(desired.meters, actual.meters, sorted(actual.meters)),
     )
-    return Plan(tuple(operations[at : at + chunk] for at in range(0, len(operations), chunk)))
+    can_be_cut = _only_enters((*replaced, *deletes)) or _only_enters(puts)
+    size = chunk if can_be_cut else max(1, len(operations))
+    return Plan(tuple(operations[at : at + size] for at in range(0, len(operations), size)))
+
+
+def _only_enters(flows: Iterable[FlowEntry]) -> bool:
+    """Whether flows are all in the table that packets enter by: it leads to the others, none to it."""
+    return all(entry.table == Table.CLASSIFY for entry in flows)
 
 
 def unlike(

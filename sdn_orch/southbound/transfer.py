@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from sdn_orch.dataplane.pipeline import narrows
 from sdn_orch.dataplane.plan import Operation, Plan, Verb
 from sdn_orch.errors import MalformedMessage, SwitchRefused
 from sdn_orch.openflow import messages
@@ -77,11 +78,11 @@ def _transfer_in_order(session: Session, chunk: Sequence[Operation]) -> None:
         operations: dict[int, Operation] = {}
         before: tuple[object, ...] | None = None
         for operation in chunk:
-            kind = _kind(operation)
-            if before is not None and kind != before:
+            this = kind(operation)
+            if before is not None and this != before:
                 parts.append(messages.barrier_request(version, xid))
                 xid += 1
-            before = kind
+            before = this
             parts.append(_encode(operation, version, xid))
             operations[xid] = operation
             xid += 1
@@ -91,10 +92,11 @@ def _transfer_in_order(session: Session, chunk: Sequence[Operation]) -> None:
     _raise_refusals(session, errors, operations)
 
 
-def _kind(operation: Operation) -> tuple[object, ...]:
+def kind(operation: Operation) -> tuple[object, ...]:
+    """What operations have in common between which there is no barrier."""
     subject = operation.subject
     if isinstance(subject, FlowEntry):
-        return (operation.verb, subject.table)
+        return (operation.verb, subject.table, narrows(subject))
     # Groups may point at groups: each has to be there before the next.
     return (operation.verb, type(subject), subject.number)
 

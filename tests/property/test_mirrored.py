@@ -42,9 +42,9 @@ from tests.property.compiled import speaker as taken_for
 from tests.property.mirrored import Words, list_of, protocols_of, with_policies_on_plain
 from tests.property.outside import PUBLIC_PORT, Peers, answer
 from tests.property.packets import Packets
+from tests.property.steps import apply
 from tests.property.test_incremental import assert_same, changes, start
 from tests.property.test_meaning import SEEDS, connected_in
-from tests.property.test_transitions import apply
 from tests.property.untracked import Speakers, plain_cloud
 from tests.unit.dataplane.worlds import OPEN_VSWITCH, PLAIN, attach, network, nic, tenant, vpc
 

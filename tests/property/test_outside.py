@@ -84,7 +84,7 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
         if forged is not None:
             speaker, packet = forged
         if speaker is None:
-            start = (_gateway(snapshot, packet), PUBLIC_PORT)
+            start = (gateway_for(snapshot, packet), PUBLIC_PORT)
             sent = packet
         else:
             place = snapshot.where(Attachment, "nic_id", speaker.id)[0]
@@ -118,7 +118,8 @@ def _without_some_rules(random: Random, snapshot: Snapshot) -> Snapshot:
     return snapshot.change(changes)
 
 
-def _gateway(snapshot: Snapshot, packet: Packet) -> str:
+def gateway_for(snapshot: Snapshot, packet: Packet) -> str:
+    """The gateway that a packet from outside comes to."""
     if "ipv6_dst" in packet:
         router = router_at(snapshot, packet["eth_dst"])
         there = None if router is None else gateway_of(snapshot, router)

@@ -7,7 +7,7 @@ and the port must belong, before or after, to the sender's network or one that i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sdn_orch.dataplane.compiler import compile_switch
 from sdn_orch.dataplane.lookup import Tables
-from sdn_orch.dataplane.plan import Operation, Verb, diff
+from sdn_orch.dataplane.plan import diff
 from sdn_orch.dataplane.simulate import explore
 from sdn_orch.dataplane.wires import End, Wires
 from sdn_orch.dataplane.world import World
@@ -27,9 +27,10 @@ from sdn_orch.intent.model import Arrival, Attachment, Link, Network, Nic, Switc
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.snapshot import Change, Delete, Put, Snapshot
 from sdn_orch.intent.validate import faults
-from sdn_orch.openflow.values import OPENFLOW_15, FlowEntry, Group, Meter, State
+from sdn_orch.openflow.values import OPENFLOW_15, State
 from tests.property.clouds import Cloud, make_cloud, with_arrivals
 from tests.property.packets import Packets
+from tests.property.steps import apply
 
 SEEDS = st.integers(0, 2**48)
 
@@ -96,33 +97,6 @@ def came(snapshot: Snapshot, arrival: Arrival) -> list[Change]:
         return [Delete(Arrival, arrival.id)]
     left = replace(arrival, switch_id=there.switch_id, port=there.port, admitted=False)
     return [Put(replace(there, switch_id=arrival.switch_id, port=arrival.port, vlan=None)), Put(left)]
-
-
-def apply(state: State, operations: list[Operation]) -> State:
-    """What a switch holds after these operations."""
-    flows, groups, meters = dict(state.flows), dict(state.groups), dict(state.meters)
-    for operation in operations:
-        subject, gone = operation.subject, operation.verb == Verb.DELETE
-        match subject:
-            case FlowEntry():
-                flows.pop(subject.key, None)
-                if not gone:
-                    flows[subject.key] = subject
-            case Group():
-                groups.pop(subject.number, None)
-                if not gone:
-                    groups[subject.number] = subject
-                else:
-                    assert not _uses(groups, subject.number)
-            case Meter():
-                meters.pop(subject.number, None)
-                if not gone:
-                    meters[subject.number] = subject
-    return State(flows, groups, meters)
-
-
-def _uses(groups: Mapping[int, Group], number: int) -> bool:
-    return any(bucket.watch_group == number for group in groups.values() for bucket in group.buckets)
 
 
 def networks_at(snapshots: Sequence[Snapshot], end: End, vlan_vid: int | None) -> frozenset[str]:

@@ -11,6 +11,7 @@ from sdn_orch.openflow.values import (
     OPENFLOW_15,
     ApplyGroup,
     Bucket,
+    Clause,
     Flow,
     FlowEntry,
     Group,
@@ -153,6 +154,43 @@ def test_changed_groups_and_meters_are_modified() -> None:
     after = state(Group(1, GroupType.ALL, (Bucket((SetField("in_port", 0),)),)), Meter(1, 20, 10))
     verbs = [operation.verb for operation in steps(after, before, OPENFLOW_15)]
     assert verbs == [Verb.MODIFY, Verb.MODIFY]
+
+
+def test_what_denies_comes_before_all_that_permits_and_goes_after_it() -> None:
+    guard = STAGES[Table.TO_GUARD].priorities["nic"]
+    asks = Flow(Table.TO_GUARD, guard, Match.of(eth_dst=1), (), None, Table.TO_STATE)
+    clause = Flow(Table.TO_RULES, 60, Match.of(in_port=1), (Clause(1, 1, 2),))
+    denies = Flow(Table.FROM_RULES, 50, Match.of(conj_id=1))
+    permits = Flow(Table.TO_RULES, 70, Match.of(), (), None, Table.DELIVER)
+    enters = Flow(Table.CLASSIFY, 500, Match.of(in_port=1), (), None, Table.SOURCE)
+    rules = state(enters, denies, permits, asks, clause, version=OPENFLOW_15)
+
+    def tables(operations: list[Operation]) -> list[int]:
+        return [each.subject.table for each in operations if isinstance(each.subject, FlowEntry)]
+
+    order = [Table.TO_RULES, Table.TO_GUARD, Table.FROM_RULES, Table.TO_RULES, Table.CLASSIFY]
+    assert tables(steps(rules, State.empty(), OPENFLOW_15)) == order
+    assert tables(steps(State.empty(), rules, OPENFLOW_15)) == order[::-1]
+
+
+def test_only_what_all_comes_or_all_goes_is_cut() -> None:
+    enters, other = flow(Table.CLASSIFY, in_port=1), flow(Table.CLASSIFY, port=2, in_port=1)
+    old, new = (
+        [flow(Table.EGRESS, port=None, in_port=port) for port in ports] for ports in (range(4), range(4, 8))
+    )
+    permits = flow(Table.SOURCE_NAT, in_port=9)
+
+    def lengths(desired: State, actual: State) -> list[int]:
+        return [len(chunk) for chunk in diff(desired, actual, OPENFLOW_13, 2).chunks]
+
+    assert lengths(state(*old, permits), State.empty()) == [2, 2, 1]
+    assert lengths(State.empty(), state(*old, permits)) == [2, 2, 1]
+    # What enters leads on when all else is there, and until it is gone.
+    assert lengths(state(*old, enters), state(other)) == [2, 2, 1]
+    assert lengths(state(other), state(*old, enters)) == [2, 2, 1]
+    assert lengths(state(*new), state(*old)) == [8]
+    closed, open_ = flow(Table.EGRESS, port=None), flow(Table.EGRESS)
+    assert lengths(state(open_, *new), state(closed)) == [5]
 
 
 def test_large_plans_are_cut() -> None:

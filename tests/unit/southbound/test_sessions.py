@@ -371,6 +371,10 @@ def test_a_plain_switch_gets_barriers_where_order_matters(recorder: Recorder, po
         kinds = [item[1] for item in switch.received[start:] if item[1] != Kind.SET_CONFIG]
         group, one, barrier = Kind.GROUP_MOD, Kind.FLOW_MOD, Kind.BARRIER_REQUEST
         assert kinds == [group, barrier, group, barrier, one, one, barrier, one, barrier]
+        denies = [encode_flow(Flow(0, 9, Match.of(in_port=each)), OPENFLOW_13) for each in (7, 8)]
+        start = len(switch.received)
+        datapath.apply(add(*denies, flow(9)))
+        assert [item[1] for item in switch.received[start:]] == [one, one, barrier, one, barrier]
 
 
 def test_an_error_names_the_flow_and_the_next_chunk_is_not_sent(recorder: Recorder, port: int) -> None:
