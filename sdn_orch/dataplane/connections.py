@@ -69,11 +69,15 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look-up tells: `ct_state`, fields `OF_CONNECTION`, and those that a translation changes."""
+    """What a look-up tells: `ct_state`, fields `OF_CONNECTION`, and those that a translation changes.
+
+    `identifier`: that of an echo, which is none of the fields.
+    """
 
     state: int
     said: Mapping[str, int] = field(default_factory=dict)
     changes: Mapping[str, int] = field(default_factory=dict)
+    identifier: int | None = None
 
 
 class Connections:
@@ -114,7 +118,8 @@ class Connections:
         wanted = known.origin.reverse if is_answer else known.answer.reverse
         is_source = (known.translation.side is Side.SOURCE) != is_answer
         state |= ConnectionState.SOURCE_NAT if is_source else ConnectionState.DESTINATION_NAT
-        return Found(state, known.said, _changes(key, wanted))
+        identifier = wanted.from_port if key.protocol in (ICMP, ICMPV6) else None
+        return Found(state, known.said, _changes(key, wanted), identifier)
 
     def _answer(self, zone: int, to: Translate | None, key: Tuple) -> Tuple | None:
         """The tuple of answers: to the translated address, at the same port if it is free; None: none is."""

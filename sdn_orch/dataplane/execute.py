@@ -148,6 +148,8 @@ class _Run:
         self.tables, self.is_live, self.choose = tables, is_live, choose
         self.connections, self.learns = connections or Connections(), connections is not None
         self.source = packet
+        #: A translation changes what is no field: the identifier of an echo.
+        self.payload = packet.payload
         self.fields: dict[str, int] = {**dict.fromkeys(ALWAYS, 0), **dict(packet.fields), "in_port": in_port}
         #: Plain switches are taken not to match on the ports of fragments; Open vSwitch (NX_MATCH) does,
         #: and reads them as 0 where they are not in the first one.
@@ -174,7 +176,7 @@ class _Run:
             del present[name]
         if not present["vlan_vid"]:
             del present["vlan_vid"]
-        return Packet.from_fields({**present, **self.hidden}, self.source.payload, self.source.options)
+        return Packet.from_fields({**present, **self.hidden}, self.payload, self.source.options)
 
     def lookup(self, table: int | None, depth: int) -> None:
         """Table after table, until a flow goes nowhere."""
@@ -283,9 +285,9 @@ class _Run:
 
     def track(self, action: Track, depth: int) -> None:
         """The table named gets a copy with what became known; what follows here sees nothing of it."""
-        found = self.connections.look_up(action, self.fields, self.source.payload)
+        found = self.connections.look_up(action, self.fields, self.payload)
         if action.table is not None:
-            before, hidden = dict(self.fields), dict(self.hidden)
+            before, hidden, payload = dict(self.fields), dict(self.hidden), self.payload
             changes = {name: value for name, value in found.changes.items() if name in self.fields}
             self.fields |= {
                 **changes,
@@ -293,8 +295,10 @@ class _Run:
                 **found.said,
                 "ct_state": found.state,
             }
+            if found.identifier is not None:
+                self.payload = found.identifier.to_bytes(2, "big") + payload[2:]
             self.lookup(action.table, depth + 1)
-            self.fields, self.hidden = before, hidden
+            self.fields, self.hidden, self.payload = before, hidden, payload
 
     def clone(self, actions: Sequence[Action], table: int, entry: FlowEntry, depth: int) -> None:
         before, hidden = dict(self.fields), dict(self.hidden)

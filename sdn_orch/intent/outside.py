@@ -7,7 +7,7 @@ A part of `meaning`, which likewise knows no switch rule. A router remembers who
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from operator import itemgetter
 
@@ -497,9 +497,12 @@ def within(version: int, address: int, prefixes: tuple[Prefix, ...]) -> bool:
 
 
 def under(packet: Packet, side: Side, end: str) -> Packet:
-    """The packet with another address, and another port where it has ports."""
+    """The packet with another address, and another port where it has ports: of an echo, its identifier."""
     name = _PORTS.get(packet["ip_proto"])
     changes = {f"ipv{version_of(packet)}_{end}": side[0]}
     if name is not None and f"{name}_{end}" in packet:
         changes[f"{name}_{end}"] = side[1]
-    return packet.replace(**changes)
+    changed = packet.replace(**changes)
+    if packet["ip_proto"] in (ICMP, ICMPV6):
+        return replace(changed, payload=side[1].to_bytes(2, "big") + packet.payload[2:])
+    return changed
