@@ -8,6 +8,7 @@ from sdn_orch.intent.balancers import Address, Affinity, Algorithm, Balancer, Dr
 from sdn_orch.intent.health import is_failing
 from sdn_orch.intent.model import Nic
 from sdn_orch.intent.proxies import needs_proxy, proxy_obstacle
+from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.traffic import SCTP, TCP, UDP, translations
 
@@ -26,9 +27,19 @@ def obstacle(snapshot: Snapshot, balancer: Balancer) -> str | None:
         return f"clients cannot be remembered for {memory[0]} seconds: {LONGEST_MEMORY} are the most"
     if balancer.protocol not in (TCP, UDP, SCTP):
         return f"connections of protocol {balancer.protocol} are not translated: TCP, UDP and SCTP are"
+    if balancer.protocol == SCTP and _is_gone_out_under(snapshot, balancer):
+        return (
+            "associations with an address that machines go out under are not told from theirs: take another"
+        )
     if len(list(translations(balancer.ports, balancer.guest_ports))) > _SHIFTED_PORTS:
         return f"more than {_SHIFTED_PORTS} ports must be the same ones of the members, or one of theirs"
     return None
+
+
+def _is_gone_out_under(snapshot: Snapshot, balancer: Balancer) -> bool:
+    """Whether its address is that of source NAT."""
+    address = None if balancer.address_id is None else snapshot.need(PublicAddress, balancer.address_id)
+    return address is not None and address.is_source_nat
 
 
 def by_source(snapshot: Snapshot, balancer: Balancer) -> bool:

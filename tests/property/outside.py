@@ -184,7 +184,9 @@ def _addresses(random: Random, cloud: Cloud, owner: Network | Vpc, taken: int) -
                 edges = [edge.id for edge in snapshot.all(Switch) if edge.role is SwitchRole.EDGE]
                 # A machine serves SCTP for one balancer.
                 has_sctp = any(isinstance(one, Balancer) and one.protocol == SCTP for one in records)
-                protocol = random.choice((TCP, TCP, UDP, TCP if has_sctp else SCTP))
+                # At an address of source NAT it is refused.
+                sctp = TCP if has_sctp or (kind is True and random.random() < 0.8) else SCTP
+                protocol = random.choice((TCP, UDP, sctp) if kind is True else (TCP, sctp, sctp))
                 records += _balancer(random, address, members, 20 + taken + index, edges, protocol)
                 if not is_vpc and random.random() < 0.8:
                     records.append(FirewallRule(id=f"{address.id}/open", address_id=address.id))

@@ -390,6 +390,15 @@ def test_sctp_clients_are_remembered_and_drained_members_have_theirs_again() -> 
     assert returns(drained, CLOUD.need(Balancer, "inner")) == (), "of TCP they are known by themselves"
 
 
+def test_sctp_is_refused_at_an_address_that_machines_go_out_under() -> None:
+    kept = CLOUD.change([Put(free(protocol=SCTP, guest_ports=(90, 90)))])
+    balancer, address = kept.need(Balancer, "new"), kept.need(PublicAddress, "address")
+    assert obstacle(kept, balancer) is None
+    shared = kept.change([Put(replace(address, is_source_nat=True))])
+    assert "address that machines go out under" in (obstacle(shared, balancer) or "")
+    assert obstacle(shared, shared.need(Balancer, "web")) is None
+
+
 def test_the_private_key_is_not_printed() -> None:
     assert "secret" not in repr(CERTIFICATE)
 
