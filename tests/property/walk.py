@@ -219,9 +219,9 @@ class Walk:
         for known, world in product(_memories(moment.memory), worlds):
             memory = replace(deepcopy(known), choose=choose)
             meant, answers = world.meant(word, memory, self._gateways)
-            if got and got <= meant:
+            if got <= meant:
                 moment.memory = memory
-                return answers
+                return answers if got else []
             allowed |= meant
         wrong = got - allowed
         if wrong and mixes:
