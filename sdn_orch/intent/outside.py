@@ -72,6 +72,11 @@ class Conversation:
     given: Given | None = None
     answered: bool = False
 
+    def is_with(self, protocol: int, peer: Side) -> bool:
+        """Whether somebody outside has a part in it; of an echo both sides have one identifier."""
+        is_echo = protocol in (ICMP, ICMPV6)
+        return protocol == self.protocol and (peer[0] == self.peer[0] if is_echo else peer == self.peer)
+
     def heard(self, direction: Direction) -> bool:
         """Note a further packet of it that goes this way; whether somebody relies on it."""
         self.answered = self.answered or direction is not self.direction
@@ -114,8 +119,7 @@ class Conversations:
 
     def outside(self, router_id: str, protocol: int, public: Side, peer: Side) -> Conversation | None:
         """The one that a peer has with a public address."""
-        about = (protocol, public, peer)
-        found = (one for one in self.of(router_id) if (one.protocol, one.public, one.peer) == about)
+        found = (one for one in self.of(router_id) if one.public == public and one.is_with(protocol, peer))
         return next(found, None)
 
     def given(self, router_id: str, packet: Packet) -> Given | None:
@@ -358,7 +362,7 @@ def free_side(address: int, words: Words, known: list[Conversation]) -> Side | N
 
     What has no ports has the address alone.
     """
-    taken = {one.public for one in known if (one.protocol, one.peer) == (words.protocol, words.destination)}
+    taken = {one.public for one in known if one.is_with(words.protocol, words.destination)}
     others = range(_FIRST_FREE_PORT, _LAST_PORT + 1) if words.protocol in (TCP, UDP, ICMP, ICMPV6) else ()
     candidates = (words.source[1], *others)
     return next(((address, port) for port in candidates if (address, port) not in taken), None)
