@@ -188,8 +188,11 @@ def _is_question(snapshot: Snapshot, asker: Nic | None, packet: Packet) -> bool:
     if packet["ip_proto"] == SCTP and snapshot.where(Member, "nic_id", asker.id):
         return False  # what is said from a balancer's port is from the balancer: docs/decisions/0033
     network = snapshot.need(Network, asker.network_id)
-    # Addresses of networks that are routed as they are must be theirs alone, which no cloud here sees to.
-    return not network.routed4 or sum(each.ipv4 == network.ipv4 for each in snapshot.all(Network)) == 1
+    # Whose network is routed as it is gets answers from public addresses by the router outside, which is not
+    # here; and its addresses must be its own alone, which no cloud here sees to.
+    to_public = packet.get("ipv4_dst") in {int(each.address) for each in snapshot.all(PublicAddress)}
+    alone = sum(each.ipv4 == network.ipv4 for each in snapshot.all(Network)) == 1
+    return not network.routed4 or (alone and not to_public)
 
 
 def _has_ways_back(snapshot: Snapshot) -> bool:
