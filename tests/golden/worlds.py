@@ -303,18 +303,25 @@ def _untracked(tier: Network) -> list[Record]:
 
 
 def sctp_pool(home: Network) -> list[Record]:
-    """A balancer of SCTP at a public address, in front of a network's first NIC."""
+    """A balancer of SCTP at a public address of its own, in front of a network's first NIC."""
+    address = PublicAddress(
+        id="signals",
+        range_id="range",
+        account_id="tenant",
+        address=IPv4Address("203.0.113.12"),
+        network_id=home.id,
+    )
     balancer = Balancer(
         id="signalling",
         account_id="tenant",
         network_id=home.id,
-        address_id="source",
+        address_id=address.id,
         name="signalling",
         protocol=132,
         ports=(2904, 2906),
         guest_ports=(2904, 2906),
     )
-    return [balancer, Member(id="signaller", balancer_id="signalling", nic_id=nic(home, 10).id)]
+    return [address, balancer, Member(id="signaller", balancer_id="signalling", nic_id=nic(home, 10).id)]
 
 
 def direct_pools(home: Network, *at: int) -> list[Record]:
