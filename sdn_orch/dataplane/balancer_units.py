@@ -43,7 +43,7 @@ def public(site: Site, address: AddressView, record: Balancer) -> Iterator[Said]
         yield from balance.public(address, into, pool, site.dialect.version)
         if record.direct_return and address.guest is None:
             where = direct.Lent(record, address.address, address.router)
-            yield from direct.at_members(where, into, holders_at(site.world, record))
+            yield from direct.at_members(where, into, _holders_at(site.world, record))
             yield from direct.at_gateway(where)
 
 
@@ -80,7 +80,7 @@ def inner(site: Site, record: Balancer, home: Network, uplink: UplinkView | None
         yield from balance.inner(view, into, uplink, first.number, pool, site.dialect.version)
         if record.direct_return:
             where = direct.Lent(record, int(record.inner or 0), view.routed)
-            yield from direct.at_members(where, into, holders_at(site.world, record))
+            yield from direct.at_members(where, into, _holders_at(site.world, record))
             yield from direct.inside(where, first.number)
             if site.world.is_gateway(site.switch.id, (home,)):
                 yield from direct.at_gateway(where)
@@ -111,7 +111,7 @@ def member(site: Site, nic: NicView) -> Iterator[Said]:
             yield from direct.way_out(where, nic, way)
 
 
-def holders_at(world: World, record: Balancer) -> dict[int, NicView]:
+def _holders_at(world: World, record: Balancer) -> dict[int, NicView]:
     """The members of the marks of connections that stand, as far as they are anywhere."""
     found: dict[int, NicView] = {}
     for mark, (nic, _) in holders(world.snapshot, record).items():
