@@ -15,7 +15,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -31,7 +31,7 @@ from sdn_orch.processors import shared
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.southbound.transfer import describe
 from sdn_orch.status import Phase, SwitchStatus
-from sdn_orch.switch_notes import Notes, Step, owners_of
+from sdn_orch.switch_notes import Notes, Stay, Step, owners_of
 from sdn_orch.turns import Turns
 from sdn_orch.uncollected import uncollected
 
@@ -75,8 +75,8 @@ class SwitchLoop:
         self._notes = Notes()
         #: What was taken out of the notes, and is not compiled yet.
         self._steps: list[Step] = []
-        #: What is to be compiled again later only, each with the monotonic time from which on.
-        self._staying: list[tuple[float, set[Owner]]] = []
+        #: What is to be compiled again later only.
+        self._staying: list[Stay] = []
         self._is_busy = False
         self._stopping = False
         self._failures = 0
@@ -174,10 +174,25 @@ class SwitchLoop:
             self._condition.notify_all()
         return step.done
 
-    def stay(self, owners: set[Owner], seconds: float) -> None:
+    def stay(self, owners: set[Owner], seconds: float, cause: object) -> None:
         """These owners' rules stay as they are for so long; only then they are compiled again."""
         with self._condition:
-            self._staying.append((time.monotonic() + seconds, owners))
+            self._staying.append(Stay(owners, time.monotonic() + seconds, cause))
+            self._condition.notify_all()
+
+    def end_stay(self, cause: object, seconds: float) -> None:
+        """What stays because of that does so for so many seconds more at most."""
+        until = time.monotonic() + seconds
+        with self._condition:
+            for stay in self._staying:
+                stay.until = min(stay.until, until) if stay.cause is cause else stay.until
+            self._condition.notify_all()
+
+    def when_held(self, world: World, tell: Callable[[], None]) -> None:
+        """Call it, on the loop's thread, as soon as the switch holds all that was noted until this world."""
+        with self._condition:
+            self._notes.world = world
+            self._notes.held.append(tell)
             self._condition.notify_all()
 
     def refusals(self, owner: Owner) -> tuple[str, ...]:
@@ -202,6 +217,8 @@ class SwitchLoop:
                     notes.attached.close()
                 for step in notes.steps:
                     step.done.set()
+                with self._condition:
+                    self._notes.held[:0] = notes.held
 
     def _take(self, notes: Notes, datapath: Datapath | None) -> None:
         try:
@@ -217,6 +234,8 @@ class SwitchLoop:
             else:
                 self._update(datapath, self.compiled, notes)
             self._failures = 0
+            while datapath is not None and notes.held:
+                notes.held.pop(0)()
         except Disconnected as end:
             # What it should hold is known; what it holds is read when it comes back.
             log.debug("switch %s: %s", self.name, end)
@@ -275,7 +294,7 @@ class SwitchLoop:
                 if now >= due:
                     self._notes.check |= not self._notes
                     break
-                due = min([due, *(until for until, _ in self._staying)])
+                due = min([due, *(stay.until for stay in self._staying)])
                 self._condition.wait(due - now if due != math.inf else None)
             notes, self._notes = self._notes, Notes()
             self._world = notes.world or self._world
@@ -283,11 +302,11 @@ class SwitchLoop:
             return None if self._stopping else (notes, self.datapath)
 
     def _end_stays(self, now: float) -> None:
-        over = [owners for until, owners in self._staying if until <= now]
+        over = set().union(*(stay.owners for stay in self._staying if stay.until <= now))
+        self._staying = [stay for stay in self._staying if stay.until > now]
         if over:
-            self._staying = [stay for stay in self._staying if stay[0] > now]
             self._notes.world = self._notes.world or self._world
-            self._notes.steps.append(Step(self._notes.world, set().union(*over), threading.Event()))
+            self._notes.steps.append(Step(self._notes.world, over, threading.Event()))
 
     def _synchronise(self, datapath: Datapath, compiled: Compiled, notes: Notes) -> None:
         """Read everything and repair what differs."""

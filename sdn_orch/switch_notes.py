@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sdn_orch.dataplane.rules import Owner
@@ -23,11 +23,21 @@ class Step:
 
 
 @dataclass(slots=True)
+class Stay:
+    """These owners' rules stay as they are until then, by the monotonic clock, because of a cause."""
+
+    owners: set[Owner]
+    until: float
+    cause: object
+
+
+@dataclass(slots=True)
 class Notes:
     """What other threads left for the loop; `steps` are in the order of the commits.
 
     `attached`: there is a new session, and this is what the switch holds. `check`: the switch is to be
-    compared with what it should hold. `anew`: everything is to be compiled, from nothing.
+    compared with what it should hold. `anew`: everything is to be compiled, from nothing. `held`: who is to
+    hear when the switch holds all that is noted.
     """
 
     world: World | None = None
@@ -35,6 +45,7 @@ class Notes:
     check: bool = False
     anew: bool = False
     steps: list[Step] = field(default_factory=list)
+    held: list[Callable[[], None]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return self.check or self.world is not None
