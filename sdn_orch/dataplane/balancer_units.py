@@ -95,17 +95,25 @@ def refused_inside(site: Site, record: Balancer, home: Network) -> Iterator[Said
         yield from direct.unasked(direct.Lent(record, int(record.inner or 0), view.routed))
 
 
+def lent_at(site: Site, nic: NicView) -> list[direct.Lent]:
+    """The balancers from whose addresses a NIC may answer."""
+    snapshot = site.world.snapshot
+    return [
+        direct.Lent(record, int(front(snapshot, record)), nic.network.routed)
+        for record in lent_to(snapshot, nic.record)
+    ]
+
+
 def member(site: Site, nic: NicView) -> Iterator[Said]:
     """What a NIC may say from the addresses of balancers, at its edge."""
-    snapshot, router = site.world.snapshot, router_id(nic.network.record)
-    lent = list(lent_to(snapshot, nic.record))
-    for address in dict.fromkeys(front(snapshot, record) for record in lent if record.version == 4):
-        yield direct.asking(int(address), nic)
-    for record in lent:
-        where = direct.Lent(record, int(front(snapshot, record)), nic.network.routed)
+    router = router_id(nic.network.record)
+    lent = lent_at(site, nic)
+    for address in dict.fromkeys(where.address for where in lent if where.record.version == 4):
+        yield direct.asking(address, nic)
+    for where in lent:
         yield from direct.from_member(where, nic)
         gateway = site.world.gateway_of(router)
-        if record.inner is None and gateway is not None:
+        if where.record.inner is None and gateway is not None:
             is_here = gateway.id == site.switch.id
             way = forward.to_gateway(nic.network, gateway, site.dialect, is_here=is_here)
             yield from direct.way_out(where, nic, way)

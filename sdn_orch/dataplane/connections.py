@@ -122,20 +122,24 @@ class Connections:
         return Found(state, known.said, _changes(key, wanted), identifier)
 
     def _answer(self, zone: int, to: Translate | None, key: Tuple) -> Tuple | None:
-        """The tuple of answers: to the translated address, at the same port if it is free; None: none is."""
+        """The tuple of answers: to the translated address, at the same port if it is free; None: none is.
+
+        Also whoever asks another address than its own gets another port, if somebody is asked from there
+        already: by way of another address that leads to the same place.
+        """
         back = key.reverse
         if to is None:
             return back
-        if to.side is Side.DESTINATION:
-            port = back.from_port if to.port is None else to.port
-            answer = Tuple(back.version, back.protocol, to.address, back.destination, port, back.to_port)
-            return answer if back.protocol in _PORTS or (zone, answer) not in self._known else None
-        has_ports = back.protocol in _PORTS or back.protocol in (ICMP, ICMPV6)
+        is_to = to.side is Side.DESTINATION
+        is_echo = back.protocol in (ICMP, ICMPV6)
+        asked_port = to.port if is_to and to.port is not None else back.from_port
+        source, destination = (to.address, back.destination) if is_to else (back.source, to.address)
+        has_ports = back.protocol in _PORTS or (is_echo and not is_to)
         ports = (back.to_port, *(range(_FIRST_FREE_PORT, _LAST_PORT + 1) if has_ports else ()))
         for port in ports:
-            answer = Tuple(back.version, back.protocol, back.source, to.address, back.from_port, port)
-            if back.protocol in (ICMP, ICMPV6):
-                answer = Tuple(back.version, back.protocol, back.source, to.address, port, port)
+            answer = Tuple(back.version, back.protocol, source, destination, asked_port, port)
+            if is_echo:
+                answer = Tuple(back.version, back.protocol, source, destination, port, port)
             if (zone, answer) not in self._known:
                 return answer
         return None

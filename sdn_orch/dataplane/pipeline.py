@@ -293,9 +293,10 @@ STAGES: dict[Table, Stage] = {
             "from_port: does the packet stand under rules? Those of a security group are about all that a "
             "NIC sends, those of a tier's list about what it sends beyond its gateway. Its connection "
             "is looked up in the zone of the NIC's place; plain switches have none, and lists that mean the "
-            "same without, for each tier.",
+            "same without, for each tier. What a member answers from the address of a balancer with direct "
+            "return is looked up, and goes on: others have the address too.",
             (Table.FROM_STATE, Table.FROM_RULES, Table.ANSWER),
-            {"exempt": 600, "nic": 500, "tier": 400, "other": 0},
+            {"exempt": 600, "direct": 550, "nic": 500, "tier": 400, "other": 0},
         ),
         Stage(
             Table.FROM_STATE,
@@ -548,9 +549,10 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.TO_GUARD,
             "to_port: does the packet stand under rules of its receiver? Those of a tier's list are about "
-            "what its router sends it. Answers of the network itself do not come here.",
+            "what its router sends it. Answers of the network itself do not come here. What is for a "
+            "balancer with direct return is judged packet by packet.",
             (Table.TO_STATE, Table.TO_RULES, Table.DELIVER),
-            {"nic": 500, "tier": 400, "other": 0},
+            {"direct": 550, "nic": 500, "tier": 400, "other": 0},
         ),
         Stage(
             Table.TO_STATE,
@@ -583,7 +585,10 @@ STAGES: dict[Table, Stage] = {
 }
 
 
-_GUARDS = frozenset((table, STAGES[table].priorities["nic"]) for table in (Table.FROM_GUARD, Table.TO_GUARD))
+_GUARDS = frozenset(
+    (table, STAGES[table].priorities[guard])
+    for table, guard in ((Table.FROM_GUARD, "nic"), (Table.TO_GUARD, "direct"), (Table.TO_GUARD, "nic"))
+)
 _RULES = frozenset((Table.FROM_RULES, Table.EGRESS_RULES, Table.INGRESS_RULES, Table.TO_RULES))
 
 

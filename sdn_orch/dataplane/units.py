@@ -337,7 +337,7 @@ def _nic_guarded(site: Site, nic: NicView) -> Iterator[Said]:
         return
     chosen = policy_of(site.world.snapshot, nic.record)
     if chosen is not None and not nic.network.is_l2:
-        yield from guard.nic(nic, chosen)
+        yield from guard.nic(nic, chosen, balancer_units.lent_at(site, nic))
         if chosen.kind is PolicyKind.NIC:
             yield from policy_units.of_groups(site.world.snapshot, chosen)
 

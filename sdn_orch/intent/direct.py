@@ -97,6 +97,11 @@ def answering(snapshot: Snapshot, nic: Nic, packet: Packet) -> Balancer | None:
     return next((each for each in lent_to(snapshot, nic) if is_from(snapshot, each, packet)), None)
 
 
+def asked(snapshot: Snapshot, nic: Nic, packet: Packet) -> Balancer | None:
+    """The balancer that a packet is for, if it is one from whose address a NIC may answer."""
+    return next((each for each in lent_to(snapshot, nic) if _is_at(snapshot, each, packet, "dst")), None)
+
+
 def said_from(snapshot: Snapshot, router: str, packet: Packet) -> Balancer | None:
     """The balancer of a router with direct return that a packet says it comes from."""
     return next((each for each in _of_router(snapshot, router) if is_from(snapshot, each, packet)), None)

@@ -1,12 +1,15 @@
 """Whether the rules that a NIC stands under let a packet pass, and which conversations they let through.
 
 A part of `meaning`. The rules are about who begins; what belongs to a conversation that was let through may
-pass both ways, in networks that cut connections as long as it could begin. Where nobody knows conversations
+pass both ways, in networks that cut connections as long as it could begin. With direct return they are about
+each packet that a member is sent for its balancer, and its answers pass: several members have that address,
+and whoever knows the conversation looks at what they say. Where nobody knows conversations
 the rules are about each packet, and only such are there for which that is the same (see `mirrored`).
 """
 
 from __future__ import annotations
 
+from sdn_orch.intent.direct import answering, asked
 from sdn_orch.intent.model import Nic, Switch
 from sdn_orch.intent.outside import Begun, Conversations, is_about, words_of
 from sdn_orch.intent.packet import LATER_FRAGMENT, NEIGHBOUR_ADVERTISEMENT, NEIGHBOUR_SOLICITATION, Packet
@@ -32,6 +35,10 @@ def passes(
     if direction is Direction.EGRESS and packet.get("icmpv6_type") in _NEIGHBOURS:
         return True
     if not _tracks(snapshot, nic):
+        return lets(snapshot, policy, direction, packet)
+    if direction is Direction.EGRESS and answering(snapshot, nic, packet) is not None:
+        return True
+    if direction is Direction.INGRESS and asked(snapshot, nic, packet) is not None:
         return lets(snapshot, policy, direction, packet)
     words = words_of(packet)
     if words is None:

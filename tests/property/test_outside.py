@@ -44,6 +44,8 @@ _ELSEWHERE = 30_000
 @example(282)
 # A machine's own association, from a balancer's port, under the balancer's address.
 @example(541)
+# Members of a balancer with direct return, at one place.
+@example(7736)
 # A balancer without members begins nothing.
 @example(2000435)
 @given(SEEDS)

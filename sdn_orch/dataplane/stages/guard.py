@@ -6,12 +6,13 @@ pass where a first word may not. Plain switches know no connections: there each 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sdn_orch.dataplane.pipeline import POLICY, POLICY_JUDGES_ALL, ZONE, Table, flow
 from sdn_orch.dataplane.places import Place
 from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.stages.connection import INVALID, KNOWN, NEW
+from sdn_orch.dataplane.stages.direct import Lent
 from sdn_orch.dataplane.stages.protocols import (
     ICMPV6,
     IPV4,
@@ -98,8 +99,13 @@ def tier(network: NetworkView) -> Iterator[Said]:
         yield flow(Table.TO_GUARD, "tier", got, goto=Table.TO_RULES)
 
 
-def nic(nic: NicView, policy: Policy) -> Iterator[Said]:
-    """What it sends and receives, or only what its router takes from it and gives it."""
+def nic(nic: NicView, policy: Policy, lent: Sequence[Lent]) -> Iterator[Said]:
+    """What it sends and receives, or only what its router takes from it and gives it.
+
+    The address of a balancer with direct return is `lent` to several NICs, of which some may have one place,
+    and so one zone: what one was asked is nothing that another one may be sent. Still both directions are
+    looked up, or TCP's states would not be known.
+    """
     only_routed = policy.kind is PolicyKind.LIST
     number = SetField(POLICY, policy_number(policy))
     look_up = (SetField(ZONE, zone_of(nic.place)), number)
@@ -112,3 +118,10 @@ def nic(nic: NicView, policy: Policy) -> Iterator[Said]:
         yield flow(Table.FROM_GUARD, "nic", Match.of(eth_type=eth_type, **sent), actions)
         actions = (*look_up, Track(ZONE, Table.TO_STATE))
         yield flow(Table.TO_GUARD, "nic", Match.of(eth_type=eth_type, **got), actions)
+    for each in lent:
+        for said in each.at("src"):
+            actions = (*look_up, Track(ZONE, Table.ANSWER))
+            yield flow(Table.FROM_GUARD, "direct", Match.of(**sent, **said), actions)
+        for asked in each.at("dst"):
+            actions = (*look_up, Track(ZONE, Table.TO_RULES))
+            yield flow(Table.TO_GUARD, "direct", Match.of(**got, **asked), actions)

@@ -12,9 +12,11 @@ from sdn_orch.dataplane.simulate import first_live, trace
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.intent.balancers import Balancer, Draining, Member
 from sdn_orch.intent.mac import mac_number
-from sdn_orch.intent.model import Record, Switch
+from sdn_orch.intent.model import Attachment, Nic, Record, Switch
 from sdn_orch.intent.packet import IPV4, TCP, UDP, Packet
+from sdn_orch.intent.security import SecurityGroup, SecurityRule
 from sdn_orch.intent.snapshot import Delete, Put, Snapshot
+from sdn_orch.intent.traffic import Direction
 from tests.golden.worlds import edges, outside, pair
 from tests.property.compiled import compile_all
 from tests.property.outside import answer
@@ -139,3 +141,50 @@ def test_where_no_connections_are_tracked_nobody_was_asked() -> None:
     for host in (10, 12):
         assert site.sent(host, said(host, target, 8080, 4000, FRONT)) is None
         assert site.sent(host, said(host, target, 8080, 4000)) is not None
+
+
+def behind_a_trunk() -> Snapshot:
+    """Two machines behind one VLAN of a port, of which one lets in who asks and the other nobody."""
+    snapshot = world(10)
+    open_to_all = SecurityRule(
+        id="ask", group_id="open", direction=Direction.INGRESS, protocol=TCP, ports=(8080, 8080)
+    )
+    groups = [SecurityGroup(id=name, account_id="tenant", name=name) for name in ("open", "closed")]
+    changes: list[Record] = [*groups, open_to_all]
+    for host, group in ((10, "open"), (11, "closed")):
+        changes.append(replace(snapshot.need(Nic, nic(HOME, host).id), group_ids=(group,)))
+        place = snapshot.where(Attachment, "nic_id", nic(HOME, host).id)[0]
+        changes.append(replace(place, port=5, vlan=30))
+    return snapshot.change([Put(each) for each in changes])
+
+
+def test_what_one_member_is_asked_lets_nothing_in_to_another_at_the_same_place() -> None:
+    site = Site(behind_a_trunk())
+    question = said(12, FRONT, 4000, 8080)
+    arrived = site.sent(12, question)
+    assert arrived is not None and arrived[0] == ("edge1", 5)
+    back = trace(
+        site.tables, Wires.of(site.snapshot), ("edge1", 5), answer(arrived[1]), first_live,
+        connections=site.tracked,
+    )  # fmt: skip
+    assert [place for place, _ in back.exits] == [PLACES[12]]
+    # The other one takes its place, and the client's edge knows no longer whom it had chosen.
+    site.change(site.snapshot.change([Delete(Member, "m10"), Put(member(11, 1))]))
+    site.tracked["edge2"] = Connections()
+    assert site.sent(12, question) is None
+    allowed = replace(site.snapshot.need(Nic, nic(HOME, 11).id), group_ids=("open",))
+    site.change(site.snapshot.change([Put(allowed)]))
+    assert site.sent(12, question) is not None
+
+
+def test_what_a_member_says_unasked_lets_nothing_in_to_another_at_the_same_place() -> None:
+    site = Site(behind_a_trunk().change([Delete(Member, "m10"), Put(member(10, 0)), Put(member(11, 1))]))
+    site.change(site.snapshot.change([Delete(SecurityRule, "ask")]))
+    target = int(nic(HOME, 12).ipv4 or 0)
+    for host in (10, 11):
+        forged = said(host, target, 8080, 4000, FRONT).replace(vlan_vid=0x1000 | 30, vlan_pcp=0)
+        found = trace(
+            site.tables, Wires.of(site.snapshot), ("edge1", 5), forged, first_live, connections=site.tracked
+        )
+        assert not found.exits
+    assert all(site.sent(12, said(12, FRONT, 4000, 8080)) is None for _ in range(4))
