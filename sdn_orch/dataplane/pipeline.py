@@ -99,7 +99,7 @@ class Punt(IntEnum):
     #: for those that a plain switch's TTL check sends from NEXT_HOP: there it is the receiver's.
     TTL_EXCEEDED = 8
     #: A routed packet that the receiver's network is too small for; the metadata has the receiver's network,
-    #: whose MTU is to be told. TTL and source MAC are still the sender's.
+    #: whose MTU is to be told. TTL and source MAC are still the sender's. One from outside is translated.
     TOO_BIG = 9
     #: The gateway of a public range says what its MAC address is, to the asking controller.
     UPSTREAM = 10
@@ -144,9 +144,12 @@ TURNED = Subfield("turned", 48, 1, "the packet was answered or routed here and m
 JUDGED = Subfield(
     "judged", 49, 1, "each packet between its network and the outside is judged, not only one that begins"
 )
-RESERVED = Subfield("reserved", 50, 10, "nothing yet")
+STATIC = Subfield(
+    "static", 50, 1, "it came from outside for an address of static NAT, that of the machine stands there now"
+)
+RESERVED = Subfield("reserved", 51, 9, "nothing yet")
 REASON = Subfield("reason", 60, 4, "why the packet goes to the controller (`Punt`)")
-METADATA = (NETWORK, ROUTER, TURNED, JUDGED, RESERVED, REASON)
+METADATA = (NETWORK, ROUTER, TURNED, JUDGED, STATIC, RESERVED, REASON)
 
 #: Registers: the zone of the place whose packet it is, and the rules that it stands under.
 ZONE, POLICY = "reg1", "reg2"
@@ -173,6 +176,10 @@ def public_network(vlan: int | None) -> int:
 def public_vlan(number: int) -> int | None:
     """The VLAN of the public network with a number; None if it has none."""
     return number & ~PUBLIC_BIT or None
+
+
+#: Where a packet has come in that turns round at its gateway, and so may leave by any port.
+NO_PORT = 0
 
 
 class GroupKind(IntEnum):
@@ -214,6 +221,8 @@ SWITCH_METERS = 0xFF00
 LLDP_METER = SWITCH_METERS + 1
 #: Of packets from outside whose hops are spent: they must not crowd out what next hops say.
 SPENT_METER = SWITCH_METERS + 2
+#: Of those that are too large for where they go, nor these.
+TOO_BIG_METER = SWITCH_METERS + 3
 #: Packets per second, and packets in a burst, that go to the controller from one port, and of LLDP in all.
 PORT_PUNTS = (100, 200)
 LLDP_PUNTS = (2000, 4000)
@@ -454,7 +463,7 @@ STAGES: dict[Table, Stage] = {
             "is for a balancer gets one of its slots; a ping of any other address is answered. Other IPv6 "
             "has its destination already. New connections become known. What belongs to one of a balancer's "
             "or of a forwarded port is as in SOURCE_NAT.",
-            (Table.CLIENTS, Table.KEPT, Table.BALANCE, Table.INWARD, Table.NEXT_HOP),
+            (Table.CLIENTS, Table.KEPT, Table.BALANCE, Table.INWARD, Table.MTU, Table.NEXT_HOP),
             {
                 "ending": 660,
                 "balanced": 650,
@@ -494,18 +503,20 @@ STAGES: dict[Table, Stage] = {
             Table.MEMBER,
             "Where is the member? The connection becomes known as this member's, by its mark, and stays "
             "with it.",
-            (Table.INWARD, Table.NEXT_HOP),
-            {"member": 500},
+            (Table.INWARD, Table.MTU, Table.NEXT_HOP),
+            {"outside": 600, "member": 500},
         ),
         Stage(
             Table.INWARD,
-            "The router's network with the destination, or with what a static route to it leads by.",
-            (Table.NEXT_HOP,),
+            "The router's network with the destination, or with what a static route to it leads by. Where "
+            "public networks carry larger packets than it does, they are measured.",
+            (Table.MTU, Table.NEXT_HOP),
             {"prefix": 500, "route": 400},
         ),
         Stage(
             Table.MTU,
-            "A packet larger than the next network's MTU is reported, all others go on.",
+            "A packet larger than the next network's MTU is reported, all others go on. One from outside is "
+            "translated by now; the controller's answer passes LEAVE to UPLINK, where that is undone.",
             (Table.NEXT_HOP, Table.PUNT),
             {"too big": 500, "fits": 0},
         ),
@@ -577,9 +588,10 @@ STAGES: dict[Table, Stage] = {
         Stage(
             Table.PUNT,
             "To the controller, with the reason in the metadata, behind one meter per port where there "
-            "are meters. What comes from outside with a spent TTL has one of its own.",
+            "are meters. What comes from outside with a spent TTL has one of its own, and so has what is too "
+            "large for where it goes.",
             (),
-            {"spent": 600, "port": 500},
+            {"too big": 700, "spent": 600, "port": 500},
         ),
     )
 }

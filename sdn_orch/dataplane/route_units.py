@@ -42,7 +42,7 @@ def route(site: Site, id: str) -> Rules:
     view, largest = NicView.of(world, hop, place), max(network.mtu for network in realm)
     said = list(static_route.route(record, view, largest, site.dialect))
     if world.is_gateway(site.switch.id, realm) and site.dialect.open_vswitch:
-        said += static_route.at_gateway(record, view)
+        said.append(static_route.at_gateway(record, view, site.dialect))
     if (here := world.place_at(hop.id, site.switch.id)) is not None:
         said += static_route.at_hop(record, NicView.of(world, hop, here))
     return encode(said, site.dialect.version)

@@ -49,6 +49,9 @@ def touched_outside(before: World, after: World, old: Record | None, new: Record
             case Network():
                 addresses = world.snapshot.where(PublicAddress, "network_id", one.id)
                 found |= _stateless(world, addresses)
+                if _mtu(old) != _mtu(new):
+                    behind = world.snapshot.where(Balancer, "network_id", one.id)
+                    found |= {unit for balancer in behind for unit in _balancer(world, balancer.id)}
                 if _cuts(old) != _cuts(new):
                     of_router = world.snapshot.where(PublicAddress, "router_id", router_id(one))
                     found |= _addresses(world, of_router) | _private(world, router_id(one))
@@ -95,6 +98,11 @@ def _cuts(record: Record | None) -> object:
     if not isinstance(record, Network) or not record.cuts_connections:
         return None
     return router_id(record), record.ipv4, record.number
+
+
+def _mtu(record: Record | None) -> int | None:
+    """What fits into a network."""
+    return record.mtu if isinstance(record, Network) else None
 
 
 def _leads_to(record: Record | None) -> object:

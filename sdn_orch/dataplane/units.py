@@ -109,6 +109,7 @@ def _switch_here(site: Site, id: str) -> Iterator[Said]:
         yield from outward.switch()
         yield from inward.switch(port)
         yield from to_controller.spent(port, site.dialect)
+        yield from to_controller.too_big(port, site.dialect)
         yield from routed.switch(site, port)
 
 
@@ -167,14 +168,14 @@ def _network_at_gateway(site: Site, network: NetworkView) -> Iterator[Said]:
     if gateway is None or gateway.id != site.switch.id:
         return
     yield from outward.from_edges(site, network)
-    yield from inward.network(network)
+    yield from inward.network(network, site.dialect)
     if not site.dialect.open_vswitch:
         return
     if first is not None and not network.record.routed4:
         yield from outward.network(network, first.number)
     for version in (4, 6):
         if (uplink := _uplink(site, router, version)) is not None:
-            yield from routed.network(network, uplink)
+            yield from routed.network(network, uplink, site.dialect)
 
 
 def _network_here(site: Site, network: NetworkView) -> Iterator[Said]:

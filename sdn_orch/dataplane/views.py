@@ -11,7 +11,7 @@ from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from sdn_orch.dataplane import addresses
-from sdn_orch.dataplane.pipeline import JUDGED, NETWORK, ROUTER, public_network
+from sdn_orch.dataplane.pipeline import JUDGED, NETWORK, ROUTER, STATIC, public_network
 from sdn_orch.dataplane.places import Place
 from sdn_orch.dataplane.stages.protocols import TAGGED
 from sdn_orch.dataplane.world import World
@@ -193,7 +193,7 @@ class AddressView:
             record,
             int(record.address),
             of_router,
-            _judging(of_router, judged),
+            _entry(of_router, judged, is_static=record.guest is not None),
             judged,
             tuple(each.ipv4 for each in cutting(snapshot, router) if each.ipv4 is not None),
             NETWORK.of(public_network(home.vlan)),
@@ -242,7 +242,7 @@ class UplinkView:
         return cls(
             int(uplink.address),
             of_router,
-            _judging(of_router, judges_all(snapshot, router)),
+            _entry(of_router, judges_all(snapshot, router)),
             NETWORK.of(public_network(home.vlan)),
             uplink.first.number,
             addresses.public_mac(uplink.first.number),
@@ -253,10 +253,10 @@ class UplinkView:
         )
 
 
-def _judging(router: tuple[int, int], judged: bool) -> tuple[int, int]:
-    """The metadata of a router's packets that says whether each of them is judged."""
-    value, mask = JUDGED.of(judged)
-    return router[0] | value, router[1] | mask
+def _entry(router: tuple[int, int], judged: bool, *, is_static: bool = False) -> tuple[int, int]:
+    """The metadata of what comes in for a router: whether all of it is judged, and its address is static."""
+    said = [router, JUDGED.of(judged), *([STATIC.of(1)] if is_static else [])]
+    return sum(value for value, _ in said), sum(mask for _, mask in said)
 
 
 def tagging(vlan: int | None) -> tuple[Action, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 
-from sdn_orch.dataplane.pipeline import NETWORK, PUBLIC_BIT, Punt, punt_of
+from sdn_orch.dataplane.pipeline import NETWORK, NO_PORT, PUBLIC_BIT, Punt, punt_of
 from sdn_orch.guest import dhcp4, dhcp6, icmp, name_service, neighbour, outside, router_advertisement
 from sdn_orch.guest.frame import ARP, Frame, Ip, read_frame, read_ip, tagged
 from sdn_orch.guest.guest import Guest, routed_sender, sender
@@ -43,6 +43,8 @@ def answer(
     reason, frame, switch = came
     if reason is Punt.TTL_EXCEEDED and NETWORK.read(packet.metadata) & PUBLIC_BIT:
         return outside.time_exceeded(snapshot, switch, packet, frame)
+    if reason is Punt.TOO_BIG and packet.in_port in (switch.public_port, NO_PORT):
+        return outside.too_big(snapshot, switch, packet, frame)
     network = _network(snapshot, packet)
     if network is None:
         return None

@@ -7,7 +7,7 @@ are not what they should be. Addresses stay bytes here, as they are compared and
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Final
@@ -19,6 +19,7 @@ IPV4: Final = 0x0800
 IPV6: Final = 0x86DD
 VLAN: Final = 0x8100
 ICMP: Final = 1
+TCP: Final = 6
 UDP: Final = 17
 ICMPV6: Final = 58
 #: Hardware Ethernet, protocol IPv4, their address lengths, a request or a reply (RFC 826).
@@ -30,6 +31,8 @@ _MOST_EXTENSIONS = 8
 _FRAGMENT = 44
 #: Hop-by-hop, routing, destination options: next header, length in units of 8 bytes beyond the first.
 _EXTENSIONS = frozenset((0, 43, 60))
+#: Where in TCP and UDP the checksum is, which covers the addresses.
+_CHECKSUMS = {TCP: 16, UDP: 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,24 @@ def _read_ipv6(data: bytes) -> Ip | None:
         else:
             break
     return Ip(6, data[8:24], data[24:40], protocol, data[7], fragment, data[offset:length], data[:length])
+
+
+def redirected(ip: Ip, destination: bytes) -> Ip:
+    """A packet to another destination, with checksums that were right still right (RFC 1624)."""
+    if destination == ip.destination:
+        return ip
+    whole, header = bytearray(ip.whole), len(ip.whole) - len(ip.payload)
+    at = 16 if ip.version == 4 else 24
+    whole[at : at + len(destination)] = destination
+    checksums = [10] if ip.version == 4 else []
+    place = _CHECKSUMS.get(ip.protocol, len(ip.payload))
+    # A datagram may go without.
+    if ip.fragment <= 0 and place + 2 <= len(ip.payload) and any(ip.payload[place : place + 2]):
+        checksums.append(header + place)
+    for at in checksums:
+        apart = bytes(255 - byte for byte in whole[at : at + 2] + ip.destination)
+        whole[at : at + 2] = checksum(apart + destination).to_bytes(2)
+    return replace(ip, destination=destination, whole=bytes(whole), payload=bytes(whole[header:]))
 
 
 def read_udp(ip: Ip) -> Datagram | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import partial
 
 from sdn_orch.guest.frame import (
     ICMP,
@@ -51,7 +52,12 @@ def spent(ip: Ip, router: bytes) -> bytes | None:
 
 
 def too_big(guest: Guest, ip: Ip, mtu: int) -> bytes | None:
-    """The error to the sender of a packet longer than the next link takes, or None.
+    """The error to the sender of a packet longer than the next link takes, or None."""
+    return _to_guest(guest, ip, partial(unfit, mtu=mtu))
+
+
+def unfit(ip: Ip, router: bytes, mtu: int) -> bytes | None:
+    """That error as a packet from a router's address to whoever sent the other one, or None.
 
     An IPv4 sender is told whether it allowed fragments or not: routers here do not fragment, and hosts
     that hear of a smaller MTU do so themselves.
@@ -59,13 +65,9 @@ def too_big(guest: Guest, ip: Ip, mtu: int) -> bytes | None:
     if len(ip.whole) <= mtu:
         return None
     told = struct.pack("!I", mtu)
-
-    def error(ip: Ip, router: bytes) -> bytes | None:
-        if ip.version == 4:
-            return _error4(ip, router, _UNREACHABLE4, _FRAGMENTATION_NEEDED, told)
-        return _error6(ip, router, _TOO_BIG6, told)
-
-    return _to_guest(guest, ip, error)
+    if ip.version == 4:
+        return _error4(ip, router, _UNREACHABLE4, _FRAGMENTATION_NEEDED, told)
+    return _error6(ip, router, _TOO_BIG6, told)
 
 
 def echo_reply(snapshot: Snapshot, guest: Guest, ip: Ip) -> bytes | None:

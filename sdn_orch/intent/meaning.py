@@ -42,7 +42,7 @@ from sdn_orch.intent.packet import (
     Packet,
 )
 from sdn_orch.intent.private import enters_privately, leaves_privately, private_gateway_at, private_way
-from sdn_orch.intent.public import PublicAddress, PublicRange
+from sdn_orch.intent.public import PUBLIC_MTU, PublicAddress, PublicRange
 from sdn_orch.intent.resolution import resolve4, resolve6
 from sdn_orch.intent.routed import router_at, routes_in, routes_out
 from sdn_orch.intent.routes import hops_of, next_hops, route_to, tier_of
@@ -53,6 +53,8 @@ from sdn_orch.intent.verdict import OUTSIDE, Answer, Sender, Service, Verdict, p
 
 _ECHO4, _ECHO6 = (8, 0), (128, 129)
 _DNS = 53
+#: Bytes of the Ethernet header, which an MTU does not count.
+_ETHERNET = 14
 #: Of packets that the network itself makes.
 _TTL = 64
 
@@ -202,7 +204,7 @@ def _route(
     target, address = _towards(snapshot, router_id(source.network), address)
     if target is None:
         return _leave(snapshot, source, packet, reach, memory)
-    if packet.length - 14 > target.mtu and any(tier.mtu > target.mtu for tier in tiers):
+    if packet.length - _ETHERNET > target.mtu and any(tier.mtu > target.mtu for tier in tiers):
         return Verdict(answer=Answer(Service.TOO_BIG))
     return _hand_to(snapshot, source.place.switch_id, target, address, packet, reach, memory)
 
@@ -306,13 +308,19 @@ def _inward(
     gateway = gateway_of(snapshot, router)
     if isinstance(arrived, str) or gateway is None:
         return Verdict(reason=str(arrived))
-    if (given := memory.given(router, arrived)) is not None:
-        behind = snapshot.need(Network, given.network_id)
-        return _hand_to(snapshot, gateway.id, behind, given.address, arrived, reach, memory)
     target, inside = _towards(snapshot, router, IPv4Address(arrived["ipv4_dst"]))
+    if (given := memory.given(router, arrived)) is not None:
+        target, inside = snapshot.need(Network, given.network_id), given.address
     if target is None:
         return Verdict(reason=f"no active NIC has the address {inside}")
+    if _is_too_big(target, arrived):
+        return Verdict(answer=Answer(Service.TOO_BIG))
     return _hand_to(snapshot, gateway.id, target, inside, arrived, reach, memory)
+
+
+def _is_too_big(target: Network, packet: Packet) -> bool:
+    """Whether a packet from outside does not fit into a network."""
+    return packet.length - _ETHERNET > target.mtu and target.mtu < PUBLIC_MTU
 
 
 def _towards(
@@ -341,6 +349,10 @@ def _enter_routed(snapshot: Snapshot, packet: Packet, reach: _Reach, memory: Con
         return Verdict(reason=arrived)
     target, inside = arrived
     plain = inside.without("vlan_vid", "vlan_pcp")
+    if (given := memory.given(router, plain)) is not None:
+        target = snapshot.need(Network, given.network_id)
+    if _is_too_big(target, plain):
+        return Verdict(answer=Answer(Service.TOO_BIG))
     return _give(snapshot, gateway.id, router, target, plain, reach, memory)
 
 

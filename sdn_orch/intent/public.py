@@ -8,6 +8,9 @@ from typing import ClassVar
 
 from sdn_orch.intent.model import Record
 
+#: Bytes of the longest IP packets that public networks carry: Ethernet's.
+PUBLIC_MTU = 1500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicRange(Record):

@@ -55,19 +55,22 @@ class North(Tenanted):
 
 
 @contextmanager
-def north_cloud(hosts: Mapping[str, str]) -> Iterator[North]:
+def north_cloud(hosts: Mapping[str, str], mtus: Mapping[str, int] | None = None) -> Iterator[North]:
     """Machines `red1`, `blue1`… of a network each, and `web1`… of blue's tier, on these hosts.
+
+    Networks have the MTU of public ones, or that which is said of them.
 
     All of them and the internet answer HTTP at port 8080 with their names, and UDP at 9000.
     """
     with Cloud(partial(LeafSpine, leaves=4, hosts=2, gateways=2)) as cloud:
         made = begin_outside(cloud)
         red, blue = made.tenant("red"), made.tenant("blue")
-        networks = {
-            "red-net": made.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64"),
-            "blue-net": made.network(blue, "blue-net", ISOLATED, "10.1.1.1", "2001:db8:2::/64"),
-            "web": made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", vpcid=made.vpc(blue)),
-        }
+        mtu = {name: {"privatemtu": (mtus or {}).get(name, 1500)} for name in ("red-net", "blue-net", "web")}
+        red_net = made.network(red, "red-net", ISOLATED, "10.1.1.1", "2001:db8:1::/64", **mtu["red-net"])
+        blue_net = made.network(blue, "blue-net", ISOLATED, "10.1.1.1", "2001:db8:2::/64", **mtu["blue-net"])
+        tier = {"vpcid": made.vpc(blue), **mtu["web"]}
+        web = made.network(blue, "web", TIER, "10.20.1.1", "2001:db8:11::/64", **tier)
+        networks = {"red-net": red_net, "blue-net": blue_net, "web": web}
         of_kind = {
             "red": (red, "red-net", None),
             "blue": (blue, "blue-net", None),

@@ -92,6 +92,8 @@ _DB = only4(network("db", 2, vpc_id="shop", mtu=1400))
 
 _BLUE, _DUAL = only4(network("blue")), network("blue")
 _CUT = replace(_BLUE, cuts_connections=True)
+#: Less fits into it than public networks carry.
+_NARROW = replace(_DUAL, mtu=1400)
 
 
 def outside(gateway: str, home: Network) -> list[Record]:
@@ -487,6 +489,22 @@ WORLDS: dict[str, list[Record]] = {
         *balanced6(_DUAL),
         *pair(_DUAL, ("edge1", 1), ("edge2", 1)),
     ],
+    "gateway-narrow": [
+        *edges(2),
+        *outside6(_NARROW),
+        *balanced6(_NARROW),
+        *direct_pools(_NARROW, 10, 11),
+        PublicAddress(
+            id="own",
+            range_id="range",
+            account_id="tenant",
+            address=IPv4Address("203.0.113.11"),
+            network_id=_NARROW.id,
+            nic_id=nic(_NARROW, 10).id,
+            guest=nic(_NARROW, 10).ipv4,
+        ),
+        *pair(_NARROW, ("edge1", 1), ("edge2", 1)),
+    ],
     "plain-gateway": [
         *(
             replace(record, capabilities=PLAIN) if isinstance(record, Switch) else record
@@ -520,6 +538,7 @@ _GATEWAYS = {
     "gateway": "edge2",
     "gateway-cuts": "edge1",
     "gateway6": "edge2",
+    "gateway-narrow": "edge2",
     "balancer-direct": "edge2",
     "balancer-sctp": "edge1",
     "balancer6": "edge2",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,15 +22,16 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
-from sdn_orch.dataplane.pipeline import NETWORK, REASON, Punt
+from sdn_orch.dataplane.pipeline import NETWORK, NO_PORT, REASON, Punt
 from sdn_orch.guest.dispatch import LONGEST_FRAME, answer
-from sdn_orch.guest.frame import read_frame
+from sdn_orch.guest.frame import read_frame, read_ip
 from sdn_orch.guest.listener import Listener
 from sdn_orch.guest.tcp import Responder
 from sdn_orch.intent.model import Attachment, Network, Nic
 from sdn_orch.openflow.values import CONTROLLER, Output
 from sdn_orch.southbound.base import PacketIn, PacketOut
 from sdn_orch.southbound.fake import FakeSwitch
+from tests.unit.guest import test_outside as outside
 from tests.unit.guest.test_dhcp4 import message
 from tests.unit.guest.test_worker import Nobody
 from tests.unit.guest.world import AUTONOMOUS1, DPID, LINK_LOCAL1, MAC1, MAC2, WORLD
@@ -96,9 +97,9 @@ SEEDS = tuple(
 
 
 @st.composite
-def mutated(draw: st.DrawFn) -> bytes:
+def mutated(draw: st.DrawFn, seeds: Sequence[bytes] = SEEDS) -> bytes:
     """A frame that was right, with octets changed, cut out, doubled or added."""
-    frame = bytearray(draw(st.sampled_from(SEEDS)))
+    frame = bytearray(draw(st.sampled_from(seeds)))
     for _ in range(draw(st.integers(0, 6))):
         at = draw(st.integers(0, max(0, min(len(frame) - 1, 400))))
         match draw(st.integers(0, 3)):
@@ -149,6 +150,13 @@ def check(packet: PacketIn) -> bool:
     return bool(replies)
 
 
+FROM_OUTSIDE = tuple(
+    bytes(frame)
+    for payload in outside.LARGE
+    for frame in (outside.packet4("10.1.1.10", payload, ttl=9), outside.packet6(payload=payload, hlim=9))
+)
+
+
 def answers(packet: PacketIn) -> Iterator[PacketOut]:
     """Everything that is sent back."""
     SWITCH.sent.clear()
@@ -188,6 +196,20 @@ def test_damaged_packets_of_a_known_guest(frame: bytes, reason: Punt) -> None:
     metadata = NETWORK.of(number)[0] | REASON.of(reason)[0]
     for port in (1, 2):
         check(PacketIn(DPID, port, 13, 0, metadata, 1, frame))
+
+
+@given(mutated(FROM_OUTSIDE), st.sampled_from((outside.PORT, NO_PORT)), st.booleans())
+def test_damaged_packets_from_outside_are_answered_to_their_sender_or_not_at_all(
+    frame: bytes, port: int, static: bool
+) -> None:
+    sent = outside.ask_large(frame, static=static, in_port=port)
+    said, came = read_frame(sent.frame) if sent is not None else None, read_frame(frame)
+    if said is None or came is None:
+        assert sent is None
+        return
+    error, packet = read_ip(said), read_ip(came)
+    assert error is not None and packet is not None
+    assert error.destination == packet.source and len(error.whole) <= 1280
 
 
 def test_the_seeds_are_answered() -> None:

@@ -761,6 +761,7 @@ def test_balancers_with_direct_return_are_compiled_anew_where_members_may_say_mo
         record, of = here.need(Balancer, pool.id), here.need(Member, f"m{pool.id}")
         first, other = (here.need(Nic, nic(home, host).id) for host in (10, 11))
         drained = Draining(id="drained", balancer_id=pool.id, nic_id=other.id, mark=9000, until=0)
+        wanted.append([Put(dataclasses.replace(here.need(Network, home.id), mtu=1300))])
         sticky = Stickiness(
             id="long", balancer_id=pool.id, name="long", affinity=Affinity.SOURCE, expire=2**20
         )

@@ -16,10 +16,12 @@ from sdn_orch.dataplane.rules import Said
 from sdn_orch.dataplane.spread import slots_for
 from sdn_orch.dataplane.stages.balance import Front, Pool, kept, of_members, slots, taken
 from sdn_orch.dataplane.stages.connection import NEW
+from sdn_orch.dataplane.stages.route import measured
 from sdn_orch.dataplane.traffic import port_blocks, port_fields
 from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, UplinkView
+from sdn_orch.intent.public import PUBLIC_MTU
 from sdn_orch.intent.traffic import SCTP
-from sdn_orch.openflow.values import Match, SetField, Track
+from sdn_orch.openflow.values import Action, Match, SetField, Track
 
 
 def public(address: AddressView, into: NetworkView, pool: Pool) -> Iterator[Said]:
@@ -53,6 +55,9 @@ def inner(
         first = (Track(zone, commit=True), entry)
         fronts.append(Front(Table.DESTINATION_NAT, {"metadata": uplink.router, **own}, first, "balanced"))
     yield from _associations(fronts, Table.NEXT_HOP, pool)
+    measure, onward = measured(into, PUBLIC_MTU)
+    if uplink is not None and measure and (pool.owners() or pool.returns):
+        yield from _members(pool, onward, measure, {"in_port": uplink.port})
     for said in _said(pool):
         match = Match.of(metadata=home.routed, **said)
         actions = (SetField(f"ipv{version}_src", address),)
@@ -72,10 +77,17 @@ def _associations(fronts: Sequence[Front], onward: Table, pool: Pool) -> Iterato
     if owners:
         yield from slots(pool, owners)
     yield from kept(pool)
+    yield from _members(pool, onward)
+
+
+def _members(
+    pool: Pool, onward: Table, first: tuple[Action, ...] = (), here: Fields | None = None
+) -> Iterator[Said]:
+    """Where members are; `here` says of which packets, if not of all."""
     for mark, guest in pool.guests.items():
-        match = Match.of(**{BALANCED: mark}, eth_type=pool.eth_type, ip_proto=SCTP)
+        match = Match.of(**{BALANCED: mark}, eth_type=pool.eth_type, ip_proto=SCTP, **(here or {}))
         to = SetField(f"ipv{pool.record.version}_dst", guest)
-        yield flow(Table.MEMBER, "member", match, (to,), goto=onward)
+        yield flow(Table.MEMBER, "outside" if here else "member", match, (*first, to), goto=onward)
 
 
 def _outward(into: NetworkView, zone: int, pool: Pool, address: int) -> Iterator[Said]:

@@ -17,7 +17,7 @@ which counts what belongs to it. Slots may change hands meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from sdn_orch.dataplane.pipeline import (
@@ -36,10 +36,12 @@ from sdn_orch.dataplane.stages.answer import answer_arp, answer_nd
 from sdn_orch.dataplane.stages.connection import INVALID, NEW
 from sdn_orch.dataplane.stages.inward import begun
 from sdn_orch.dataplane.stages.protocols import IPV4, IPV6, TCP
+from sdn_orch.dataplane.stages.route import measured
 from sdn_orch.dataplane.traffic import port_blocks, port_fields, port_matches, prefix_fields
 from sdn_orch.dataplane.views import AddressView, Dialect, Fields, NetworkView, UplinkView
 from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.outside import within
+from sdn_orch.intent.public import PUBLIC_MTU
 from sdn_orch.intent.traffic import translations
 from sdn_orch.openflow.values import (
     OPENFLOW_15,
@@ -83,9 +85,9 @@ class Front:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """In whose zone connections are known, and where what begins them goes on to the member.
+    """In whose zone connections are known, and where their packets go on to the member.
 
-    `first` is done before to what belongs to one already.
+    `first` is done before.
     """
 
     zone: int
@@ -169,7 +171,7 @@ def standing(pool: Pool, into: NetworkView, zone: int | None, version: int) -> I
         for table, priority, onward in (*inside, *outside):
             first: tuple[Action, ...] = ()
             if pool.record.direct_return and table is Table.DESTINATION_NAT:
-                first, onward = (_entry(into),), Table.NEXT_HOP
+                first, onward = _given(into)
             yield flow(table, priority, Match.of(ct_mark=mark), first, goto=onward)
             # OpenFlow 1.3 cannot ask for TCP's flags.
             if pool.moves is not None and zone is not None and version == OPENFLOW_15:
@@ -179,6 +181,12 @@ def standing(pool: Pool, into: NetworkView, zone: int | None, version: int) -> I
 def _entry(into: NetworkView) -> Action:
     """What is for members is in their network."""
     return SetField("metadata", *into.local)
+
+
+def _given(into: NetworkView) -> tuple[tuple[Action, ...], Table]:
+    """So is what they get from outside as it was sent, if it fits in there; where that goes on."""
+    measure, onward = measured(into, PUBLIC_MTU)
+    return (_entry(into), *measure), onward
 
 
 def _turns(pool: Pool, table: Table, mark: int, way: Way) -> Iterator[Said]:
@@ -201,10 +209,11 @@ def public(address: AddressView, into: NetworkView, pool: Pool, version: int) ->
     """A balancer of a public address. One that a NIC has alone leads to nobody else."""
     if address.guest is not None:
         return
-    front, onward = Front(Table.DESTINATION_NAT, begun(address)), Table.INWARD
+    way = Way(address.zone, Table.INWARD)
     if pool.record.direct_return:
-        front, onward = replace(front, first=(_entry(into),)), Table.NEXT_HOP
-    yield from _balancer((front,), Way(address.zone, onward), pool, version)
+        first, onward = _given(into)
+        way = Way(address.zone, onward, first)
+    yield from _balancer((Front(Table.DESTINATION_NAT, begun(address)),), way, pool, version)
 
 
 def announced(home: NetworkView, balancer: Balancer) -> Said:
@@ -237,6 +246,9 @@ def inner(
     if uplink is not None:
         fronts.append(Front(Table.DESTINATION_NAT, _from_outside(uplink, record), (entry,)))
     yield from _balancer(fronts, Way(zone, Table.NEXT_HOP), pool, version)
+    measure, onward = measured(into, PUBLIC_MTU)
+    if uplink is not None and measure and pool.owners():
+        yield from _members(Way(zone, onward, measure), pool, {"in_port": uplink.port})
 
 
 def _to(balancer: Balancer) -> Fields:
@@ -351,15 +363,19 @@ def kept(pool: Pool) -> Iterator[Said]:
         yield flow(Table.KEPT, "member", Match.of(**here), (SetField(BALANCED, mark),), goto=Table.MEMBER)
 
 
-def _members(way: Way, pool: Pool) -> Iterator[Said]:
-    """Where members are; those who have no slots have counted, and may have some again."""
+def _members(way: Way, pool: Pool, here: Fields | None = None) -> Iterator[Said]:
+    """Where members are; those who have no slots have counted, and may have some again.
+
+    `here` says of which packets, if not of all.
+    """
     record = pool.record
     several = list(translations(record.ports, record.guest_ports))
     for mark, guest in pool.guests.items():
         for (first, last), port in several:
-            here: Fields = {BALANCED: mark, "eth_type": pool.eth_type, "ip_proto": record.protocol}
+            asked: Fields = {BALANCED: mark, "eth_type": pool.eth_type, "ip_proto": record.protocol}
             if len(several) > 1:
-                here |= port_fields(record.protocol, *port_blocks(first, last))
+                asked |= port_fields(record.protocol, *port_blocks(first, last))
             to = None if record.direct_return else Translate(Side.DESTINATION, guest, port, record.version)
             track = Track(way.zone, way.onward, commit=True, to=to, mark=mark)
-            yield flow(Table.MEMBER, "member", Match.of(**here), (track,))
+            match = Match.of(**asked, **(here or {}))
+            yield flow(Table.MEMBER, "outside" if here else "member", match, (*way.first, track))

@@ -30,10 +30,12 @@ from sdn_orch.dataplane.stages.protocols import (
     TCP,
     UNTAGGED,
 )
+from sdn_orch.dataplane.stages.route import into
 from sdn_orch.dataplane.traffic import own_matches, port_matches, prefix_fields
-from sdn_orch.dataplane.views import AddressView, Fields, NetworkView, Site
+from sdn_orch.dataplane.views import AddressView, Dialect, Fields, NetworkView, Site
 from sdn_orch.intent.firewall import FirewallRule
 from sdn_orch.intent.forwards import MOST_SHIFTED, Forward
+from sdn_orch.intent.public import PUBLIC_MTU
 from sdn_orch.intent.routes import next_hops
 from sdn_orch.intent.traffic import TrafficRule, translations
 from sdn_orch.openflow.values import (
@@ -88,12 +90,20 @@ def spent(port: int, eth_type: int) -> Iterator[Said]:
         yield punt(Table.ENTER, "spent", match, Punt.TTL_EXCEEDED)
 
 
-def network(network: NetworkView) -> Iterator[Said]:
+def network(network: NetworkView, dialect: Dialect) -> Iterator[Said]:
     """Destinations in it are in it."""
     prefix = network.record.ipv4
     if prefix is not None:
-        match = Match.of(metadata=network.routed, eth_type=IPV4, **prefix_fields("dst", prefix))
-        yield flow(Table.INWARD, "prefix", match, metadata=network.local, goto=Table.NEXT_HOP)
+        yield way(network, "prefix", {"eth_type": IPV4, **prefix_fields("dst", prefix)}, dialect)
+
+
+def way(network: NetworkView, priority: str, inside: Fields, dialect: Dialect) -> Said:
+    """What is for these destinations goes into a network, if it fits in there."""
+    found = into(network, PUBLIC_MTU, dialect)
+    if isinstance(found, Refused):
+        return found
+    match = Match.of(metadata=network.routed, **inside)
+    return flow(Table.INWARD, priority, match, found[0], metadata=network.local, goto=found[1])
 
 
 def address(address: AddressView) -> Iterator[Said]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sdn_orch.dataplane import addresses, label
-from sdn_orch.dataplane.pipeline import RULES, Table, flow
+from sdn_orch.dataplane.pipeline import NO_PORT, RULES, Table, flow
 from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages import judged
 from sdn_orch.dataplane.stages.connection import ANNOUNCED, INVALID, KNOWN_OR_TRANSLATED, NEW
@@ -112,7 +112,7 @@ def address(address: AddressView) -> Iterator[Said]:
         yield flow(Table.SOURCE_NAT, "new announcing", match, (replace(track, alg=FTP),))
     turn = Match.of(eth_type=IPV4, ipv4_dst=address.address)
     # It may have to leave where it came in.
-    back = (Untrack(), SetField("in_port", 0))
+    back = (Untrack(), SetField("in_port", NO_PORT))
     yield flow(Table.UPLINK, "turn", turn, back, metadata=address.public, goto=Table.ENTER)
     yield from uplink(address)
 

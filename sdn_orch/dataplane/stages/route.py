@@ -81,13 +81,19 @@ def router(networks: Sequence[NetworkView], dialect: Dialect) -> Iterator[Said]:
 def into(
     network: NetworkView, largest_mtu: int, dialect: Dialect
 ) -> tuple[tuple[Action, ...], Table] | Refused:
-    """How a packet gets into a network from those of its router, of which one has the largest MTU."""
-    record = network.record
-    if record.mtu == largest_mtu:
+    """How a packet gets into a network from where packets are as large as this, and no larger."""
+    actions, goto = measured(network, largest_mtu)
+    if actions and not dialect.open_vswitch:
+        name = network.record.name
+        return Refused(f"routes into network {name}: to tell what its MTU is needs Open vSwitch")
+    return actions, goto
+
+
+def measured(network: NetworkView, largest_mtu: int) -> tuple[tuple[Action, ...], Table]:
+    """That, on Open vSwitch: what is done, and where the packet goes on."""
+    if network.record.mtu >= largest_mtu:
         return (), Table.NEXT_HOP
-    if not dialect.open_vswitch:
-        return Refused(f"routes into network {record.name}: to tell what its MTU is needs Open vSwitch")
-    return (CheckPacketLarger(record.mtu + _ETHERNET, _TOO_BIG),), Table.MTU
+    return (CheckPacketLarger(network.record.mtu + _ETHERNET, _TOO_BIG),), Table.MTU
 
 
 def questions(network: NetworkView) -> Iterator[Fields]:

@@ -12,7 +12,7 @@ from sdn_orch.dataplane.rules import Refused, Said
 from sdn_orch.dataplane.stages import judged
 from sdn_orch.dataplane.stages.answer import LINK_LAYER_ADDRESS, answer_nd
 from sdn_orch.dataplane.stages.connection import NEW
-from sdn_orch.dataplane.stages.inward import spent
+from sdn_orch.dataplane.stages.inward import spent, way
 from sdn_orch.dataplane.stages.outward import by_next_hop
 from sdn_orch.dataplane.stages.protocols import (
     ICMPV6,
@@ -25,7 +25,7 @@ from sdn_orch.dataplane.stages.protocols import (
     UNTAGGED,
 )
 from sdn_orch.dataplane.traffic import own_matches, prefix_fields
-from sdn_orch.dataplane.views import Fields, NetworkView, Site, UplinkView, tagging
+from sdn_orch.dataplane.views import Dialect, Fields, NetworkView, Site, UplinkView, tagging
 from sdn_orch.intent.firewall import RoutedRule
 from sdn_orch.intent.public import PublicRange
 from sdn_orch.intent.routed import prefix_of
@@ -71,7 +71,7 @@ def router(uplink: UplinkView) -> Iterator[Said]:
     yield answer_nd(uplink.public, uplink.mac, uplink.address, is_router=True)
 
 
-def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
+def network(network: NetworkView, uplink: UplinkView, dialect: Dialect) -> Iterator[Said]:
     """What may leave the network and come into it without a rule, and the ways of all that does."""
     version = uplink.upstream.version
     prefix = prefix_of(network.record, version)
@@ -109,8 +109,7 @@ def network(network: NetworkView, uplink: UplinkView) -> Iterator[Said]:
         yield flow(Table.INGRESS, "vpc", match, goto=Table.DESTINATION_NAT)
     yield flow(Table.DESTINATION_NAT, "routed", match, commit, goto=Table.INWARD)
     if version == 6:
-        match = Match.of(metadata=network.routed, eth_type=IPV6, **within)
-        yield flow(Table.INWARD, "prefix", match, metadata=network.local, goto=Table.NEXT_HOP)
+        yield way(network, "prefix", {"eth_type": IPV6, **within}, dialect)
 
 
 def rule(

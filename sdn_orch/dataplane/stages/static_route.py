@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sdn_orch.dataplane.pipeline import TURNED, Table, flow
 from sdn_orch.dataplane.rules import Refused, Said
+from sdn_orch.dataplane.stages.inward import way
 from sdn_orch.dataplane.stages.protocols import ARP, IPV4
 from sdn_orch.dataplane.stages.route import hand_to, into
 from sdn_orch.dataplane.traffic import prefix_fields
@@ -16,11 +17,11 @@ from sdn_orch.openflow.values import Match
 
 def route(route: StaticRoute, hop: NicView, largest_mtu: int, dialect: Dialect) -> Iterator[Said]:
     """Destinations in the prefix are in the tier of the next hop, and there they are for it."""
-    way = into(hop.network, largest_mtu, dialect)
-    if isinstance(way, Refused):
-        yield way
+    found = into(hop.network, largest_mtu, dialect)
+    if isinstance(found, Refused):
+        yield found
         return
-    actions, goto = way
+    actions, goto = found
     inside = _inside("dst", route)
     match = Match.of(metadata=hop.network.routed, **inside)
     yield flow(Table.ROUTE, "route", match, actions, metadata=hop.network.local, goto=goto)
@@ -28,10 +29,9 @@ def route(route: StaticRoute, hop: NicView, largest_mtu: int, dialect: Dialect) 
     yield flow(Table.NEXT_HOP, "route", match, hand_to(hop), metadata=TURNED.of(1), goto=Table.FORWARD)
 
 
-def at_gateway(route: StaticRoute, hop: NicView) -> Iterator[Said]:
+def at_gateway(route: StaticRoute, hop: NicView, dialect: Dialect) -> Said:
     """Answers from outside."""
-    match = Match.of(metadata=hop.network.routed, **_inside("dst", route))
-    yield flow(Table.INWARD, "route", match, metadata=hop.network.local, goto=Table.NEXT_HOP)
+    return way(hop.network, "route", _inside("dst", route), dialect)
 
 
 def at_hop(route: StaticRoute, hop: NicView) -> Iterator[Said]:

@@ -17,7 +17,7 @@ from sdn_orch.errors import OwnerConflict
 from sdn_orch.intent.mac import link_local, mac_number
 from sdn_orch.intent.model import Capabilities, Network, Nic, Record, Switch, Transport
 from sdn_orch.intent.public import PublicAddress
-from sdn_orch.intent.snapshot import Snapshot
+from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.openflow.codec import decode_flow
 from sdn_orch.openflow.values import OPENFLOW_15, Flow, Group, Match, Meter
 from sdn_orch.processors import shared
@@ -163,6 +163,27 @@ def test_what_a_plain_switch_cannot_do_is_refused() -> None:
     into = [flow for flow in flows(compile_switch(here, "leaf1"), Table.ROUTE) if flow.metadata]
     number = here.snapshot.need(Network, "narrow").number
     assert all(flow.metadata and flow.metadata[0] != number for flow in into), "refused, not weakened"
+
+
+def test_a_plain_gateway_refuses_networks_into_which_less_fits_than_public_ones_carry() -> None:
+    narrow = network("narrow", 1, mtu=1400)
+    address = PublicAddress(
+        id="own",
+        range_id="range",
+        account_id="tenant",
+        address=IPv4Address("203.0.113.11"),
+        network_id=narrow.id,
+        nic_id=nic(narrow, 10).id,
+        guest=nic(narrow, 10).ipv4,
+    )
+    for home in (narrow, dataclasses.replace(narrow, mtu=1500)):
+        here = world(home, *on(home, 1), capabilities=PLAIN)
+        gateway = dataclasses.replace(here.snapshot.need(Switch, "leaf1"), public_port=9)
+        outside = (gateway, public_range(IPv4Network("203.0.113.0/24")), address)
+        compiled = compile_switch(World.of(here.snapshot.change([Put(each) for each in outside])), "leaf1")
+        reasons = [reason for owner, reason in refusals(compiled) if owner == "network narrow"]
+        inward = flows(compiled, Table.INWARD)
+        assert (any("MTU" in reason for reason in reasons), bool(inward)) == (home == narrow, home != narrow)
 
 
 @pytest.mark.parametrize(

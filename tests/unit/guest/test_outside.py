@@ -1,4 +1,4 @@
-"""What is said to whoever sends from outside: of packets whose hops are spent only, and by who is there."""
+"""What is said to whoever sends from outside: of spent hops and of packets that do not fit, and no more."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
-from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6TimeExceeded, IPv6
+import scapy.layers.sctp as scapy_sctp
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 
-from sdn_orch.dataplane.pipeline import NETWORK, REASON, Punt, Table, public_network
+from sdn_orch.dataplane.pipeline import NETWORK, NO_PORT, REASON, ROUTER, STATIC, Punt, Table, public_network
 from sdn_orch.guest.dispatch import answer
+from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.gateways import principal
-from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Switch, Vpc
+from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Nic, Switch, Vpc
 from sdn_orch.intent.outside import public_mac
 from sdn_orch.intent.public import PublicAddress, PublicRange
 from sdn_orch.intent.routing import PrivateGateway
 from sdn_orch.intent.snapshot import Put, Snapshot
+from sdn_orch.intent.traffic import SCTP
 from sdn_orch.intent.validate import check
-from sdn_orch.openflow.values import Output
-from sdn_orch.southbound.base import PacketIn
+from sdn_orch.openflow.values import LOCAL, Output, Resubmit, SetField
+from sdn_orch.southbound.base import PacketIn, PacketOut
 from tests.unit.guest.world import rebuilt
 
 DPID, PORT, VLAN, OFFICE_VLAN = 0xA1, 9, 7, 700
@@ -80,17 +83,17 @@ def _world() -> Snapshot:
 WORLD = _world()
 FIRST = principal(WORLD, "red")
 assert FIRST is not None
-ROUTER = public_mac(FIRST).to_bytes(6).hex(":")
+ROUTER_MAC = public_mac(FIRST).to_bytes(6).hex(":")
 OFFICE = WORLD.need(PrivateGateway, "office").router_mac
 
 
 def packet4(dst: str = "203.0.113.11", payload: Any = None, **more: Any) -> Any:
     payload = UDP(sport=1, dport=33434) / bytes(40) if payload is None else payload
     fields: dict[str, Any] = {"src": PEER, "dst": dst, "ttl": 1}
-    return Ether(src=NEXT_HOP, dst=ROUTER) / IP(**fields | more) / payload
+    return Ether(src=NEXT_HOP, dst=ROUTER_MAC) / IP(**fields | more) / payload
 
 
-def packet6(dst: str = "2001:db8:1::10", payload: Any = None, mac: str = ROUTER, **more: Any) -> Any:
+def packet6(dst: str = "2001:db8:1::10", payload: Any = None, mac: str = ROUTER_MAC, **more: Any) -> Any:
     payload = UDP(sport=1, dport=33434) / bytes(40) if payload is None else payload
     fields: dict[str, Any] = {"src": PEER6, "dst": dst, "hlim": 1}
     return Ether(src=NEXT_HOP, dst=mac) / IPv6(**fields | more) / payload
@@ -119,7 +122,7 @@ def test_a_public_address_says_that_the_hops_are_spent() -> None:
     for target in ("203.0.113.10", "203.0.113.11"):
         packet = packet4(target)
         reply = ask(packet)
-        assert (reply.src, reply.dst, reply[Dot1Q].vlan) == (ROUTER, NEXT_HOP, VLAN)
+        assert (reply.src, reply.dst, reply[Dot1Q].vlan) == (ROUTER_MAC, NEXT_HOP, VLAN)
         assert (reply[IP].src, reply[IP].dst, reply[IP].ttl) == (target, PEER, 64)
         assert (reply[ICMP].type, reply[ICMP].code) == (11, 0)
         assert bytes(reply[ICMP].payload) == bytes(packet[IP])
@@ -128,7 +131,7 @@ def test_a_public_address_says_that_the_hops_are_spent() -> None:
 def test_the_router_of_an_ipv6_prefix_does() -> None:
     packet = packet6()
     reply = ask(packet)
-    assert (reply.src, reply.dst, reply[Dot1Q].vlan) == (ROUTER, NEXT_HOP, VLAN)
+    assert (reply.src, reply.dst, reply[Dot1Q].vlan) == (ROUTER_MAC, NEXT_HOP, VLAN)
     assert IPv6Address(reply[IPv6].src) in IPv6Network("2001:db8:ff::/64")
     assert reply[IPv6].dst == PEER6
     assert bytes(reply[ICMPv6TimeExceeded].payload) == bytes(packet[IPv6])
@@ -183,3 +186,118 @@ def test_nothing_is_said_of(frame: Any) -> None:
 def test_nobody_is_answered_elsewhere(wrong: dict[str, Any]) -> None:
     for frame in (packet4(), packet6()):
         assert ask(frame, **wrong) is None
+
+
+#: A packet too large for the network that it goes to comes as it is there: translated.
+NARROW = WORLD.change(
+    [
+        Put(replace(WORLD.need(Network, "red"), mtu=1400)),
+        Put(Nic(id="nic", network_id="red", mac="02:00:00:00:00:01", ipv4=IPv4Address("10.1.1.10"))),
+        Put(replace(WORLD.need(PublicAddress, "second"), nic_id="nic", guest=IPv4Address("10.1.1.10"))),
+    ]
+)
+
+
+def ask_large(
+    frame: Any, snapshot: Snapshot = NARROW, *, static: bool = False, **more: Any
+) -> PacketOut | None:
+    """What is sent about a frame that is too large, once its checksums were found right."""
+    red = NARROW.need(Network, "red")
+    place = NETWORK.of(red.number)[0] | ROUTER.of(red.number)[0]
+    metadata = place | REASON.of(Punt.TOO_BIG)[0] | STATIC.of(static)[0]
+    values: dict[str, Any] = {"dpid": DPID, "in_port": PORT, "table": int(Table.PUNT), "cookie": 1}
+    values |= {"metadata": metadata, "reason": 1, "frame": bytes(frame)}
+    sent = answer(snapshot, PacketIn(**values | more))
+    if sent is None:
+        return None
+    way = Table.UPLINK if static else Table.LEAVE
+    assert sent.actions == (SetField("metadata", place, NETWORK.mask | ROUTER.mask), Resubmit(way))
+    assert rebuilt(sent.frame) == sent.frame
+    return sent
+
+
+LARGE = (
+    UDP(sport=1, dport=9) / bytes(1400),
+    UDP(sport=1, dport=9, chksum=0) / bytes(1400),
+    TCP(sport=1, dport=9) / bytes(1400),
+    ICMP(type=8) / bytes(1400),
+)
+
+
+@pytest.mark.parametrize("payload", LARGE)
+@pytest.mark.parametrize("port", [PORT, NO_PORT])
+def test_what_does_not_fit_is_answered_by_the_way_of_the_machine(payload: Any, port: int) -> None:
+    packet = packet4("10.1.1.10", payload, ttl=60, tos=8)
+    sent = ask_large(packet, in_port=port)
+    assert sent is not None and sent.in_port == LOCAL
+    reply = Ether(sent.frame)
+    assert (reply[IP].src, reply[IP].dst) == ("10.1.1.10", PEER)
+    assert (reply[ICMP].type, reply[ICMP].code, reply[ICMP].nexthopmtu) == (3, 4, 1400)
+    assert sent.frame[42:] == bytes(packet)[14:][:548]
+
+
+@pytest.mark.parametrize("payload", LARGE)
+def test_the_packet_in_the_answer_is_as_it_was_before_static_nat(payload: Any) -> None:
+    sent = ask_large(packet4("10.1.1.10", payload, ttl=60), static=True)
+    assert sent is not None
+    reply = Ether(sent.frame)
+    assert (reply[IP].src, reply[IP].dst, reply[ICMP].nexthopmtu) == ("203.0.113.11", PEER, 1400)
+    assert sent.frame[42:] == bytes(packet4("203.0.113.11", payload, ttl=60))[14:][:548]
+
+
+def test_the_packet_in_the_answer_is_as_it_was_before_a_balancer_of_sctp() -> None:
+    pool: dict[str, Any] = {"account_id": "acme", "network_id": "red", "name": "pool", "protocol": SCTP}
+    balanced = NARROW.change(
+        [
+            Put(Balancer(id="pool", address_id="first", ports=(80, 80), guest_ports=(80, 80), **pool)),
+            Put(Member(id="member", balancer_id="pool", nic_id="nic")),
+        ]
+    )
+    for port, asked in ((80, "203.0.113.10"), (81, "10.1.1.10")):
+        payload = scapy_sctp.SCTP(sport=1, dport=port) / bytes(1400)
+        sent = ask_large(packet4("10.1.1.10", payload, ttl=60), balanced)
+        assert sent is not None
+        reply = Ether(sent.frame)
+        assert (reply[IP].src, reply[IP].dst) == (asked, PEER)
+        assert sent.frame[42:] == bytes(packet4(asked, payload, ttl=60))[14:][:548]
+
+
+def test_an_ipv6_packet_that_does_not_fit_is_answered() -> None:
+    packet = packet6(payload=UDP(sport=1, dport=9) / bytes(1400), hlim=60)
+    sent = ask_large(packet)
+    assert sent is not None
+    reply = Ether(sent.frame)
+    assert (reply[IPv6].src, reply[IPv6].dst) == ("2001:db8:1::10", PEER6)
+    assert reply[ICMPv6PacketTooBig].mtu == 1400
+    assert sent.frame[62:] == bytes(packet)[14:][:1232]
+
+
+LONG = UDP(sport=1, dport=9) / bytes(1400)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        packet4("10.1.1.10", UDP() / bytes(1372), ttl=60),
+        packet4("10.1.1.255", LONG, ttl=60),
+        packet4("224.0.0.1", LONG, ttl=60),
+        packet4("10.1.1.10", LONG, ttl=60, src="224.0.0.1"),
+        packet4("10.1.1.10", LONG, ttl=60, frag=1),
+        packet4("10.1.1.10", ICMP(type=11) / bytes(1400), ttl=60),
+        Ether(src=NEXT_HOP, dst="ff:ff:ff:ff:ff:ff") / packet4("10.1.1.10", LONG, ttl=60)[IP],
+        packet6(payload=UDP() / bytes(1352), hlim=60),
+        packet6("ff02::1", payload=LONG, hlim=60),
+        packet6(payload=ICMPv6DestUnreach() / bytes(1400), hlim=60),
+    ],
+)
+def test_nothing_is_said_of_a_size_that(frame: Any) -> None:
+    assert ask_large(frame) is None
+
+
+@pytest.mark.parametrize("wrong", [{"dpid": DPID + 1}, {"in_port": 8}], ids=str)
+def test_sizes_are_reported_at_the_gateway_alone(wrong: dict[str, Any]) -> None:
+    assert ask_large(packet4("10.1.1.10", LONG, ttl=60), **wrong) is None
+
+
+def test_no_static_nat_is_made_up() -> None:
+    assert ask_large(packet4("10.1.1.11", LONG, ttl=60), static=True) is None
