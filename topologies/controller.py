@@ -129,7 +129,7 @@ class Controller:
         return answer.text
 
     def _client(self) -> httpx.Client:
-        transport = httpx.HTTPTransport(uds=str(self._socket))
+        transport = httpx.HTTPTransport(uds=str(self._socket), verify=False)
         return httpx.Client(transport=transport, base_url="http://sdn-orch", timeout=30)
 
     def ask_all(self, path: str) -> list[Any]:
