@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -94,6 +95,7 @@ class Cloud:
     def __init__(self, store: Store | None = None, vlan: str | None = "100-199", mtu: int = 1500) -> None:
         self.store = store or MemoryStore()
         self.clock = Clock()
+        self.mtu = mtu
         self.service = Service(self.store, self.clock, fabric_mtu=mtu)
         self.admin = Client(Door(self.service), bootstrap(self.service))
         zone = self.admin.call(
@@ -112,6 +114,16 @@ class Cloud:
         self.vpc_offering = self.admin.ids("listVPCOfferings")["Default VPC offering"]
         self.size = self.admin.ids("listServiceOfferings")["Small Instance"]
         self.template = self.admin.ids("listTemplates", templatefilter="featured")["Registered machine"]
+
+    def copy(self) -> Cloud:
+        """Another one with the same records, in memory."""
+        made = copy(self)
+        made.store = MemoryStore(self.snapshot)
+        made.clock = Clock()
+        made.service = Service(made.store, made.clock, fabric_mtu=self.mtu, vault=self.service.vault)
+        made.admin = Client(Door(made.service), self.admin.keys)
+        made.offerings = dict(self.offerings)
+        return made
 
     @property
     def snapshot(self) -> Snapshot:

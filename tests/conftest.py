@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from sdn_orch.uncollected import uncollected
 
 #: `./dev check` uses quick, `./dev test` the default, which says of the same code the same each time, and
 #: thorough is for hunting.
@@ -29,6 +33,22 @@ pytest.register_assert_rewrite("tests.e2e.routed", "tests.e2e.sessions")
 
 #: Set by `./dev test`, where everything is there: then nothing is skipped and what is missing fails.
 EVERYTHING = "SDN_ORCH_TEST_ALL"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported stays: the garbage collector need not walk it, now or ever."""
+    with uncollected():
+        yield
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quickly_hashed() -> Iterator[None]:
+    """Most of the time of hundreds of tests would go into the passwords of the accounts that they make."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sdn_orch.northbound.cloudstack.passwords.COST", 2)
+        yield
 
 
 def _missing(layer: str) -> str | None:

@@ -65,6 +65,7 @@ class ScriptedSwitch:
         self._buffer = b""
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.settimeout(10)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._thread: threading.Thread | None = None
         self.send(hello(versions, 1))
 

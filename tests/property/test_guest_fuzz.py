@@ -34,7 +34,7 @@ from sdn_orch.southbound.fake import FakeSwitch
 from tests.unit.guest import test_outside as outside
 from tests.unit.guest.test_dhcp4 import message
 from tests.unit.guest.test_worker import Nobody
-from tests.unit.guest.world import AUTONOMOUS1, DPID, LINK_LOCAL1, MAC1, MAC2, WORLD
+from tests.unit.guest.world import AUTONOMOUS1, DPID, LINK_LOCAL1, MAC1, MAC2, WORLD, gateway
 
 SWITCH = FakeSwitch(DPID)
 DATAPATH = SWITCH.connect(Nobody())
@@ -45,6 +45,8 @@ LISTENER = Listener(
 #: Seconds of processor time for one packet, with a wide margin.
 BOUND = 0.25
 
+#: Said in each frame to one address, as scapy would ask the networks of this machine who has that.
+_ROUTER = gateway("web")
 _OWN6 = IPv6(src=LINK_LOCAL1, dst="ff02::1:2")
 SEEDS = tuple(
     bytes(frame)
@@ -70,25 +72,33 @@ SEEDS = tuple(
         / IPv6(src=AUTONOMOUS1, dst="ff02::1:ff00:1", hlim=255)
         / ICMPv6ND_NS(tgt="fd00:1::1")
         / ICMPv6NDOptSrcLLAddr(lladdr=MAC1),
-        Ether(src=MAC1) / IP(src="10.1.1.11", dst="10.1.1.1") / ICMP(type=8) / bytes(1400),
-        Ether(src=MAC1) / IPv6(src=AUTONOMOUS1, dst="fd00:1::1") / ICMPv6EchoRequest(data=bytes(9000)),
-        Ether(src=MAC1)
+        Ether(src=MAC1, dst=_ROUTER) / IP(src="10.1.1.11", dst="10.1.1.1") / ICMP(type=8) / bytes(1400),
+        Ether(src=MAC1, dst=_ROUTER)
+        / IPv6(src=AUTONOMOUS1, dst="fd00:1::1")
+        / ICMPv6EchoRequest(data=bytes(9000)),
+        Ether(src=MAC1, dst=_ROUTER)
         / IPv6(src=AUTONOMOUS1, dst="fd00:2::13", hlim=1)
         / IPv6ExtHdrHopByHop()
         / IPv6ExtHdrDestOpt()
         / IPv6ExtHdrFragment(m=1)
         / UDP(),
-        Ether(src=MAC1)
+        Ether(src=MAC1, dst=_ROUTER)
         / IP(src="10.1.1.11", dst="10.1.1.1")
         / UDP(sport=40000, dport=53)
         / DNS(rd=1, qd=DNSQR(qname="web1.vpc.example"), ar=DNSRROPT(rclass=1232)),
-        Ether(src=MAC1)
+        Ether(src=MAC1, dst=_ROUTER)
         / IPv6(src=AUTONOMOUS1, dst="fd00:1::1")
         / UDP(sport=40000, dport=53)
         / DNS(rd=1, qd=DNSQR(qname="13.2.1.10.in-addr.arpa", qtype="PTR")),
-        Ether(src=MAC2) / Dot1Q(vlan=100) / IP(src="10.1.1.12", dst="10.1.2.13", ttl=1) / UDP() / bytes(1400),
-        Ether(src=MAC1) / IP(src="10.1.1.11", dst="169.254.169.254") / TCP(sport=4000, dport=80, flags="S"),
-        Ether(src=MAC1)
+        Ether(src=MAC2, dst=_ROUTER)
+        / Dot1Q(vlan=100)
+        / IP(src="10.1.1.12", dst="10.1.2.13", ttl=1)
+        / UDP()
+        / bytes(1400),
+        Ether(src=MAC1, dst=_ROUTER)
+        / IP(src="10.1.1.11", dst="169.254.169.254")
+        / TCP(sport=4000, dport=80, flags="S"),
+        Ether(src=MAC1, dst=_ROUTER)
         / IP(src="10.1.1.11", dst="10.1.1.1")
         / TCP(sport=4000, dport=8080, flags="PA", seq=7, ack=9)
         / b"GET / HTTP/1.0\r\n\r\n",

@@ -104,9 +104,11 @@ def world(tmp_path: Path) -> Iterator[World]:
     store = MemoryStore(records())
     reconciler = Reconciler(store, audit_interval=0, keep_foreign=False)
     reconciler.start()
+    listener = listen_tcp("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     made = World(
         service=Service(store, lambda: made.now),
-        client=httpx.Client(),
+        client=httpx.Client(base_url=url, trust_env=False, verify=False),
         secrets={},
         config=tmp_path / "sdn-orch.toml",
         now=datetime(2026, 11, 22, tzinfo=UTC),
@@ -114,13 +116,11 @@ def world(tmp_path: Path) -> Iterator[World]:
     for scope in Scope:
         create = partial(tokens.create, name=scope.value, scope=scope, days=None)
         made.secrets[scope] = made.service.write(create)[1]
-    listener = listen_tcp("127.0.0.1", 0)
     door = Server(Starlette(routes=Door(reconciler, made.service, is_trusted=False).routes()), listener)
     unix = Server(application(reconciler, made.service), listen_unix(tmp_path / "sdn-orch.sock"))
     made.config.write_text(f'run_directory = "{tmp_path}"\n')
     for server in (door, unix):
         server.start()
-    made.client = httpx.Client(base_url=f"http://127.0.0.1:{door.address[1]}", trust_env=False)
     yield made
     made.client.close()
     for server in (door, unix):

@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import secrets
 
+#: How often scrypt mixes: this takes 16 MiB and some 50 ms.
+COST = 2**14
 #: What passwords are compared with where there is none; nobody has a hash of no bytes.
 _NOBODYS = f"{bytes(16).hex()}$"
 
@@ -13,7 +15,7 @@ _NOBODYS = f"{bytes(16).hex()}$"
 def scrypt(password: str, salt: bytes | None = None) -> str:
     """Salt and hash, hexadecimal, joined by `$`."""
     salt = salt or secrets.token_bytes(16)
-    hashed = hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1)
+    hashed = hashlib.scrypt(password.encode(), salt=salt, n=COST, r=8, p=1)
     return f"{salt.hex()}${hashed.hex()}"
 
 

@@ -78,9 +78,11 @@ class Paged(Model):
 class Page(Model, Generic[T]):
     """Part of a list."""
 
+    # For each type of items the source would be looked for again, in vain.
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
     items: list[T]
-    next: str | None
-    """The cursor of the next page; null on the last one."""
+    next: Annotated[str | None, Field(description="The cursor of the next page; null on the last one.")]
 
 
 class Refused(Model):

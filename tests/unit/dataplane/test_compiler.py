@@ -286,6 +286,7 @@ def test_the_derived_macs_are_those_of_the_model() -> None:
     assert link_local(0x0242AC110002) == 0xFE80 << 112 | 0x0042ACFFFE110002
 
 
+@pytest.mark.slow
 def test_a_large_switch_is_compiled_alike_wherever_and_in_whatever_order() -> None:
     homes = [network(f"home{number}") for number in range(320)]
     nics = [nic(home, 10 + index) for home in homes for index in range(10)]

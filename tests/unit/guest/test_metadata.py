@@ -181,7 +181,7 @@ def test_segments_find_the_guest_where_it_is_and_two_with_one_address_are_two(wo
         greeting: Any = Ether(switch.sent.pop().frame)
         assert (greeting.dst, greeting[IP].src, greeting[TCP].flags) == (MAC1, "169.254.169.254", "SA")
         request = b"GET /latest/meta-data/instance-id HTTP/1.1\r\n\r\n"
-        said: Any = Ether(src=MAC1) / IP(src="10.1.1.11", dst="169.254.169.254")
+        said: Any = Ether(src=MAC1, dst=gateway("web")) / IP(src="10.1.1.11", dst="169.254.169.254")
         said /= TCP(sport=4000, dport=80, seq=10, ack=greeting[TCP].seq + 1, flags="PA")
         listener.receive(datapath, packet_in(nic, Punt.METADATA, bytes(said / request)), 0.0)
         (sent,) = switch.sent

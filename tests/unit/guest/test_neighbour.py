@@ -166,28 +166,33 @@ def test_neighbour_solicitations_are_not_answered(frame: Any) -> None:
     assert ask("web1", Punt.NEIGHBOUR_SOLICITATION, frame) is None
 
 
-ROUTER, UPSTREAM = bytes.fromhex("0e5d02000001"), "2001:db8:ff::1"
+ROUTER_MAC, UPSTREAM = "0e:5d:02:00:00:01", "2001:db8:ff::1"
+ROUTER = bytes.fromhex(ROUTER_MAC.replace(":", ""))
 OWN = IPv6Address("2001:db8:ff::c5d")
 
 
 def test_a_router_tells_everybody_of_its_address() -> None:
     said = Ether(advertisement(ROUTER, OWN.packed))
-    assert (said.src, said.dst) == ("0e:5d:02:00:00:01", "33:33:00:00:00:01")
+    assert (said.src, said.dst) == (ROUTER_MAC, "33:33:00:00:00:01")
     assert (said[IPv6].src, said[IPv6].dst, said[IPv6].hlim) == (str(OWN), "ff02::1", 255)
     assert (said[ICMPv6ND_NA].tgt, said[ICMPv6ND_NA].R, said[ICMPv6ND_NA].S) == (str(OWN), 1, 0)
     assert said[ICMPv6ND_NA].O == 1
-    assert said[ICMPv6NDOptDstLLAddr].lladdr == "0e:5d:02:00:00:01"
+    assert said[ICMPv6NDOptDstLLAddr].lladdr == ROUTER_MAC
 
 
 def test_a_router_solicits_the_one_that_leads_on() -> None:
     asked = Ether(solicitation(ROUTER, OWN.packed, IPv6Address(UPSTREAM).packed))
     assert (asked.dst, asked[IPv6].dst) == ("33:33:ff:00:00:01", "ff02::1:ff00:1")
     assert (asked[IPv6].src, asked[IPv6].hlim, asked[ICMPv6ND_NS].tgt) == (str(OWN), 255, UPSTREAM)
-    assert asked[ICMPv6NDOptSrcLLAddr].lladdr == "0e:5d:02:00:00:01"
+    assert asked[ICMPv6NDOptSrcLLAddr].lladdr == ROUTER_MAC
 
 
 def advertise(hlim: int = 255, option: str | None = MAC2, **more: Any) -> bytes:
-    frame = Ether(src=MAC1) / IPv6(src=UPSTREAM, dst=str(OWN), hlim=hlim) / ICMPv6ND_NA(tgt=UPSTREAM, **more)
+    frame = (
+        Ether(src=MAC1, dst=ROUTER_MAC)
+        / IPv6(src=UPSTREAM, dst=str(OWN), hlim=hlim)
+        / ICMPv6ND_NA(tgt=UPSTREAM, **more)
+    )
     return bytes(frame / ICMPv6NDOptDstLLAddr(lladdr=option) if option else frame)
 
 
@@ -207,7 +212,7 @@ def test_an_advertisement_tells_a_mac_address(option: str | None, mac: str) -> N
         advertise(cksum=1),
         advertise()[:-1],
         advertise(option=None)[:-4],
-        bytes(Ether(src=MAC1) / IPv6(hlim=255)),
+        bytes(Ether(src=MAC1, dst=ROUTER_MAC) / IPv6(hlim=255)),
         bytes(14),
     ],
 )

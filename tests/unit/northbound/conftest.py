@@ -11,9 +11,14 @@ from tests.cloudstack import Client, Cloud
 from tests.managed import Managed, Pair, served
 
 
-@pytest.fixture
-def cloud() -> Cloud:
+@pytest.fixture(scope="session")
+def untouched() -> Cloud:
     return Cloud()
+
+
+@pytest.fixture
+def cloud(untouched: Cloud) -> Cloud:
+    return untouched.copy()
 
 
 @pytest.fixture

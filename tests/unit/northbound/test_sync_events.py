@@ -243,7 +243,8 @@ def test_events_that_are_lost_are_made_good_by_the_next_comparison() -> None:
         synced.until(lambda: "unheard" in synced.names())
 
 
-def test_what_nobody_knows_makes_everything_be_read(synced: Synced) -> None:
+def test_what_nobody_knows_makes_everything_be_read(synced: Synced, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sdn_orch.northbound.sync.worker._REST", 0.5)
     synced.managed.network("hidden")
     synced.tell("NETWORK.ACL.CREATE", str(uuid4()))
     synced.until(lambda: "hidden" in synced.names())

@@ -146,6 +146,7 @@ def test_wrong_keys_and_networks(cloudstack: CloudStack, endpoint: str) -> None:
     assert cloudstack.rows["extension"] == []
 
 
+@pytest.mark.slow
 def test_the_script_makes_the_same(cloudstack: CloudStack, endpoint: str, tmp_path: Path) -> None:
     """The printed commands, run by a shell, with programs in the places of cloudmonkey, jq and install."""
     installed = run(endpoint, "install")
