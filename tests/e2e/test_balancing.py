@@ -287,11 +287,19 @@ def test_a_machine_that_stops_gets_nothing_new(balanced: Balanced) -> None:
         assert set(balanced.asked("fresh", 80, 150)) == set(POOL[:3])
 
 
-def test_a_trace_knows_that_any_member_is_right(balanced: Balanced) -> None:
-    with balanced.rule(80, POOL[1:4]):
+def test_a_trace_knows_that_any_member_is_right_and_who_asks_may_be_one(balanced: Balanced) -> None:
+    for members in (POOL[1:4], POOL[:1]):
+        said = _traced(balanced, members)
+        assert "delivered" in said and "but the intent" not in said, said
+
+
+def _traced(balanced: Balanced, members: list[str]) -> str:
+    with balanced.rule(80, members):
         address = balanced.address["ipaddress"]
-        said = balanced.cloud.controller.command("trace", "--from", POOL[0], "--to", address, "--tcp", "80")
-        assert "delivered" in said.stdout and "but the intent" not in said.stdout, said.stdout
+        said: str = balanced.cloud.controller.command(
+            "trace", "--from", POOL[0], "--to", address, "--tcp", "80"
+        ).stdout
+        return said
 
 
 def test_cookies_are_refused_where_no_proxy_runs_and_said_to_be(balanced: Balanced) -> None:

@@ -164,8 +164,9 @@ def _next_hop(snapshot: Snapshot, nic: Nic, target: IPv4Address | IPv6Address) -
 
 def _verdict(snapshot: Snapshot, found: Trace, start: tuple[str, int]) -> tuple[str, str]:
     if found.exits:
-        end, _packet = found.exits[0]
-        if end == start:
+        end, packet = found.exits[0]
+        # A machine may also hear its own question: as a member of the balancer that it asks.
+        if end == start and not _is_asked(packet):
             return "answered", "by the switch itself, back to the sender"
         return "delivered", f"at {_place(snapshot, end)}: {_who(snapshot, end)}"
     if found.punts:
@@ -180,6 +181,12 @@ def _verdict(snapshot: Snapshot, found: Trace, start: tuple[str, int]) -> tuple[
     switch = snapshot.need(Switch, drop.switch_id)
     where = f"{switch.name}, table {table_name(drop.table)}: {drop.reason}"
     return "dropped", f"{where}: {why}" if why else where
+
+
+def _is_asked(packet: Packet) -> bool:
+    """Whether it is of those that `_packet` makes, and nobody's answer."""
+    kind = packet.get("icmpv4_type") or packet.get("icmpv6_type")
+    return packet.get("ip_proto") in (TCP, UDP) or kind in (8, 128)
 
 
 def _meaning(snapshot: Snapshot, meant: Verdict) -> tuple[str, str]:
