@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from sdn_orch.intent.metadata import MachineData
 from sdn_orch.intent.model import Machine
+from sdn_orch.intent.snapshot import Change
 from sdn_orch.northbound import machine_data
 from sdn_orch.northbound.cloudstack.model_guests import KeyPair, RegisteredUserData
+from sdn_orch.store.base import Commit
 from sdn_orch.store.codec import encode, kinds
+from sdn_orch.store.memory import MemoryStore
 from tests.cloudstack import Client, Cloud, Refused
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFeRzdGJzGqXg5oU3R0bJ5mYQzKp3u9rUoUx0p0i7P8K red@desk"
@@ -94,17 +98,48 @@ def test_user_data_are_reset_while_the_machine_is_stopped(
     assert opened(cloud, id, "user_data") == b""
 
 
+class FullDisk(MemoryStore):
+    """Takes no more commits once it is `full`."""
+
+    full = False
+
+    def commit(self, changes: Sequence[Change], expected: int) -> Commit:
+        if self.full:
+            raise OSError("no space left on device")
+        return super().commit(changes, expected)
+
+
+def test_what_fails_tells_the_log_what_failed_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    store = FullDisk()
+    cloud = Cloud(store)
+    red = cloud.account("red")
+    network = str(cloud.network(red, "net")["id"])
+    machine = cloud.machine(red, "vm1", networkids=network, userdata=ENCODED)
+    red.job("stopVirtualMachine", id=machine["id"])
+    store.full = True
+    for command, secret in (
+        ("resetPasswordForVirtualMachine", {"password": "mine-4-now"}),
+        ("updateVirtualMachine", {"userdata": ENCODED}),
+    ):
+        caplog.clear()
+        with caplog.at_level(logging.DEBUG):
+            answer = red.answer(command, id=machine["id"], **secret)
+        assert answer.status == 530 and f"{command} failed" in caplog.text
+        assert "no space left on device" in caplog.text
+        for each in (*secret.values(), red.keys.secret_key, "hunter2"):
+            assert each not in caplog.text and each not in answer.body.decode()
+
+
 def test_a_password_is_shown_once_and_only_by_its_job(
-    cloud: Cloud, red: Client, machine: dict[str, Any], caplog: pytest.LogCaptureFixture
+    cloud: Cloud, red: Client, machine: dict[str, Any]
 ) -> None:
     id = machine["id"]
     red.job("stopVirtualMachine", id=id)
-    with caplog.at_level(logging.DEBUG):
-        result = red.job("resetPasswordForVirtualMachine", id=id)["virtualmachine"]
+    result = red.job("resetPasswordForVirtualMachine", id=id)["virtualmachine"]
     password = result["password"]
     assert len(password) == 16 and result["id"] == id
     assert opened(cloud, id, "password").decode() == password
-    assert password not in everything(cloud) + caplog.text
+    assert password not in everything(cloud)
     for command in ("listAsyncJobs", "listVirtualMachines", "listEvents"):
         assert password not in str(red.call(command)), command
     chosen = red.job("resetPasswordForVirtualMachine", id=id, password="mine-4-now")
