@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sdn_orch.northbound.extension import payload
 from sdn_orch.northbound.sync import fields as said
 from sdn_orch.northbound.sync import rows
+from sdn_orch.northbound.sync.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Said:
     """Everything that was listed: groups and what is wrong with others, both by id, and whose all is."""
 
     groups: dict[str, Group] = field(default_factory=dict)
-    faults: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, Fault] = field(default_factory=dict)
     #: The groups that a UUID has to do with.
     homes: dict[str, set[str]] = field(default_factory=dict)
 

@@ -28,7 +28,7 @@ from sdn_orch.northbound.service import Service, Transaction
 from sdn_orch.northbound.sync.bring import bring, end_network, end_vpc
 from sdn_orch.northbound.sync.changes import Change, count_missed, described
 from sdn_orch.northbound.sync.events import Event
-from sdn_orch.northbound.sync.faults import fault
+from sdn_orch.northbound.sync.faults import Fault, Stumbles, fault
 from sdn_orch.northbound.sync.grouping import group
 from sdn_orch.northbound.sync.groups import Group, Said
 from sdn_orch.northbound.sync.rows import Rows
@@ -87,14 +87,19 @@ class Scope:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a comparison came to: `held` says why nothing was done, `faults` are of groups left alone."""
+    """What it came to: `held` says why nothing was done, `left` what is wrong with groups left alone."""
 
     changes: list[tuple[str, Change]] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
+    left: list[Fault] = field(default_factory=list)
     held: str | None = None
     groups: int = 0
     calls: int = 0
     seconds: float = 0.0
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with groups that were left alone, in a line each."""
+        return [each.line for each in self.left]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class Sync:
         self._scope = scope
         self._lock = threading.Lock()
         self._homes: dict[str, set[str]] = {}
+        self._stumbles = Stumbles()
         #: Whether everything was read to the end since the start.
         self.is_complete = False
 
@@ -153,10 +159,12 @@ class Sync:
             started, calls = time.monotonic(), self._source.calls
             said = group(self._source.all(self._scope.zone), self._scope.owners)
             self._homes = said.homes
-            outcome = Outcome(faults=list(said.faults.values()), groups=len(said.ids))
+            outcome = Outcome(left=list(said.faults.values()), groups=len(said.ids))
             steps = self._steps(said, self._gone(said.ids), outcome)
             self.is_complete = True
             self._carry_out(steps, outcome, plan=plan, deletes=deletes)
+            # What is not carried out does not get as far as it might stumble.
+            self._stumbles.tell(outcome.left, () if plan or outcome.held else None)
             return self._done(outcome, started, calls)
 
     def refresh(self, ids: Collection[str]) -> Outcome:
@@ -166,9 +174,10 @@ class Sync:
         with self._lock:
             started, calls = time.monotonic(), self._source.calls
             said = self._read(ids)
-            outcome = Outcome(faults=list(said.faults.values()), groups=len(ids))
+            outcome = Outcome(left=list(said.faults.values()), groups=len(ids))
             steps = self._steps(said, self._gone(said.ids, among=ids), outcome)
             self._carry_out(steps, outcome, plan=False, deletes=False)
+            self._stumbles.tell(outcome.left, () if outcome.held else ids)
             return self._done(outcome, started, calls)
 
     def groups_of(self, event: Event) -> set[str]:
@@ -226,7 +235,7 @@ class Sync:
             try:
                 differences = self._service.differences(use_case)
             except Exception as error:
-                outcome.faults.append(fault(name, id, error))
+                outcome.left.append(fault(name, id, error))
                 continue
             if differences:
                 steps.append(_Step(id, name, use_case, differences))
@@ -273,7 +282,7 @@ class Sync:
         try:
             said = self._read([step.id])
         except ReadFailed as failed:
-            outcome.faults.append(f"{step.name} ({step.id}): {failed}")
+            outcome.left.append(fault(step.name, step.id, failed))
             return None
         steps = self._steps(said, self._gone(said.ids, among=[step.id]), outcome)
         return next((each for each in steps if each.id == step.id), None)
@@ -282,7 +291,7 @@ class Sync:
         try:
             self._service.write(step.use_case)
         except Exception as error:
-            outcome.faults.append(fault(step.name, step.id, error))
+            outcome.left.append(fault(step.name, step.id, error))
             return False
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
@@ -198,9 +199,15 @@ def test_what_nobody_foresaw_of_one_network_keeps_no_other_back(
         assert outcome.held is None
     assert pair.network(good).name == "renamed" and pair.snapshot.get(Network, gone) is None
     assert (pair.network(web), pair.snapshot.where(Nic, "network_id", web)) == before
-    assert any(web in record.message and record.exc_info for record in caplog.records)
+    said = [record for record in caplog.records if web in record.message]
+    assert [bool(record.exc_info) for record in said] == [True, False, False]
     # As soon as it is understood, all of it is as it is there.
-    pair.compare()
+    odd.network = ""
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        assert not sync.compare().faults and not sync.compare().faults
+    (over,) = (record for record in caplog.records if web in record.message)
+    assert "no longer" in over.message
     assert pair.snapshot.count_where(Nic, "network_id", web) == len(before[1]) - 1
 
 
