@@ -77,12 +77,20 @@ def ports(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             row["account"],
             row["network"],
             cell(row["addresses"]),
-            cell(row["place"]) or Text("not attached", "yellow"),
+            _place(row),
             cell(row["source"]),
             styled(row["condition"] if row["active"] else "idle"),
             _why(row),
         )
     return console().print(rows if answer else "no NICs yet")
+
+
+def _place(row: dict[str, Any]) -> Text:
+    """Where a NIC is, and where it is awaited."""
+    place = Text(row["place"]) if row["place"] else Text("not attached", "yellow")
+    if row["awaited"]:
+        place.append(f", {'comes to' if row['prepared'] else 'listened for at'} {row['awaited']}", "yellow")
+    return place
 
 
 def _why(row: dict[str, Any]) -> Text:

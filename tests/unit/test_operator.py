@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from sdn_orch.cli import app
 from sdn_orch.dataplane.pipeline import Table
-from sdn_orch.intent.model import Account, Link, Machine, Network, Nic, Switch
+from sdn_orch.intent.model import Account, Arrival, Link, Machine, Network, Nic, Switch
 from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.northbound.listening import listen_unix
 from sdn_orch.northbound.operator.door import application
@@ -25,6 +25,7 @@ from sdn_orch.reconcile import Reconciler
 from sdn_orch.southbound.base import Datapath, PacketIn, Port
 from sdn_orch.southbound.fake import OPEN_VSWITCH, FakeSwitch
 from sdn_orch.store.memory import MemoryStore
+from sdn_orch.store.transact import transact
 from tests.unit.dataplane import worlds
 
 DPIDS = {"spine1": 0x101, "spine2": 0x102, "leaf1": 0x201, "leaf2": 0x202}
@@ -123,7 +124,8 @@ def test_only_the_daemon_s_user_may_ask(cloud: Cloud) -> None:
 def test_status(cloud: Cloud) -> None:
     answer = cloud.json("status")
     assert answer["objects"] == {
-        "account": 1, "network": 2, "vpc": 0, "nic": 4, "machine": 1, "attachment": 3, "switch": 4, "link": 4,
+        "account": 1, "network": 2, "vpc": 0, "nic": 4, "machine": 1, "attachment": 3, "arrival": 0,
+        "switch": 4, "link": 4,
     }  # fmt: skip
     switches = {switch["name"]: switch for switch in answer["switches"]}
     assert set(switches) == set(DPIDS)
@@ -132,6 +134,23 @@ def test_status(cloud: Cloud) -> None:
     assert "4 nic" in shown and shown.count("in-sync") == 4
     cloud.switches["leaf2"].disconnect()
     wait(lambda: "disconnected" in cloud.run("status").stdout)
+
+
+def test_where_a_nic_is_awaited_while_its_machine_migrates(cloud: Cloud) -> None:
+    def shown() -> tuple[str | None, bool]:
+        (row,) = (row for row in cloud.json("ports") if row["id"] == "red-10")
+        assert row["place"] == "leaf1:11"
+        return row["awaited"], row["prepared"]
+
+    arrival = Arrival(id="arrival", nic_id="red-10", switch_id="leaf2", port=20)
+    transact(cloud.store, lambda _snapshot: [Put(arrival)])
+    wait(lambda: shown() == ("leaf2:20", True))
+    assert "leaf1:11, comes to leaf2:20" in cloud.run("ports").stdout
+    assert "1 arrival" in cloud.run("status").stdout
+    # It has left there: whether it comes back after all is only listened for.
+    transact(cloud.store, lambda known: [Put(replace(known.need(Arrival, "arrival"), admitted=False))])
+    wait(lambda: shown() == ("leaf2:20", False))
+    assert "leaf1:11, listened for at leaf2:20" in cloud.run("ports").stdout
 
 
 def test_networks_and_ports(cloud: Cloud) -> None:
@@ -146,6 +165,7 @@ def test_networks_and_ports(cloud: Cloud) -> None:
     assert (ports["red-10"]["place"], ports["red-10"]["machine"]) == ("leaf1:11", "web1")
     assert ports["blue-10"]["place"] == "leaf2:12,7"
     assert (ports["red-12"]["place"], ports["red-12"]["condition"]) == (None, "idle")
+    assert (ports["red-10"]["awaited"], ports["red-10"]["prepared"]) == (None, False)
     assert "not attached" in cloud.run("ports").stdout
     cloud.switches["leaf2"].disconnect()
     wait(lambda: {row["id"]: row for row in cloud.json("ports")}["blue-10"]["condition"] == "pending")

@@ -13,7 +13,7 @@ from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.firewall import EgressRule, FirewallRule
 from sdn_orch.intent.forwards import Forward
 from sdn_orch.intent.gateways import rule_of
-from sdn_orch.intent.model import Attachment, Machine, Network, Nic, Record, Switch, Vpc
+from sdn_orch.intent.model import Arrival, Attachment, Machine, Network, Nic, Record, Switch, Vpc
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.security import SecurityGroup
@@ -132,6 +132,13 @@ def place(snapshot: Snapshot, nic: Nic) -> str | None:
     for attachment in snapshot.where(Attachment, "nic_id", nic.id):
         switch = snapshot.need(Switch, attachment.switch_id)
         return f"{switch.name}:{attachment.port}" + (f",{attachment.vlan}" if attachment.vlan else "")
+    return None
+
+
+def awaited(snapshot: Snapshot, nic: Nic) -> str | None:
+    """Where a NIC is awaited beside its place, as `switch:port`."""
+    for arrival in snapshot.where(Arrival, "nic_id", nic.id):
+        return f"{snapshot.need(Switch, arrival.switch_id).name}:{arrival.port}"
     return None
 
 

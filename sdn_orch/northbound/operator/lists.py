@@ -8,9 +8,20 @@ from typing import Any
 
 from sdn_orch.dataplane.rules import Owner, OwnerKind
 from sdn_orch.dataplane.units import router_of
-from sdn_orch.intent.model import Account, Attachment, Link, Machine, Network, NetworkKind, Nic, Switch, Vpc
+from sdn_orch.intent.model import (
+    Account,
+    Arrival,
+    Attachment,
+    Link,
+    Machine,
+    Network,
+    NetworkKind,
+    Nic,
+    Switch,
+    Vpc,
+)
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.northbound.operator.find import place
+from sdn_orch.northbound.operator.find import awaited, place
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.status import ObjectStatus
 
@@ -20,7 +31,7 @@ JSON = dict[str, Any]
 def status(view: View) -> JSON:
     """The daemon and its switches."""
     snapshot = view.world().snapshot
-    counted = (Account, Network, Vpc, Nic, Machine, Attachment, Switch, Link)
+    counted = (Account, Network, Vpc, Nic, Machine, Attachment, Arrival, Switch, Link)
     return {
         "uptime": round(time.time() - view.started, 1),
         "revision": snapshot.revision,
@@ -60,8 +71,9 @@ def network_status(view: View, network: Network) -> ObjectStatus:
 
 
 def port(view: View, nic: Nic) -> JSON:
-    """A NIC with its addresses, where it is attached, how that is known, and its condition."""
-    snapshot = view.world().snapshot
+    """A NIC with its addresses, where it is attached and awaited, how that is known, and its condition."""
+    world = view.world()
+    snapshot = world.snapshot
     machine = snapshot.get(Machine, nic.machine_id) if nic.machine_id else None
     attachments = snapshot.where(Attachment, "nic_id", nic.id)
     network = snapshot.need(Network, nic.network_id)
@@ -77,6 +89,8 @@ def port(view: View, nic: Nic) -> JSON:
         "addresses": [str(address) for address in nic.addresses],
         "active": nic.active,
         "place": place(snapshot, nic),
+        "awaited": awaited(snapshot, nic),
+        "prepared": any(at.is_ahead for at in world.places(nic.id)),
         "source": str(attachments[0].source) if attachments else None,
         **status_row(snapshot, view.status(Owner(OwnerKind.NIC, nic.id))),
     }

@@ -133,7 +133,8 @@ class NetworkChange(Model):
 
 
 class NicAnswer(Standing):
-    """A NIC and where it is."""
+    """A NIC and where it is. While its machine migrates also where it is `awaited`, and whether the switch
+    there is `prepared` for it; if not, it is only listened for."""
 
     id: str
     number: int
@@ -145,6 +146,8 @@ class NicAnswer(Standing):
     addresses: list[str]
     active: bool
     place: str | None
+    awaited: str | None
+    prepared: bool
     source: str | None
 
 
