@@ -1,9 +1,10 @@
 """Through a balancer of two members: throughput and new connections, beside OVN's and HAProxy.
 
-A host outside speaks to machines behind a balancer. Three ways on one Open vSwitch (see `comparison`): ours,
-in the gateway switch; OVN's load balancer on a gateway router; and HAProxy in a namespace between two
-bridges. Throughput is measured in turns, of one TCP connection; latency of connections one by one. Bars, of
-medians: our throughput by OVN's at least 1.0, by HAProxy's 1.5, and our new connections by OVN's 1.0.
+A host outside speaks to machines behind a balancer. Three ways on one Open vSwitch, in turns (see
+`comparison`): ours, in the gateway switch; OVN's load balancer on a gateway router; and HAProxy in a
+namespace between two bridges. Throughput is that of one TCP connection, latency that of connections one by
+one. Bars, of medians: our throughput by OVN's at least 1.0, by HAProxy's 1.5, and our new connections by
+OVN's 1.0.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from bench.common import haproxy, ovn
 from bench.common.comparison import Comparison
 from bench.common.connections import PORTS
-from bench.common.namespaces import Namespace, learning_bridge
+from bench.common.namespaces import Lab
 from bench.common.one_leaf import one_leaf
 from bench.common.ovn_gateway import OvnGateway
 from bench.common.ways import FIRST, STREAM, Way, wait_listening
@@ -50,40 +51,41 @@ def ours() -> Iterator[Way]:
 @contextmanager
 def proxy() -> Iterator[Way]:
     """HAProxy in a namespace, as CloudStack's virtual router has it."""
-    learning_bridge("ha-inside")
-    learning_bridge("ha-public")
-    client, middle = Namespace("ha-client"), Namespace("ha-proxy")
-    client.plug("ha-public", "eth0", f"{NEAR}/24")
-    middle.plug("ha-public", "eth2", f"{_BALANCER}/24")
-    middle.plug("ha-inside", "eth0", "10.1.1.1/24")
-    servers = [Namespace(f"ha-web{number}") for number, _ in enumerate(_MEMBERS)]
-    for server, address in zip(servers, _MEMBERS, strict=True):
-        server.plug("ha-inside", "eth0", f"{address}/24")
-    running = middle.popen(haproxy.command(Path("/run/haproxy.cfg"), _BALANCER, _RULES, _MEMBERS))
-    try:
-        wait_listening(middle, STREAM)
-        yield Way(client, servers, _BALANCER)
-    finally:
-        running.terminate()
-        running.wait()
+    with Lab() as lab:
+        inside, public = (lab.bridge(name) for name in ("ha-inside", "ha-public"))
+        client, middle, *servers = (
+            lab.host(name) for name in ("ha-client", "ha-proxy", "ha-web0", "ha-web1")
+        )
+        client.plug(public, "eth0", f"{NEAR}/24")
+        middle.plug(public, "eth2", f"{_BALANCER}/24")
+        middle.plug(inside, "eth0", "10.1.1.1/24")
+        for server, address in zip(servers, _MEMBERS, strict=True):
+            server.plug(inside, "eth0", f"{address}/24")
+        running = middle.popen(haproxy.command(Path("/run/haproxy.cfg"), _BALANCER, _RULES, _MEMBERS))
+        try:
+            wait_listening(middle, STREAM)
+            yield Way(client, servers, _BALANCER)
+        finally:
+            running.terminate()
+            running.wait()
 
 
 @contextmanager
 def peer() -> Iterator[Way]:
     """OVN: a logical switch, a gateway router with a load balancer, a localnet port."""
-    gateway = OvnGateway("203.0.113.2")
-    client = gateway.outside(NEAR)
-    servers = [gateway.machine(number, address) for number, address in enumerate(_MEMBERS)]
-    for port, algorithm in _RULES.items():
-        behind = ",".join(f"{address}:{port}" for address in _MEMBERS)
-        gateway.change(f"lb-add {algorithm} {_BALANCER}:{port} {behind} tcp")
-    gateway.change(
-        "set load_balancer source selection_fields=ip_src",
-        "lr-lb-add router source",
-        "lr-lb-add router roundrobin",
-    )
-    gateway.settle()
-    yield Way(client, servers, _BALANCER)
+    with OvnGateway("203.0.113.2") as gateway:
+        client = gateway.outside(NEAR)
+        servers = [gateway.machine(number, address) for number, address in enumerate(_MEMBERS)]
+        for port, algorithm in _RULES.items():
+            behind = ",".join(f"{address}:{port}" for address in _MEMBERS)
+            gateway.change(f"lb-add {algorithm} {_BALANCER}:{port} {behind} tcp")
+        gateway.change(
+            "set load_balancer source selection_fields=ip_src",
+            "lr-lb-add router source",
+            "lr-lb-add router roundrobin",
+        )
+        gateway.settle()
+        yield Way(client, servers, _BALANCER)
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ class Observer:
         self._announcer = Announcer(store.snapshot, self._datapaths.get)
         self._advertiser = Advertiser(store.snapshot, self._datapaths.get, time.monotonic())
         self._absences = Absences([row.dpid for row in config.switches], time.monotonic())
-        self._uplinks = Uplinks(store.snapshot, self._datapaths.get)
+        self._uplinks = Uplinks(store.snapshot, self._datapaths.get, reconciler.is_serving)
         self._checks = Checks(store.snapshot, self._datapaths.get)
         self._databases = {row.endpoint: self._database(row) for row in config.ovsdb}
         self._silent = set(self._databases)
@@ -173,7 +173,7 @@ class Observer:
             return
         self._datapaths[datapath.dpid] = datapath
         self._absences.connected(datapath.dpid)
-        self._uplinks.connected(switch.id, time.monotonic())
+        self._uplinks.connected(switch.id)
         self._upkeep.connected(datapath)
         self._note_links(self._discovery.switch_up(datapath.dpid, datapath.ports(), time.monotonic()))
         self._hand_over(switch, datapath)

@@ -12,28 +12,32 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from sdn_orch.dataplane.compiler import Compiled, compile_switch
 from sdn_orch.dataplane.plan import Plan, diff
 from sdn_orch.dataplane.rules import NO_RULES, Owner, OwnerKind, port_id
 from sdn_orch.dataplane.touched import touched
+from sdn_orch.dataplane.touched_outside import moving
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected
 from sdn_orch.intent.acls import AclItem
 from sdn_orch.intent.balancers import Balancer
 from sdn_orch.intent.gateways import networks_of, router_of_rule, rule_of
-from sdn_orch.intent.model import Attachment, Link, Nic, Record, Switch
+from sdn_orch.intent.model import Attachment, Nic, Record, Switch
 from sdn_orch.intent.public import PublicAddress
 from sdn_orch.intent.routing import PrivateGateway, StaticRoute
 from sdn_orch.intent.snapshot import Difference, Snapshot
 from sdn_orch.openflow.values import FlowEntry, FlowKey, State
+from sdn_orch.precedence import leading, taking_over, yielding
+from sdn_orch.returns import Return
 from sdn_orch.southbound.base import Datapath
 from sdn_orch.status import Condition, ObjectStatus, Phase, SwitchStatus
 from sdn_orch.store.base import Commit, Store
-from sdn_orch.switch_loop import ARRIVAL_GRACE, SwitchLoop
+from sdn_orch.switch_loop import SwitchLoop
 from sdn_orch.tally import Tally
 from sdn_orch.turns import Turns
 
@@ -71,6 +75,8 @@ _Event = Commit | _Attach | _Detach | _Note
 _BACKLOG = 256
 #: Shortest and longest pause between two attempts to begin anew, in seconds.
 _PAUSES = (0.5, 30.0)
+#: Seconds for which routers wait for a gateway that is back to hold what they need: a large one takes some.
+RETURN_PATIENCE = 30.0
 #: Seconds for which a gateway goes on serving routers that have moved to one that is back: until all that is
 #: outside has learnt it.
 LINGER = 1.0
@@ -96,6 +102,7 @@ class Reconciler:
         self._events: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(_BACKLOG)
         self._waiting: list[_Attach] = []
+        self._returns: tuple[Return, ...] = ()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconcile", daemon=True)
         self._feed = threading.Thread(target=self._follow, name="reconcile-feed", daemon=True)
@@ -206,13 +213,8 @@ class Reconciler:
                 self._loop(new).refresh(after, None)
             elif isinstance(old, Switch) and new is None and old.id in self._loops:
                 self._loops.pop(old.id).stop()
-        yielders = yielding(before, after)
-        for switch_id in yielders & by_switch.keys() & self._loops.keys():
-            others = {owner for owner in by_switch[switch_id] if owner.kind is not OwnerKind.SWITCH}
-            self._loops[switch_id].stay(others, LINGER)
-            by_switch[switch_id] -= others
-        # Where the old gateway still serves, nobody need hurry to the new one.
-        patience = LINGER / 2 if yielders else ARRIVAL_GRACE
+        self._overtake(by_switch)
+        back = self._await(before, after, by_switch)
         first = leading(self._unprepared(before, commit.changes), by_switch.keys())
         first |= taking_over(before, after, commit.changes) & by_switch.keys()
         arrived: list[threading.Event] = []
@@ -224,8 +226,40 @@ class Reconciler:
                 arrived.append(done)
         for switch_id, owners in by_switch.items():
             if loop := self._loops.get(switch_id):
-                loop.refresh(after, owners, tuple(arrived), patience)
+                loop.refresh(after, owners, tuple(arrived))
+        if back is not None:
+            for switch_id in tuple(back.missing):
+                self._loops[switch_id].when_held(after, partial(self._holds, back, switch_id))
         self._handed_out = commit.revision
+
+    def _overtake(self, by_switch: dict[str, set[Owner]]) -> None:
+        """A router that changes while it waits for its gateway does not wait any longer."""
+        changed = set().union(*by_switch.values())
+        self._returns = tuple(back for back in self._returns if not back.is_over)
+        for back in self._returns:
+            for owner, switch_id in back.overtaken(changed):
+                by_switch[switch_id].add(owner)
+
+    def _await(self, before: World, after: World, by_switch: dict[str, set[Owner]]) -> Return | None:
+        """Where gateways are back: routers turn to them when they hold what they need."""
+        yielders = yielding(before, after)
+        if not yielders:
+            return None
+        come = {switch.id for switch in after.gateways()} - yielders
+        back = Return(come, yielders, moving(before, after), RETURN_PATIENCE + LINGER)
+        self._returns = (*self._returns, back)
+        for switch_id, owners in back.staying().items():
+            if loop := self._loops.get(switch_id):
+                loop.stay(owners, RETURN_PATIENCE + (LINGER if switch_id in yielders else 0.0), back)
+                by_switch[switch_id] -= owners
+        return back
+
+    def _holds(self, back: Return, switch_id: str) -> None:
+        """A gateway that is back holds what it needs."""
+        back.missing.discard(switch_id)
+        if not back.missing:
+            for other, loop in self._loops.items():
+                loop.end_stay(back, LINGER if other in back.yielders else 0.0)
 
     def _unprepared(self, before: World, changes: Sequence[Difference]) -> list[Difference]:
         """The changes but for NICs that come where their switch has what delivers to them already."""
@@ -282,6 +316,12 @@ class Reconciler:
         """Where the switch's loop stands."""
         loop = self._loops.get(switch_id)
         return loop.status if loop else SwitchStatus()
+
+    def is_serving(self, switch_id: str, revision: int) -> bool:
+        """Whether a switch holds what it needs for the routers that it is the gateway of at that revision."""
+        awaited = any(switch_id in back.missing for back in self._returns if not back.is_over)
+        is_there = self.switch_status(switch_id).phase is Phase.IN_SYNC
+        return is_there and not awaited and self._handed_out >= revision
 
     def datapath(self, switch_id: str) -> Datapath | None:
         """The live session with the switch, None while it is not connected."""
@@ -356,37 +396,6 @@ class Reconciler:
         loop = self._loops.get(switch_id)
         compiled = loop.compiled if loop else None
         return compiled if compiled is not None else compile_switch(self._world, switch_id)
-
-
-def leading(changes: Sequence[tuple[Record | None, Record | None]], switches: Set[str]) -> set[str]:
-    """Which of the touched switches go first, so that no packet comes to one that does not expect it yet.
-
-    A NIC's own edge; the ends of a cable that is there again; and, when a cable is gone, all but its ends.
-    These turn packets round by themselves until nobody sends them any (RFC 6976 is of the same order).
-    """
-    places = {new.switch_id for _, new in changes if isinstance(new, Attachment)}
-    come: set[str] = set()
-    gone: set[str] = set()
-    for old, new in changes:
-        was_up, is_up = (isinstance(link, Link) and link.up for link in (old, new))
-        if was_up != is_up and isinstance(link := new or old, Link):
-            (come if is_up else gone).update(switch_id for switch_id, _ in link.ports)
-    others = switches - gone if gone else frozenset()
-    return (places | come | others) & switches
-
-
-def taking_over(before: World, after: World, changes: Sequence[Difference]) -> set[str]:
-    """The gateways to which public addresses may have come: they go first too."""
-    moved = before.gateways() != after.gateways()
-    if moved or any(isinstance(old or new, PublicAddress | PrivateGateway) for old, new in changes):
-        return {switch.id for switch in after.gateways()}
-    return set()
-
-
-def yielding(before: World, after: World) -> set[str]:
-    """The gateways from which routers go to another one that has come, while nobody comes to them."""
-    old, new = ({switch.id for switch in world.gateways()} for world in (before, after))
-    return old if old < new else set()
 
 
 def switches_of(world: World, owner: Owner) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -28,9 +28,10 @@ from sdn_orch.errors import Disconnected, SwitchRefused
 from sdn_orch.intent.model import Switch
 from sdn_orch.openflow.values import State
 from sdn_orch.processors import shared
-from sdn_orch.southbound.base import Datapath, Dump
+from sdn_orch.southbound.base import Datapath
 from sdn_orch.southbound.transfer import describe
 from sdn_orch.status import Phase, SwitchStatus
+from sdn_orch.switch_notes import Notes, Stay, Step, owners_of
 from sdn_orch.turns import Turns
 from sdn_orch.uncollected import uncollected
 
@@ -42,26 +43,6 @@ ARRIVAL_GRACE = 0.05
 BACKOFF = (0.25, 30.0)
 #: How many of an audit's repairs are told one by one.
 REPAIRS_TOLD = 20
-
-
-@dataclass(slots=True)
-class _Notes:
-    """What other threads left for the loop; `later` waits for its event, briefly.
-
-    `attached`: there is a new session, and this is what the switch holds. `check`: the switch is to be
-    compared with what it should hold. `anew`: everything is to be compiled, from nothing.
-    """
-
-    world: World | None = None
-    attached: Dump | None = None
-    check: bool = False
-    anew: bool = False
-    owners: set[Owner] = field(default_factory=set)
-    done: list[threading.Event] = field(default_factory=list)
-    later: list[tuple[set[Owner], tuple[threading.Event, ...], float]] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return self.check or self.world is not None
 
 
 class SwitchLoop:
@@ -91,9 +72,11 @@ class SwitchLoop:
         self._audit_interval = audit_interval or math.inf
         self._keep_foreign = keep_foreign
         self._condition = threading.Condition()
-        self._notes = _Notes()
-        #: What is to be compiled again later only, each with the monotonic time from which on.
-        self._staying: list[tuple[float, set[Owner]]] = []
+        self._notes = Notes()
+        #: What was taken out of the notes, and is not compiled yet.
+        self._steps: list[Step] = []
+        #: What is to be compiled again later only.
+        self._staying: list[Stay] = []
         self._is_busy = False
         self._stopping = False
         self._failures = 0
@@ -178,30 +161,38 @@ class SwitchLoop:
     ) -> threading.Event:
         """These owners (None: all) may compile differently in this world.
 
-        The answer is set when that is settled, unless it had to wait for `after`: the events of those
-        switches where packets will arrive, which come first. `patience` is in seconds, for all of them.
+        The answer is set when that is settled, which has to wait for `after`: the events of those switches
+        where packets will arrive, which come first. `patience` is in seconds, for all of them.
         """
-        done = threading.Event()
+        step = Step(world, set(owners or ()), threading.Event(), after, patience)
         with self._condition:
-            notes = self._notes
-            notes.world = world
+            self._notes.world = world
             if owners is None:
-                notes.anew = notes.check = True
-            else:
-                owners = set(owners)
-                self.pending |= owners
-                if after:
-                    notes.later.append((owners, after, patience))
-                else:
-                    notes.owners |= owners
-            notes.done.append(done)
+                self._notes.anew = self._notes.check = True
+            self.pending |= step.owners
+            self._notes.steps.append(step)
             self._condition.notify_all()
-        return done
+        return step.done
 
-    def stay(self, owners: set[Owner], seconds: float) -> None:
+    def stay(self, owners: set[Owner], seconds: float, cause: object) -> None:
         """These owners' rules stay as they are for so long; only then they are compiled again."""
         with self._condition:
-            self._staying.append((time.monotonic() + seconds, owners))
+            self._staying.append(Stay(owners, time.monotonic() + seconds, cause))
+            self._condition.notify_all()
+
+    def end_stay(self, cause: object, seconds: float) -> None:
+        """What stays because of that does so for so many seconds more at most."""
+        until = time.monotonic() + seconds
+        with self._condition:
+            for stay in self._staying:
+                stay.until = min(stay.until, until) if stay.cause is cause else stay.until
+            self._condition.notify_all()
+
+    def when_held(self, world: World, tell: Callable[[], None]) -> None:
+        """Call it, on the loop's thread, as soon as the switch holds all that was noted until this world."""
+        with self._condition:
+            self._notes.world = world
+            self._notes.held.append(tell)
             self._condition.notify_all()
 
     def refusals(self, owner: Owner) -> tuple[str, ...]:
@@ -224,10 +215,12 @@ class SwitchLoop:
             finally:
                 if notes.attached is not None:
                     notes.attached.close()
-                for done in notes.done:
-                    done.set()
+                for step in notes.steps:
+                    step.done.set()
+                with self._condition:
+                    self._notes.held[:0] = notes.held
 
-    def _take(self, notes: _Notes, datapath: Datapath | None) -> None:
+    def _take(self, notes: Notes, datapath: Datapath | None) -> None:
         try:
             if notes.attached and self.rejected:
                 # It may be another switch by now: what the last one refused is tried again.
@@ -241,13 +234,15 @@ class SwitchLoop:
             else:
                 self._update(datapath, self.compiled, notes)
             self._failures = 0
+            while datapath is not None and notes.held:
+                notes.held.pop(0)()
         except Disconnected as end:
             # What it should hold is known; what it holds is read when it comes back.
             log.debug("switch %s: %s", self.name, end)
         except SwitchRefused as refusal:
             self._reject(refusal)
 
-    def _compile_ahead(self, notes: _Notes) -> None:
+    def _compile_ahead(self, notes: Notes) -> None:
         """The switch is away: keep up what it should hold when it comes."""
         if self.compiled is not None and not notes.anew:
             self._compile(notes)
@@ -266,9 +261,9 @@ class SwitchLoop:
         if self.datapath is None:
             self._turns.give_way(self._is_away)
 
-    def _compile(self, notes: _Notes) -> Compiled:
+    def _compile(self, notes: Notes) -> Compiled:
         """What the switch should hold, with everything noted; nothing is sent."""
-        owners = notes.owners.union(*(owners for owners, *_ in notes.later))
+        owners = owners_of(notes.steps)
         if self.compiled is not None and not notes.anew:
             for owner in owners:
                 self.rejected.pop(owner, None)
@@ -282,7 +277,7 @@ class SwitchLoop:
         self.compiled.leave_out(self.rejected.keys())
         return self.compiled
 
-    def _wait(self) -> tuple[_Notes, Datapath | None] | None:
+    def _wait(self) -> tuple[Notes, Datapath | None] | None:
         """What is to be done next, and with which session: notes, or an audit; None at the end."""
         with self._condition:
             self._is_busy = False
@@ -299,21 +294,21 @@ class SwitchLoop:
                 if now >= due:
                     self._notes.check |= not self._notes
                     break
-                due = min([due, *(until for until, _ in self._staying)])
+                due = min([due, *(stay.until for stay in self._staying)])
                 self._condition.wait(due - now if due != math.inf else None)
-            notes, self._notes = self._notes, _Notes()
+            notes, self._notes = self._notes, Notes()
             self._world = notes.world or self._world
             self._is_busy = not self._stopping
             return None if self._stopping else (notes, self.datapath)
 
     def _end_stays(self, now: float) -> None:
-        over = [owners for until, owners in self._staying if until <= now]
+        over = set().union(*(stay.owners for stay in self._staying if stay.until <= now))
+        self._staying = [stay for stay in self._staying if stay.until > now]
         if over:
-            self._staying = [stay for stay in self._staying if stay[0] > now]
             self._notes.world = self._notes.world or self._world
-            self._notes.owners.update(*over)
+            self._notes.steps.append(Step(self._notes.world, over, threading.Event()))
 
-    def _synchronise(self, datapath: Datapath, compiled: Compiled, notes: _Notes) -> None:
+    def _synchronise(self, datapath: Datapath, compiled: Compiled, notes: Notes) -> None:
         """Read everything and repair what differs."""
         is_first = self.status.synced_in is None
         is_audit = not is_first and notes.world is None and self._failures == 0
@@ -343,20 +338,43 @@ class SwitchLoop:
                     foreign=foreign,
                 )
 
-    def _update(self, datapath: Datapath, compiled: Compiled, notes: _Notes) -> None:
-        """Compile again what may have changed, and send the difference."""
-        if notes.owners:
-            self._recompile(datapath, compiled, notes.owners)
-        for done in notes.done:
-            done.set()
-        later: set[Owner] = set()
-        deadline = time.monotonic() + max((patience for *_, patience in notes.later), default=0.0)
-        for owners, after, _ in notes.later:
-            later |= owners
-            for event in after:
-                event.wait(max(0.0, deadline - time.monotonic()))
-        if later:
-            self._recompile(datapath, compiled, later)
+    def _update(self, datapath: Datapath, compiled: Compiled, notes: Notes) -> None:
+        """Compile again what may have changed, and send the difference.
+
+        In the order of the commits: what is newer waits behind what waits, or the switch would come to hold
+        what no snapshot means. What nobody need wait for goes together.
+        """
+        self._steps = list(notes.steps)
+        deadline = time.monotonic() + max((step.patience for step in notes.steps), default=0.0)
+        try:
+            ready = 0
+            while ready < len(self._steps):
+                if any(not event.is_set() for event in self._steps[ready].after):
+                    self._go(datapath, compiled, ready)
+                    ready = 0
+                    for event in self._steps[0].after:
+                        event.wait(max(0.0, deadline - time.monotonic()))
+                ready += 1
+            self._go(datapath, compiled, ready)
+        finally:
+            self._leave_to_do(notes)
+
+    def _go(self, datapath: Datapath, compiled: Compiled, count: int) -> None:
+        """Do so many of the steps."""
+        steps, self._steps = self._steps[:count], self._steps[count:]
+        if steps:
+            self._world = steps[-1].world
+            self._recompile(datapath, compiled, owners_of(steps))
+            for step in steps:
+                step.done.set()
+
+    def _leave_to_do(self, notes: Notes) -> None:
+        """What a failure came before is still to be done."""
+        with self._condition:
+            if self._steps:
+                self._notes.world = self._notes.world or notes.world
+                self._notes.steps[:0] = self._steps
+                self._steps = []
 
     def _recompile(self, datapath: Datapath, compiled: Compiled, owners: set[Owner]) -> None:
         for owner in owners:
@@ -371,7 +389,7 @@ class SwitchLoop:
         if plan:
             datapath.apply(plan)
         with self._condition:
-            noted = self._notes.owners.union(*(owners for owners, *_ in self._notes.later))
+            noted = owners_of([*self._steps, *self._notes.steps])
             self.pending = noted if confirmed is None else self.pending - (confirmed - noted)
             if self.datapath is datapath:
                 self.status = replace(

@@ -1,7 +1,8 @@
 """What gateways have to say and to learn in public networks: whose addresses are here, and who leads on.
 
-Public addresses are announced where they come to live (gratuitous ARP, RFC 5227, 3), and so are the IPv6
-addresses of routers (unsolicited advertisements, RFC 4861, 7.2.6), so that the outside sends there at once.
+Public addresses are announced where they come to live, as soon as they are served there (gratuitous ARP,
+RFC 5227, 3), and so are the IPv6 addresses of routers (unsolicited advertisements, RFC 4861, 7.2.6), so that
+the outside sends there at once.
 Each time it is also said to somebody who is nowhere: a switch outside that keeps flows for what it has seen
 takes what it has seen before for no news, and learns nothing from it while the flow is in its cache.
 The gateways of each public range, of both versions, are asked for their MAC addresses from every place that
@@ -40,30 +41,42 @@ _NOWHERE = bytes((0x0E, 0x5D, 0x03))
 
 
 class Uplinks:
-    """See the module. `datapath_of` gives the session of a switch by its dpid, if there is one."""
+    """See the module. `datapath_of` gives the session of a switch by its dpid, if there is one.
+
+    `is_serving` says whether a switch holds what it needs for what lives there at a revision of the store.
+    """
 
     def __init__(
-        self, snapshot: Callable[[], Snapshot], datapath_of: Callable[[int], Datapath | None]
+        self,
+        snapshot: Callable[[], Snapshot],
+        datapath_of: Callable[[int], Datapath | None],
+        is_serving: Callable[[str, int], bool],
     ) -> None:
         self._snapshot = snapshot
         self._datapath_of = datapath_of
+        self._is_serving = is_serving
         self._homes = Homes()
         self._asked_at: dict[Question, float] = {}
         self._announce: list[tuple[float, Key]] = []
+        #: What has come to a switch that may not serve it yet, and the revision by which it came.
+        self._come: set[Key] = set()
+        self._revision = 0
 
     def changed(self, changes: Sequence[Difference]) -> None:
         """Records are not what they were; without any, nobody knows which."""
         self._homes.changed(changes)
 
-    def connected(self, switch_id: str, now: float) -> None:
-        """A switch has come, at `now` in monotonic seconds: what lives on it may be news to the outside."""
-        self._refresh(now)
-        here = [key for key, home in self._homes.by_key.items() if home.switch_id == switch_id]
-        self._announce += [(now + pause, key) for pause in ANNOUNCED_AT for key in here]
+    def connected(self, switch_id: str) -> None:
+        """A switch has come: what lives on it may be news to the outside."""
+        self._refresh()
+        self._come |= {key for key, home in self._homes.by_key.items() if home.switch_id == switch_id}
 
     def tick(self, now: float) -> None:
         """To be called every now and then, with the monotonic time."""
-        self._refresh(now)
+        self._refresh()
+        ready = self._ready()
+        self._come -= ready
+        self._announce += [(now + pause, key) for pause in ANNOUNCED_AT for key in ready]
         due = {key for at, key in self._announce if at <= now}
         self._announce = [(at, key) for at, key in self._announce if at > now]
         come = [self._homes.by_key[key] for key in due & self._homes.by_key.keys()]
@@ -97,11 +110,19 @@ class Uplinks:
                 answer = answer if home.vlan is None else tagged(answer, home.vlan)
                 PacketOut((Output(packet.in_port),), answer).send(self._datapath_of(packet.dpid))
 
-    def _refresh(self, now: float) -> None:
+    def _ready(self) -> set[Key]:
+        """What has come to switches that serve it by now: nobody outside is to send there before."""
+        self._come &= self._homes.by_key.keys()
+        homes = {key: self._homes.by_key[key].switch_id for key in self._come}
+        serving = {id for id in set(homes.values()) if self._is_serving(id, self._revision)}
+        return {key for key, switch_id in homes.items() if switch_id in serving}
+
+    def _refresh(self) -> None:
         if not self._homes.is_stale:
             return
-        come = self._homes.refresh(self._snapshot())
-        self._announce += [(now + pause, key) for pause in ANNOUNCED_AT for key in come]
+        snapshot = self._snapshot()
+        self._come |= set(self._homes.refresh(snapshot))
+        self._revision = snapshot.revision
         askers = self._homes.askers
         self._asked_at = {question: at for question, at in self._asked_at.items() if question in askers}
 

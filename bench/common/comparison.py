@@ -1,8 +1,9 @@
-"""Our way of packets beside those of peers, measured in turns.
+"""Our way of packets beside those of peers, measured in turns on one Open vSwitch.
 
-All ways are on one Open vSwitch. That polls all its ports, however idle, so that each packet of whichever is
-measured pays for the ports of those that wait; with `--apart` each way has a sandbox of its own, and in it an
-Open vSwitch, the same program with the same settings.
+Open vSwitch polls all ports of all bridges, however idle, so that whichever is measured would pay for those
+that wait, the quickest most. So each is made, measured and taken away again, turn after turn, beginning with
+another one each time. For all of them a port of Open vSwitch has room for as many packets as a host has that
+is set up as README says.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
-from bench.common import report
+from bench.common import buffers, report
 from bench.common.sandbox import inside
 from bench.common.ways import MEASURES, Measured, Way, serve
 
 OURS = "sdn-orch"
+_PART = "--part"
 #: By measure, what each side did, round after round.
 Found = dict[str, dict[str, list[Measured]]]
 
@@ -40,51 +42,51 @@ class Comparison:
     bars: Mapping[str, float]
 
     def main(self, description: str | None, rounds: int) -> None:
-        """Read the options, measure all in turns, and tell; a single part does what it is asked to."""
+        """Read the options, measure all in turns, and tell; a part measures what it is asked to."""
         parser = argparse.ArgumentParser(description=description and description.splitlines()[0])
         parser.add_argument("--rounds", type=int, default=rounds)
         parser.add_argument("--seconds", type=float, default=2.0)
-        parser.add_argument("--apart", action="store_true", help="with an Open vSwitch for each")
         parser.add_argument(
-            "--part", nargs="+", choices=tuple(self.sides), help="only these, measured when asked to"
+            "--buffer",
+            type=int,
+            default=buffers.DEPLOYED,
+            help="bytes that wait at a port of Open vSwitch (default: %(default)s)",
         )
+        parser.add_argument(_PART, action="store_true", help=argparse.SUPPRESS)
         options = parser.parse_args()
         if options.part:
-            made = {side: self.sides[side] for side in options.part}
-            inside(lambda: serve(made, options.seconds), f"bench.{self.bench}")
-        else:
-            found = self._measure(options.rounds, options.seconds, apart=options.apart)
-            where = "each on an Open vSwitch of its own" if options.apart else "all on one Open vSwitch"
-            self._tell(found, f"{self.title}, {where}, median of rounds of {options.seconds:g} s")
+            inside(lambda: serve(self.sides, options.seconds), f"bench.{self.bench}")
+            return
+        with buffers.of(options.buffer):
+            found = self._measure(options.rounds, options.seconds)
+        self._tell(
+            found, f"{self.title}, median of rounds of {options.seconds:g} s, {options.buffer:,} B buffers"
+        )
 
-    def _measure(self, rounds: int, seconds: float, *, apart: bool) -> Found:
+    def _measure(self, rounds: int, seconds: float) -> Found:
         found: Found = {measure: {side: [] for side in self.sides} for measure in MEASURES}
-        together = [[side] for side in self.sides] if apart else [list(self.sides)]
+        alive = list(self.sides)
         with ExitStack() as stack:
-            parts: dict[str, _Part] = {}
-            for sides in together:
-                part = stack.enter_context(_Part(f"bench.{self.bench}", sides, seconds))
-                parts |= dict.fromkeys(sides, part)
-            for part in {*parts.values()}:
-                part.hear()
-            for side, measure in self._order(rounds):
-                if side in parts and "error" in (said := parts[side].ask(side, measure)):
-                    held = len(found[measure][side])
-                    report.note(f"{side}: Open vSwitch has died of {measure} after {held} rounds")
-                    parts = {other: part for other, part in parts.items() if part is not parts[side]}
-                elif side in parts:
+            part = stack.enter_context(_Part(self.bench, seconds))
+            for turn, side, measure in self._order(rounds):
+                if side not in alive:
+                    continue
+                if "error" in (said := part.ask(side, measure)):
+                    report.note(
+                        f"{side}: Open vSwitch has died of {measure} in round {turn}; with another one …"
+                    )
+                    alive.remove(side)
+                    stack.close()
+                    part = stack.enter_context(_Part(self.bench, seconds))
+                else:
                     found[measure][side].append(Measured(**said))
         return found
 
-    def _order(self, rounds: int) -> Iterator[tuple[str, str]]:
-        """Who is measured, and what: throughput in turns, then connections, which may kill Open vSwitch."""
+    def _order(self, rounds: int) -> Iterator[tuple[int, str, str]]:
         for turn in range(rounds):
+            report.note(f"round {turn + 1} of {rounds} …")
             for side in islice(cycle(self.sides), turn, turn + len(self.sides)):
-                yield side, "throughput"
-        for side in self.sides:
-            for _ in range(rounds):
-                yield side, "latency"
-                yield side, "connections"
+                yield from ((turn + 1, side, measure) for measure in MEASURES)
 
     def _tell(self, found: Found, title: str) -> None:
         rows: list[list[object]] = []
@@ -136,10 +138,10 @@ def _values(rounds: Iterable[Measured]) -> list[float]:
 
 
 class _Part:
-    """Ways in a process and a sandbox of their own, which ends when nobody can ask it any more."""
+    """A process in a sandbox with an Open vSwitch, which ends when nobody can ask it any more."""
 
-    def __init__(self, module: str, sides: Sequence[str], seconds: float) -> None:
-        command = [sys.executable, "-m", module, "--seconds", str(seconds), "--part", *sides]
+    def __init__(self, bench: str, seconds: float) -> None:
+        command = [sys.executable, "-m", f"bench.{bench}", "--seconds", str(seconds), _PART]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> _Part:
@@ -149,12 +151,8 @@ class _Part:
         self._process.communicate()
 
     def ask(self, side: str, measure: str) -> dict[str, Any]:
-        """What it finds. Raises CalledProcessError if it has ended."""
+        """What it finds, or an "error". Raises CalledProcessError if it has ended."""
         print(side, measure, file=self._process.stdin, flush=True)
-        return self.hear()
-
-    def hear(self) -> dict[str, Any]:
-        """The next object that it tells. Raises CalledProcessError if it has ended."""
         for line in self._process.stdout or ():
             if line.startswith("{"):
                 told: dict[str, Any] = json.loads(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from bench.common.sandbox import run
@@ -47,6 +48,17 @@ class Namespace:
         return started
 
 
-def learning_bridge(name: str) -> None:
-    """A bridge that forwards as any Ethernet switch does."""
-    run("ovs-vsctl", "add-br", name, "--", "set", "bridge", name, "datapath_type=netdev")
+class Lab(ExitStack):
+    """Hosts and bridges, all of them gone when it ends."""
+
+    def host(self, name: str) -> Namespace:
+        """A host that is not plugged in anywhere yet."""
+        made = Namespace(name)
+        self.callback(run, "ip", "netns", "del", name)
+        return made
+
+    def bridge(self, name: str) -> str:
+        """The name of a bridge that forwards as any Ethernet switch does."""
+        run("ovs-vsctl", "add-br", name, "--", "set", "bridge", name, "datapath_type=netdev")
+        self.callback(run, "ovs-vsctl", "del-br", name)
+        return name

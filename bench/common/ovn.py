@@ -6,9 +6,12 @@ Each logical network has a router, DHCP options and port security, as ours has.
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 from bench.common import packages
 from bench.common.cloud import Size, network, nic
@@ -58,6 +61,18 @@ class Ovn:
         # A client that keeps its copy of the database, so that a call costs what its change costs.
         started = run(_program("ovn-nbctl"), f"--db=unix:{_HOME}/ovnnb_db.sock", *daemon)
         os.environ["OVN_NB_DAEMON"] = started.strip()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all of it and remove its bridge."""
+        for file in _HOME.glob("*.pid"):
+            os.kill(int(file.read_text()), signal.SIGTERM)
+            while file.exists():
+                time.sleep(0.005)
+        shutil.rmtree(_HOME)
+        run("ovs-vsctl", "del-br", _BRIDGE)
 
     def change(self, words: Sequence[str], *, wait: str = "none") -> None:
         """One transaction of ovn-nbctl; `wait`: "sb" or "hv" for its own word that it has arrived there."""

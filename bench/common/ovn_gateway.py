@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from bench.common.namespaces import Namespace, learning_bridge
+from bench.common.namespaces import Lab, Namespace
 from bench.common.ovn import Ovn, wait_for_bridge
 from bench.common.sandbox import run
 
@@ -30,14 +30,16 @@ lsp-set-options outside network_name=public
 """
 
 
-class OvnGateway:
-    """The logical switch `inside`, the gateway router `router`, and the public network's bridge `br-ex`."""
+class OvnGateway(Lab):
+    """The logical switch `inside`, the gateway router `router`, the public network's bridge, and hosts."""
 
     def __init__(self, address: str) -> None:
         """`address` is the router's in the public network, a /24."""
-        learning_bridge("br-ex")
-        run("ovs-vsctl", "set", "Open_vSwitch", ".", "external_ids:ovn-bridge-mappings=public:br-ex")
-        self._ovn = Ovn()
+        super().__init__()
+        self._public = self.bridge("br-ex")
+        mappings = f"external_ids:ovn-bridge-mappings=public:{self._public}"
+        run("ovs-vsctl", "set", "Open_vSwitch", ".", mappings)
+        self._ovn = self.enter_context(Ovn())
         wait_for_bridge()
         self.change(*_ROUTER.format(address=address).splitlines())
 
@@ -48,7 +50,7 @@ class OvnGateway:
 
     def machine(self, number: int, address: str) -> Namespace:
         """A host at the port `port<number>` of the inside."""
-        mac, host = f"0a:00:00:00:00:1{number}", Namespace(f"ovn-vm{number}")
+        mac, host = f"0a:00:00:00:00:1{number}", self.host(f"ovn-vm{number}")
         host.plug("br-int", "eth0", f"{address}/24", f"external_ids:iface-id=port{number}")
         host.cmd(f"ip link set eth0 address {mac}; ip route add default via 10.1.1.1")
         self.change(f"lsp-add inside port{number}", f"lsp-set-addresses port{number} '{mac} {address}'")
@@ -56,8 +58,8 @@ class OvnGateway:
 
     def outside(self, address: str) -> Namespace:
         """A host in the public network, a /24."""
-        host = Namespace("ovn-net")
-        host.plug("br-ex", "eth0", f"{address}/24")
+        host = self.host("ovn-net")
+        host.plug(self._public, "eth0", f"{address}/24")
         return host
 
     def settle(self) -> None:

@@ -43,7 +43,7 @@ class Measured:
 
 
 def serve(sides: Mapping[str, Callable[[], AbstractContextManager[Way]]], seconds: float) -> None:
-    """Have these ways, and measure one whenever a line of standard input says which and what.
+    """Measure what each line of standard input says, a side and a measure, with that side's way alone there.
 
     Ends the process.
     """
@@ -51,13 +51,15 @@ def serve(sides: Mapping[str, Callable[[], AbstractContextManager[Way]]], second
     asked = os.fdopen(os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     start_open_vswitch()
+    standing = ""
     with ExitStack() as stack:
-        ways = {side: stack.enter_context(make()) for side, make in sides.items()}
-        tell({"ready": True})
         for line in asked:
             side, measure = line.split()
+            if side != standing:
+                stack.close()
+                way, standing = stack.enter_context(sides[side]()), side
             try:
-                tell(asdict(MEASURES[measure](ways[side], seconds)))
+                tell(asdict(MEASURES[measure](way, seconds)))
             except subprocess.CalledProcessError as error:
                 tell({"error": str(error)})
         # The kernel ends and removes all of the sandbox; there may be no Open vSwitch left to ask.

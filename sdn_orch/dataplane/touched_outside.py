@@ -139,6 +139,15 @@ def touched_gateways(before: World, after: World) -> set[Unit]:
     return found
 
 
+def moving(before: World, after: World) -> dict[str, set[Unit]]:
+    """The routers that go out by another gateway than before, each with all that may alter by that."""
+    found: dict[str, set[Unit]] = {}
+    for router in routers_out(after.snapshot):
+        if units := _by_gateway(before, after, router, set()):
+            found[router] = units
+    return found
+
+
 def everywhere(world: World, realm: Sequence[Network]) -> set[Unit]:
     """Everything of a realm, on all switches that have a part in it."""
     members = world.realm_members(realm)

@@ -12,7 +12,6 @@ import pytest
 from sdn_orch.dataplane.compiler import compile_switch
 from sdn_orch.dataplane.rules import Owner, OwnerKind
 from sdn_orch.dataplane.world import World
-from sdn_orch.intent.gateways import gateway_of
 from sdn_orch.intent.model import (
     Account,
     Arrival,
@@ -34,8 +33,6 @@ from sdn_orch.status import Condition, Phase
 from sdn_orch.store.memory import MemoryStore
 from sdn_orch.store.transact import transact
 from sdn_orch.switch_loop import ARRIVAL_GRACE
-from tests.golden.worlds import outside, pair
-from tests.unit.dataplane.worlds import leaf_spine, network, tenant
 
 LEAVES = ("leaf1", "leaf2")
 NIC4 = Owner(OwnerKind.NIC, "nic4")
@@ -318,33 +315,3 @@ def test_a_switch_that_is_no_longer_configured_keeps_what_it_holds(fabric: Fabri
     fabric.settle("leaf1", "leaf2")
     assert fabric.reconciler.switch_status("spine").phase is Phase.DISCONNECTED
     assert fabric.switches["spine"].state.flows.keys() <= held.keys()
-
-
-def test_a_gateway_serves_on_until_who_is_back_is_known_outside() -> None:
-    """Its rules of routers that go to another one stay for a second; then it has what a compile says."""
-    home = network("web")
-    switches = [
-        replace(record, public_port=9) if isinstance(record, Switch) and record.id != "leaf1" else record
-        for record in leaf_spine(1, 3, OPEN_VSWITCH)
-    ]
-    both = Snapshot.of(*tenant(), *switches, *pair(home, ("leaf1", 5)), *outside("leaf2", home))
-    back = gateway_of(both, home.id)
-    assert back is not None
-    (cable,) = both.where(Link, "a_switch_id", back.id)
-    (other,) = {"leaf2", "leaf3"} - {back.id}
-    address = Owner(OwnerKind.ADDRESS, "own")
-    fabric = Fabric(cloud=both)
-    try:
-        fabric.commit(Put(replace(cable, up=False)))
-        fabric.connect()
-        serving = fabric.reconciler.rules(address, other)
-        fabric.commit(Put(cable))
-        fabric.settle(back.id, "leaf1", "spine1")
-        assert serving and fabric.reconciler.rules(address, other) == serving
-        assert not fabric.is_right(other) and not fabric.reconciler.is_settled()
-        fabric.settle()
-        eventually(fabric.reconciler.is_settled)
-        assert not fabric.reconciler.rules(address, other)
-    finally:
-        fabric.reconciler.stop()
-        fabric.store.close()

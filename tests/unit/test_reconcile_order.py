@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sdn_orch.intent.model import Attachment, Link, Source
-from sdn_orch.reconcile import leading
+from sdn_orch.precedence import leading
 
 CABLE = Link(id="cable", a_switch_id="leaf2", a_port=1, b_switch_id="spine1", b_port=2)
 CUT = replace(CABLE, up=False)

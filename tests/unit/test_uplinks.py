@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sdn_orch.intent.model import Switch
 from sdn_orch.intent.public import NextHop
 from sdn_orch.intent.snapshot import Delete, Put, Snapshot
 from sdn_orch.southbound.fake import FakeSwitch
@@ -19,7 +20,7 @@ def test_a_next_hop_that_is_forgotten_is_asked_for_at_once() -> None:
     switch = FakeSwitch(GATEWAY)
     datapath = switch.connect(Nobody())
     world = [snapshot]
-    uplinks = Uplinks(lambda: world[0], {GATEWAY: datapath}.get)
+    uplinks = Uplinks(lambda: world[0], {GATEWAY: datapath}.get, lambda *_: True)
 
     def asks(now: float) -> bool:
         switch.sent.clear()
@@ -41,7 +42,7 @@ def test_a_next_hop_that_is_forgotten_is_asked_for_at_once() -> None:
 def test_what_comes_is_announced_each_time_also_by_a_frame_that_no_switch_outside_has_seen() -> None:
     snapshot = Snapshot.of(*WORLDS["gateway"])
     switch = FakeSwitch(GATEWAY)
-    uplinks = Uplinks(lambda: snapshot, {GATEWAY: switch.connect(Nobody())}.get)
+    uplinks = Uplinks(lambda: snapshot, {GATEWAY: switch.connect(Nobody())}.get, lambda *_: True)
     nowhere: list[bytes] = []
     for pause in ANNOUNCED_AT:
         switch.sent.clear()
@@ -54,3 +55,26 @@ def test_what_comes_is_announced_each_time_also_by_a_frame_that_no_switch_outsid
         assert other[6:] in {frame[6:] for frame in said} and not other[0] & 1
         nowhere.append(other[:6])
     assert len(set(nowhere)) == len(ANNOUNCED_AT)
+
+
+def test_what_comes_is_announced_when_its_switch_serves_it_and_not_before() -> None:
+    snapshot = Snapshot.of(*WORLDS["gateway"])
+    switch, serving = FakeSwitch(GATEWAY), set[str]()
+    session = switch.connect(Nobody())
+    uplinks = Uplinks(lambda: snapshot, {GATEWAY: session}.get, lambda id, _revision: id in serving)
+
+    def announced(now: float) -> int:
+        switch.sent.clear()
+        uplinks.tick(now)
+        return len([frame for _, frame, *_ in switch.sent if not frame.endswith(UPSTREAM)])
+
+    assert not any(announced(100.0 + pause) for pause in (*ANNOUNCED_AT, 10.0))
+    serving.add(snapshot.where(Switch, "dpid", GATEWAY)[0].id)
+    assert all(announced(200.0 + pause) for pause in ANNOUNCED_AT)
+    assert not announced(210.0)
+    # A session of which nobody knows what it held.
+    serving.clear()
+    uplinks.connected(snapshot.where(Switch, "dpid", GATEWAY)[0].id)
+    assert not announced(300.0)
+    serving.add(snapshot.where(Switch, "dpid", GATEWAY)[0].id)
+    assert announced(301.0)

@@ -27,6 +27,8 @@ from functools import partial
 _AT_ONCE = 32
 #: Seconds that an answer may take, and between two requests of one connection.
 _PATIENCE, _PAUSE = 5.0, 0.05
+#: Requests that `steady` makes in a second at most, with all its connections.
+_REQUESTS = 1000
 #: How often a question by datagram is asked.
 _TRIES = 3
 _BIND_ADDRESS_NO_PORT = 24
@@ -44,6 +46,7 @@ class Clients:
     broken: list[str] = field(default_factory=list)
     #: In turns; None: whatever the host takes.
     sources: Iterator[str | None] = field(default_factory=partial(itertools.repeat, None))
+    pause: float = _PAUSE
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def fresh(self, count: int) -> None:
@@ -61,6 +64,7 @@ class Clients:
 
     async def steady(self, count: int) -> None:
         """So many connections with a request now and then, until it is over."""
+        self.pause = max(_PAUSE, count / _REQUESTS)
         visits = [self._visit(None) for _ in range(count)]
         await self._until_over(visits, lambda: self.answered.total() + len(self.broken) >= count)
 
@@ -96,7 +100,7 @@ class Clients:
                     self.answered[said] += 1
                 name, asked = said, asked + 1
                 if requests is None:
-                    await asyncio.sleep(_PAUSE)
+                    await asyncio.sleep(self.pause)
             writer.close()
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             self.broken.append(f"{name or 'nobody'}: {error!r}")
