@@ -45,15 +45,17 @@ def passes(
         return False
     known, key = memory.at(nic.id), (words.protocol, frozenset((words.source, words.destination)))
     begun = known.get(key)
-    if begun is not None and begun.heard(direction):
-        return not policy.cuts or lets(snapshot, policy, begun.direction, begun.first)
+    if begun is not None and begun.heard(words):
+        # An answer stands under the rules about what it answers.
+        began = direction if begun.is_by(words) else direction.other
+        return not policy.cuts or lets(snapshot, policy, began, begun.first)
     # Nobody relies on it yet, and a later fragment does not tell its ports.
     if packet["ip_frag"] == LATER_FRAGMENT:
         return True
     first = begun.first if begun is not None and policy.cuts else packet
     if not lets(snapshot, policy, direction, first):
         return False
-    known.setdefault(key, Begun(direction, packet))
+    known.setdefault(key, Begun(packet))
     return True
 
 

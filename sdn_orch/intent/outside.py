@@ -85,15 +85,22 @@ class Conversation:
 
 @dataclass(slots=True)
 class Begun:
-    """A conversation that the rules of a NIC let begin, with the packet that began it, as it was there."""
+    """A conversation that the rules of a NIC let begin, with the packet that began it, as it was there.
 
-    direction: Direction
+    Who speaks tells an answer, not which way it goes: who speaks to itself hears its own questions.
+    """
+
     first: Packet
     answered: bool = False
 
-    def heard(self, direction: Direction) -> bool:
-        """Note a further packet of it that goes this way; whether it has been answered."""
-        self.answered = self.answered or direction is not self.direction
+    def is_by(self, words: Words) -> bool:
+        """Whether a packet of it is by whoever began it."""
+        begun = words_of(self.first)
+        return begun is not None and words.source == begun.source
+
+    def heard(self, words: Words) -> bool:
+        """Note a further packet of it; whether it has been answered."""
+        self.answered = self.answered or not self.is_by(words)
         return self.answered
 
 

@@ -49,6 +49,11 @@ class Direction(StrEnum):
     INGRESS = "ingress"
     EGRESS = "egress"
 
+    @property
+    def other(self) -> Direction:
+        """The other one."""
+        return Direction.EGRESS if self is Direction.INGRESS else Direction.INGRESS
+
 
 class Verdict(StrEnum):
     """What becomes of the packets."""

@@ -28,7 +28,7 @@ from sdn_orch.intent.outside import public_mac
 from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, SCTP, TAGGED, TCP, UDP, Packet
 from sdn_orch.intent.public import NextHop, PublicAddress, PublicRange
 from sdn_orch.intent.routing import PrivateGateway, PrivateHop, StaticRoute
-from sdn_orch.intent.snapshot import Put
+from sdn_orch.intent.snapshot import Put, Snapshot
 from sdn_orch.intent.traffic import Direction, Ports, Verdict
 from sdn_orch.intent.validate import check
 from tests.property.clouds import Cloud
@@ -557,6 +557,14 @@ class Peers:
         name = _NAMES[protocol]
         ports = {f"{name}_src": self._random.choice(PORTS), f"{name}_dst": port}
         return Packet.from_fields({**fields, **ports}, bytes(20))
+
+
+def to_itself(snapshot: Snapshot, nic: Nic, packet: Packet) -> Packet:
+    """What a machine says, said to its own address by way of its router."""
+    gateway = mac_number(snapshot.need(Network, nic.network_id).gateway_mac)
+    version = 4 if "ipv4_src" in packet else 6
+    own = int(nic.ipv4 or 0) if version == 4 else int(nic.ipv6 or 0)
+    return packet.replace(eth_dst=gateway, **{f"ipv{version}_src": own, f"ipv{version}_dst": own})
 
 
 def answer(packet: Packet) -> Packet:

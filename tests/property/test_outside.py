@@ -31,7 +31,7 @@ from sdn_orch.openflow.values import Group
 from tests.property.clouds import make_cloud
 from tests.property.compiled import compile_all, disagreement
 from tests.property.direct import asked_outside, said_unasked, with_direct_return
-from tests.property.outside import PUBLIC_PORT, Peers, answer, with_outside
+from tests.property.outside import PUBLIC_PORT, Peers, answer, to_itself, with_outside
 from tests.property.policies import with_policies
 from tests.property.test_meaning import connected_in
 
@@ -53,6 +53,7 @@ _MORE = 1_400
 @given(SEEDS)
 def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
     random, direct, large = Random(seed), Random(~seed), Random(seed + 0.5)
+    alone = Random(seed + 0.25)
     cloud = with_direct_return(direct, with_policies(random, with_outside(random, make_cloud(random))))
     snapshot, tables, connected = cloud.snapshot, compile_all(cloud.snapshot), connected_in(cloud)
     wires, peers = Wires.of(snapshot), Peers(cloud, random)
@@ -84,6 +85,8 @@ def test_tables_and_connections_do_what_is_meant(seed: int) -> None:
         else:
             packet = peers.inward6() if peers.has_machines6 and random.random() < 0.5 else peers.inward()
             packet = asked_outside(direct, snapshot, packet) if direct.random() < 0.4 else packet
+        if speaker is not None and "ip_proto" in packet and alone.random() < 0.06:
+            packet = to_itself(snapshot, speaker, packet)
         forged = said_unasked(direct, snapshot) if direct.random() < 0.15 else None
         if forged is not None:
             speaker, packet = forged
