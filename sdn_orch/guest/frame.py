@@ -129,21 +129,26 @@ def _read_ipv6(data: bytes) -> Ip | None:
     return Ip(6, data[8:24], data[24:40], protocol, data[7], fragment, data[offset:length], data[:length])
 
 
-def redirected(ip: Ip, destination: bytes) -> Ip:
-    """A packet to another destination, with checksums that were right still right (RFC 1624)."""
-    if destination == ip.destination:
-        return ip
+def redirected(ip: Ip, destination: bytes, port: int | None = None) -> Ip:
+    """A packet to another destination, with checksums that were right still right (RFC 1624).
+
+    With a `port`, of TCP and UDP, to that one.
+    """
     whole, header = bytearray(ip.whole), len(ip.whole) - len(ip.payload)
     at = 16 if ip.version == 4 else 24
     whole[at : at + len(destination)] = destination
-    checksums = [10] if ip.version == 4 else []
+    covered = [(10, ip.destination, destination)] if ip.version == 4 else []
+    before, after = ip.destination, destination
     place = _CHECKSUMS.get(ip.protocol, len(ip.payload))
-    # A datagram may go without.
-    if ip.fragment <= 0 and place + 2 <= len(ip.payload) and any(ip.payload[place : place + 2]):
-        checksums.append(header + place)
-    for at in checksums:
-        apart = bytes(255 - byte for byte in whole[at : at + 2] + ip.destination)
-        whole[at : at + 2] = checksum(apart + destination).to_bytes(2)
+    if ip.fragment <= 0 and place + 2 <= len(ip.payload):
+        if port is not None:
+            before, after = before + ip.payload[2:4], after + port.to_bytes(2)
+            whole[header + 2 : header + 4] = port.to_bytes(2)
+        # A datagram may go without.
+        covered += [(header + place, before, after)] if any(ip.payload[place : place + 2]) else []
+    for at, old, new in covered:
+        apart = bytes(255 - byte for byte in whole[at : at + 2] + old)
+        whole[at : at + 2] = checksum(apart + new).to_bytes(2)
     return replace(ip, destination=destination, whole=bytes(whole), payload=bytes(whole[header:]))
 
 

@@ -76,11 +76,16 @@ def too_big(snapshot: Snapshot, switch: Switch, packet: PacketIn, frame: Frame) 
     if ip.version == 4 and not is_unicast4(ip.destination, network.ipv4):
         return None
     is_static = bool(STATIC.read(packet.metadata))
-    asked = _static(snapshot, router, ip) if is_static else _balanced(snapshot, network, ip)
-    if asked is None:
+    found = _static(snapshot, router, ip) if is_static else _balanced(snapshot, network, ip)
+    if found is None:
         return None
-    # No connection remembers these translations.
-    ip, way = redirected(ip, asked.packed), Table.UPLINK if is_static else Table.LEAVE
+    # No connection remembers these translations. In errors about those of IPv6 Open vSwitch 3.1 writes the
+    # checksum of UDP over the MTU, and that of TCP over the packet.
+    address, port = packet.asked if packet.asked is not None and ip.version == 6 else (found.packed, None)
+    ip, way = (
+        redirected(ip, address, port),
+        Table.LEAVE if ip.version == 4 and not is_static else Table.UPLINK,
+    )
     error = icmp.unfit(ip, ip.destination, network.mtu)
     if error is None:
         return None

@@ -11,13 +11,21 @@ from struct import Struct
 
 from sdn_orch.errors import MalformedMessage
 from sdn_orch.openflow.error_names import error_text
+from sdn_orch.openflow.fields import FIELDS
 from sdn_orch.openflow.messages import Kind
+from sdn_orch.openflow.values import ConnectionState
 
 _PACKET_IN = Struct("!IHBBQHH")
 _OXM = Struct("!HBB")
 _BASIC_IN_PORT = (0x8000, 0)
 _BASIC_METADATA = (0x8000, 4)
 _BASIC_TUNNEL_ID = (0x8000, 76)
+_CT_STATE, _CT_IPV6_DST, _CT_TP_DST = (
+    (FIELDS[name].oxm_class, FIELDS[name].code << 1) for name in ("ct_state", "ct_ipv6_dst", "ct_tp_dst")
+)
+#: Of the state Open vSwitch says behind it which bits it knows.
+_CT_STATE_KNOWN = (_CT_STATE[0], _CT_STATE[1] | 1)
+_ADDRESS = (1 << 128) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class PacketInMessage:
     """A packet-in: the flow that sent it, where the packet came in, and (part of) the frame.
 
     `length` is that of the whole frame; `metadata` and `tunnel_id` are 0 where the switch said nothing.
+    `asked` are the IPv6 address and the port that it was sent to, where connection tracking changed them.
     """
 
     reason: int
@@ -53,6 +62,7 @@ class PacketInMessage:
     tunnel_id: int
     length: int
     frame: bytes
+    asked: tuple[bytes, int] | None
 
 
 def parse_packet_in(data: bytes) -> PacketInMessage:
@@ -86,7 +96,16 @@ def parse_packet_in(data: bytes) -> PacketInMessage:
         found.get(_BASIC_TUNNEL_ID, 0),
         length,
         data[frame:],
+        _asked(found),
     )
+
+
+def _asked(found: dict[tuple[int, int], int]) -> tuple[bytes, int] | None:
+    state = found.get(_CT_STATE, found.get(_CT_STATE_KNOWN, 0) >> 32)
+    state &= ConnectionState.DESTINATION_NAT | ConnectionState.REPLY
+    if state != ConnectionState.DESTINATION_NAT or _CT_IPV6_DST not in found:
+        return None
+    return (found[_CT_IPV6_DST] & _ADDRESS).to_bytes(16), found.get(_CT_TP_DST, 0) & 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,10 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class PacketIn:
-    """A packet that a flow sent up: which flow (cookie, table), where it came in, and the frame."""
+    """A packet that a flow sent up: which flow (cookie, table), where it came in, and the frame.
+
+    `asked` are the IPv6 address and the port that it was sent to, where connection tracking changed them.
+    """
 
     dpid: int
     in_port: int
@@ -43,6 +46,7 @@ class PacketIn:
     metadata: int
     reason: int
     frame: bytes
+    asked: tuple[bytes, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

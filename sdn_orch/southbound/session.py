@@ -324,6 +324,7 @@ class Session:
             packet.metadata,
             packet.reason,
             packet.frame,
+            packet.asked,
         )
         self._guard("a packet-in", lambda: self._listener.packet_in(self, told))
 

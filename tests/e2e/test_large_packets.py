@@ -54,22 +54,30 @@ def red1(served: North) -> Iterator[Any]:
     node.cmd("ip route change default via 10.1.1.1")
 
 
-#: Sends a lot to who says it back, and prints how much of it came back; with `SIZE` datagrams of that size.
+#: Sends as many bytes at once as do not fit, by UDP or SCTP, and prints of which MTU the host is told.
 SEND = """
-import socket, sys, time
-address, port, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-if size:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER, IP_PMTUDISC_DO
-        sender.connect((address, port))
-        for _ in range(20):
-            try:
-                sender.send(bytes(size))
-            except OSError:
-                print(sender.getsockopt(socket.IPPROTO_IP, 14))  # IP_MTU
-                break
-            time.sleep(0.1)
-    sys.exit()
+import socket, struct, sys, time
+address, port, protocol = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+family, level = (socket.AF_INET6, 41) if ":" in address else (socket.AF_INET, 0)
+kind = (socket.SOCK_DGRAM, 17) if protocol == "udp" else (socket.SOCK_RAW, 132)
+discover, mtu = (23, 24) if level else (10, 14)  # IPV6_MTU_DISCOVER, IPV6_MTU; IP_MTU_DISCOVER, IP_MTU
+with socket.socket(family, *kind) as sender:
+    sender.setsockopt(level, discover, 2)  # PMTUDISC_DO
+    sender.connect((address, port if protocol == "udp" else 0))
+    ports = b"" if protocol == "udp" else struct.pack("!HH", 5000, port)
+    for _ in range(50):
+        try:
+            sender.send(ports + bytes(1400 - len(ports)))
+        except OSError:
+            print(sender.getsockopt(level, mtu))
+            break
+        time.sleep(0.1)
+"""
+
+#: Sends a lot by TCP to who says it back, and prints how much of it came back.
+TALK = """
+import socket, sys
+address, port = sys.argv[1], int(sys.argv[2])
 got = 0
 with socket.create_connection((address, port), timeout=15) as session:
     for _ in range(10):
@@ -82,11 +90,20 @@ print(got)
 """
 
 
-def sent(node: Any, address: str, port: int, size: int = 0) -> str:
-    process = node.popen(
-        [sys.executable, "-c", SEND, address, str(port), str(size)], stdout=-1, stderr=-1, text=True
-    )
+def told(node: Any, address: str, port: int, protocol: str = "udp") -> str:
+    """The MTU that a host hears of when it sends more than fits."""
+    return _run(node, SEND, address, str(port), protocol)
+
+
+def talked(node: Any, address: str, port: int) -> str:
+    """How much comes back of what a host says by TCP."""
+    return _run(node, TALK, address, str(port))
+
+
+def _run(node: Any, script: str, *words: str) -> str:
+    process = node.popen([sys.executable, "-c", script, *words], stdout=-1, stderr=-1, text=True)
     output, errors = process.communicate(timeout=60)
+    print(output, errors)
     return str(output or errors).strip()
 
 
@@ -108,7 +125,7 @@ def test_a_sender_to_static_nat_is_told(served: North, internet: Any) -> None:
     hears(internet, public)
     assert f"mtu {MTU}" in internet.cmd(f"ip route get {public}")
     internet.cmd("ip route flush cache")
-    assert sent(internet, public, 9000, FITS4 + 1) == str(MTU)
+    assert told(internet, public, 9000) == str(MTU)
     # From inside, by the public address, as from outside; also where both tenants have one gateway.
     blue1 = served.node("blue1")
     hears(blue1, public)
@@ -128,21 +145,21 @@ def test_a_sender_to_a_forwarded_port_is_told(served: North, internet: Any, red1
         )  # fmt: skip
     served.cloud.wait_objects()
     with listening(red1, PORT):
-        assert sent(internet, address["ipaddress"], PUBLIC_PORT) == "300000"
+        assert talked(internet, address["ipaddress"], PUBLIC_PORT) == "300000"
     assert f"mtu {MTU}" in internet.cmd(f"ip route get {address['ipaddress']}")
     internet.cmd("ip route flush cache")
-    assert sent(internet, address["ipaddress"], PUBLIC_PORT, FITS4 + 1) == str(MTU)
+    assert told(internet, address["ipaddress"], PUBLIC_PORT) == str(MTU)
     # The same where connections end with what let them begin.
     internet.cmd("ip route flush cache")
     with served.cutting("red1"), listening(red1, PORT):
-        assert sent(internet, address["ipaddress"], PUBLIC_PORT) == "300000"
+        assert talked(internet, address["ipaddress"], PUBLIC_PORT) == "300000"
     call.disassociateIpAddress(id=address["id"])
     served.cloud.wait_objects()
 
 
 def test_whoever_answers_a_machine_behind_source_nat_is_told(served: North, internet: Any, red1: Any) -> None:
     with listening(internet, PORT):
-        assert sent(red1, FAR, PORT) == "300000"
+        assert talked(red1, FAR, PORT) == "300000"
     assert f"mtu {MTU}" in internet.cmd(f"ip route get {served.source_nat('red1')['ipaddress']}")
 
 
@@ -155,8 +172,31 @@ def test_a_client_of_a_balancer_is_told(served: North, internet: Any, red1: Any)
     call.assignToLoadBalancerRule(id=rule, virtualmachineids=[served.vm("red1")])
     served.cloud.wait_objects()
     with listening(red1, PORT):
-        assert sent(internet, address["ipaddress"], PUBLIC_PORT) == "300000"
+        assert talked(internet, address["ipaddress"], PUBLIC_PORT) == "300000"
     assert f"mtu {MTU}" in internet.cmd(f"ip route get {address['ipaddress']}")
+    call.disassociateIpAddress(id=address["id"])
+    served.cloud.wait_objects()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "version", "direct"),
+    [("udp", 4, True), ("udp", 6, False), ("udp", 6, True), ("sctp", 4, False), ("sctp", 6, False)],
+)
+def test_clients_of_other_balancers_are_told(
+    served: North, internet: Any, protocol: str, version: int, direct: bool
+) -> None:
+    """Of SCTP, of IPv6, and those whose members get what clients sent as it was sent."""
+    call = served.call("web1")
+    wanted: dict[str, Any] = {"network": served.networks["web"], "ports": [PORT, PORT]}
+    address = call.associateIpAddress(vpcid=call.listVPCs()["vpc"][0]["id"])["ipaddress"]
+    if version == 4:
+        wanted["address"] = address["ipaddress"]
+    wanted |= {"name": "balancer", "protocol": protocol, "direct_return": direct}
+    made = served.cloud.controller.post("/v1/balancers", wanted)
+    call.assignToLoadBalancerRule(id=made["id"], virtualmachineids=[served.vm("web1")])
+    served.cloud.wait_objects()
+    assert told(internet, made["address"], PORT, protocol) == str(MTU)
+    served.cloud.controller.delete(f"/v1/balancers/{made['id']}")
     call.disassociateIpAddress(id=address["id"])
     served.cloud.wait_objects()
 

@@ -107,6 +107,21 @@ def private() -> Iterator[Private]:
             yield here
 
 
+def test_who_sends_more_than_fits_is_told(private: Private) -> None:
+    call, web, address = private.tenant.call, private.network("web"), private.machines["web1"].ipv4
+    gateway = private.gateway()
+    assert " 3 received" in reach(private.office, address, "-M do -s 1373")
+    call.updateNetwork(id=web, privatemtu=1400)
+    private.cloud.wait_objects()
+    told = reach(private.office, address, "-M do -s 1373")
+    assert f"From {address} icmp_seq=1 Frag needed and DF set (mtu = 1400)" in told, told
+    call.updateNetwork(id=web, privatemtu=1500)
+    private.cloud.wait_objects()
+    private.office.cmd("ip route flush cache")
+    assert " 3 received" in reach(private.office, address, "-M do -s 1373")
+    private.drop(gateway)
+
+
 def test_both_ways_through_a_private_gateway(private: Private) -> None:
     office, web1 = private.office, private.machines["web1"]
     # Until there is a route it goes out to the internet, if at all.

@@ -14,6 +14,7 @@ from scapy.layers.l2 import Dot1Q, Ether
 
 from sdn_orch.dataplane.pipeline import NETWORK, NO_PORT, REASON, ROUTER, STATIC, Punt, Table, public_network
 from sdn_orch.guest.dispatch import answer
+from sdn_orch.guest.frame import IPV6, read_frame
 from sdn_orch.intent.balancers import Balancer, Member
 from sdn_orch.intent.gateways import principal
 from sdn_orch.intent.model import Account, Domain, Network, NetworkKind, Nic, Switch, Vpc
@@ -210,7 +211,8 @@ def ask_large(
     sent = answer(snapshot, PacketIn(**values | more))
     if sent is None:
         return None
-    way = Table.UPLINK if static else Table.LEAVE
+    came = read_frame(bytes(frame))
+    way = Table.UPLINK if static or (came is not None and came.ethertype == IPV6) else Table.LEAVE
     assert sent.actions == (SetField("metadata", place, NETWORK.mask | ROUTER.mask), Resubmit(way))
     assert rebuilt(sent.frame) == sent.frame
     return sent
@@ -270,6 +272,18 @@ def test_an_ipv6_packet_that_does_not_fit_is_answered() -> None:
     assert (reply[IPv6].src, reply[IPv6].dst) == ("2001:db8:1::10", PEER6)
     assert reply[ICMPv6PacketTooBig].mtu == 1400
     assert sent.frame[62:] == bytes(packet)[14:][:1232]
+
+
+@pytest.mark.parametrize("payload", LARGE[:3])
+def test_the_ipv6_packet_in_the_answer_is_as_it_was_before_a_balancer(payload: Any) -> None:
+    balancer = IPv6Address("2001:db8:1::c8")
+    before = packet6(str(balancer), payload.copy(), hlim=60)
+    before[IPv6].payload.dport = 7000
+    sent = ask_large(packet6(payload=payload, hlim=60), asked=(balancer.packed, 7000))
+    assert sent is not None
+    reply = Ether(sent.frame)
+    assert (reply[IPv6].src, reply[IPv6].dst) == (str(balancer), PEER6)
+    assert sent.frame[62:] == bytes(before)[14:][:1232]
 
 
 LONG = UDP(sport=1, dport=9) / bytes(1400)

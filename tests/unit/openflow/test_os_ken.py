@@ -357,6 +357,20 @@ def test_packet_ins_are_read_as_os_ken_reads_them(version: int) -> None:
     assert (ours.length, ours.frame) == (theirs.total_len, bytes(theirs.data)) == (1500, frame)
 
 
+@pytest.mark.parametrize(
+    ("state", "asked"), [(0xA1, True), (0xA2, True), (0xAA, False), (0x22, False), (0x62, False)]
+)
+def test_packet_ins_tell_what_connection_tracking_has_changed(state: int, asked: bool) -> None:
+    """The destination of whoever began, and not the source that answers are sent to."""
+    address = bytes(range(16))
+    match = bytes.fromhex("80000004000000090001d308") + state.to_bytes(4, "big") + bytes.fromhex("000000ff")
+    match += bytes.fromhex("0001f610") + address + bytes.fromhex("0001fa021b58")
+    body = bytes.fromhex("ffffffff05dc01030000000000000bad0001") + (4 + len(match)).to_bytes(2, "big")
+    body += match + bytes(-(4 + len(match)) % 8) + b"\0\0" + bytes(60)
+    data = bytes((OPENFLOW_15, 10)) + (8 + len(body)).to_bytes(2, "big") + bytes(4) + body
+    assert parse_packet_in(data).asked == ((address, 7000) if asked else None)
+
+
 @parametrize_version
 def test_port_changes_are_read_as_os_ken_reads_them(version: int) -> None:
     name, mac = b"leaf1-eth3".ljust(16, b"\0"), bytes.fromhex("0200000000ab")
