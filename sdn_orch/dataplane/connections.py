@@ -24,9 +24,10 @@ from sdn_orch.dataplane.stages.protocols import (
 from sdn_orch.openflow.values import ConnectionState, Side, Track, Translate
 
 #: The types of ICMP that are part of a connection: questions and their answers.
-_ECHOES = frozenset(
-    ((ICMP, ECHO_REQUEST), (ICMP, ECHO_REPLY), (ICMPV6, ECHO_REQUEST_6), (ICMPV6, ECHO_REPLY_6))
-)
+_REQUESTS = frozenset(((ICMP, ECHO_REQUEST), (ICMPV6, ECHO_REQUEST_6)))
+_REPLIES = frozenset(((ICMP, ECHO_REPLY), (ICMPV6, ECHO_REPLY_6)))
+#: What stands for the port of whoever is asked for an echo, with the identifier.
+_ECHO = 1 << 16
 _PORTS = {TCP: "tcp", UDP: "udp"}
 #: Fields of the packet that began a connection, as it was before any translation; its mark and its label.
 OF_CONNECTION = (
@@ -38,7 +39,11 @@ _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 
 @dataclass(frozen=True, slots=True)
 class Tuple:
-    """What tells connections of a zone apart. Of an echo the ports are its identifier."""
+    """What tells connections of a zone apart.
+
+    Of an echo the ports are its identifier, and of whoever is asked more than that: two that ask each other
+    for echoes have two connections.
+    """
 
     version: int
     protocol: int
@@ -46,6 +51,11 @@ class Tuple:
     destination: int
     from_port: int
     to_port: int
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether it is the answer to an echo, with which nothing begins."""
+        return self.protocol in (ICMP, ICMPV6) and self.from_port >= _ECHO
 
     @property
     def reverse(self) -> Tuple:
@@ -94,6 +104,8 @@ class Connections:
         zone = action.zone if isinstance(action.zone, int) else fields[action.zone] & 0xFFFF
         known = self._known.get((zone, key))
         state = int(ConnectionState.TRACKED)
+        if known is None and key.is_reply:
+            return Found(state | ConnectionState.INVALID)
         if known is None:
             state |= ConnectionState.NEW
             # Open vSwitch takes fragments together; here each goes by itself.
@@ -118,7 +130,7 @@ class Connections:
         wanted = known.origin.reverse if is_answer else known.answer.reverse
         is_source = (known.translation.side is Side.SOURCE) != is_answer
         state |= ConnectionState.SOURCE_NAT if is_source else ConnectionState.DESTINATION_NAT
-        identifier = wanted.from_port if key.protocol in (ICMP, ICMPV6) else None
+        identifier = wanted.from_port % _ECHO if key.protocol in (ICMP, ICMPV6) else None
         return Found(state, known.said, _changes(key, wanted), identifier)
 
     def _answer(self, zone: int, to: Translate | None, key: Tuple) -> Tuple | None:
@@ -139,7 +151,7 @@ class Connections:
         for port in ports:
             answer = Tuple(back.version, back.protocol, source, destination, asked_port, port)
             if is_echo:
-                answer = Tuple(back.version, back.protocol, source, destination, port, port)
+                answer = Tuple(back.version, back.protocol, source, destination, _ECHO | port, port)
             if (zone, answer) not in self._known:
                 return answer
         return None
@@ -152,10 +164,12 @@ def tuple_of(fields: Mapping[str, int], payload: bytes) -> Tuple | None:
     protocol = fields["ip_proto"]
     if protocol in (ICMP, ICMPV6):
         kind = fields.get(f"icmpv{version}_type")
-        if kind is None or (protocol, kind) not in _ECHOES:
+        if kind is None or (protocol, kind) not in _REQUESTS | _REPLIES:
             return None
-        identifier = int.from_bytes(payload[:2], "big")
-        return Tuple(version, protocol, source, destination, identifier, identifier)
+        asker = int.from_bytes(payload[:2], "big")
+        asked = _ECHO | asker
+        ports = (asker, asked) if (protocol, kind) in _REQUESTS else (asked, asker)
+        return Tuple(version, protocol, source, destination, *ports)
     name = _PORTS.get(protocol, "")
     ports = (fields.get(f"{name}_src", 0), fields.get(f"{name}_dst", 0))
     return Tuple(version, protocol, source, destination, *ports)

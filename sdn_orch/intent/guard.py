@@ -49,6 +49,8 @@ def passes(
         # An answer stands under the rules about what it answers.
         began = direction if begun.is_by(words) else direction.other
         return not policy.cuts or lets(snapshot, policy, began, begun.first)
+    if begun is None and words.is_reply:
+        return False
     # Nobody relies on it yet, and a later fragment does not tell its ports.
     if packet["ip_frag"] == LATER_FRAGMENT:
         return True

@@ -30,13 +30,16 @@ from sdn_orch.intent.verdict import place_of
 Side = tuple[int, int]
 _ECHO_REQUEST, _ECHO_REPLY = 8, 0
 #: Version of IP and type of its ICMP.
-_ECHOES = frozenset(((4, _ECHO_REQUEST), (4, _ECHO_REPLY), (6, 128), (6, 129)))
+_REQUESTS, _REPLIES = frozenset(((4, _ECHO_REQUEST), (6, 128))), frozenset(((4, _ECHO_REPLY), (6, 129)))
+#: What stands for the port of whoever is asked for an echo, with the identifier.
+_ECHO = 1 << 16
 #: Protocols whose ports tell conversations apart, and those whose ports rules are about.
 _PORTS = {TCP: "tcp", UDP: "udp"}
 _RULED_PORTS = {**_PORTS, SCTP: "sctp"}
 #: The MAC addresses of routers in public networks, with the number of their first public address.
 PUBLIC_MAC = 0x0E5D02 << 24
 ONLY_ANSWERS = "from a balancer's address its members answer clients, and say nothing else"
+UNASKED = "it answers for an echo for which nobody has asked"
 CUT = "no rule would let the conversation begin any more"
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 _TTL = 64
@@ -153,6 +156,11 @@ class Words:
     source: Side
     destination: Side
 
+    @property
+    def is_reply(self) -> bool:
+        """Whether it answers for an echo, with which nothing begins."""
+        return self.protocol in (ICMP, ICMPV6) and self.source[1] >= _ECHO
+
 
 def version_of(packet: Packet) -> int | None:
     """The version of IP of a packet; None if it is none."""
@@ -164,9 +172,11 @@ def words_of(packet: Packet) -> Words | None:
     protocol, version = packet["ip_proto"], version_of(packet)
     ports = (0, 0)
     if protocol in (ICMP, ICMPV6):
-        if (version, packet.get(f"icmpv{version}_type")) not in _ECHOES:
+        kind, asker = (version, packet.get(f"icmpv{version}_type")), int.from_bytes(packet.payload[:2], "big")
+        if kind not in _REQUESTS | _REPLIES:
             return None
-        ports = (int.from_bytes(packet.payload[:2], "big"),) * 2
+        # Two that ask each other for echoes have two conversations.
+        ports = (asker, _ECHO | asker) if kind in _REQUESTS else (_ECHO | asker, asker)
     elif protocol in _PORTS:
         name = _PORTS[protocol]
         ports = (packet.get(f"{name}_src") or 0, packet.get(f"{name}_dst") or 0)
@@ -198,6 +208,8 @@ def goes_out(
         if not _goes_on(snapshot, router_id, conversation, Direction.EGRESS):
             return CUT
         return under(packet, conversation.public, "src")
+    if words.is_reply:
+        return UNASKED
     if said_from(snapshot, router_id, packet) is not None:
         return ONLY_ANSWERS
     if not _may_leave(snapshot, network, packet):
@@ -222,6 +234,8 @@ def comes_in(
     conversation = memory.outside(router_id, words.protocol, words.destination, words.source)
     if conversation is not None and not _goes_on(snapshot, router_id, conversation, Direction.INGRESS):
         return CUT
+    if conversation is None and words.is_reply:
+        return UNASKED
     balancer = _balancer(snapshot, address, packet) if words.protocol == SCTP else None
     # A machine's own conversation under the address has all of the peer's associations with it.
     if conversation is not None and (balancer is None or conversation.inside != conversation.public):
@@ -515,5 +529,5 @@ def under(packet: Packet, side: Side, end: str) -> Packet:
         changes[f"{name}_{end}"] = side[1]
     changed = packet.replace(**changes)
     if packet["ip_proto"] in (ICMP, ICMPV6):
-        return replace(changed, payload=side[1].to_bytes(2, "big") + packet.payload[2:])
+        return replace(changed, payload=(side[1] % _ECHO).to_bytes(2, "big") + packet.payload[2:])
     return changed

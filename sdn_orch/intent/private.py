@@ -18,6 +18,7 @@ from sdn_orch.intent.model import Network, Vpc
 from sdn_orch.intent.outside import (
     CUT,
     ONLY_ANSWERS,
+    UNASKED,
     Conversation,
     Conversations,
     Side,
@@ -67,6 +68,8 @@ def leaves_privately(
         return "it belongs to no conversation"
     conversation = memory.inside(gateway.id, words.protocol, words.source, words.destination)
     if conversation is None:
+        if words.is_reply:
+            return UNASKED
         if said_from(snapshot, gateway.vpc_id, packet) is not None:
             return ONLY_ANSWERS
         if not _may_begin(snapshot, gateway, Direction.EGRESS, packet):
@@ -98,6 +101,8 @@ def enters_privately(
         return "it belongs to no conversation"
     conversation = memory.outside(gateway.id, words.protocol, words.destination, words.source)
     if conversation is None:
+        if words.is_reply:
+            return UNASKED
         if not _may_begin(snapshot, gateway, Direction.INGRESS, packet):
             return "the private gateway's list of rules does not let it in"
         if memory.inside(gateway.id, words.protocol, words.destination, words.source) is not None:

@@ -28,6 +28,7 @@ from sdn_orch.intent.outside import (
     CUT,
     ONLY_ANSWERS,
     PUBLIC_MAC,
+    UNASKED,
     Conversation,
     Conversations,
     Words,
@@ -118,6 +119,8 @@ def routes_out(
         return "it belongs to no conversation"
     known = memory.inside(router, words.protocol, words.source, words.destination)
     if known is None:
+        if words.is_reply:
+            return UNASKED
         if said_from(snapshot, router, packet) is not None:
             return ONLY_ANSWERS
         if not _may_begin(snapshot, network, Direction.EGRESS, packet):
@@ -164,6 +167,8 @@ def routes_in(
     known = memory.outside(router, words.protocol, words.destination, words.source)
     balancer = _of_associations(snapshot, target, packet)
     if known is None:
+        if words.is_reply:
+            return UNASKED
         if not _may_begin(snapshot, target, Direction.INGRESS, packet):
             return "no firewall rule lets it in"
         begun = with_balancer(words, packet) if balancer else _begun(snapshot, target, packet, words, memory)

@@ -26,7 +26,7 @@ from sdn_orch.intent.mac import mac_number
 from sdn_orch.intent.meaning import arrives, delivers
 from sdn_orch.intent.mirrored import unmirrored
 from sdn_orch.intent.model import Attachment, Network, Nic, Record, Switch
-from sdn_orch.intent.outside import Conversations, one_of, version_of
+from sdn_orch.intent.outside import Conversations, one_of, version_of, words_of
 from sdn_orch.intent.packet import Packet
 from sdn_orch.intent.policy import list_policy, policy_of
 from sdn_orch.intent.security import SecurityRule
@@ -90,6 +90,12 @@ def test_lists_that_plain_switches_serve_mean_what_they_mean_with_connections(se
         else:
             direction = random.choice(list(Direction))
             packet = words.begin(direction)
+        said = words_of(packet)
+        if said is not None and said.is_reply:
+            sides = frozenset((said.source, said.destination))
+            if (said.protocol, sides) not in memory.at(machine.id):
+                # Who knows connections drops it; nobody would do anything with it.
+                continue
         meant = passes(tracking, machine, direction, packet, memory, routed=True)
         assert passes(plain, machine, direction, packet, none, routed=True) == meant, packet
         if meant:

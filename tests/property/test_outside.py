@@ -46,6 +46,8 @@ _MORE = 1_400
 @example(282)
 # A machine's own association, from a balancer's port, under the balancer's address.
 @example(541)
+# Who answers for an echo unasked asks for one with the same identifier later.
+@example(41111)
 # Members of a balancer with direct return, at one place.
 @example(7736)
 # A balancer without members begins nothing.

@@ -213,6 +213,10 @@ class Walk:
             return []  # two tags: not a packet that can be said here
         sent, before = tagged(packet, vlan), deepcopy(moment.tracked)
         found = self._send(moment.tables, moment.tracked, start, sent)
+        if any(_is_told_apart(sent, packet) for _, packet in found.exits):
+            # The asker has another port, as its own is in a connection that nobody means any more.
+            moment.tracked = before
+            return []
         got = self.old.seen(found.exits)
         choose = one_of(found.destinations(Table.INWARD) | found.destinations(Table.NEXT_HOP))
         allowed: set[tuple[End, Packet]] = set()
@@ -287,6 +291,13 @@ def _memories(memory: Conversations) -> tuple[Conversations, ...]:
 
 def _lengths(steps: dict[str, list[tuple[Operation, ...]]]) -> dict[str, int]:
     return {id: len(each) for id, each in steps.items()}
+
+
+def _is_told_apart(sent: Packet, got: Packet) -> bool:
+    """Whether a packet keeps its source but for the port, and has another destination than it was for."""
+    if sent.get("ipv4_src") != got.get("ipv4_src") or sent.get("ipv4_dst") == got.get("ipv4_dst"):
+        return False
+    return any(sent.get(port) != got.get(port) for port in ("tcp_src", "udp_src"))
 
 
 def _brief(end: End, packet: Packet) -> str:
