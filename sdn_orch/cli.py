@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import typer
+import gc
 
 from sdn_orch.uncollected import uncollected
 
 # What is imported stays: collecting would find nothing, for a twentieth of a second at each start.
 with uncollected():
+    import typer
+
     from sdn_orch.commands import (
         balancers,
         calls,
@@ -22,6 +24,8 @@ with uncollected():
         topology,
         trace,
     )
+
+    gc.freeze()
 
 app = typer.Typer(
     name="sdn-orch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -35,6 +36,8 @@ def controller(config: ConfigOption = None, app: AppOption = None) -> None:
         from sdn_orch import daemon  # only here: the other commands need none of it
 
         loaded = configuration(config)
+        # Both stay, and the collector need not look at them.
+        gc.freeze()
     log.configure(loaded.log.level, loaded.log.format)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
