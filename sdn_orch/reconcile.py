@@ -234,8 +234,8 @@ class Reconciler:
 
     def _overtake(self, by_switch: dict[str, set[Owner]]) -> None:
         """A router that changes while it waits for its gateway does not wait any longer."""
-        changed = set().union(*by_switch.values())
         self._returns = tuple(back for back in self._returns if not back.is_over)
+        changed = set().union(*by_switch.values()) if self._returns else set()
         for back in self._returns:
             for owner, switch_id in back.overtaken(changed):
                 by_switch[switch_id].add(owner)
