@@ -149,6 +149,11 @@ def test_a_sender_to_a_forwarded_port_is_told(served: North, internet: Any, red1
     assert f"mtu {MTU}" in internet.cmd(f"ip route get {address['ipaddress']}")
     internet.cmd("ip route flush cache")
     assert told(internet, address["ipaddress"], PUBLIC_PORT) == str(MTU)
+    # From inside too, where the error is translated back twice at one gateway.
+    blue1, public = served.node("blue1"), address["ipaddress"]
+    with served.cloud.cut_off(served.cloud.home(public), public):
+        blue1.cmd("ip route flush cache")
+        assert told(blue1, public, PUBLIC_PORT) == str(MTU)
     # The same where connections end with what let them begin.
     internet.cmd("ip route flush cache")
     with served.cutting("red1"), listening(red1, PORT):
