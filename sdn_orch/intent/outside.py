@@ -74,6 +74,23 @@ class Conversation:
     is_forwarded: bool = False
     given: Given | None = None
     answered: bool = False
+    #: As whom the machine knows the peer, if that is not by its own port.
+    seen: Side | None = None
+
+    @property
+    def near(self) -> Side:
+        """As whom the machine knows the peer."""
+        return self.seen or self.peer
+
+    def outward(self, packet: Packet) -> Packet:
+        """The machine's packet as the peer gets it."""
+        sent = under(packet, self.public, "src")
+        return sent if self.seen is None else under(sent, self.peer, "dst")
+
+    def inward(self, packet: Packet) -> Packet:
+        """The peer's packet as the machine gets it."""
+        got = under(packet, self.inside, "dst")
+        return got if self.seen is None else under(got, self.seen, "src")
 
     def is_with(self, protocol: int, peer: Side) -> bool:
         """Whether somebody outside has a part in it; of an echo both sides have one identifier."""
@@ -124,8 +141,18 @@ class Conversations:
     def inside(self, router_id: str, protocol: int, machine: Side, peer: Side) -> Conversation | None:
         """The one that a machine has with a peer."""
         about = (protocol, machine, peer)
-        found = (one for one in self.of(router_id) if (one.protocol, one.inside, one.peer) == about)
+        found = (one for one in self.of(router_id) if (one.protocol, one.inside, one.near) == about)
         return next(found, None)
+
+    def tell_apart(self, router_id: str, begun: Conversation) -> bool:
+        """Have the machine know the peer by another port, if it has to; whether it can be told apart."""
+        ports = (begun.peer[1], *range(_FIRST_FREE_PORT, _LAST_PORT + 1)) if begun.protocol in _PORTS else ()
+        for port in ports or (begun.peer[1],):
+            side = (begun.peer[0], port)
+            if self.inside(router_id, begun.protocol, begun.inside, side) is None:
+                begun.seen = None if side == begun.peer else side
+                return True
+        return False
 
     def outside(self, router_id: str, protocol: int, public: Side, peer: Side) -> Conversation | None:
         """The one that a peer has with a public address."""
@@ -207,7 +234,7 @@ def goes_out(
     if conversation is not None:
         if not _goes_on(snapshot, router_id, conversation, Direction.EGRESS):
             return CUT
-        return under(packet, conversation.public, "src")
+        return conversation.outward(packet)
     if words.is_reply:
         return UNASKED
     if said_from(snapshot, router_id, packet) is not None:
@@ -239,7 +266,7 @@ def comes_in(
     balancer = _balancer(snapshot, address, packet) if words.protocol == SCTP else None
     # A machine's own conversation under the address has all of the peer's associations with it.
     if conversation is not None and (balancer is None or conversation.inside != conversation.public):
-        return under(packet, conversation.inside, "dst")
+        return conversation.inward(packet)
     if conversation is None and not _may_enter(snapshot, address, packet):
         return "no firewall rule lets it in"
     if balancer is not None:
@@ -250,13 +277,13 @@ def comes_in(
     inside = _inside(snapshot, address, packet, words, memory)
     if inside is None:
         return "the address leads to nobody"
-    if memory.inside(router_id, words.protocol, inside, words.source) is not None:
-        return "the machine talks to the same peer under another address already"
     begun = given_to(_balancer(snapshot, address, packet), inside, words, packet)
+    if not memory.tell_apart(router_id, begun):
+        return "the machine talks to the same peer under another address already"
     begun.is_translated = begun.given is None and not _is_alone(snapshot, words.destination)
     begun.is_forwarded = _forwarded(snapshot, address, packet, words) is not None
     memory.of(router_id).append(begun)
-    return under(packet, begun.inside, "dst")
+    return begun.inward(packet)
 
 
 def uplink(snapshot: Snapshot, router_id: str, packet: Packet) -> Packet | str:

@@ -39,7 +39,6 @@ from sdn_orch.intent.outside import (
     members_at,
     passed_on,
     public_mac,
-    under,
     version_of,
     with_balancer,
     within,
@@ -133,7 +132,7 @@ def routes_out(
         return CUT
     else:
         # What a balancer's member answers comes from the balancer.
-        packet = under(packet, known.public, "src")
+        packet = known.outward(packet)
     hop = next_hop(snapshot, uplink.range.id, 6)
     if hop is None:
         return "the next router is not known"
@@ -174,7 +173,7 @@ def routes_in(
         begun = with_balancer(words, packet) if balancer else _begun(snapshot, target, packet, words, memory)
         if begun is None:
             return "the balancer's address leads to nobody"
-        if begun.inside != begun.public and memory.inside(router, words.protocol, begun.inside, words.source):
+        if begun.inside != begun.public and not memory.tell_apart(router, begun):
             return "the machine talks to the same peer under its own address already"
         memory.of(router).append(known := begun)
     elif not _goes_on(snapshot, target, known, Direction.INGRESS):
@@ -185,7 +184,7 @@ def routes_in(
     if known.inside == known.public:
         return target, packet
     member = next(network for network, prefix in inside if address(known.inside[0]) in prefix)
-    return member, under(packet, known.inside, "dst")
+    return member, known.inward(packet)
 
 
 def _of_associations(snapshot: Snapshot, target: Network, packet: Packet) -> Balancer | None:
