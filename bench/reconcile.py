@@ -30,7 +30,7 @@ from bench.common.parts import run_part, tell
 from bench.common.sandbox import inside, run, start_open_vswitch
 
 BAR = 2.0
-_SIZE = Size(10_600, 10, 11)
+_SIZE = Size(9_800, 10, 11)
 _PEER_SIZE = Size(2_000, 10, 11)
 _LEAF = "leaf1"
 _FLOWS = 100_000

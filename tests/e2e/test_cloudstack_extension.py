@@ -336,7 +336,9 @@ def test_custom_actions(site: Site) -> None:
     leaf = site.cloud.node("leaf1").name
     flows = ["ovs-ofctl", "-O", "OpenFlow15", "del-flows", leaf]
     subprocess.run(flows, check=True)
-    assert " 0 received" in ask(site.cloud.node("h1"), two.ip)
+    # Open vSwitch forwards what its cache knows a moment longer.
+    one_asks = partial(ask, site.cloud.node("h1"), two.ip)
+    site.cloud.controller.wait(lambda: " 0 received" in one_asks(), "nobody to answer")
     assert "leaf1" in act("resync")
     assert " 3 received" in reach(site.cloud.node("h1"), two.ip)
     site.end(other, stranger)
