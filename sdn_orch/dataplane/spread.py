@@ -38,7 +38,8 @@ def spread(weights: tuple[int | None, ...], live: frozenset[int]) -> tuple[int, 
     usual = min(multimode(weight for weight in weights if weight))
     present = {seat: weight or usual for seat, weight in enumerate(weights)}
     table = list(_seated(tuple(present.values())))
-    for gone in sorted(present.keys() - staying.keys()):
+    # From the last one on: of a pool that shrinks as it grew each moves no more than what it had.
+    for gone in sorted(present.keys() - staying.keys(), reverse=True):
         del present[gone]
         _deal(table, [place for place, seat in enumerate(table) if seat == gone], _lacks(table, present))
     return tuple(table[place] for place in _places(len(table)))

@@ -51,6 +51,18 @@ def test_who_goes_moves_nobody_else(count: int, data: st.DataObject) -> None:
         assert new != gone and new == (new if old == gone else old)
 
 
+@given(st.integers(3, 24), st.data())
+def test_a_pool_that_shrinks_as_it_grew_moves_no_more_than_who_goes_had(
+    count: int, data: st.DataObject
+) -> None:
+    weights = tuple(data.draw(st.lists(st.integers(1, 5), min_size=count, max_size=count)))
+    left = data.draw(st.integers(2, count - 1))
+    gone = data.draw(st.integers(0, left - 1))
+    before = spread(weights, frozenset(range(left)))
+    after = spread(weights, frozenset(range(left)) - {gone})
+    assert all(old == gone for old, new in zip(before, after, strict=True) if old != new)
+
+
 @given(st.integers(2, 24), st.data())
 def test_the_newest_moves_nobody_else_and_the_same_come_back(count: int, data: st.DataObject) -> None:
     everybody = spread((1,) * count, frozenset(range(count)))
