@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-
-from sdn_orch.uncollected import uncollected
+from sdn_orch.uncollected import kept
 
 # What is imported stays: collecting would find nothing, for a twentieth of a second at each start.
-with uncollected():
+with kept():
     import typer
 
     from sdn_orch.commands import (
@@ -24,8 +22,6 @@ with uncollected():
         topology,
         trace,
     )
-
-    gc.freeze()
 
 app = typer.Typer(
     name="sdn-orch",

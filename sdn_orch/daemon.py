@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import socket
 import sys
@@ -16,7 +15,7 @@ from sdn_orch.southbound.channel import Channel
 from sdn_orch.southbound.vestibule import Vestibule
 from sdn_orch.store.sqlite import own
 from sdn_orch.threads import Watch
-from sdn_orch.uncollected import uncollected
+from sdn_orch.uncollected import kept
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ def run(config: Config, applications: Sequence[Path] = ()) -> None:
         watch.wait()
 
 
-@uncollected()
+@kept()
 def start(config: Config, applications: Sequence[Path], running: ExitStack) -> None:
     """Start everything; leaving `running` stops it, the doors first."""
     # Threads hand each other work that takes microseconds; by default one waits 5 ms for its turn.
@@ -59,8 +58,6 @@ def start(config: Config, applications: Sequence[Path], running: ExitStack) -> N
     from sdn_orch.assembly import assemble
 
     assemble(config, channel, vestibule, sockets, running, has_applications=bool(applications))
-    # What there is now stays: the collector need not look at it again and again.
-    gc.freeze()
     log.info(
         "ready: switches connect to %s%s, CloudStack's API at %s%s, sdn-orch's commands at %s",
         config.openflow.listen,

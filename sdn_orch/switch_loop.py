@@ -9,7 +9,6 @@ is asked as soon as it does, and tells while what is still to be compiled is com
 
 from __future__ import annotations
 
-import gc
 import logging
 import math
 import threading
@@ -33,7 +32,7 @@ from sdn_orch.southbound.transfer import describe
 from sdn_orch.status import Phase, SwitchStatus
 from sdn_orch.switch_notes import Notes, Stay, Step, owners_of
 from sdn_orch.turns import Turns
-from sdn_orch.uncollected import uncollected
+from sdn_orch.uncollected import kept, uncollected
 
 log = logging.getLogger(__name__)
 
@@ -269,11 +268,9 @@ class SwitchLoop:
                 self.rejected.pop(owner, None)
             self.compiled.replace(self._world, owners)
             return self.compiled
-        with uncollected():
+        with kept():
             share = partial(shared, between=self._give_way)
             self.compiled = compile_switch(self._world, self.switch_id, share)
-            # It stays: the collector need not look at it again and again, which takes up to a second.
-            gc.freeze()
         self.compiled.leave_out(self.rejected.keys())
         return self.compiled
 

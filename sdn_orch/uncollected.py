@@ -33,3 +33,12 @@ def uncollected() -> Iterator[None]:
             _users -= 1
             if _users == 0 and _was_enabled:
                 gc.enable()
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """The same where what is made stays: the collector need not look at it again and again, which takes up
+    to a second."""
+    with uncollected():
+        yield
+        gc.freeze()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import signal
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from sdn_orch.uncollected import uncollected
+from sdn_orch.uncollected import kept
 
 #: `./dev check` uses quick, `./dev test` the default, which says of the same code the same each time, and
 #: thorough is for hunting.
@@ -38,9 +37,8 @@ EVERYTHING = "SDN_ORCH_TEST_ALL"
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """What is imported stays: the garbage collector need not walk it, now or ever."""
-    with uncollected():
+    with kept():
         yield
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

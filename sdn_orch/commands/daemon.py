@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from pathlib import Path
@@ -15,7 +14,7 @@ from sdn_orch import log
 from sdn_orch.commands.common import REFUSED, ConfigOption, configuration, console, fail
 from sdn_orch.config import DEFAULT_PATH
 from sdn_orch.errors import SdnOrchError
-from sdn_orch.uncollected import uncollected
+from sdn_orch.uncollected import kept
 
 AppOption = Annotated[
     list[Path] | None,
@@ -32,12 +31,10 @@ FileArgument = Annotated[Path | None, typer.Argument(metavar="[FILE]", show_defa
 
 def controller(config: ConfigOption = None, app: AppOption = None) -> None:
     """Run the controller in the foreground until SIGTERM or Ctrl-C. The switches keep their flows."""
-    with uncollected():
+    with kept():
         from sdn_orch import daemon  # only here: the other commands need none of it
 
         loaded = configuration(config)
-        # Both stay, and the collector need not look at them.
-        gc.freeze()
     log.configure(loaded.log.level, loaded.log.format)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)

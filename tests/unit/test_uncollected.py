@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from sdn_orch.uncollected import uncollected
+from sdn_orch.uncollected import kept, uncollected
 
 
 def test_the_last_one_turns_it_on_again() -> None:
@@ -33,3 +33,10 @@ def test_one_that_was_off_stays_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_the_collector_does_not_look_at_what_is_kept() -> None:
+    before = gc.get_freeze_count()
+    with kept():
+        made: list[list[int]] = [[] for _ in range(1000)]
+    assert gc.isenabled() and gc.get_freeze_count() >= before + len(made)
