@@ -127,18 +127,23 @@ def describe_nic(snapshot: Snapshot, nic: Nic) -> str:
     return f"nic {nic.mac}" + (f" of {machine.name}" if machine else "")
 
 
+def port_at(snapshot: Snapshot, switch_id: str, port: int) -> str:
+    """A port as `switch:port`."""
+    return f"{snapshot.need(Switch, switch_id).name}:{port}"
+
+
 def place(snapshot: Snapshot, nic: Nic) -> str | None:
     """Where a NIC is attached, as `switch:port` or `switch:port,vlan`."""
     for attachment in snapshot.where(Attachment, "nic_id", nic.id):
-        switch = snapshot.need(Switch, attachment.switch_id)
-        return f"{switch.name}:{attachment.port}" + (f",{attachment.vlan}" if attachment.vlan else "")
+        port = port_at(snapshot, attachment.switch_id, attachment.port)
+        return port + (f",{attachment.vlan}" if attachment.vlan else "")
     return None
 
 
 def awaited(snapshot: Snapshot, nic: Nic) -> str | None:
     """Where a NIC is awaited beside its place, as `switch:port`."""
     for arrival in snapshot.where(Arrival, "nic_id", nic.id):
-        return f"{snapshot.need(Switch, arrival.switch_id).name}:{arrival.port}"
+        return port_at(snapshot, arrival.switch_id, arrival.port)
     return None
 
 

@@ -20,6 +20,7 @@ from sdn_orch.northbound.operator.find import (
     find_port,
     find_switch,
     place,
+    port_at,
     record_of,
 )
 from sdn_orch.northbound.operator.lists import JSON, status_row
@@ -118,7 +119,7 @@ def _explain_port(view: View, snapshot: Snapshot, switch: Switch, port: int, vla
     ]
     return {
         "port": f"{switch.name}:{port}" + ("" if vlan is None else f",{vlan}"),
-        "leads_to": [f"{snapshot.need(Switch, id).name}:{number}" for id, number in far],
+        "leads_to": [port_at(snapshot, *end) for end in far],
         "learns": port in switch.learn_ports,
         "nics": [_explain_owner(view, snapshot, Owner(OwnerKind.NIC, found.nic_id)) for found in attachments],
     }

@@ -21,7 +21,7 @@ from sdn_orch.intent.model import (
     Vpc,
 )
 from sdn_orch.intent.snapshot import Snapshot
-from sdn_orch.northbound.operator.find import awaited, place
+from sdn_orch.northbound.operator.find import awaited, place, port_at
 from sdn_orch.northbound.operator.view import View
 from sdn_orch.status import ObjectStatus
 
@@ -126,8 +126,8 @@ def link(snapshot: Snapshot, record: Link) -> JSON:
     """A cable with both its ends."""
     (a_id, a_port), (b_id, b_port) = record.ports
     return {
-        "a": f"{snapshot.need(Switch, a_id).name}:{a_port}",
-        "b": f"{snapshot.need(Switch, b_id).name}:{b_port}",
+        "a": port_at(snapshot, a_id, a_port),
+        "b": port_at(snapshot, b_id, b_port),
         "capacity": record.capacity,
         "up": record.up,
         "source": str(record.source),

@@ -15,6 +15,7 @@ from sdn_orch.dataplane.pipeline import Table
 from sdn_orch.dataplane.rules import Owner
 from sdn_orch.dataplane.simulate import Hop, Trace, chosen
 from sdn_orch.dataplane.simulate import trace as simulate
+from sdn_orch.dataplane.stages.protocols import ECHO_REQUEST, ECHO_REQUEST_6
 from sdn_orch.dataplane.wires import Wires
 from sdn_orch.errors import Invalid
 from sdn_orch.intent.balancers import Balancer, inner_place
@@ -24,7 +25,7 @@ from sdn_orch.intent.outside import Conversations, one_of
 from sdn_orch.intent.packet import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP, Packet
 from sdn_orch.intent.snapshot import Snapshot
 from sdn_orch.intent.verdict import OUTSIDE, Verdict
-from sdn_orch.northbound.operator.find import describe, describe_nic, find_nic
+from sdn_orch.northbound.operator.find import describe, describe_nic, find_nic, port_at
 from sdn_orch.northbound.operator.flows import flow_row, table_name
 from sdn_orch.northbound.operator.lists import JSON
 from sdn_orch.northbound.operator.models_fabric import TraceQuery
@@ -137,8 +138,8 @@ def _transport(version: int, asked: TraceQuery) -> dict[str, int]:
         name, _, port = asked.port.partition("/")
         return {"ip_proto": {"tcp": TCP, "udp": UDP}[name], f"{name}_src": 49152, f"{name}_dst": int(port)}
     if version == 4:
-        return {"ip_proto": ICMP, "icmpv4_type": 8, "icmpv4_code": 0}
-    return {"ip_proto": ICMPV6, "icmpv6_type": 128, "icmpv6_code": 0}
+        return {"ip_proto": ICMP, "icmpv4_type": ECHO_REQUEST, "icmpv4_code": 0}
+    return {"ip_proto": ICMPV6, "icmpv6_type": ECHO_REQUEST_6, "icmpv6_code": 0}
 
 
 def _next_hop(snapshot: Snapshot, nic: Nic, target: IPv4Address | IPv6Address) -> str:
@@ -168,10 +169,10 @@ def _verdict(snapshot: Snapshot, found: Trace, start: tuple[str, int]) -> tuple[
         # A machine may also hear its own question: as a member of the balancer that it asks.
         if end == start and not _is_asked(packet):
             return "answered", "by the switch itself, back to the sender"
-        return "delivered", f"at {_place(snapshot, end)}: {_who(snapshot, end)}"
+        return "delivered", f"at {port_at(snapshot, *end)}: {_who(snapshot, end)}"
     if found.punts:
         end, punt = found.punts[0]
-        return "controller", f"sent up by {_place(snapshot, end)} in table {table_name(punt.table)}"
+        return "controller", f"sent up by {port_at(snapshot, *end)} in table {table_name(punt.table)}"
     if found.looped:
         return "looped", "the packet came back to where it was"
     if not found.drops:
@@ -185,8 +186,8 @@ def _verdict(snapshot: Snapshot, found: Trace, start: tuple[str, int]) -> tuple[
 
 def _is_asked(packet: Packet) -> bool:
     """Whether it is of those that `_packet` makes, and nobody's answer."""
-    kind = packet.get("icmpv4_type") or packet.get("icmpv6_type")
-    return packet.get("ip_proto") in (TCP, UDP) or kind in (8, 128)
+    is_echo = packet.get("icmpv4_type") == ECHO_REQUEST or packet.get("icmpv6_type") == ECHO_REQUEST_6
+    return is_echo or packet.get("ip_proto") in (TCP, UDP)
 
 
 def _meaning(snapshot: Snapshot, meant: Verdict) -> tuple[str, str]:
@@ -243,10 +244,6 @@ def describe_packet(packet: Packet) -> str:
         if name not in ("ip_frag", "ip_dscp", "ip_ecn", "vlan_pcp") and not name.startswith("ipv6_nd_")
     }
     return format_match(Match.of(**shown))
-
-
-def _place(snapshot: Snapshot, end: tuple[str, int]) -> str:
-    return f"{snapshot.need(Switch, end[0]).name}:{end[1]}"
 
 
 def _who(snapshot: Snapshot, end: tuple[str, int]) -> str:
