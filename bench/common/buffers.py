@@ -6,11 +6,11 @@ Ports are opened with the kernel's default for sockets, which only the machine a
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from bench.common.sandbox import need_root
 
 #: What README says that a host be given.
 DEPLOYED = 4 << 20
@@ -20,8 +20,7 @@ _SETTING = Path("/proc/sys/net/core/rmem_default")
 @contextmanager
 def of(size: int) -> Iterator[None]:
     """For the ports that are opened meanwhile; then the machine has its own setting again."""
-    if os.geteuid() != 0:
-        sys.exit("benchmarks need root (network namespaces and Open vSwitch)")
+    need_root()
     before = _SETTING.read_text()
     _SETTING.write_text(str(size))
     try:

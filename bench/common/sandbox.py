@@ -31,11 +31,16 @@ def run(*command: str | Path, input: str | None = None) -> str:
     return done.stdout
 
 
+def need_root() -> None:
+    """Ends the process where it may not make what benchmarks need."""
+    if os.geteuid() != 0:
+        sys.exit("benchmarks need root (network namespaces and Open vSwitch)")
+
+
 def inside(body: Callable[[], None], module: str) -> None:
     """Run `body` in the sandbox; `module` is what `python -m` starts. Ends the process."""
     if os.environ.get(_INSIDE) != "1":
-        if os.geteuid() != 0:
-            sys.exit("benchmarks need root (network namespaces and Open vSwitch)")
+        need_root()
         os.environ[_INSIDE] = "1"
         namespaces = ("--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc")
         os.execvp("unshare", ["unshare", *namespaces, sys.executable, "-m", module, *sys.argv[1:]])
