@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sdn_orch.southbound.base import Datapath, PacketIn, Port
+from sdn_orch.dataplane.plan import Plan
+from sdn_orch.intent.model import Capabilities
+from sdn_orch.openflow.multipart import ALL_TABLES
+from sdn_orch.openflow.values import Action, FlowKey
+from sdn_orch.southbound.base import Datapath, Dump, FlowCounters, PacketIn, Port
 
 
 def wait_until(holds: Callable[[], object], seconds: float = 10.0, what: str = "") -> None:
@@ -16,6 +20,33 @@ def wait_until(holds: Callable[[], object], seconds: float = 10.0, what: str = "
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what or holds}"
         time.sleep(0.005)
+
+
+class Relay:
+    """A session that does what the one behind it does; tests have others of it do something else."""
+
+    def __init__(self, inner: Datapath) -> None:
+        self.dpid: int = inner.dpid
+        self.capabilities: Capabilities = inner.capabilities
+        self._inner = inner
+
+    def ports(self) -> tuple[Port, ...]:
+        return self._inner.ports()
+
+    def dump(self) -> Dump:
+        return self._inner.dump()
+
+    def counters(self, tables: Sequence[int] = (ALL_TABLES,)) -> dict[FlowKey, FlowCounters]:
+        return self._inner.counters(tables)
+
+    def apply(self, plan: Plan) -> None:
+        self._inner.apply(plan)
+
+    def packet_out(self, actions: Sequence[Action], frame: bytes, in_port: int) -> None:
+        self._inner.packet_out(actions, frame, in_port)
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 class Recorder:

@@ -2,55 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import cast
 
 import pytest
 
 from sdn_orch.dataplane.plan import Plan
 from sdn_orch.errors import StoreUnavailable, SwitchRefused
-from sdn_orch.intent.model import Capabilities, Switch
+from sdn_orch.intent.model import Switch
 from sdn_orch.intent.snapshot import Put, Snapshot
-from sdn_orch.openflow.multipart import ALL_TABLES
-from sdn_orch.openflow.values import Action, FlowEntry, FlowKey
+from sdn_orch.openflow.values import FlowEntry
 from sdn_orch.reconcile import Reconciler
-from sdn_orch.southbound.base import Datapath, Dump, FlowCounters, Port
+from sdn_orch.southbound.base import Datapath
 from sdn_orch.southbound.fake import FakeSwitch
 from sdn_orch.status import Phase
 from sdn_orch.store.base import Commit
 from sdn_orch.store.memory import MemoryStore
-from tests.southbound import Recorder
+from tests.southbound import Recorder, Relay
 from tests.unit.test_reconcile import CLOUD, at, eventually
 
 
-class Stumbling:
+class Stumbling(Relay):
     """A session that fails as it is told to, and otherwise does what the one behind it does."""
 
     def __init__(self, inner: Datapath, *faults: Exception) -> None:
-        self.dpid: int = inner.dpid
-        self.capabilities: Capabilities = inner.capabilities
+        super().__init__(inner)
         self.faults = list(faults)
-        self._inner = inner
-
-    def ports(self) -> tuple[Port, ...]:
-        return self._inner.ports()
-
-    def dump(self) -> Dump:
-        return self._inner.dump()
-
-    def counters(self, tables: Sequence[int] = (ALL_TABLES,)) -> dict[FlowKey, FlowCounters]:
-        return self._inner.counters(tables)
 
     def apply(self, plan: Plan) -> None:
         if self.faults:
             raise self.faults.pop(0)
-        self._inner.apply(plan)
-
-    def packet_out(self, actions: Sequence[Action], frame: bytes, in_port: int) -> None:
-        self._inner.packet_out(actions, frame, in_port)
-
-    def close(self) -> None:
-        self._inner.close()
+        super().apply(plan)
 
 
 class SickStore(MemoryStore):

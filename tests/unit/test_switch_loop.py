@@ -15,32 +15,28 @@ from sdn_orch.dataplane.rules import Owner
 from sdn_orch.dataplane.touched import touched
 from sdn_orch.dataplane.world import World
 from sdn_orch.errors import Disconnected, SwitchRefused
-from sdn_orch.intent.model import Attachment, Capabilities, Switch
+from sdn_orch.intent.model import Attachment, Switch
 from sdn_orch.intent.snapshot import Change, Put
-from sdn_orch.openflow.multipart import ALL_TABLES
-from sdn_orch.openflow.values import Action, FlowKey, State
-from sdn_orch.southbound.base import Datapath, Dump, FlowCounters, Port
+from sdn_orch.openflow.values import State
 from sdn_orch.southbound.fake import FakeSwitch
 from sdn_orch.store.memory import MemoryStore
 from sdn_orch.store.transact import transact
 from sdn_orch.switch_loop import SwitchLoop
 from sdn_orch.turns import Turns
-from tests.southbound import Recorder
+from tests.southbound import Recorder, Relay
 from tests.unit.test_reconcile import CLOUD, at, eventually, nic
 
 #: Longer than a test waits: whoever goes on did not wait for the end of his patience.
 PATIENCE = 60.0
 
 
-class Gated:
+class Gated(Relay):
     """A session that carries out plans only while its gate is open, and tells what the switch held then."""
 
     def __init__(self, switch: FakeSwitch) -> None:
         told = Recorder()
         switch.connect(told)
-        self._inner: Datapath = told.datapath()
-        self.dpid: int = self._inner.dpid
-        self.capabilities: Capabilities = self._inner.capabilities
+        super().__init__(told.datapath())
         self.gate = threading.Event()
         self.gate.set()
         self.is_waiting = threading.Event()
@@ -49,28 +45,13 @@ class Gated:
         self.held: list[State] = []
         self._switch = switch
 
-    def ports(self) -> tuple[Port, ...]:
-        return self._inner.ports()
-
-    def dump(self) -> Dump:
-        return self._inner.dump()
-
-    def counters(self, tables: Sequence[int] = (ALL_TABLES,)) -> dict[FlowKey, FlowCounters]:
-        return self._inner.counters(tables)
-
     def apply(self, plan: Plan) -> None:
         self.is_waiting.set()
         assert self.gate.wait(PATIENCE)
         if self.faults and (fault := self.faults.pop(0)) is not None:
             raise fault
-        self._inner.apply(plan)
+        super().apply(plan)
         self.held.append(self._switch.copy())
-
-    def packet_out(self, actions: Sequence[Action], frame: bytes, in_port: int) -> None:
-        self._inner.packet_out(actions, frame, in_port)
-
-    def close(self) -> None:
-        self._inner.close()
 
 
 class Leaf:

@@ -30,6 +30,7 @@ from tests.unit.dataplane.worlds import (
     leaf_spine,
     network,
     nic,
+    own_address,
     public_range,
     tenant,
     vpc,
@@ -167,15 +168,7 @@ def test_what_a_plain_switch_cannot_do_is_refused() -> None:
 
 def test_a_plain_gateway_refuses_networks_into_which_less_fits_than_public_ones_carry() -> None:
     narrow = network("narrow", 1, mtu=1400)
-    address = PublicAddress(
-        id="own",
-        range_id="range",
-        account_id="tenant",
-        address=IPv4Address("203.0.113.11"),
-        network_id=narrow.id,
-        nic_id=nic(narrow, 10).id,
-        guest=nic(narrow, 10).ipv4,
-    )
+    address = own_address(nic(narrow, 10), IPv4Address("203.0.113.11"))
     for home in (narrow, dataclasses.replace(narrow, mtu=1500)):
         here = world(home, *on(home, 1), capabilities=PLAIN)
         gateway = dataclasses.replace(here.snapshot.need(Switch, "leaf1"), public_port=9)

@@ -19,7 +19,7 @@ from sdn_orch.intent.model import (
     Transport,
     Vpc,
 )
-from sdn_orch.intent.public import PublicRange
+from sdn_orch.intent.public import PublicAddress, PublicRange
 
 OPEN_VSWITCH = Capabilities(
     open_vswitch=True,
@@ -114,6 +114,19 @@ def public_range(
         vlan=vlan,
         ipv6=ipv6,
         gateway6=None if ipv6 is None else ipv6[1],
+    )
+
+
+def own_address(owner: Nic, address: IPv4Address) -> PublicAddress:
+    """The address `own`, static NAT of a NIC."""
+    return PublicAddress(
+        id="own",
+        range_id="range",
+        account_id="tenant",
+        address=address,
+        network_id=owner.network_id,
+        nic_id=owner.id,
+        guest=owner.ipv4,
     )
 
 
